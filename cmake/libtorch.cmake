@@ -1,0 +1,28 @@
+# LibTorch as imported targets for its CPU half. TorchConfig.cmake would demand the CUDA toolkit.
+#
+# LIBTORCH_DIR (cache or environment) names a folder with include/ and lib/; default: what
+# deploy/setup.sh unpacked. Its include folders hold another Protobuf, so they come last on the search
+# path, and only targets in core/model/torch may use them.
+
+set(LIBTORCH_DIR "$ENV{LIBTORCH_DIR}" CACHE PATH "LibTorch: a folder with include/ and lib/")
+set(torch_dir ${LIBTORCH_DIR})
+if(NOT torch_dir)
+  set(torch_dir ${CMAKE_SOURCE_DIR}/.deps/wheels/torch)
+endif()
+if(NOT EXISTS ${torch_dir}/lib/libtorch_cpu.so)
+  message(FATAL_ERROR "No LibTorch at ${torch_dir}: run deploy/setup.sh, or set LIBTORCH_DIR")
+endif()
+
+add_library(vidmuse_libtorch INTERFACE)
+target_compile_options(vidmuse_libtorch INTERFACE
+  "SHELL:-idirafter ${torch_dir}/include"
+  "SHELL:-idirafter ${torch_dir}/include/torch/csrc/api/include")
+target_link_libraries(vidmuse_libtorch INTERFACE
+  ${torch_dir}/lib/libtorch_cpu.so ${torch_dir}/lib/libc10.so)
+set(torch_rpath ${torch_dir}/lib)
+file(GLOB cuda_libs ${torch_dir}/../nvidia/cu13/lib)
+list(APPEND torch_rpath ${cuda_libs})
+foreach(dir ${torch_rpath})
+  # DT_RPATH, not RUNPATH: libtorch_cpu.so's own dependencies are looked up with it too.
+  target_link_options(vidmuse_libtorch INTERFACE -Wl,--disable-new-dtags,-rpath,${dir} -Wl,-rpath-link,${dir})
+endforeach()

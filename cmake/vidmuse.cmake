@@ -1,0 +1,51 @@
+# How this project declares its own targets: one set of flags for all.
+
+set(VIDMUSE_COMPILE_OPTIONS -Wall -Wextra -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  list(APPEND VIDMUSE_COMPILE_OPTIONS -Wthread-safety)
+endif()
+if(VIDMUSE_SANITIZE)
+  add_compile_options(-fsanitize=${VIDMUSE_SANITIZE} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${VIDMUSE_SANITIZE})
+endif()
+
+function(vidmuse_flags target)
+  target_compile_options(${target} PRIVATE ${VIDMUSE_COMPILE_OPTIONS})
+  target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/core/include)
+endfunction()
+
+# vidmuse_library(name SOURCES a.cc ... [DEPS target ...] [PRIVATE_DEPS target ...])
+function(vidmuse_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  vidmuse_flags(${name})
+  target_link_libraries(${name} PUBLIC ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
+endfunction()
+
+# vidmuse_binary(name SOURCES a.cc ... [DEPS target ...])
+function(vidmuse_binary name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  vidmuse_flags(${name})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS})
+endfunction()
+
+# vidmuse_test(name LABEL unit|golden|e2e|fuzz|bench SOURCES a.cc ... [DEPS target ...] [TIMEOUT seconds])
+#
+# One GoogleTest binary, one CTest test. It finds its data under VIDMUSE_TEST_DATA and the programs
+# under VIDMUSE_BIN_DIR.
+function(vidmuse_test name)
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;DEPS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  vidmuse_flags(${name})
+  target_compile_definitions(${name} PRIVATE
+    VIDMUSE_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data"
+    VIDMUSE_BIN_DIR="${CMAKE_BINARY_DIR}")
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
+endfunction()

@@ -1,0 +1,90 @@
+// The core's front door: video in, music out, as a stream of events.
+#ifndef VIDMUSE_GENERATOR_H_
+#define VIDMUSE_GENERATOR_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "vidmuse/metrics_sink.h"
+#include "vidmuse/types.h"
+
+namespace vidmuse {
+
+struct GeneratorOptions {
+  std::string model_dir;         // state_dict.bin, compression_state_dict.bin
+  std::string codec_dir;         // Hugging Face EnCodec; empty: model_dir/encodec_32khz
+  std::string model_name;        // empty: the last part of model_dir
+  std::string device = "auto";   // "auto", "cpu"
+  std::string precision;         // empty: the device's best that holds quality
+  int device_threads = 0;        // threads of a decoding step; 0: one a core
+  int video_threads = 0;         // videos decoded at once; 0: one a core
+  int encode_threads = 0;        // threads that encode video frames; 0: one a core
+  int codec_threads = 0;         // streams whose audio is decoded at once; 0: one a core
+  uint64_t max_kv_bytes = 0;     // memory for running requests; 0: half of what is free at start
+  Limits limits;
+};
+
+// One request on its way. Destruction cancels it: the device stops working on it within one step and
+// its memory is freed.
+//
+// The upload side (AppendVideo, FinishVideo) and the read side (Read) may be used by different
+// threads; each side by one thread at a time. Cancel is thread-safe.
+class MusicStream {
+ public:
+  // Receives the next event, or why the stream ended: after GenerationFinished or an error there is
+  // nothing more to read.
+  using ReadCallback = std::function<void(absl::StatusOr<StreamEvent>)>;
+
+  virtual ~MusicStream() = default;
+
+  // Hands over the next bytes of the video file.
+  // INVALID_ARGUMENT: more than Limits::max_video_bytes. Any other error: why the stream ended.
+  virtual absl::Status AppendVideo(absl::string_view bytes) = 0;
+
+  // The video is complete: work begins.
+  virtual absl::Status FinishVideo() = 0;
+
+  // Calls `callback` exactly once: at once if an event is waiting, else later from a thread of the
+  // generator's. At most one Read may be outstanding. The callback must not block, and must not
+  // destroy the stream. Unread output is bounded: a slow reader pauses its own request alone.
+  virtual void Read(ReadCallback callback) = 0;
+
+  // Ends the stream with CANCELLED (or `reason`) if it has not ended yet.
+  virtual void Cancel(absl::Status reason = absl::CancelledError("cancelled by the caller")) = 0;
+};
+
+// Thread-safe. Streams must be gone before their generator is destroyed.
+class Generator {
+ public:
+  // Loads the model and starts the threads. Errors name the file, the tensor or the option.
+  static absl::StatusOr<std::unique_ptr<Generator>> Create(const GeneratorOptions& options,
+                                                           MetricsSink* metrics);
+  virtual ~Generator() = default;
+
+  // Admits the request or refuses it at once:
+  //   INVALID_ARGUMENT    an option out of range, a declared size or length over its limit
+  //   RESOURCE_EXHAUSTED  the queue is full; RetryAfter() tells when to come back
+  //   DEADLINE_EXCEEDED   the deadline has passed
+  //   UNAVAILABLE         draining
+  virtual absl::StatusOr<std::unique_ptr<MusicStream>> Submit(GenerationRequest request) = 0;
+
+  virtual const ModelInfo& model_info() const = 0;
+  virtual const Limits& limits() const = 0;
+
+  // OK while the device thread makes progress.
+  virtual absl::Status Health() const = 0;
+
+  // From now on Submit refuses with UNAVAILABLE; what was admitted goes on.
+  virtual void BeginDrain() = 0;
+  // True once every admitted request has ended; false if `timeout` passed first.
+  virtual bool WaitUntilIdle(absl::Duration timeout) = 0;
+};
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_GENERATOR_H_

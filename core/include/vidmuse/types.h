@@ -1,0 +1,138 @@
+// Plain data that crosses the boundary of the core: requests, events and what describes a model.
+#ifndef VIDMUSE_TYPES_H_
+#define VIDMUSE_TYPES_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+
+namespace vidmuse {
+
+// Interleaved samples for the PCM formats and WAV; encoded packets for the others.
+enum class AudioFormat { kWav, kPcmS16le, kPcmF32le, kFlac, kMp3, kOggVorbis };
+
+enum class LoudnessMode {
+  kReference,  // Whole file to -16 LUFS, then tanh, as the published code writes it. Held back until
+               // the last token: no audio leaves before the end.
+  kStreaming,  // Bounded look-ahead gain towards -16 LUFS with a limiter, while the audio is made.
+  kNone,       // The codec's samples as they are.
+};
+
+// How the next token is drawn from the guided logits, per codebook.
+struct SamplingOptions {
+  bool greedy = false;       // argmax; the rest but cfg_coef is ignored
+  float temperature = 1.0f;  // > 0; 0 means greedy
+  int top_k = 250;           // 0: all tokens. Ties with the k-th token are kept.
+  float top_p = 0.0f;        // > 0: nucleus sampling instead of top_k
+  float cfg_coef = 3.0f;     // logits = null + (cond - null) * cfg_coef
+  uint64_t seed = 0;
+
+  bool IsGreedy() const { return greedy || temperature == 0.0f; }
+};
+
+// What a client already holds of a stream that broke, so that any replica can go on with it.
+struct ResumePoint {
+  std::vector<uint16_t> tokens;  // [frames][codebooks], from the song's first frame on
+  uint64_t received_bytes = 0;   // of the encoded stream: these are made again but not sent again
+};
+
+struct GenerationRequest {
+  std::string request_id;  // for logs; made up if empty
+  SamplingOptions sampling;
+  bool seed_is_set = false;  // false: the generator draws one and reports it
+  bool cfg_coef_is_set = false;  // false: the model's own default
+  double max_seconds = 0;  // music no longer than this; 0: as long as the video
+  AudioFormat format = AudioFormat::kWav;
+  LoudnessMode loudness = LoudnessMode::kReference;
+  bool return_tokens = false;
+  double chunk_seconds = 0;  // upper bound of a chunk's length; 0: the default, growing to 2 s
+  std::optional<uint64_t> declared_bytes;   // refused at once if over the limit
+  std::optional<double> declared_seconds;  // likewise
+  std::optional<ResumePoint> resume;
+  absl::Time deadline = absl::InfiniteFuture();
+};
+
+// First event of a stream: the video was read and the request has its place in the queue.
+struct GenerationStarted {
+  std::string request_id;
+  std::string model;
+  int sample_rate = 0;  // Hz
+  int channels = 0;
+  AudioFormat format = AudioFormat::kWav;
+  uint64_t seed = 0;
+  int64_t total_samples = 0;  // per channel, of the whole song
+  int64_t total_frames = 0;   // token frames, 50 a second
+};
+
+struct AudioChunk {
+  std::string data;           // bytes in the stream's format; may be empty when only tokens are sent
+  int64_t first_sample = 0;   // offset in the song of the first sample behind `data`
+  int64_t num_samples = 0;    // samples that went into the encoder for `data`
+  int64_t first_frame = 0;    // of `tokens`
+  std::vector<uint16_t> tokens;  // [frames][codebooks], if asked for: since the previous chunk
+};
+
+struct StageSeconds {
+  double queue = 0;     // waiting for a place, all stages together
+  double upload = 0;
+  double decode = 0;    // video decoding
+  double encode = 0;    // CLIP and the conditioner
+  double prefill = 0;   // cross-attention keys and values, prompts
+  double generate = 0;  // token steps
+  double codec = 0;     // tokens to samples, loudness and encoding of the audio
+  double total = 0;
+  double first_audio = 0;  // submission to the first audio bytes
+};
+
+// Last event of a successful stream.
+struct GenerationFinished {
+  int64_t total_samples = 0;
+  int64_t total_frames = 0;
+  double loudness_lufs = 0;  // integrated, of what was delivered; -HUGE_VAL for silence
+  StageSeconds seconds;
+};
+
+using StreamEvent = std::variant<GenerationStarted, AudioChunk, GenerationFinished>;
+
+struct ModelInfo {
+  std::string name;
+  std::string scale;      // "small", "medium", "large" or "custom"
+  int64_t parameters = 0;
+  std::string device;     // "cpu", "cuda:0"
+  std::string precision;  // "fp32", ...
+  int sample_rate = 32000;
+  int channels = 1;
+  int frame_rate = 50;      // token frames a second
+  int samples_per_frame = 640;
+  int codebooks = 4;
+  int card = 2048;          // tokens a codebook
+  float default_cfg_coef = 3.0f;
+  int window_seconds = 30;  // longest stretch generated with one condition
+};
+
+// Every bound on what a request may ask for or send.
+struct Limits {
+  uint64_t max_video_bytes = 256ull << 20;
+  double max_video_seconds = 600;
+  int max_frame_width = 8192;
+  int max_frame_height = 8192;
+  int64_t max_frame_pixels = 8192ll * 4320;
+  double max_frames_per_second = 240;
+  int max_queued_requests = 64;              // admitted, not yet running
+  uint64_t max_queued_bytes = 1ull << 30;    // video bytes and frames held for all requests
+  int max_batch = 8;                         // requests decoded together
+  uint64_t max_stream_buffer_bytes = 4u << 20;  // unread output a stream; then its request pauses
+};
+
+// A refusal that may succeed later carries how long to wait.
+absl::Status WithRetryAfter(absl::Status status, absl::Duration delay);
+std::optional<absl::Duration> RetryAfter(const absl::Status& status);
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_TYPES_H_

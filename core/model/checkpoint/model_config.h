@@ -1,0 +1,57 @@
+// A model's sizes, as its checkpoint's configuration states them.
+#ifndef VIDMUSE_MODEL_CHECKPOINT_MODEL_CONFIG_H_
+#define VIDMUSE_MODEL_CHECKPOINT_MODEL_CONFIG_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace vidmuse {
+
+// The token model and the conditioner (`xp.cfg` of state_dict.bin).
+struct LmConfig {
+  int dim = 1024;
+  int num_heads = 16;
+  int num_layers = 24;
+  int hidden_scale = 4;
+  int codebooks = 4;  // n_q
+  int card = 2048;
+  float cfg_coef = 3.0f;  // classifier_free_guidance.inference_coef
+  int sample_rate = 32000;
+  int ffn() const { return dim * hidden_scale; }
+};
+
+// INVALID_ARGUMENT names the option that is missing, out of range or not supported: rope, qk_layer_norm,
+// stereo, another delay pattern, biases, post-norm, ...
+absl::StatusOr<LmConfig> ParseLmConfig(absl::string_view yaml);
+
+// EnCodec's decoder, from audiocraft's `xp.cfg` or Hugging Face's config.json.
+struct CodecConfig {
+  int sample_rate = 32000;
+  int dimension = 128;   // of a codebook's vectors
+  int n_filters = 64;
+  int codebooks = 4;
+  int bins = 2048;
+  std::vector<int> ratios = {8, 5, 4, 4};
+  int kernel_size = 7;
+  int last_kernel_size = 7;
+  int residual_kernel_size = 3;
+  int n_residual_layers = 1;
+  int dilation_base = 2;
+  int compress = 2;
+  int lstm_layers = 2;
+  bool reflect_padding = false;  // pad_mode: "reflect", else "constant"
+  float elu_alpha = 1.0f;
+  double trim_right_ratio = 1.0;
+  int samples_per_frame() const;
+};
+
+absl::StatusOr<CodecConfig> ParseAudiocraftCodecConfig(absl::string_view yaml);
+// The number of codebooks in use follows from target_bandwidths, sampling rate, ratios and codebook size.
+absl::StatusOr<CodecConfig> ParseHuggingFaceCodecConfig(absl::string_view json);
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_MODEL_CHECKPOINT_MODEL_CONFIG_H_

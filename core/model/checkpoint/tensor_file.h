@@ -1,0 +1,58 @@
+// Named tensors of a checkpoint file, read in place. No Torch, and nothing in a file can execute.
+#ifndef VIDMUSE_MODEL_CHECKPOINT_TENSOR_FILE_H_
+#define VIDMUSE_MODEL_CHECKPOINT_TENSOR_FILE_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace vidmuse {
+
+enum class DType { kFloat32, kFloat16, kBFloat16, kFloat64, kInt64, kInt32, kInt16, kInt8, kUint8, kBool };
+
+int DTypeSize(DType dtype);
+const char* DTypeName(DType dtype);
+
+// A contiguous (row-major) tensor whose bytes live as long as the TensorFile it came from.
+struct TensorView {
+  DType dtype = DType::kFloat32;
+  std::vector<int64_t> shape;
+  const void* data = nullptr;
+
+  int64_t elements() const;
+  // "[4, 64]"
+  std::string ShapeString() const;
+};
+
+// A checkpoint file: tensors by name, and the strings beside them. Immutable, thread-safe. Maps the
+// file into memory; pages are read when they are used.
+class TensorFile {
+ public:
+  // Reads a `torch.save` zip (a pickle subset: tensors, strings, numbers, containers, OrderedDict). Tensors of
+  // nested dicts get their keys joined by '/': "best_state/emb.0.weight"; a flat dict keeps its keys.
+  // Strings likewise: strings()["xp.cfg"]. Errors: NOT_FOUND; INVALID_ARGUMENT with what is wrong and
+  // where (truncated, legacy format, a global that isn't allowed, offsets outside the file, ...).
+  static absl::StatusOr<std::unique_ptr<TensorFile>> OpenTorch(const std::string& path);
+  // Reads a .safetensors file.
+  static absl::StatusOr<std::unique_ptr<TensorFile>> OpenSafetensors(const std::string& path);
+
+  // As above, from memory that the caller keeps alive (fuzzers, tests). `name` is for errors.
+  static absl::StatusOr<std::unique_ptr<TensorFile>> ParseTorch(absl::string_view bytes,
+                                                                const std::string& name);
+  static absl::StatusOr<std::unique_ptr<TensorFile>> ParseSafetensors(absl::string_view bytes,
+                                                                      const std::string& name);
+
+  virtual ~TensorFile() = default;
+  virtual const std::map<std::string, TensorView>& tensors() const = 0;
+  virtual const std::map<std::string, std::string>& strings() const = 0;
+  virtual const std::string& name() const = 0;
+};
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_MODEL_CHECKPOINT_TENSOR_FILE_H_

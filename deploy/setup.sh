@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Installs what a fresh Debian 12 or Ubuntu 24.04 lacks: apt packages and LibTorch under .deps/.
+# Safe to run again: what is already there is left alone.
+#
+#   deploy/setup.sh          CPU only
+#   deploy/setup.sh --cuda   LibTorch's CUDA half as well (4.7 GB)
+#
+# LIBTORCH_DIR=/path/to/torch uses a LibTorch that is already on the machine.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+TORCH_VERSION=2.11.0
+CUDART_VERSION=13.0.96  # what libtorch_cpu.so needs of CUDA, in the releases that torch pins
+CUPTI_VERSION=13.0.85
+CUDA=0
+for arg in "$@"; do
+  case "$arg" in
+    --cuda) CUDA=1 ;;
+    *) echo "usage: deploy/setup.sh [--cuda]" >&2; exit 2 ;;
+  esac
+done
+
+PACKAGES=(
+  # build tools
+  g++ clang cmake ninja-build ccache pkg-config git ca-certificates python3 python3-pip python3-venv unzip
+  # libraries
+  libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libabsl-dev
+  prometheus-cpp-dev libgtest-dev libgmock-dev libbenchmark-dev libyaml-cpp-dev nlohmann-json3-dev
+  libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libswresample-dev libebur128-dev
+  # used by tests and the quickstart
+  ffmpeg curl clang-format
+)
+
+missing=()
+for package in "${PACKAGES[@]}"; do
+  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' ||
+    missing+=("$package")
+done
+if ((${#missing[@]})); then
+  sudo=""
+  [ "$(id -u)" = 0 ] || sudo=sudo
+  echo "setup: installing ${missing[*]}"
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+# Unpacks wheels into a folder: LibTorch's shared libraries need no Python at run time.
+unpack_wheels() {  # folder, pip download arguments...
+  local folder=$1; shift
+  local wheels
+  wheels=$(mktemp -d)
+  python3 -m pip download --quiet --disable-pip-version-check --dest "$wheels" --only-binary=:all: \
+    --implementation cp --python-version 3.11 --abi cp311 --abi abi3 --abi none \
+    --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 \
+    --platform manylinux_2_25_x86_64 --platform manylinux_2_24_x86_64 \
+    --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \
+    --platform manylinux1_x86_64 --platform linux_x86_64 "$@"
+  mkdir -p "$folder"
+  for wheel in "$wheels"/*.whl; do unzip -q -o "$wheel" -d "$folder"; done
+  rm -rf "$wheels"
+}
+
+if [ -z "${LIBTORCH_DIR:-}" ]; then
+  want="torch $TORCH_VERSION cpu"
+  ((CUDA)) && want="torch $TORCH_VERSION cuda"
+  have=$(cat .deps/torch.stamp 2>/dev/null || true)
+  if [ "$have" != "$want" ] && [ "$have" != "torch $TORCH_VERSION cuda" ]; then
+    echo "setup: unpacking LibTorch $TORCH_VERSION under .deps/"
+    rm -rf .deps/wheels .deps/torch.stamp
+    if ((CUDA)); then
+      unpack_wheels .deps/wheels "torch==$TORCH_VERSION"
+    else
+      unpack_wheels .deps/wheels --no-deps "torch==$TORCH_VERSION"
+      unpack_wheels .deps/wheels --no-deps "nvidia-cuda-runtime==$CUDART_VERSION" \
+        "nvidia-cuda-cupti==$CUPTI_VERSION"
+    fi
+    echo "$want" >.deps/torch.stamp
+  fi
+fi
+echo "setup: ready"
