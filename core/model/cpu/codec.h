@@ -1,0 +1,76 @@
+// EnCodec's decoder on a CPU: tokens to samples, in pieces.
+//
+// Signals are time-major, [time][channels], so a convolution's receptive field is contiguous: each layer is
+// a linear layer over overlapping rows, and an output sample never depends on where the stream was cut.
+#ifndef VIDMUSE_MODEL_CPU_CODEC_H_
+#define VIDMUSE_MODEL_CPU_CODEC_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "core/model/checkpoint/model_config.h"
+#include "core/model/cpu/codec_layers.h"
+#include "core/model/music_model.h"
+#include "core/model/weights/weight_reader.h"
+
+namespace vidmuse::cpu {
+
+// How a checkpoint names the decoder's tensors.
+enum class CodecNames { kAudiocraft, kHuggingFace };
+
+// Immutable after Load; thread-safe.
+class Codec {
+ public:
+  static absl::StatusOr<std::shared_ptr<const Codec>> Load(const CodecConfig& config,
+                                                           CodecNames names, WeightReader& weights,
+                                                           const Kernels& kernels);
+
+  const CodecConfig& config() const { return config_; }
+  const Kernels& kernels() const { return kernels_; }
+
+ private:
+  friend class CodecStream;
+  struct Stage {  // ELU, transposed convolution, residual block
+    UpsamplingWeights upsampling;
+    ConvWeights residual3;  // kernel 3 (residual_kernel_size)
+    ConvWeights residual1;  // kernel 1
+  };
+
+  Codec(const CodecConfig& config, const Kernels& kernels) : config_(config), kernels_(kernels) {}
+
+  const CodecConfig config_;
+  const Kernels& kernels_;
+  std::vector<std::vector<float>> codebooks_;  // [codebooks][bins * dimension]
+  ConvWeights first_;
+  std::vector<LstmWeights> lstm_;
+  std::vector<Stage> stages_;
+  ConvWeights last_;
+};
+
+// One stream's state. See AudioDecoder.
+class CodecStream final : public AudioDecoder {
+ public:
+  explicit CodecStream(std::shared_ptr<const Codec> codec);
+  absl::Status Push(absl::Span<const int32_t> tokens, bool last,
+                    std::vector<float>* samples) override;
+
+ private:
+  struct Stage {
+    UpsamplingState upsampling;
+    ResidualState residual;
+  };
+
+  const std::shared_ptr<const Codec> codec_;
+  ConvState first_;
+  std::vector<LstmState> lstm_;
+  std::vector<Stage> stages_;
+  ConvState last_;
+  bool ended_ = false;
+};
+
+}  // namespace vidmuse::cpu
+
+#endif  // VIDMUSE_MODEL_CPU_CODEC_H_

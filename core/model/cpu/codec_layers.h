@@ -1,0 +1,94 @@
+// The layers of EnCodec's decoder (SEANet, Défossez et al., "High Fidelity Neural Audio Compression", 2022),
+// each with the state it carries from one piece of a stream to the next. Signals are [time][channels].
+#ifndef VIDMUSE_MODEL_CPU_CODEC_LAYERS_H_
+#define VIDMUSE_MODEL_CPU_CODEC_LAYERS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "core/model/cpu/kernels.h"
+#include "core/model/cpu/packed_linear.h"
+
+namespace vidmuse::cpu {
+
+using Signal = std::vector<float>;
+
+// Stride 1, output as long as the input: (kernel - 1) / 2 padded on the right, the rest on the left.
+struct ConvWeights {
+  ConvWeights() = default;
+  // `weight`: [out][in][kernel].
+  ConvWeights(const std::vector<float>& weight, const std::vector<float>& bias, int out, int in,
+              int kernel, bool reflect_padding);
+
+  int out = 0;
+  int in = 0;
+  int kernel = 1;
+  bool reflect = false;
+  PackedLinear linear;  // [out, kernel * in]
+
+  int pad_right() const { return (kernel - 1) / 2; }
+  int pad_left() const { return kernel - 1 - pad_right(); }
+};
+
+struct ConvState {
+  Signal buffer;        // padded input that outputs to come still need
+  bool started = false;  // the left padding is in the buffer
+};
+
+// Appends to `y` the outputs that are final once `x` has arrived; with `last`, all that remain.
+void Convolve(const ConvWeights& weights, const Kernels& kernels, const Signal& x, bool last,
+              ConvState& state, Signal* y);
+
+// Transposed convolution, kernel 2 * stride: stride outputs an input, ceil(stride / 2) of them trimmed from
+// the start and the rest from the end.
+struct UpsamplingWeights {
+  UpsamplingWeights() = default;
+  // `weight`: [in][out][2 * stride].
+  UpsamplingWeights(const std::vector<float>& weight, const std::vector<float>& bias, int in, int out,
+                    int stride);
+
+  int in = 0;
+  int out = 0;
+  int stride = 1;
+  PackedLinear linear;  // [stride * out, 2 * in]: from two neighbouring inputs to stride outputs
+};
+
+struct UpsamplingState {
+  Signal previous;       // the last input, [in]; zeros before the first
+  bool started = false;  // the left trim is done
+};
+
+void Upsample(const UpsamplingWeights& weights, const Kernels& kernels, const Signal& x, bool last,
+              UpsamplingState& state, Signal* y);
+
+// y = x + conv1(elu(conv3(elu(x)))): outputs follow the input by conv3's right padding.
+struct ResidualState {
+  ConvState conv3;
+  ConvState conv1;
+  Signal skip;  // inputs whose output has not come yet
+};
+
+void Residual(const ConvWeights& conv3, const ConvWeights& conv1, float elu_alpha,
+              const Kernels& kernels, const Signal& x, bool last, ResidualState& state, Signal* y);
+
+struct LstmWeights {
+  // PyTorch's layout: [4 * size, size], gates in the order input, forget, cell, output.
+  LstmWeights(const std::vector<float>& input, const std::vector<float>& hidden,
+              const std::vector<float>& input_bias, const std::vector<float>& hidden_bias, int size);
+
+  int size;
+  PackedLinear input;   // with both biases
+  PackedLinear hidden;
+};
+
+struct LstmState {
+  std::vector<float> h, c;  // [size]
+};
+
+// x and y are [time][size].
+void Lstm(const LstmWeights& weights, const Kernels& kernels, const Signal& x, LstmState& state,
+          Signal* y);
+
+}  // namespace vidmuse::cpu
+
+#endif  // VIDMUSE_MODEL_CPU_CODEC_LAYERS_H_

@@ -1,0 +1,74 @@
+// The inner loops of a decoding step on a CPU, compiled for several instruction sets and chosen once at
+// run time.
+//
+// Row independence: each output element is one chain of fused multiply-adds in a fixed order, so a row's
+// result never depends on how many other rows are computed with it, or on which.
+#ifndef VIDMUSE_MODEL_CPU_KERNELS_H_
+#define VIDMUSE_MODEL_CPU_KERNELS_H_
+
+#include <cstdint>
+
+namespace vidmuse::cpu {
+
+// Outputs of a linear layer are stored in panels of this many: weights [panels][K][kPanel].
+inline constexpr int kPanel = 32;
+// Attention keys are stored in groups of this many positions: [groups][head_dim][kKeyGroup]. Value rows are
+// padded to a multiple of it.
+inline constexpr int kKeyGroup = 16;
+
+struct LinearArgs {
+  const float* weights = nullptr;  // [panels][k][kPanel]
+  const float* bias = nullptr;     // [panels * kPanel], or null
+  const float* x = nullptr;        // row r starts at x + r * x_stride
+  int64_t x_stride = 0;
+  float* y = nullptr;
+  int64_t y_stride = 0;
+  int64_t rows = 0;
+  int k = 0;
+  int n = 0;                // outputs; the last panel may be partly used
+  bool accumulate = false;  // y += instead of y =
+};
+
+// Several queries of one head over the same keys and values.
+struct AttentionArgs {
+  const float* q = nullptr;  // row r starts at q + r * q_stride, [head_dim]
+  int64_t q_stride = 0;
+  int rows = 0;
+  const int* lengths = nullptr;  // [rows]: row r sees positions [0, lengths[r])
+  const float* keys = nullptr;   // [groups][head_dim][kKeyGroup]
+  const float* values = nullptr;  // [positions][value_stride]
+  int head_dim = 0;
+  int value_stride = 0;  // head_dim rounded up to kKeyGroup
+  float scale = 1.0f;
+  float* out = nullptr;  // row r at out + r * out_stride, [head_dim]
+  int64_t out_stride = 0;
+  float* scratch = nullptr;  // AttentionScratch(...) floats
+};
+
+// Floats of scratch that attention over `positions` needs.
+constexpr int64_t AttentionScratch(int64_t positions) {
+  return 4 * (positions + 2 * kKeyGroup) + 64;
+}
+
+struct Kernels {
+  const char* name;
+  // Panels [panel_begin, panel_end) of y = x W^T + bias.
+  void (*linear)(const LinearArgs& args, int panel_begin, int panel_end);
+  void (*attention)(const AttentionArgs& args);
+  // y = (x - mean) / sqrt(var + 1e-5) * weight + bias over n elements.
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, int n, float* y);
+  // x = 0.5 x (1 + erf(x / sqrt 2)), in place.
+  void (*gelu)(float* x, int64_t n);
+  // y = x > 0 ? x : alpha (exp(x) - 1)
+  void (*elu)(const float* x, int64_t n, float alpha, float* y);
+};
+
+// The best this machine runs. VIDMUSE_CPU_KERNELS=avx512|avx2|base in the environment asks for another.
+const Kernels& CpuKernels();
+
+// All that this machine runs, best first (for tests).
+const Kernels* const* AvailableKernels(int* count);
+
+}  // namespace vidmuse::cpu
+
+#endif  // VIDMUSE_MODEL_CPU_KERNELS_H_

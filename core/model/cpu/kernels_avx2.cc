@@ -1,0 +1,3 @@
+#define VIDMUSE_KERNELS_NAME "avx2"
+#define VIDMUSE_KERNELS_SYMBOL kAvx2Kernels
+#include "core/model/cpu/kernels_impl.h"

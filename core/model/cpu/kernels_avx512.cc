@@ -1,0 +1,3 @@
+#define VIDMUSE_KERNELS_NAME "avx512"
+#define VIDMUSE_KERNELS_SYMBOL kAvx512Kernels
+#include "core/model/cpu/kernels_impl.h"

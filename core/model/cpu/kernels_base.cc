@@ -1,0 +1,3 @@
+#define VIDMUSE_KERNELS_NAME "base"
+#define VIDMUSE_KERNELS_SYMBOL kBaseKernels
+#include "core/model/cpu/kernels_impl.h"

@@ -1,0 +1,234 @@
+#include "core/model/cpu/language_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace vidmuse::cpu {
+
+size_t LanguageModel::step_weight_bytes() const {
+  size_t bytes = heads_.bytes();
+  for (const Layer& layer : layers_) {
+    bytes += layer.self_qkv.bytes() + layer.self_out.bytes() + layer.cross_q.bytes() +
+             layer.cross_out.bytes() + layer.linear1.bytes() + layer.linear2.bytes();
+  }
+  return bytes;
+}
+
+std::unique_ptr<KvCache> LanguageModel::NewCache(int positions) const {
+  return std::make_unique<KvCache>(config_.num_layers, config_.num_heads, head_dim(), positions);
+}
+
+size_t LanguageModel::CacheBytes(int positions) const {
+  return KvCache::Bytes(config_.num_layers, config_.num_heads, head_dim(), positions);
+}
+
+void LanguageModel::ProjectCondition(int layer, const float* rows, int count, int position,
+                                     KvCache* cache) const {
+  const int dim = config_.dim;
+  const PackedLinear& linear = layers_[layer].cross_kv;
+  std::vector<float> kv(static_cast<size_t>(count) * 2 * dim);
+  linear.Apply(kernels_, rows, dim, count, kv.data(), 2 * dim);
+  for (int i = 0; i < count; ++i) {
+    const float* row = kv.data() + static_cast<size_t>(i) * 2 * dim;
+    for (int head = 0; head < config_.num_heads; ++head) {
+      const int offset = head * head_dim();
+      cache->Write(layer, head, position + i, row + offset, row + dim + offset);
+    }
+  }
+}
+
+void LanguageModel::Prepare(absl::Span<const SequenceInput> sequences, int threads) {
+  rows_.clear();
+  first_row_.clear();
+  lengths_.clear();
+  cross_lengths_.clear();
+  int longest = 0;
+  for (size_t s = 0; s < sequences.size(); ++s) {
+    const SequenceInput& sequence = sequences[s];
+    first_row_.push_back(static_cast<int>(rows_.size()));
+    for (int i = 0; i < sequence.count; ++i) {
+      rows_.push_back({static_cast<int>(s), sequence.position + i});
+      lengths_.push_back(sequence.position + i + 1);
+      cross_lengths_.push_back(sequence.cross_length);
+    }
+    longest = std::max({longest, sequence.position + sequence.count, sequence.cross_length});
+  }
+  const size_t rows = rows_.size();
+  const size_t dim = config_.dim;
+  const auto grow = [](std::vector<float>& buffer, size_t size) {
+    if (buffer.size() < size) buffer.resize(size);
+  };
+  grow(x_, rows * dim);
+  grow(qkv_, rows * 3 * dim);
+  grow(q_, rows * dim);
+  grow(attention_, rows * dim);
+  grow(hidden_, rows * config_.ffn());
+  grow(logits_, sequences.size() * heads_.n());
+  if (static_cast<int>(members_.size()) < threads) members_.resize(threads);
+  for (Member& member : members_) {
+    grow(member.normed, rows * dim);
+    grow(member.attention, AttentionScratch(longest));
+  }
+}
+
+void LanguageModel::Embed(absl::Span<const SequenceInput> sequences, int row_begin, int row_end) {
+  const int dim = config_.dim;
+  for (int r = row_begin; r < row_end; ++r) {
+    const SequenceInput& sequence = sequences[rows_[r].sequence];
+    const int32_t* tokens =
+        sequence.tokens + static_cast<size_t>(r - first_row_[rows_[r].sequence]) * config_.codebooks;
+    float* x = x_.data() + static_cast<size_t>(r) * dim;
+    const float* position = position_embedding_.data() + static_cast<size_t>(rows_[r].position) * dim;
+    std::fill(x, x + dim, 0.0f);
+    for (int k = 0; k < config_.codebooks; ++k) {
+      const float* vector = embedding_[k].data() + static_cast<size_t>(tokens[k]) * dim;
+      for (int i = 0; i < dim; ++i) x[i] += vector[i];
+    }
+    for (int i = 0; i < dim; ++i) x[i] += position[i];
+  }
+}
+
+// Every thread norms all rows for itself: cheaper than a barrier.
+void LanguageModel::NormRows(const Norm& norm, Member& member) {
+  const int dim = config_.dim;
+  for (size_t r = 0; r < rows_.size(); ++r) {
+    kernels_.layer_norm(x_.data() + r * dim, norm.weight.data(), norm.bias.data(), dim,
+                        member.normed.data() + r * dim);
+  }
+}
+
+// Items are (head, sequence) pairs, head first, so that shares weigh about the same.
+void LanguageModel::SelfAttention(absl::Span<const SequenceInput> sequences, int layer, int begin,
+                                  int end, Member& member) {
+  const int dim = config_.dim;
+  const int count = static_cast<int>(sequences.size());
+  for (int item = begin; item < end; ++item) {
+    const int head = item / count;
+    const SequenceInput& sequence = sequences[item % count];
+    const int row = first_row_[item % count];
+    const int offset = head * head_dim();
+    const float* qkv = qkv_.data() + static_cast<size_t>(row) * 3 * dim + offset;
+    for (int i = 0; i < sequence.count; ++i) {
+      const float* steps = qkv + static_cast<size_t>(i) * 3 * dim;
+      sequence.self->Write(layer, head, sequence.position + i, steps + dim, steps + 2 * dim);
+    }
+    AttentionArgs args;
+    args.q = qkv;
+    args.q_stride = 3 * dim;
+    args.rows = sequence.count;
+    args.lengths = lengths_.data() + row;
+    args.keys = sequence.self->keys(layer, head);
+    args.values = sequence.self->values(layer, head);
+    args.head_dim = head_dim();
+    args.value_stride = sequence.self->value_stride();
+    args.scale = 1.0f / std::sqrt(static_cast<float>(head_dim()));
+    args.out = attention_.data() + static_cast<size_t>(row) * dim + offset;
+    args.out_stride = dim;
+    args.scratch = member.attention.data();
+    kernels_.attention(args);
+  }
+}
+
+void LanguageModel::CrossAttention(absl::Span<const SequenceInput> sequences, int layer, int begin,
+                                   int end, Member& member) {
+  const int dim = config_.dim;
+  const int count = static_cast<int>(sequences.size());
+  for (int item = begin; item < end; ++item) {
+    const int head = item / count;
+    const SequenceInput& sequence = sequences[item % count];
+    const size_t start = static_cast<size_t>(first_row_[item % count]) * dim + head * head_dim();
+    AttentionArgs args;
+    args.q = q_.data() + start;
+    args.q_stride = dim;
+    args.rows = sequence.count;
+    args.lengths = cross_lengths_.data() + first_row_[item % count];
+    args.keys = sequence.cross->keys(layer, head);
+    args.values = sequence.cross->values(layer, head);
+    args.head_dim = head_dim();
+    args.value_stride = sequence.cross->value_stride();
+    args.scale = 1.0f / std::sqrt(static_cast<float>(head_dim()));
+    args.out = attention_.data() + start;
+    args.out_stride = dim;
+    args.scratch = member.attention.data();
+    kernels_.attention(args);
+  }
+}
+
+void LanguageModel::Logits(absl::Span<const SequenceInput> sequences, int begin, int end,
+                           Member& member) {
+  const int dim = config_.dim;
+  // Rows that draw a token, side by side, so that the weights are read once for all.
+  int wanted = 0;
+  for (size_t s = 0; s < sequences.size(); ++s) {
+    if (sequences[s].logits == nullptr) continue;
+    const size_t row = first_row_[s] + sequences[s].count - 1;
+    kernels_.layer_norm(x_.data() + row * dim, out_norm_.weight.data(), out_norm_.bias.data(), dim,
+                        member.normed.data() + static_cast<size_t>(wanted++) * dim);
+  }
+  const int n = heads_.n();
+  const int first = begin * kPanel;
+  const int width = std::min(end * kPanel, n) - first;
+  if (wanted == 0 || width <= 0) return;
+  heads_.Apply(kernels_, member.normed.data(), dim, wanted, logits_.data(), n, false, begin, end);
+  size_t i = 0;
+  for (const SequenceInput& sequence : sequences) {
+    if (sequence.logits == nullptr) continue;
+    std::memcpy(sequence.logits + first, logits_.data() + i++ * n + first,
+                static_cast<size_t>(width) * sizeof(float));
+  }
+}
+
+void LanguageModel::RunMember(absl::Span<const SequenceInput> sequences, ThreadTeam& team, int index) {
+  Member& member = members_[index];
+  const int ffn = config_.ffn();
+  const int rows = static_cast<int>(rows_.size());
+  const int items = config_.num_heads * static_cast<int>(sequences.size());
+  const auto share = [&](int n) { return ThreadTeam::Share(n, index, team.size()); };
+  const auto apply = [&](const PackedLinear& linear, const float* x, float* y, bool accumulate) {
+    const auto [begin, end] = share(linear.panels());
+    linear.Apply(kernels_, x, linear.k(), rows, y, linear.n(), accumulate, begin, end);
+  };
+
+  const auto [row_begin, row_end] = share(rows);
+  Embed(sequences, row_begin, row_end);
+  team.Barrier();
+  const auto [item_begin, item_end] = share(items);
+  for (int i = 0; i < config_.num_layers; ++i) {
+    const Layer& layer = layers_[i];
+    NormRows(layer.norm1, member);
+    apply(layer.self_qkv, member.normed.data(), qkv_.data(), false);
+    team.Barrier();
+    SelfAttention(sequences, i, item_begin, item_end, member);
+    team.Barrier();
+    apply(layer.self_out, attention_.data(), x_.data(), true);
+    team.Barrier();
+    NormRows(layer.norm_cross, member);
+    apply(layer.cross_q, member.normed.data(), q_.data(), false);
+    team.Barrier();
+    CrossAttention(sequences, i, item_begin, item_end, member);
+    team.Barrier();
+    apply(layer.cross_out, attention_.data(), x_.data(), true);
+    team.Barrier();
+    NormRows(layer.norm2, member);
+    apply(layer.linear1, member.normed.data(), hidden_.data(), false);
+    const auto [begin, end] = share(layer.linear1.panels());
+    const int first = begin * kPanel;
+    const int width = std::min(end * kPanel, ffn) - first;
+    for (int r = 0; r < rows && width > 0; ++r) {
+      kernels_.gelu(hidden_.data() + static_cast<size_t>(r) * ffn + first, width);
+    }
+    team.Barrier();
+    apply(layer.linear2, hidden_.data(), x_.data(), true);
+    team.Barrier();
+  }
+  const auto [begin, end] = share(heads_.panels());
+  Logits(sequences, begin, end, member);
+}
+
+void LanguageModel::Step(absl::Span<const SequenceInput> sequences, ThreadTeam& team) {
+  Prepare(sequences, team.size());
+  team.Run([&](int member) { RunMember(sequences, team, member); });
+}
+
+}  // namespace vidmuse::cpu

@@ -1,0 +1,112 @@
+// VidMuse's token model on a CPU: one decoding step for many sequences at once.
+#ifndef VIDMUSE_MODEL_CPU_LANGUAGE_MODEL_H_
+#define VIDMUSE_MODEL_CPU_LANGUAGE_MODEL_H_
+
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "core/model/checkpoint/model_config.h"
+#include "core/model/cpu/kernels.h"
+#include "core/model/cpu/kv_cache.h"
+#include "core/model/cpu/packed_linear.h"
+#include "core/model/cpu/thread_team.h"
+#include "core/model/weights/weight_reader.h"
+
+namespace vidmuse::cpu {
+
+// One row group of a step: sequence steps of one sequence, conditional or null.
+struct SequenceInput {
+  const int32_t* tokens = nullptr;  // [count][codebooks]
+  int count = 0;
+  int position = 0;                 // of the first
+  KvCache* self = nullptr;          // receives the steps' keys and values
+  const KvCache* cross = nullptr;
+  int cross_length = 0;             // condition tokens
+  float* logits = nullptr;          // [codebooks * card] of the last step, or null
+};
+
+// Weights are immutable after Load. Step uses buffers of its own: one thread at a time.
+class LanguageModel {
+ public:
+  // `max_positions`: sequence steps of the longest window. `position_embedding`: [max_positions][dim].
+  static absl::StatusOr<std::unique_ptr<LanguageModel>> Load(const LmConfig& config,
+                                                             WeightReader& weights,
+                                                             std::vector<float> position_embedding,
+                                                             const Kernels& kernels);
+
+  const LmConfig& config() const { return config_; }
+  int head_dim() const { return config_.dim / config_.num_heads; }
+  int max_positions() const { return max_positions_; }
+  // Bytes of weights that one step reads.
+  size_t step_weight_bytes() const;
+
+  std::unique_ptr<KvCache> NewCache(int positions) const;
+  size_t CacheBytes(int positions) const;
+
+  // Keys and values of one layer for condition tokens [position, position + count): `rows` is [count][dim].
+  // Thread-safe for different layers or positions.
+  void ProjectCondition(int layer, const float* rows, int count, int position, KvCache* cache) const;
+
+  // Runs every sequence's steps, all at once; each result is what the sequence alone would give.
+  void Step(absl::Span<const SequenceInput> sequences, ThreadTeam& team);
+
+ private:
+  struct Norm {
+    std::vector<float> weight, bias;
+  };
+  struct Layer {
+    Norm norm1, norm_cross, norm2;
+    PackedLinear self_qkv, self_out, cross_q, cross_kv, cross_out, linear1, linear2;
+  };
+  struct Member {  // scratch of one thread
+    std::vector<float> normed;     // [rows][dim]
+    std::vector<float> attention;  // AttentionScratch
+  };
+  struct Row {
+    int sequence;
+    int position;
+  };
+
+  LanguageModel(const LmConfig& config, const Kernels& kernels)
+      : config_(config), kernels_(kernels) {}
+  static absl::StatusOr<Norm> LoadNorm(const std::string& name, int dim, WeightReader& weights);
+  static absl::StatusOr<Layer> LoadLayer(const LmConfig& config, int index, WeightReader& weights);
+
+  void Prepare(absl::Span<const SequenceInput> sequences, int threads);
+  void Embed(absl::Span<const SequenceInput> sequences, int row_begin, int row_end);
+  void RunMember(absl::Span<const SequenceInput> sequences, ThreadTeam& team, int member);
+  void NormRows(const Norm& norm, Member& member);
+  void SelfAttention(absl::Span<const SequenceInput> sequences, int layer, int begin, int end,
+                     Member& member);
+  void CrossAttention(absl::Span<const SequenceInput> sequences, int layer, int begin, int end,
+                      Member& member);
+  void Logits(absl::Span<const SequenceInput> sequences, int begin, int end, Member& member);
+
+  const LmConfig config_;
+  const Kernels& kernels_;
+  int max_positions_ = 0;
+  std::vector<float> position_embedding_;      // [max_positions][dim]
+  std::vector<std::vector<float>> embedding_;  // [codebooks][(card + 1) * dim]
+  std::vector<Layer> layers_;
+  Norm out_norm_;
+  PackedLinear heads_;  // all codebooks' outputs one after the other
+
+  // The step under way.
+  std::vector<Row> rows_;
+  std::vector<int> first_row_;  // of each sequence
+  std::vector<int> lengths_;    // of each row, for causal attention
+  std::vector<int> cross_lengths_;
+  std::vector<float> x_;          // [rows][dim]
+  std::vector<float> qkv_;        // [rows][3 dim]
+  std::vector<float> q_;          // [rows][dim]
+  std::vector<float> attention_;  // [rows][dim]
+  std::vector<float> hidden_;     // [rows][ffn]
+  std::vector<float> logits_;     // [sequences][codebooks * card]
+  std::vector<Member> members_;
+};
+
+}  // namespace vidmuse::cpu
+
+#endif  // VIDMUSE_MODEL_CPU_LANGUAGE_MODEL_H_

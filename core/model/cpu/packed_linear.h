@@ -1,0 +1,42 @@
+// A linear layer's weights, laid out for the kernels.
+#ifndef VIDMUSE_MODEL_CPU_PACKED_LINEAR_H_
+#define VIDMUSE_MODEL_CPU_PACKED_LINEAR_H_
+
+#include <cstdint>
+
+#include "core/model/cpu/aligned_buffer.h"
+#include "core/model/cpu/kernels.h"
+
+namespace vidmuse::cpu {
+
+// y = x W^T (+ bias). Immutable once packed; thread-safe.
+class PackedLinear {
+ public:
+  PackedLinear() = default;
+  // `weight`: [n, k] row-major; `bias`: [n] or null.
+  PackedLinear(const float* weight, const float* bias, int n, int k);
+
+  int n() const { return n_; }
+  int k() const { return k_; }
+  int panels() const { return (n_ + kPanel - 1) / kPanel; }
+  size_t bytes() const { return weights_.bytes() + bias_.bytes(); }
+
+  // Rows of `x` through panels [panel_begin, panel_end), which are outputs from panel_begin * kPanel on.
+  void Apply(const Kernels& kernels, const float* x, int64_t x_stride, int64_t rows, float* y,
+             int64_t y_stride, bool accumulate, int panel_begin, int panel_end) const;
+  // Through all panels.
+  void Apply(const Kernels& kernels, const float* x, int64_t x_stride, int64_t rows, float* y,
+             int64_t y_stride, bool accumulate = false) const {
+    Apply(kernels, x, x_stride, rows, y, y_stride, accumulate, 0, panels());
+  }
+
+ private:
+  int n_ = 0;
+  int k_ = 0;
+  AlignedBuffer weights_;
+  AlignedBuffer bias_;
+};
+
+}  // namespace vidmuse::cpu
+
+#endif  // VIDMUSE_MODEL_CPU_PACKED_LINEAR_H_

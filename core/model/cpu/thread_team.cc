@@ -1,0 +1,69 @@
+#include "core/model/cpu/thread_team.h"
+
+namespace vidmuse::cpu {
+namespace {
+
+// About 20 us: longer than a barrier takes when every member has a core, far shorter than a time slice.
+constexpr int kSpins = 2000;
+
+inline void Pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+}  // namespace
+
+ThreadTeam::ThreadTeam(int threads) : size_(threads < 1 ? 1 : threads) {
+  for (int i = 1; i < size_; ++i) threads_.emplace_back([this, i] { Member(i); });
+}
+
+ThreadTeam::~ThreadTeam() {
+  stopping_.store(true, std::memory_order_relaxed);
+  round_.fetch_add(1, std::memory_order_release);
+  round_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void ThreadTeam::WaitWhile(const std::atomic<uint32_t>& value, uint32_t old) {
+  for (int i = 0; i < kSpins; ++i) {
+    if (value.load(std::memory_order_acquire) != old) return;
+    Pause();
+  }
+  while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
+}
+
+void ThreadTeam::Run(const std::function<void(int)>& work) {
+  work_ = &work;
+  if (size_ > 1) {
+    round_.fetch_add(1, std::memory_order_release);
+    round_.notify_all();
+  }
+  work(0);
+  Barrier();
+}
+
+void ThreadTeam::Barrier() {
+  if (size_ == 1) return;
+  const uint32_t phase = barrier_.load(std::memory_order_acquire);
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == size_) {
+    arrived_.store(0, std::memory_order_relaxed);
+    barrier_.fetch_add(1, std::memory_order_release);
+    barrier_.notify_all();
+  } else {
+    WaitWhile(barrier_, phase);
+  }
+}
+
+void ThreadTeam::Member(int index) {
+  uint32_t round = 0;
+  for (;;) {
+    WaitWhile(round_, round);
+    ++round;
+    if (stopping_.load(std::memory_order_relaxed)) return;
+    (*work_)(index);
+    Barrier();
+  }
+}
+
+}  // namespace vidmuse::cpu

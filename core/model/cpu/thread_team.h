@@ -1,0 +1,51 @@
+// Threads that run one function together, many times a second, with cheap barriers inside it.
+#ifndef VIDMUSE_MODEL_CPU_THREAD_TEAM_H_
+#define VIDMUSE_MODEL_CPU_THREAD_TEAM_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace vidmuse::cpu {
+
+// Run() and its callers belong to one thread; that thread is member 0 of the team.
+class ThreadTeam {
+ public:
+  explicit ThreadTeam(int threads);
+  ~ThreadTeam();
+  ThreadTeam(const ThreadTeam&) = delete;
+  ThreadTeam& operator=(const ThreadTeam&) = delete;
+
+  int size() const { return size_; }
+
+  // Calls work(i) for every i < size() at once, one on each thread; returns when all have returned.
+  void Run(const std::function<void(int)>& work);
+
+  // Within Run: returns when every member has called it.
+  void Barrier();
+
+  // The part of [0, n) that member `index` works on.
+  static std::pair<int, int> Share(int n, int index, int size) {
+    return {static_cast<int>(int64_t{n} * index / size),
+            static_cast<int>(int64_t{n} * (index + 1) / size)};
+  }
+
+ private:
+  void Member(int index);
+  static void WaitWhile(const std::atomic<uint32_t>& value, uint32_t old);
+
+  const int size_;
+  const std::function<void(int)>* work_ = nullptr;  // written before round_ changes
+  std::atomic<uint32_t> round_{0};
+  std::atomic<bool> stopping_{false};
+  std::atomic<int> arrived_{0};
+  std::atomic<uint32_t> barrier_{0};
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace vidmuse::cpu
+
+#endif  // VIDMUSE_MODEL_CPU_THREAD_TEAM_H_
