@@ -1,5 +1,5 @@
-// Floats on cache-line boundaries, zeroed; large ones come straight from the system page by page, so
-// memory is used only as it is touched.
+// Floats on cache-line boundaries, zeroed; large ones come straight from the system page by page,
+// so memory is used only as it is touched.
 #ifndef VIDMUSE_MODEL_CPU_ALIGNED_BUFFER_H_
 #define VIDMUSE_MODEL_CPU_ALIGNED_BUFFER_H_
 
@@ -17,7 +17,8 @@ class AlignedBuffer {
   // Throws std::bad_alloc.
   explicit AlignedBuffer(size_t floats) : size_(floats) {
     if (floats == 0) return;
-    void* memory = mmap(nullptr, bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* memory =
+        mmap(nullptr, bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) throw std::bad_alloc();
     if (bytes() >= (size_t{4} << 20)) madvise(memory, bytes(), MADV_HUGEPAGE);
     data_ = static_cast<float*>(memory);

@@ -16,7 +16,8 @@ absl::Status CodecStream::Push(absl::Span<const int32_t> tokens, bool last,
   const int codebooks = static_cast<int>(codec.codebooks_.size());
   const int dimension = codec.config_.dimension;
   if (ended_) return absl::FailedPreconditionError("the stream has ended");
-  if (tokens.size() % codebooks != 0) return absl::InvalidArgumentError("tokens of a part of a frame");
+  if (tokens.size() % codebooks != 0)
+    return absl::InvalidArgumentError("tokens of a part of a frame");
   const size_t frames = tokens.size() / codebooks;
 
   Signal x(frames * dimension);

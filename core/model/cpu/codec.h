@@ -1,7 +1,8 @@
 // EnCodec's decoder on a CPU: tokens to samples, in pieces.
 //
-// Signals are time-major, [time][channels], so a convolution's receptive field is contiguous: each layer is
-// a linear layer over overlapping rows, and an output sample never depends on where the stream was cut.
+// Signals are time-major, [time][channels], so a convolution's receptive field is contiguous: each
+// layer is a linear layer over overlapping rows, and an output sample never depends on where the
+// stream was cut.
 #ifndef VIDMUSE_MODEL_CPU_CODEC_H_
 #define VIDMUSE_MODEL_CPU_CODEC_H_
 

@@ -7,8 +7,8 @@ namespace vidmuse::cpu {
 namespace {
 
 // [out][in][kernel] -> [out][kernel][in]
-PackedLinear PackConv(const std::vector<float>& weight, const std::vector<float>& bias, int out, int in,
-                      int kernel) {
+PackedLinear PackConv(const std::vector<float>& weight, const std::vector<float>& bias, int out,
+                      int in, int kernel) {
   std::vector<float> packed(weight.size());
   for (int o = 0; o < out; ++o) {
     for (int i = 0; i < in; ++i) {
@@ -21,9 +21,10 @@ PackedLinear PackConv(const std::vector<float>& weight, const std::vector<float>
   return PackedLinear(packed.data(), bias.data(), out, kernel * in);
 }
 
-// [in][out][2 * stride] -> [stride * out][2 * in]: output phase j is W[.., j + stride] x[t - 1] + W[.., j] x[t].
-PackedLinear PackUpsampling(const std::vector<float>& weight, const std::vector<float>& bias, int in,
-                            int out, int stride) {
+// [in][out][2 * stride] -> [stride * out][2 * in]: output phase j is W[.., j + stride] x[t - 1] +
+// W[.., j] x[t].
+PackedLinear PackUpsampling(const std::vector<float>& weight, const std::vector<float>& bias,
+                            int in, int out, int stride) {
   std::vector<float> packed(weight.size());
   std::vector<float> biases(static_cast<size_t>(stride) * out);
   for (int j = 0; j < stride; ++j) {
@@ -110,8 +111,8 @@ void Convolve(const ConvWeights& w, const Kernels& kernels, const Signal& x, boo
   state.buffer.erase(state.buffer.begin(), state.buffer.begin() + rows * w.in);
 }
 
-UpsamplingWeights::UpsamplingWeights(const std::vector<float>& weight, const std::vector<float>& bias,
-                                     int in, int out, int stride)
+UpsamplingWeights::UpsamplingWeights(const std::vector<float>& weight,
+                                     const std::vector<float>& bias, int in, int out, int stride)
     : in(in), out(out), stride(stride), linear(PackUpsampling(weight, bias, in, out, stride)) {}
 
 void Upsample(const UpsamplingWeights& w, const Kernels& kernels, const Signal& x, bool last,
@@ -124,7 +125,8 @@ void Upsample(const UpsamplingWeights& w, const Kernels& kernels, const Signal& 
   const int64_t rows = static_cast<int64_t>(input.size()) / w.in - 1;
   if (rows <= 0) return;
   Signal out(static_cast<size_t>(rows) * w.stride * w.out);
-  w.linear.Apply(kernels, input.data(), w.in, rows, out.data(), static_cast<int64_t>(w.stride) * w.out);
+  w.linear.Apply(kernels, input.data(), w.in, rows, out.data(),
+                 static_cast<int64_t>(w.stride) * w.out);
   state.previous.assign(input.end() - w.in, input.end());
 
   const int trim_right = w.stride / 2;
@@ -152,9 +154,10 @@ void Residual(const ConvWeights& conv3, const ConvWeights& conv1, float elu_alph
   Append(out, y);
 }
 
-LstmWeights::LstmWeights(const std::vector<float>& input_weight, const std::vector<float>& hidden_weight,
-                         const std::vector<float>& input_bias, const std::vector<float>& hidden_bias,
-                         int size)
+LstmWeights::LstmWeights(const std::vector<float>& input_weight,
+                         const std::vector<float>& hidden_weight,
+                         const std::vector<float>& input_bias,
+                         const std::vector<float>& hidden_bias, int size)
     : size(size) {
   std::vector<float> bias(input_bias.size());
   for (size_t i = 0; i < bias.size(); ++i) bias[i] = input_bias[i] + hidden_bias[i];
@@ -162,7 +165,8 @@ LstmWeights::LstmWeights(const std::vector<float>& input_weight, const std::vect
   hidden = PackedLinear(hidden_weight.data(), nullptr, 4 * size, size);
 }
 
-void Lstm(const LstmWeights& w, const Kernels& kernels, const Signal& x, LstmState& state, Signal* y) {
+void Lstm(const LstmWeights& w, const Kernels& kernels, const Signal& x, LstmState& state,
+          Signal* y) {
   const int n = w.size;
   const int64_t steps = static_cast<int64_t>(x.size()) / n;
   if (state.h.empty()) {

@@ -1,5 +1,6 @@
-// The layers of EnCodec's decoder (SEANet, Défossez et al., "High Fidelity Neural Audio Compression", 2022),
-// each with the state it carries from one piece of a stream to the next. Signals are [time][channels].
+// The layers of EnCodec's decoder (SEANet, Défossez et al., "High Fidelity Neural Audio
+// Compression", 2022), each with the state it carries from one piece of a stream to the next.
+// Signals are [time][channels].
 #ifndef VIDMUSE_MODEL_CPU_CODEC_LAYERS_H_
 #define VIDMUSE_MODEL_CPU_CODEC_LAYERS_H_
 
@@ -13,7 +14,8 @@ namespace vidmuse::cpu {
 
 using Signal = std::vector<float>;
 
-// Stride 1, output as long as the input: (kernel - 1) / 2 padded on the right, the rest on the left.
+// Stride 1, output as long as the input: (kernel - 1) / 2 padded on the right, the rest on the
+// left.
 struct ConvWeights {
   ConvWeights() = default;
   // `weight`: [out][in][kernel].
@@ -31,7 +33,7 @@ struct ConvWeights {
 };
 
 struct ConvState {
-  Signal buffer;        // padded input that outputs to come still need
+  Signal buffer;         // padded input that outputs to come still need
   bool started = false;  // the left padding is in the buffer
 };
 
@@ -39,13 +41,13 @@ struct ConvState {
 void Convolve(const ConvWeights& weights, const Kernels& kernels, const Signal& x, bool last,
               ConvState& state, Signal* y);
 
-// Transposed convolution, kernel 2 * stride: stride outputs an input, ceil(stride / 2) of them trimmed from
-// the start and the rest from the end.
+// Transposed convolution, kernel 2 * stride: stride outputs an input, ceil(stride / 2) of them
+// trimmed from the start and the rest from the end.
 struct UpsamplingWeights {
   UpsamplingWeights() = default;
   // `weight`: [in][out][2 * stride].
-  UpsamplingWeights(const std::vector<float>& weight, const std::vector<float>& bias, int in, int out,
-                    int stride);
+  UpsamplingWeights(const std::vector<float>& weight, const std::vector<float>& bias, int in,
+                    int out, int stride);
 
   int in = 0;
   int out = 0;
@@ -74,10 +76,11 @@ void Residual(const ConvWeights& conv3, const ConvWeights& conv1, float elu_alph
 struct LstmWeights {
   // PyTorch's layout: [4 * size, size], gates in the order input, forget, cell, output.
   LstmWeights(const std::vector<float>& input, const std::vector<float>& hidden,
-              const std::vector<float>& input_bias, const std::vector<float>& hidden_bias, int size);
+              const std::vector<float>& input_bias, const std::vector<float>& hidden_bias,
+              int size);
 
   int size;
-  PackedLinear input;   // with both biases
+  PackedLinear input;  // with both biases
   PackedLinear hidden;
 };
 

@@ -39,11 +39,14 @@ class Loader {
   absl::StatusOr<LstmWeights> Lstm(const std::string& at, int layer, int size) {
     const std::string prefix = Layer(at) + ".lstm.";
     const auto name = [&](const char* part) { return absl::StrCat(prefix, part, "_l", layer); };
-    ASSIGN_OR_RETURN(const std::vector<float> input, weights_.Read(name("weight_ih"), {4 * size, size}));
+    ASSIGN_OR_RETURN(const std::vector<float> input,
+                     weights_.Read(name("weight_ih"), {4 * size, size}));
     ASSIGN_OR_RETURN(const std::vector<float> hidden,
                      weights_.Read(name("weight_hh"), {4 * size, size}));
-    ASSIGN_OR_RETURN(const std::vector<float> input_bias, weights_.Read(name("bias_ih"), {4 * size}));
-    ASSIGN_OR_RETURN(const std::vector<float> hidden_bias, weights_.Read(name("bias_hh"), {4 * size}));
+    ASSIGN_OR_RETURN(const std::vector<float> input_bias,
+                     weights_.Read(name("bias_ih"), {4 * size}));
+    ASSIGN_OR_RETURN(const std::vector<float> hidden_bias,
+                     weights_.Read(name("bias_hh"), {4 * size}));
     return LstmWeights(input, hidden, input_bias, hidden_bias, size);
   }
 
@@ -52,12 +55,15 @@ class Loader {
     return absl::StrCat(hf_ ? "decoder.layers." : "decoder.model.", at);
   }
 
-  // weight = g v / |v|, the norm taken over all dimensions but the first (Salimans and Kingma, 2016).
+  // weight = g v / |v|, the norm taken over all dimensions but the first (Salimans and Kingma,
+  // 2016).
   absl::StatusOr<std::vector<float>> NormedWeight(const std::string& prefix, int64_t rows,
                                                   int64_t columns, int64_t kernel) {
     const bool parametrized = weights_.Has(prefix + ".parametrizations.weight.original0");
-    const std::string g_name = prefix + (parametrized ? ".parametrizations.weight.original0" : ".weight_g");
-    const std::string v_name = prefix + (parametrized ? ".parametrizations.weight.original1" : ".weight_v");
+    const std::string g_name =
+        prefix + (parametrized ? ".parametrizations.weight.original0" : ".weight_g");
+    const std::string v_name =
+        prefix + (parametrized ? ".parametrizations.weight.original1" : ".weight_v");
     ASSIGN_OR_RETURN(const std::vector<float> g, weights_.Read(g_name, {rows, 1, 1}));
     ASSIGN_OR_RETURN(std::vector<float> v, weights_.Read(v_name, {rows, columns, kernel}));
     for (int64_t r = 0; r < rows; ++r) {
@@ -77,8 +83,8 @@ class Loader {
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<const Codec>> Codec::Load(const CodecConfig& config, CodecNames names,
-                                                         WeightReader& weights,
+absl::StatusOr<std::shared_ptr<const Codec>> Codec::Load(const CodecConfig& config,
+                                                         CodecNames names, WeightReader& weights,
                                                          const Kernels& kernels) {
   Loader loader(config, names, weights);
   std::shared_ptr<Codec> codec(new Codec(config, kernels));
@@ -86,8 +92,8 @@ absl::StatusOr<std::shared_ptr<const Codec>> Codec::Load(const CodecConfig& conf
     ASSIGN_OR_RETURN(std::vector<float> codebook, loader.Codebook(k));
     codec->codebooks_.push_back(std::move(codebook));
   }
-  // Positions in the sequential model: conv, LSTM, then ELU, transposed conv, residual block a ratio, then
-  // ELU and conv.
+  // Positions in the sequential model: conv, LSTM, then ELU, transposed conv, residual block a
+  // ratio, then ELU and conv.
   int channels = config.n_filters << config.ratios.size();
   int position = 0;
   ASSIGN_OR_RETURN(codec->first_, loader.Conv(absl::StrCat(position++), channels, config.dimension,

@@ -1,8 +1,8 @@
-// The inner loops of a decoding step on a CPU, compiled for several instruction sets and chosen once at
-// run time.
+// The inner loops of a decoding step on a CPU, compiled for several instruction sets and chosen
+// once at run time.
 //
-// Row independence: each output element is one chain of fused multiply-adds in a fixed order, so a row's
-// result never depends on how many other rows are computed with it, or on which.
+// Row independence: each output element is one chain of fused multiply-adds in a fixed order, so a
+// row's result never depends on how many other rows are computed with it, or on which.
 #ifndef VIDMUSE_MODEL_CPU_KERNELS_H_
 #define VIDMUSE_MODEL_CPU_KERNELS_H_
 
@@ -12,8 +12,8 @@ namespace vidmuse::cpu {
 
 // Outputs of a linear layer are stored in panels of this many: weights [panels][K][kPanel].
 inline constexpr int kPanel = 32;
-// Attention keys are stored in groups of this many positions: [groups][head_dim][kKeyGroup]. Value rows are
-// padded to a multiple of it.
+// Attention keys are stored in groups of this many positions: [groups][head_dim][kKeyGroup]. Value
+// rows are padded to a multiple of it.
 inline constexpr int kKeyGroup = 16;
 
 struct LinearArgs {
@@ -34,8 +34,8 @@ struct AttentionArgs {
   const float* q = nullptr;  // row r starts at q + r * q_stride, [head_dim]
   int64_t q_stride = 0;
   int rows = 0;
-  const int* lengths = nullptr;  // [rows]: row r sees positions [0, lengths[r])
-  const float* keys = nullptr;   // [groups][head_dim][kKeyGroup]
+  const int* lengths = nullptr;   // [rows]: row r sees positions [0, lengths[r])
+  const float* keys = nullptr;    // [groups][head_dim][kKeyGroup]
   const float* values = nullptr;  // [positions][value_stride]
   int head_dim = 0;
   int value_stride = 0;  // head_dim rounded up to kKeyGroup
@@ -63,7 +63,8 @@ struct Kernels {
   void (*elu)(const float* x, int64_t n, float alpha, float* y);
 };
 
-// The best this machine runs. VIDMUSE_CPU_KERNELS=avx512|avx2|base in the environment asks for another.
+// The best this machine runs. VIDMUSE_CPU_KERNELS=avx512|avx2|base in the environment asks for
+// another.
 const Kernels& CpuKernels();
 
 // All that this machine runs, best first (for tests).

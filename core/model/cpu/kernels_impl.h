@@ -1,6 +1,7 @@
-// The kernels themselves, written once with vector extensions. Included by one file per instruction set,
-// which defines VIDMUSE_KERNELS_NAME and sets the compiler flags. Nothing of the standard library's
-// templates may be used here: the linker could pick their copy for machines that lack the instructions.
+// The kernels themselves, written once with vector extensions. Included by one file per instruction
+// set, which defines VIDMUSE_KERNELS_NAME and sets the compiler flags. Nothing of the standard
+// library's templates may be used here: the linker could pick their copy for machines that lack the
+// instructions.
 #include <cstdint>
 #include <cstring>
 
@@ -112,8 +113,7 @@ inline void LinearBlock(const LinearArgs& a, const float* w, const float* x, flo
     float* row = y + r * a.y_stride + column;
     if (column + kBlock <= a.n) {
       for (int v = 0; v < kBlockVecs; ++v) {
-        Store(row + v * kLanes,
-              a.accumulate ? Load(row + v * kLanes) + acc[r][v] : acc[r][v]);
+        Store(row + v * kLanes, a.accumulate ? Load(row + v * kLanes) + acc[r][v] : acc[r][v]);
       }
     } else {
       for (int i = 0; column + i < a.n && i < kBlock; ++i) {
@@ -208,7 +208,8 @@ void AttentionRows(const AttentionArgs& a, int first_row) {
 
   // Values are walked once for all columns; even and odd positions have a chain of their own each.
   for (int column = 0; column < a.value_stride; column += 4 * kLanes) {
-    const int vecs = (a.value_stride - column) / kLanes < 4 ? (a.value_stride - column) / kLanes : 4;
+    const int vecs =
+        (a.value_stride - column) / kLanes < 4 ? (a.value_stride - column) / kLanes : 4;
     Vec even[R][4] = {};
     Vec odd[R][4] = {};
     const float* value = a.values + column;
@@ -279,7 +280,8 @@ void LayerNorm(const float* x, const float* weight, const float* bias, int n, fl
   for (; i < n; ++i) y[i] = (x[i] - mean) * inverse * weight[i] + bias[i];
 }
 
-// Applies `f` to n elements; the tail goes through a padded vector, so each element has the same arithmetic.
+// Applies `f` to n elements; the tail goes through a padded vector, so each element has the same
+// arithmetic.
 template <typename F>
 inline void ForEach(const float* x, int64_t n, float* y, F f) {
   int64_t i = 0;
@@ -306,6 +308,7 @@ void Elu(const float* x, int64_t n, float alpha, float* y) {
 }  // namespace
 
 extern const Kernels VIDMUSE_KERNELS_SYMBOL;
-const Kernels VIDMUSE_KERNELS_SYMBOL = {VIDMUSE_KERNELS_NAME, Linear, Attention, LayerNorm, Gelu, Elu};
+const Kernels VIDMUSE_KERNELS_SYMBOL = {
+    VIDMUSE_KERNELS_NAME, Linear, Attention, LayerNorm, Gelu, Elu};
 
 }  // namespace vidmuse::cpu

@@ -77,9 +77,11 @@ void LanguageModel::Embed(absl::Span<const SequenceInput> sequences, int row_beg
   for (int r = row_begin; r < row_end; ++r) {
     const SequenceInput& sequence = sequences[rows_[r].sequence];
     const int32_t* tokens =
-        sequence.tokens + static_cast<size_t>(r - first_row_[rows_[r].sequence]) * config_.codebooks;
+        sequence.tokens +
+        static_cast<size_t>(r - first_row_[rows_[r].sequence]) * config_.codebooks;
     float* x = x_.data() + static_cast<size_t>(r) * dim;
-    const float* position = position_embedding_.data() + static_cast<size_t>(rows_[r].position) * dim;
+    const float* position =
+        position_embedding_.data() + static_cast<size_t>(rows_[r].position) * dim;
     std::fill(x, x + dim, 0.0f);
     for (int k = 0; k < config_.codebooks; ++k) {
       const float* vector = embedding_[k].data() + static_cast<size_t>(tokens[k]) * dim;
@@ -179,7 +181,8 @@ void LanguageModel::Logits(absl::Span<const SequenceInput> sequences, int begin,
   }
 }
 
-void LanguageModel::RunMember(absl::Span<const SequenceInput> sequences, ThreadTeam& team, int index) {
+void LanguageModel::RunMember(absl::Span<const SequenceInput> sequences, ThreadTeam& team,
+                              int index) {
   Member& member = members_[index];
   const int ffn = config_.ffn();
   const int rows = static_cast<int>(rows_.size());

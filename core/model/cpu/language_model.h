@@ -20,17 +20,18 @@ namespace vidmuse::cpu {
 struct SequenceInput {
   const int32_t* tokens = nullptr;  // [count][codebooks]
   int count = 0;
-  int position = 0;                 // of the first
-  KvCache* self = nullptr;          // receives the steps' keys and values
+  int position = 0;         // of the first
+  KvCache* self = nullptr;  // receives the steps' keys and values
   const KvCache* cross = nullptr;
-  int cross_length = 0;             // condition tokens
-  float* logits = nullptr;          // [codebooks * card] of the last step, or null
+  int cross_length = 0;     // condition tokens
+  float* logits = nullptr;  // [codebooks * card] of the last step, or null
 };
 
 // Weights are immutable after Load. Step uses buffers of its own: one thread at a time.
 class LanguageModel {
  public:
-  // `max_positions`: sequence steps of the longest window. `position_embedding`: [max_positions][dim].
+  // `max_positions`: sequence steps of the longest window. `position_embedding`:
+  // [max_positions][dim].
   static absl::StatusOr<std::unique_ptr<LanguageModel>> Load(const LmConfig& config,
                                                              WeightReader& weights,
                                                              std::vector<float> position_embedding,
@@ -45,9 +46,10 @@ class LanguageModel {
   std::unique_ptr<KvCache> NewCache(int positions) const;
   size_t CacheBytes(int positions) const;
 
-  // Keys and values of one layer for condition tokens [position, position + count): `rows` is [count][dim].
-  // Thread-safe for different layers or positions.
-  void ProjectCondition(int layer, const float* rows, int count, int position, KvCache* cache) const;
+  // Keys and values of one layer for condition tokens [position, position + count): `rows` is
+  // [count][dim]. Thread-safe for different layers or positions.
+  void ProjectCondition(int layer, const float* rows, int count, int position,
+                        KvCache* cache) const;
 
   // Runs every sequence's steps, all at once; each result is what the sequence alone would give.
   void Step(absl::Span<const SequenceInput> sequences, ThreadTeam& team);
@@ -60,7 +62,7 @@ class LanguageModel {
     Norm norm1, norm_cross, norm2;
     PackedLinear self_qkv, self_out, cross_q, cross_kv, cross_out, linear1, linear2;
   };
-  struct Member {  // scratch of one thread
+  struct Member {                  // scratch of one thread
     std::vector<float> normed;     // [rows][dim]
     std::vector<float> attention;  // AttentionScratch
   };

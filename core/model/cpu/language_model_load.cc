@@ -40,11 +40,14 @@ absl::StatusOr<LanguageModel::Layer> LanguageModel::LoadLayer(const LmConfig& co
   ASSIGN_OR_RETURN(const std::vector<float> cross,
                    weights.Read(prefix + "cross_attention.in_proj_weight", {3 * dim, dim}));
   layer.cross_q = PackedLinear(cross.data(), nullptr, dim, dim);
-  layer.cross_kv = PackedLinear(cross.data() + static_cast<size_t>(dim) * dim, nullptr, 2 * dim, dim);
+  layer.cross_kv =
+      PackedLinear(cross.data() + static_cast<size_t>(dim) * dim, nullptr, 2 * dim, dim);
   ASSIGN_OR_RETURN(layer.cross_out,
                    LoadLinear(prefix + "cross_attention.out_proj.weight", dim, dim, weights));
-  ASSIGN_OR_RETURN(layer.linear1, LoadLinear(prefix + "linear1.weight", config.ffn(), dim, weights));
-  ASSIGN_OR_RETURN(layer.linear2, LoadLinear(prefix + "linear2.weight", dim, config.ffn(), weights));
+  ASSIGN_OR_RETURN(layer.linear1,
+                   LoadLinear(prefix + "linear1.weight", config.ffn(), dim, weights));
+  ASSIGN_OR_RETURN(layer.linear2,
+                   LoadLinear(prefix + "linear2.weight", dim, config.ffn(), weights));
   return layer;
 }
 
@@ -55,8 +58,8 @@ absl::StatusOr<std::unique_ptr<LanguageModel>> LanguageModel::Load(
   model->max_positions_ = static_cast<int>(position_embedding.size() / config.dim);
   model->position_embedding_ = std::move(position_embedding);
   for (int k = 0; k < config.codebooks; ++k) {
-    ASSIGN_OR_RETURN(std::vector<float> table,
-                     weights.Read(absl::StrCat("emb.", k, ".weight"), {config.card + 1, config.dim}));
+    ASSIGN_OR_RETURN(std::vector<float> table, weights.Read(absl::StrCat("emb.", k, ".weight"),
+                                                            {config.card + 1, config.dim}));
     model->embedding_.push_back(std::move(table));
   }
   for (int i = 0; i < config.num_layers; ++i) {
@@ -66,8 +69,9 @@ absl::StatusOr<std::unique_ptr<LanguageModel>> LanguageModel::Load(
   ASSIGN_OR_RETURN(model->out_norm_, LoadNorm("out_norm", config.dim, weights));
   std::vector<float> heads;
   for (int k = 0; k < config.codebooks; ++k) {
-    ASSIGN_OR_RETURN(const std::vector<float> head,
-                     weights.Read(absl::StrCat("linears.", k, ".weight"), {config.card, config.dim}));
+    ASSIGN_OR_RETURN(
+        const std::vector<float> head,
+        weights.Read(absl::StrCat("linears.", k, ".weight"), {config.card, config.dim}));
     heads.insert(heads.end(), head.begin(), head.end());
   }
   model->heads_ = PackedLinear(heads.data(), nullptr, config.codebooks * config.card, config.dim);

@@ -21,7 +21,8 @@ class PackedLinear {
   int panels() const { return (n_ + kPanel - 1) / kPanel; }
   size_t bytes() const { return weights_.bytes() + bias_.bytes(); }
 
-  // Rows of `x` through panels [panel_begin, panel_end), which are outputs from panel_begin * kPanel on.
+  // Rows of `x` through panels [panel_begin, panel_end), which are outputs from panel_begin *
+  // kPanel on.
   void Apply(const Kernels& kernels, const float* x, int64_t x_stride, int64_t rows, float* y,
              int64_t y_stride, bool accumulate, int panel_begin, int panel_end) const;
   // Through all panels.

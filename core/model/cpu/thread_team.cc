@@ -3,7 +3,8 @@
 namespace vidmuse::cpu {
 namespace {
 
-// About 20 us: longer than a barrier takes when every member has a core, far shorter than a time slice.
+// About 20 us: longer than a barrier takes when every member has a core, far shorter than a time
+// slice.
 constexpr int kSpins = 2000;
 
 inline void Pause() {

@@ -1,0 +1,284 @@
+// Every kernel, for every instruction set this machine has, against plain double-precision forms;
+// and row independence, bit for bit.
+#include "core/model/cpu/kernels.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "core/model/cpu/kv_cache.h"
+#include "core/model/cpu/packed_linear.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace vidmuse::cpu {
+namespace {
+
+std::vector<float> Random(size_t n, uint32_t seed, float scale = 1.0f) {
+  std::mt19937 generator(seed);
+  std::uniform_real_distribution<float> uniform(-scale, scale);
+  std::vector<float> values(n);
+  for (float& value : values) value = uniform(generator);
+  return values;
+}
+
+bool SameBits(const float* a, const float* b, size_t n) {
+  return std::memcmp(a, b, n * sizeof(float)) == 0;
+}
+
+class KernelsTest : public testing::TestWithParam<const Kernels*> {
+ protected:
+  const Kernels& kernels() const { return *GetParam(); }
+};
+
+std::vector<const Kernels*> All() {
+  int count = 0;
+  const Kernels* const* all = AvailableKernels(&count);
+  return {all, all + count};
+}
+
+INSTANTIATE_TEST_SUITE_P(Machine, KernelsTest, testing::ValuesIn(All()),
+                         [](const auto& info) { return std::string(info.param->name); });
+
+TEST_P(KernelsTest, LinearIsTheMatrixProduct) {
+  for (const auto& [n, k, rows] : {std::tuple{1, 1, 1},
+                                   {7, 3, 2},
+                                   {32, 16, 5},
+                                   {33, 17, 13},
+                                   {100, 64, 12},
+                                   {1, 48, 40},
+                                   {256, 301, 33}}) {
+    SCOPED_TRACE(testing::Message() << n << " outputs, " << k << " inputs, " << rows << " rows");
+    const std::vector<float> weight = Random(size_t(n) * k, 1);
+    const std::vector<float> bias = Random(n, 2);
+    const std::vector<float> x = Random(size_t(rows) * k, 3);
+    const PackedLinear linear(weight.data(), bias.data(), n, k);
+    const PackedLinear no_bias(weight.data(), nullptr, n, k);
+    std::vector<float> y(size_t(rows) * n, NAN);
+    linear.Apply(kernels(), x.data(), k, rows, y.data(), n);
+    std::vector<float> sum = y;
+    no_bias.Apply(kernels(), x.data(), k, rows, sum.data(), n, /*accumulate=*/true);
+    for (int r = 0; r < rows; ++r) {
+      for (int o = 0; o < n; ++o) {
+        double product = 0;
+        for (int i = 0; i < k; ++i) product += double{weight[o * k + i]} * x[r * k + i];
+        ASSERT_NEAR(y[r * n + o], product + bias[o], 1e-6 * (k + 1))
+            << "row " << r << ", output " << o;
+        ASSERT_NEAR(sum[r * n + o], 2 * product + bias[o], 2e-6 * (k + 1));
+      }
+    }
+  }
+}
+
+TEST_P(KernelsTest, LinearWritesItsPanelsAlone) {
+  const int n = 75, k = 20, rows = 3, stride = 80;
+  const std::vector<float> weight = Random(n * k, 1);
+  const std::vector<float> x = Random(rows * k, 2);
+  const PackedLinear linear(weight.data(), nullptr, n, k);
+  ASSERT_EQ(linear.panels(), 3);
+  std::vector<float> whole(rows * stride, 5.0f);
+  linear.Apply(kernels(), x.data(), k, rows, whole.data(), stride);
+  for (int panel = 0; panel < 3; ++panel) {
+    std::vector<float> y(rows * stride, 5.0f);
+    linear.Apply(kernels(), x.data(), k, rows, y.data(), stride, false, panel, panel + 1);
+    for (int r = 0; r < rows; ++r) {
+      for (int o = 0; o < stride; ++o) {
+        const bool mine = o < n && o / kPanel == panel;
+        ASSERT_EQ(y[r * stride + o], mine ? whole[r * stride + o] : 5.0f) << r << ", " << o;
+      }
+    }
+  }
+}
+
+TEST_P(KernelsTest, LinearRowsDoNotDependOnEachOther) {
+  const int n = 70, k = 129, most = 33;
+  const std::vector<float> weight = Random(n * k, 1);
+  const std::vector<float> bias = Random(n, 2);
+  const std::vector<float> x = Random(most * k, 3);
+  const PackedLinear linear(weight.data(), bias.data(), n, k);
+  std::vector<float> alone(most * n);
+  for (int r = 0; r < most; ++r) linear.Apply(kernels(), &x[r * k], k, 1, &alone[r * n], n);
+  // 100 and 200 rows are more than the kernels take at a time.
+  for (int rows = 1; rows <= most; ++rows) {
+    for (int first = 0; first + rows <= most; ++first) {
+      std::vector<float> y(rows * n);
+      linear.Apply(kernels(), &x[first * k], k, rows, y.data(), n);
+      ASSERT_TRUE(SameBits(y.data(), &alone[first * n], y.size()))
+          << rows << " rows from " << first;
+    }
+  }
+  std::vector<float> many;
+  for (int i = 0; i < 200; ++i) many.insert(many.end(), &x[(i % most) * k], &x[(i % most) * k] + k);
+  std::vector<float> y(200 * n);
+  linear.Apply(kernels(), many.data(), k, 200, y.data(), n);
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(SameBits(&y[i * n], &alone[(i % most) * n], n)) << i;
+}
+
+// One head's cache, and attention over it.
+struct Head {
+  Head(int head_dim, int positions, uint32_t seed)
+      : dim(head_dim), cache(2, 3, head_dim, positions) {
+    keys = Random(size_t(positions) * dim, seed, 2.0f);
+    values = Random(size_t(positions) * dim, seed + 1);
+    for (int t = 0; t < positions; ++t) cache.Write(1, 2, t, &keys[t * dim], &values[t * dim]);
+  }
+
+  std::vector<float> Attend(const Kernels& kernels, const float* q,
+                            const std::vector<int>& lengths) {
+    std::vector<float> out(lengths.size() * dim, NAN);
+    std::vector<float> scratch(AttentionScratch(cache.capacity()));
+    AttentionArgs args;
+    args.q = q;
+    args.q_stride = dim;
+    args.rows = static_cast<int>(lengths.size());
+    args.lengths = lengths.data();
+    args.keys = cache.keys(1, 2);
+    args.values = cache.values(1, 2);
+    args.head_dim = dim;
+    args.value_stride = cache.value_stride();
+    args.scale = 1.0f / std::sqrt(static_cast<float>(dim));
+    args.out = out.data();
+    args.out_stride = dim;
+    args.scratch = scratch.data();
+    kernels.attention(args);
+    return out;
+  }
+
+  std::vector<double> Expected(const float* q, int length) const {
+    std::vector<double> weights(length);
+    double peak = -INFINITY, sum = 0;
+    for (int t = 0; t < length; ++t) {
+      double score = 0;
+      for (int d = 0; d < dim; ++d) score += double{q[d]} * keys[t * dim + d];
+      weights[t] = score / std::sqrt(double(dim));
+      peak = std::max(peak, weights[t]);
+    }
+    for (double& weight : weights) sum += weight = std::exp(weight - peak);
+    std::vector<double> out(dim);
+    for (int t = 0; t < length; ++t) {
+      for (int d = 0; d < dim; ++d) out[d] += weights[t] / sum * values[t * dim + d];
+    }
+    return out;
+  }
+
+  int dim;
+  KvCache cache;
+  std::vector<float> keys, values;
+};
+
+TEST_P(KernelsTest, AttentionIsTheWeightedMean) {
+  for (const int dim : {16, 24, 32, 64}) {
+    Head head(dim, 100, 7);
+    const std::vector<float> q = Random(dim, 9, 2.0f);
+    for (int length = 1; length <= 100; ++length) {
+      const std::vector<float> out = head.Attend(kernels(), q.data(), {length});
+      const std::vector<double> expected = head.Expected(q.data(), length);
+      for (int d = 0; d < dim; ++d) {
+        ASSERT_NEAR(out[d], expected[d], 3e-6) << "head_dim " << dim << ", length " << length;
+      }
+    }
+  }
+}
+
+TEST_P(KernelsTest, AttentionRowsDoNotDependOnEachOther) {
+  for (const int dim : {16, 24, 32, 64}) {
+    Head head(dim, 100, 3);
+    const int most = 33;
+    const std::vector<float> q = Random(most * dim, 5, 2.0f);
+    std::vector<int> lengths(most);
+    std::vector<float> alone;
+    for (int r = 0; r < most; ++r) {
+      lengths[r] = (r * 37) % 100 + 1;
+      const std::vector<float> out = head.Attend(kernels(), &q[r * dim], {lengths[r]});
+      alone.insert(alone.end(), out.begin(), out.end());
+    }
+    for (int rows = 1; rows <= most; ++rows) {
+      for (int first = 0; first + rows <= most; first += 1 + rows / 4) {
+        const std::vector<float> out = head.Attend(
+            kernels(), &q[first * dim], {lengths.begin() + first, lengths.begin() + first + rows});
+        ASSERT_TRUE(SameBits(out.data(), &alone[first * dim], out.size()))
+            << "head_dim " << dim << ", " << rows << " rows from " << first;
+      }
+    }
+  }
+}
+
+// Softmax of scores far apart must neither overflow nor lose the largest.
+TEST_P(KernelsTest, AttentionBearsExtremeScores) {
+  Head head(16, 40, 3);
+  std::vector<float> q(16);
+  for (int d = 0; d < 16; ++d) q[d] = 1e4f * head.keys[20 * 16 + d];
+  const std::vector<float> out = head.Attend(kernels(), q.data(), {40});
+  const std::vector<double> expected = head.Expected(q.data(), 40);
+  for (int d = 0; d < 16; ++d) EXPECT_NEAR(out[d], expected[d], 1e-5);
+}
+
+TEST_P(KernelsTest, LayerNormHasMeanZeroAndVarianceOne) {
+  for (const int n : {1, 5, 16, 48, 64, 100, 1024, 1536}) {
+    for (const float offset : {0.0f, 100.0f}) {
+      std::vector<float> x = Random(n, 4, 3.0f);
+      for (float& value : x) value += offset;
+      const std::vector<float> weight = Random(n, 5), bias = Random(n, 6);
+      std::vector<float> y(n);
+      kernels().layer_norm(x.data(), weight.data(), bias.data(), n, y.data());
+      double mean = 0, variance = 0;
+      for (const float value : x) mean += value;
+      mean /= n;
+      for (const float value : x) variance += (value - mean) * (value - mean);
+      variance /= n;
+      for (int i = 0; i < n; ++i) {
+        const double expected = (x[i] - mean) / std::sqrt(variance + 1e-5) * weight[i] + bias[i];
+        ASSERT_NEAR(y[i], expected, offset == 0 ? 2e-6 : 1e-4)
+            << n << " elements, offset " << offset;
+      }
+    }
+  }
+}
+
+TEST_P(KernelsTest, GeluIsExact) {
+  std::vector<float> x;
+  for (float value = -12.0f; value < 12.0f; value += 0.0007f) x.push_back(value);
+  for (const float value : {0.0f, -0.0f, 1e-30f, -1e-30f, 1e30f, -1e30f}) x.push_back(value);
+  std::vector<float> y = x;
+  kernels().gelu(y.data(), static_cast<int64_t>(y.size()));
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double expected = 0.5 * x[i] * (1 + std::erf(x[i] / std::sqrt(2.0)));
+    ASSERT_NEAR(y[i], expected, 2e-7 * std::max(1.0, std::abs(double{x[i]})))
+        << "gelu(" << x[i] << ")";
+  }
+}
+
+TEST_P(KernelsTest, EluIsExact) {
+  std::vector<float> x;
+  for (float value = -110.0f; value < 20.0f; value += 0.0013f) x.push_back(value);
+  for (const float value : {0.0f, -1e-30f, 1e30f, -1e30f}) x.push_back(value);
+  std::vector<float> y(x.size());
+  for (const float alpha : {1.0f, 0.3f}) {
+    kernels().elu(x.data(), static_cast<int64_t>(x.size()), alpha, y.data());
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double expected = x[i] > 0 ? double{x[i]} : alpha * std::expm1(double{x[i]});
+      ASSERT_NEAR(y[i], expected, 2e-7) << "elu(" << x[i] << ")";
+    }
+  }
+}
+
+// An element's result depends on the element alone, not on where it stands.
+TEST_P(KernelsTest, ElementsDoNotDependOnTheirPlace) {
+  const std::vector<float> x = Random(100, 8, 4.0f);
+  std::vector<float> gelu = x, elu(100);
+  kernels().gelu(gelu.data(), 100);
+  kernels().elu(x.data(), 100, 1.0f, elu.data());
+  for (int i = 0; i < 100; ++i) {
+    float one = x[i];
+    kernels().gelu(&one, 1);
+    ASSERT_TRUE(SameBits(&one, &gelu[i], 1)) << i;
+    kernels().elu(&x[i], 1, 1.0f, &one);
+    ASSERT_TRUE(SameBits(&one, &elu[i], 1)) << i;
+  }
+}
+
+}  // namespace
+}  // namespace vidmuse::cpu
