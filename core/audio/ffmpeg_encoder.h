@@ -1,0 +1,17 @@
+#ifndef VIDMUSE_AUDIO_FFMPEG_ENCODER_H_
+#define VIDMUSE_AUDIO_FFMPEG_ENCODER_H_
+
+#include <memory>
+
+#include "core/audio/audio_encoder.h"
+
+namespace vidmuse {
+
+// kFlac, kMp3 and kOggVorbis. Arguments as AudioEncoder::Create has checked them.
+absl::StatusOr<std::unique_ptr<AudioEncoder>> CreateFfmpegEncoder(AudioFormat format,
+                                                                  int sample_rate, int channels,
+                                                                  int64_t total_samples);
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_AUDIO_FFMPEG_ENCODER_H_

@@ -1,0 +1,16 @@
+#ifndef VIDMUSE_AUDIO_PCM_ENCODER_H_
+#define VIDMUSE_AUDIO_PCM_ENCODER_H_
+
+#include <memory>
+
+#include "core/audio/audio_encoder.h"
+
+namespace vidmuse {
+
+// kWav, kPcmS16le and kPcmF32le. Arguments as AudioEncoder::Create has checked them.
+absl::StatusOr<std::unique_ptr<AudioEncoder>> CreatePcmEncoder(AudioFormat format, int sample_rate,
+                                                               int channels, int64_t total_samples);
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_AUDIO_PCM_ENCODER_H_
