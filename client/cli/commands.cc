@@ -1,0 +1,153 @@
+#include "client/cli/commands.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "client/cli/output_file.h"
+#include "client/cli/progress.h"
+#include "client/cli/tokens_file.h"
+#include "core/base/status_macros.h"
+
+namespace vidmuse {
+namespace {
+
+// What came of a song, for the files and the closing line.
+struct Song {
+  v1::GenerationStarted started;
+  v1::GenerationFinished finished;
+  std::string tokens;  // packed, from frame 0 on
+  int retries = 0;
+};
+
+absl::StatusOr<std::unique_ptr<MusicClient>> Connect(const CliOptions& options) {
+  ClientOptions client;
+  client.addresses = options.servers;
+  return MusicClient::Create(std::move(client));
+}
+
+// Keeps the tokens that are new in `chunk`.
+void AddTokens(const v1::AudioChunk& chunk, Song* song) {
+  const size_t frame_bytes = 2 * song->started.codebooks();
+  const size_t at = chunk.first_frame() * frame_bytes;
+  if (at + chunk.tokens().size() <= song->tokens.size()) return;
+  song->tokens.append(chunk.tokens(), song->tokens.size() - at);
+}
+
+absl::Status CheckCodebooks(const CliOptions& options, const v1::GenerationStarted& started) {
+  if (options.tokens.empty() || started.codebooks() == kTokensPerLine) return absl::OkStatus();
+  return absl::UnimplementedError(absl::StrCat("a tokens file has ", kTokensPerLine,
+                                               " tokens a line; the model has ",
+                                               started.codebooks(), " codebooks"));
+}
+
+absl::Status Stream(const CliOptions& options, const v1::GenerateMusicConfig& config,
+                    const VideoSource& video, OutputFile* output, Cancellation* cancellation,
+                    Song* song) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<MusicClient> client, Connect(options));
+  Progress progress(video.size());
+  GenerateSink sink;
+  sink.uploaded = [&](uint64_t sent) { progress.OnUploaded(sent); };
+  sink.started = [&](const v1::GenerationStarted& started) {
+    song->started = started;
+    progress.OnStarted(started);
+    return CheckCodebooks(options, started);
+  };
+  sink.chunk = [&](const v1::AudioChunk& chunk) {
+    progress.OnChunk(chunk);
+    AddTokens(chunk, song);
+    return output->Append(chunk.data());
+  };
+  sink.finished = [&](const v1::GenerationFinished& finished) { song->finished = finished; };
+  sink.retrying = [&](const absl::Status& status, absl::Duration delay) {
+    ++song->retries;
+    progress.OnRetry(status, delay);
+  };
+  GenerateOptions generate;
+  generate.config = config;
+  generate.deadline = options.deadline;
+  generate.cancellation = cancellation;
+  const absl::Status status = client->Generate(generate, video, sink);
+  progress.Close();
+  return status;
+}
+
+// What a failed run has made is worth keeping: --resume goes on from it.
+void KeepTokens(const CliOptions& options, const Song& song) {
+  if (options.tokens.empty() || song.tokens.empty()) return;
+  const std::string path = options.tokens + ".part";
+  const absl::Status status = WriteTokensFile(path, song.tokens);
+  if (!status.ok()) {
+    absl::FPrintF(stderr, "vidmuse: %s\n", status.ToString());
+    return;
+  }
+  absl::FPrintF(stderr, "vidmuse: go on with --resume %s --seed %d\n", path, song.started.seed());
+}
+
+void PrintSummary(const CliOptions& options, const Song& song, absl::Duration elapsed) {
+  const double seconds =
+      static_cast<double>(song.finished.total_samples()) / std::max(1u, song.started.sample_rate());
+  const double took = absl::ToDoubleSeconds(elapsed);
+  absl::FPrintF(stderr, "%s: %.1f s of music in %.1f s (%.2fx realtime), %.1f LUFS, seed %d%s\n",
+                options.output, seconds, took, seconds / took, song.finished.loudness_lufs(),
+                song.started.seed(),
+                song.retries > 0 ? absl::StrFormat(", %d retries", song.retries) : "");
+}
+
+}  // namespace
+
+absl::Status RunGenerate(const CliOptions& options, Cancellation* cancellation) {
+  const absl::Time begin = absl::Now();
+  ASSIGN_OR_RETURN(const std::unique_ptr<VideoSource> video, VideoSource::OpenFile(options.video));
+  Song song;
+  v1::GenerateMusicConfig config = options.config;
+  if (!options.resume.empty()) {
+    ASSIGN_OR_RETURN(song.tokens, ReadTokensFile(options.resume));
+    config.mutable_resume()->set_tokens(song.tokens);
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<OutputFile> output, OutputFile::Create(options.output));
+  const absl::Status status = Stream(options, config, *video, output.get(), cancellation, &song);
+  if (!status.ok()) {
+    KeepTokens(options, song);
+    return status;
+  }
+  if (!options.tokens.empty()) RETURN_IF_ERROR(WriteTokensFile(options.tokens, song.tokens));
+  RETURN_IF_ERROR(output->Commit());
+  PrintSummary(options, song, absl::Now() - begin);
+  return absl::OkStatus();
+}
+
+absl::Status RunModels(const CliOptions& options) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<MusicClient> client, Connect(options));
+  ASSIGN_OR_RETURN(const v1::GetModelInfoResponse info, client->GetModelInfo());
+  absl::PrintF("%s (%s, %d parameters) on %s in %s\n", info.name(), info.scale(), info.parameters(),
+               info.device(), info.precision());
+  absl::PrintF(
+      "audio: %d Hz, %d channel(s), up to %g s; %d codebooks of %d tokens, %d frames a "
+      "second\n",
+      info.sample_rate(), info.channels(), info.max_duration_seconds(), info.codebooks(),
+      info.card(), info.frame_rate());
+  const v1::RequestLimits& limits = info.limits();
+  absl::PrintF(
+      "limits: %d bytes, %g s, %dx%d, %d pixels, %g frames a second of video; %d "
+      "requests queued, %d at once; messages of %d bytes\n",
+      limits.max_video_bytes(), limits.max_video_seconds(), limits.max_frame_width(),
+      limits.max_frame_height(), limits.max_frame_pixels(), limits.max_frames_per_second(),
+      limits.max_queued_requests(), limits.max_batch(), limits.max_message_bytes());
+  absl::PrintF("server %s\n%s\n", info.server_version(), info.license_note());
+  return absl::OkStatus();
+}
+
+absl::Status RunHealth(const CliOptions& options) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<MusicClient> client, Connect(options));
+  RETURN_IF_ERROR(client->CheckHealth());
+  absl::PrintF("SERVING\n");
+  return absl::OkStatus();
+}
+
+}  // namespace vidmuse

@@ -1,0 +1,79 @@
+#include "client/cli/tokens_file.h"
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "client/cli/output_file.h"
+#include "client/video_source.h"
+#include "core/base/status_macros.h"
+
+namespace vidmuse {
+namespace {
+
+// Well over an hour of music.
+constexpr uint64_t kMaxFileBytes = 64 << 20;
+constexpr uint32_t kMaxToken = 0xffff;
+
+absl::Status ParseLine(absl::string_view line, std::string* tokens) {
+  const std::vector<absl::string_view> fields = absl::StrSplit(line, ' ');
+  if (fields.size() != kTokensPerLine) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("expected ", kTokensPerLine, " tokens, found ", fields.size()));
+  }
+  for (absl::string_view field : fields) {
+    uint32_t token = 0;
+    if (!absl::SimpleAtoi(field, &token) || token > kMaxToken) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("'", field, "' is not a token (0 to ", kMaxToken, ")"));
+    }
+    tokens->push_back(static_cast<char>(token & 0xff));
+    tokens->push_back(static_cast<char>(token >> 8));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status WriteTokensFile(const std::string& path, absl::string_view tokens) {
+  std::string text;
+  text.reserve(tokens.size() * 3);
+  for (size_t i = 0; i + 1 < tokens.size(); i += 2) {
+    const int low = static_cast<unsigned char>(tokens[i]);
+    const int high = static_cast<unsigned char>(tokens[i + 1]);
+    const bool ends_line = (i / 2 + 1) % kTokensPerLine == 0;
+    absl::StrAppend(&text, low | high << 8, ends_line ? "\n" : " ");
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<OutputFile> file, OutputFile::Create(path));
+  RETURN_IF_ERROR(file->Append(text));
+  return file->Commit();
+}
+
+absl::StatusOr<std::string> ReadTokensFile(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<VideoSource> file, VideoSource::OpenFile(path));
+  if (file->size() > kMaxFileBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " has ", file->size(), " bytes, more than ", kMaxFileBytes));
+  }
+  std::string text;
+  RETURN_IF_ERROR(file->ReadAt(0, file->size(), &text));
+  std::string tokens;
+  int line_number = 0;
+  for (absl::string_view rest = text; !rest.empty();) {
+    ++line_number;
+    const size_t end = rest.find('\n');
+    const absl::Status status = ParseLine(rest.substr(0, end), &tokens);
+    if (!status.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ":", line_number, ": ", status.message()));
+    }
+    rest.remove_prefix(end == absl::string_view::npos ? rest.size() : end + 1);
+  }
+  if (tokens.empty()) return absl::InvalidArgumentError(absl::StrCat(path, " holds no tokens"));
+  return tokens;
+}
+
+}  // namespace vidmuse

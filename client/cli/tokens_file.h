@@ -1,0 +1,24 @@
+// Tokens as text: one line a frame, its codebooks' tokens separated by spaces.
+#ifndef VIDMUSE_CLIENT_CLI_TOKENS_FILE_H_
+#define VIDMUSE_CLIENT_CLI_TOKENS_FILE_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace vidmuse {
+
+inline constexpr int kTokensPerLine = 4;
+
+// `tokens` is packed as in v1::AudioChunk.tokens, whole frames. Replaces the file at once or not at
+// all.
+absl::Status WriteTokensFile(const std::string& path, absl::string_view tokens);
+
+// Packed as above. Errors name the file, the line and what is wrong with it.
+absl::StatusOr<std::string> ReadTokensFile(const std::string& path);
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_CLIENT_CLI_TOKENS_FILE_H_

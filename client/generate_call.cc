@@ -1,0 +1,131 @@
+#include "client/generate_call.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "core/base/status_macros.h"
+
+namespace vidmuse {
+namespace {
+
+constexpr uint64_t kPieceBytes = 256 << 10;
+
+}  // namespace
+
+GenerateCall::GenerateCall(const ClientOptions& client, const GenerateOptions& options,
+                           const VideoSource& video, const GenerateSink& sink)
+    : client_(client),
+      options_(options),
+      video_(video),
+      sink_(sink),
+      deadline_(absl::Now() + options.deadline),
+      cancellation_(options.cancellation != nullptr ? options.cancellation : &own_cancellation_),
+      state_(options.config.resume().tokens()) {}
+
+absl::Status GenerateCall::Run(const std::function<v1::MusicService::Stub*(int attempt)>& stub) {
+  RetryPolicy retries(client_);
+  uint64_t progress = state_.progress();
+  for (int attempt = 0;; ++attempt) {
+    if (cancellation_->cancelled()) return absl::CancelledError("cancelled by the caller");
+    state_.BeginAttempt();
+    const Outcome outcome = RunAttempt(stub(attempt));
+    // Once `finished` has come the song is complete, however the connection ended.
+    if (outcome.status.ok() || outcome.local) return outcome.status;
+    if (cancellation_->cancelled()) return absl::CancelledError("cancelled by the caller");
+    if (std::exchange(progress, state_.progress()) != progress) retries.OnProgress();
+    const std::optional<absl::Duration> delay =
+        retries.OnFailure(outcome.status, outcome.pushback, state_.started_in_attempt());
+    if (!delay.has_value() || absl::Now() + *delay >= deadline_) return outcome.status;
+    if (sink_.retrying) sink_.retrying(outcome.status, *delay);
+    if (client_.sleep) {
+      client_.sleep(*delay);
+    } else {
+      cancellation_->WaitFor(*delay);
+    }
+  }
+}
+
+GenerateCall::Outcome GenerateCall::RunAttempt(v1::MusicService::Stub* stub) {
+  grpc::ClientContext context;
+  if (deadline_ != absl::InfiniteFuture()) context.set_deadline(absl::ToChronoTime(deadline_));
+  cancellation_->Attach(&context);
+  auto detach = absl::MakeCleanup([&] { cancellation_->Detach(); });
+  const std::unique_ptr<Stream> stream = stub->GenerateMusic(&context);
+
+  v1::GenerateMusicConfig config = options_.config;
+  config.set_return_tokens(true);
+  config.set_video_bytes(video_.size());
+  state_.FillConfig(&config);
+
+  // Upload and answer at the same time: a server may refuse in the middle of the upload, and a
+  // write that waits for room ends when the call does.
+  absl::Status write_status;
+  std::thread writer([&] {
+    write_status = WriteAll(stream.get(), config);
+    if (!write_status.ok()) context.TryCancel();
+  });
+  const absl::Status read_status = ReadAll(stream.get());
+  if (!read_status.ok()) {
+    context.TryCancel();
+    v1::GenerateMusicResponse dropped;
+    while (stream->Read(&dropped)) {
+    }
+  }
+  writer.join();
+  const absl::Status status = FromGrpcStatus(stream->Finish());
+
+  if (!read_status.ok()) return {.status = read_status, .local = true};
+  if (state_.finished()) return {};
+  if (!write_status.ok()) return {.status = write_status, .local = true};
+  if (status.ok()) {
+    return {.status = absl::DataLossError("the stream ended without `finished`"), .local = true};
+  }
+  return {.status = status, .pushback = ReadPushback(context)};
+}
+
+absl::Status GenerateCall::ReadAll(Stream* stream) {
+  v1::GenerateMusicResponse response;
+  while (stream->Read(&response)) RETURN_IF_ERROR(Handle(response));
+  return absl::OkStatus();
+}
+
+absl::Status GenerateCall::Handle(const v1::GenerateMusicResponse& response) {
+  switch (response.payload_case()) {
+    case v1::GenerateMusicResponse::kStarted: {
+      const bool first = !state_.started();
+      RETURN_IF_ERROR(state_.OnStarted(response.started()));
+      return first && sink_.started ? sink_.started(response.started()) : absl::OkStatus();
+    }
+    case v1::GenerateMusicResponse::kChunk:
+      RETURN_IF_ERROR(state_.OnChunk(response.chunk()));
+      return sink_.chunk ? sink_.chunk(response.chunk()) : absl::OkStatus();
+    case v1::GenerateMusicResponse::kFinished:
+      RETURN_IF_ERROR(state_.OnFinished(response.finished()));
+      if (sink_.finished) sink_.finished(response.finished());
+      return absl::OkStatus();
+    case v1::GenerateMusicResponse::PAYLOAD_NOT_SET:
+      break;  // from a newer server
+  }
+  return absl::OkStatus();
+}
+
+absl::Status GenerateCall::WriteAll(Stream* stream, const v1::GenerateMusicConfig& config) {
+  v1::GenerateMusicRequest request;
+  *request.mutable_config() = config;
+  if (!stream->Write(request)) return absl::OkStatus();
+  for (uint64_t sent = 0; sent < video_.size();) {
+    const uint64_t length = std::min(kPieceBytes, video_.size() - sent);
+    RETURN_IF_ERROR(video_.ReadAt(sent, length, request.mutable_video_chunk()));
+    if (!stream->Write(request)) return absl::OkStatus();  // the read side learns why
+    sent += length;
+    if (sink_.uploaded) sink_.uploaded(sent);
+  }
+  stream->WritesDone();
+  return absl::OkStatus();
+}
+
+}  // namespace vidmuse

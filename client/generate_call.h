@@ -1,0 +1,54 @@
+// One MusicClient::Generate: attempts, one after another, that together make one stream.
+#ifndef VIDMUSE_CLIENT_GENERATE_CALL_H_
+#define VIDMUSE_CLIENT_GENERATE_CALL_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "client/music_client.h"
+#include "client/retry_policy.h"
+#include "client/stream_state.h"
+#include "vidmuse/v1/music.grpc.pb.h"
+
+namespace vidmuse {
+
+// Used once, by one thread.
+class GenerateCall {
+ public:
+  GenerateCall(const ClientOptions& client, const GenerateOptions& options,
+               const VideoSource& video, const GenerateSink& sink);
+
+  // `stub(n)` is the server of the n-th attempt.
+  absl::Status Run(const std::function<v1::MusicService::Stub*(int attempt)>& stub);
+
+ private:
+  using Stream = grpc::ClientReaderWriter<v1::GenerateMusicRequest, v1::GenerateMusicResponse>;
+
+  // How one attempt ended. `local`: by this side's own decision, so not to be tried again.
+  struct Outcome {
+    absl::Status status;
+    bool local = false;
+    Pushback pushback = {};
+  };
+
+  Outcome RunAttempt(v1::MusicService::Stub* stub);
+  // Reads until the stream ends; an error is this side's reason to end it.
+  absl::Status ReadAll(Stream* stream);
+  absl::Status Handle(const v1::GenerateMusicResponse& response);
+  // Writes the config and the video, then half-closes; stops early when the call is over.
+  absl::Status WriteAll(Stream* stream, const v1::GenerateMusicConfig& config);
+
+  const ClientOptions& client_;
+  const GenerateOptions& options_;
+  const VideoSource& video_;
+  const GenerateSink& sink_;
+  const absl::Time deadline_;
+  Cancellation own_cancellation_;
+  Cancellation* const cancellation_;
+  StreamState state_;
+};
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_CLIENT_GENERATE_CALL_H_

@@ -1,0 +1,155 @@
+#include "client/music_client.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "client/generate_call.h"
+#include "client/retry_policy.h"
+#include "core/base/status_macros.h"
+#include "grpc/health/v1/health.grpc.pb.h"
+
+namespace vidmuse {
+namespace {
+
+// A chunk is at most 30 s of audio, and some room.
+constexpr int kMaxReceiveBytes = 16 << 20;
+
+grpc::ChannelArguments ChannelArguments() {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMaxReceiveBytes);
+  arguments.SetLoadBalancingPolicyName("round_robin");
+  // A replica that comes back is found soon, whatever an earlier attempt has seen.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
+  // Retries are this library's own: it knows what was received.
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  return arguments;
+}
+
+absl::Status CheckOptions(const ClientOptions& options) {
+  if (options.addresses.empty()) return absl::InvalidArgumentError("no server address");
+  for (const std::string& address : options.addresses) {
+    if (address.empty()) return absl::InvalidArgumentError("an empty server address");
+  }
+  if (options.max_retries < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("max_retries must be at least 0, not ", options.max_retries));
+  }
+  if (options.initial_backoff <= absl::ZeroDuration() ||
+      options.max_backoff < options.initial_backoff) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("initial_backoff must be above 0 and at most max_backoff, not ",
+                     absl::FormatDuration(options.initial_backoff), " and ",
+                     absl::FormatDuration(options.max_backoff)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Annotate(const absl::Status& status, const std::string& address) {
+  return absl::Status(status.code(), absl::StrCat(address, ": ", status.message()));
+}
+
+}  // namespace
+
+void Cancellation::Cancel() {
+  absl::MutexLock lock(&mutex_);
+  cancelled_ = true;
+  if (context_ != nullptr) context_->TryCancel();
+}
+
+bool Cancellation::cancelled() const {
+  absl::MutexLock lock(&mutex_);
+  return cancelled_;
+}
+
+void Cancellation::Attach(grpc::ClientContext* context) {
+  absl::MutexLock lock(&mutex_);
+  context_ = context;
+  if (cancelled_) context->TryCancel();
+}
+
+void Cancellation::Detach() {
+  absl::MutexLock lock(&mutex_);
+  context_ = nullptr;
+}
+
+void Cancellation::WaitFor(absl::Duration timeout) const {
+  absl::MutexLock lock(&mutex_);
+  mutex_.AwaitWithTimeout(absl::Condition(&cancelled_), timeout);
+}
+
+struct MusicClient::Replica {
+  std::string address;
+  std::shared_ptr<grpc::Channel> channel;
+  std::unique_ptr<v1::MusicService::Stub> music;
+};
+
+absl::StatusOr<std::unique_ptr<MusicClient>> MusicClient::Create(ClientOptions options) {
+  RETURN_IF_ERROR(CheckOptions(options));
+  std::shared_ptr<grpc::ChannelCredentials> credentials = options.credentials;
+  if (credentials == nullptr) credentials = grpc::InsecureChannelCredentials();
+  std::vector<Replica> replicas;
+  for (const std::string& address : options.addresses) {
+    Replica replica;
+    replica.address = address;
+    replica.channel = grpc::CreateCustomChannel(address, credentials, ChannelArguments());
+    replica.music = v1::MusicService::NewStub(replica.channel);
+    replicas.push_back(std::move(replica));
+  }
+  // The constructor is private: std::make_unique cannot call it.
+  return std::unique_ptr<MusicClient>(new MusicClient(std::move(options), std::move(replicas)));
+}
+
+MusicClient::MusicClient(ClientOptions options, std::vector<Replica> replicas)
+    : options_(std::move(options)), replicas_(std::move(replicas)) {}
+
+MusicClient::~MusicClient() = default;
+
+absl::Status MusicClient::Generate(const GenerateOptions& options, const VideoSource& video,
+                                   const GenerateSink& sink) {
+  if (options.config.resume().received_bytes() != 0) {
+    return absl::InvalidArgumentError(absl::StrCat("resume.received_bytes must be 0, not ",
+                                                   options.config.resume().received_bytes()));
+  }
+  GenerateCall call(options_, options, video, sink);
+  return call.Run([this](int attempt) {
+    return replicas_[static_cast<size_t>(attempt) % replicas_.size()].music.get();
+  });
+}
+
+absl::StatusOr<v1::GetModelInfoResponse> MusicClient::GetModelInfo(absl::Duration timeout) {
+  const absl::Time deadline = absl::Now() + timeout;
+  absl::Status failure;
+  for (const Replica& replica : replicas_) {
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(deadline));
+    v1::GetModelInfoResponse response;
+    const absl::Status status =
+        FromGrpcStatus(replica.music->GetModelInfo(&context, {}, &response));
+    if (status.ok()) return response;
+    failure = Annotate(status, replica.address);
+    if (!IsTransportFailure(status)) break;
+  }
+  return failure;
+}
+
+absl::Status MusicClient::CheckHealth(absl::Duration timeout) {
+  using grpc::health::v1::HealthCheckResponse;
+  const absl::Time deadline = absl::Now() + timeout;
+  for (const Replica& replica : replicas_) {
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(deadline));
+    HealthCheckResponse response;
+    const auto stub = grpc::health::v1::Health::NewStub(replica.channel);
+    const absl::Status status = FromGrpcStatus(stub->Check(&context, {}, &response));
+    if (!status.ok()) return Annotate(status, replica.address);
+    if (response.status() != HealthCheckResponse::SERVING) {
+      return absl::UnavailableError(absl::StrCat(
+          replica.address, ": ", HealthCheckResponse::ServingStatus_Name(response.status())));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace vidmuse

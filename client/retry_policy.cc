@@ -1,0 +1,73 @@
+#include "client/retry_policy.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+
+namespace vidmuse {
+namespace {
+
+// A pushback longer than this is a mistake.
+constexpr absl::Duration kMaxPushback = absl::Hours(1);
+
+}  // namespace
+
+absl::Status FromGrpcStatus(const grpc::Status& status) {
+  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+}
+
+bool IsTransportFailure(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+      return true;
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kUnknown:
+    case absl::StatusCode::kCancelled:
+      // gRPC's own words for streams that the other side or the connection reset.
+      return absl::StrContains(status.message(), "RST_STREAM") ||
+             absl::StrContains(status.message(), "Stream removed") ||
+             absl::StrContains(status.message(), "Connection reset") ||
+             absl::StrContains(status.message(), "Socket closed") ||
+             absl::StrContains(status.message(), "GOAWAY");
+    default:
+      return false;
+  }
+}
+
+Pushback ReadPushback(const grpc::ClientContext& context) {
+  const auto& trailers = context.GetServerTrailingMetadata();
+  const auto found = trailers.find("grpc-retry-pushback-ms");
+  if (found == trailers.end()) return {};
+  int64_t milliseconds = 0;
+  const absl::string_view text(found->second.data(), found->second.size());
+  if (!absl::SimpleAtoi(text, &milliseconds) || milliseconds < 0) return {.forbids_retry = true};
+  return {.delay = std::min(absl::Milliseconds(milliseconds), kMaxPushback)};
+}
+
+absl::Duration RetryPolicy::Backoff() {
+  absl::Duration delay = options_.initial_backoff;
+  for (int i = 1; i < failures_ && delay < options_.max_backoff; ++i) delay *= 2;
+  return std::min(delay, options_.max_backoff) * absl::Uniform(random_, 0.5, 1.0);
+}
+
+std::optional<absl::Duration> RetryPolicy::OnFailure(const absl::Status& status,
+                                                     const Pushback& pushback, bool answered) {
+  if (pushback.forbids_retry) return std::nullopt;
+  if (absl::IsResourceExhausted(status)) {
+    if (answered || !pushback.delay.has_value()) return std::nullopt;
+    // A floor, so that a pushback of 0 cannot make a busy loop.
+    const absl::Duration delay = std::max(*pushback.delay, absl::Milliseconds(100));
+    if (busy_wait_ + delay > options_.max_busy_wait) return std::nullopt;
+    busy_wait_ += delay;
+    return delay;
+  }
+  if (!IsTransportFailure(status)) return std::nullopt;
+  if (failures_ >= options_.max_retries) return std::nullopt;
+  ++failures_;
+  return pushback.delay.has_value() ? *pushback.delay : Backoff();
+}
+
+}  // namespace vidmuse

@@ -1,0 +1,86 @@
+#include "client/video_source.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace vidmuse {
+namespace {
+
+class FileSource final : public VideoSource {
+ public:
+  FileSource(std::string path, int fd, uint64_t size)
+      : path_(std::move(path)), fd_(fd), size_(size) {}
+  ~FileSource() override { close(fd_); }
+  FileSource(const FileSource&) = delete;
+  FileSource& operator=(const FileSource&) = delete;
+
+  uint64_t size() const override { return size_; }
+
+  absl::Status ReadAt(uint64_t offset, size_t length, std::string* out) const override {
+    out->resize(length);
+    size_t done = 0;
+    while (done < length) {
+      const ssize_t got =
+          pread(fd_, out->data() + done, length - done, static_cast<off_t>(offset + done));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return absl::ErrnoToStatus(errno, absl::StrCat("reading ", path_));
+      if (got == 0) {
+        return absl::DataLossError(
+            absl::StrCat(path_, " shrank while it was read: it had ", size_, " bytes"));
+      }
+      done += static_cast<size_t>(got);
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  const std::string path_;
+  const int fd_;
+  const uint64_t size_;
+};
+
+class MemorySource final : public VideoSource {
+ public:
+  explicit MemorySource(absl::string_view bytes) : bytes_(bytes) {}
+
+  uint64_t size() const override { return bytes_.size(); }
+
+  absl::Status ReadAt(uint64_t offset, size_t length, std::string* out) const override {
+    out->assign(bytes_.data() + offset, length);
+    return absl::OkStatus();
+  }
+
+ private:
+  const absl::string_view bytes_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<VideoSource>> VideoSource::OpenFile(const std::string& path) {
+  // O_NONBLOCK: a pipe without a writer must not block here; it is refused below.
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("opening ", path));
+  struct stat info;
+  if (fstat(fd, &info) != 0) {
+    const int error = errno;
+    close(fd);
+    return absl::ErrnoToStatus(error, absl::StrCat("opening ", path));
+  }
+  if (!S_ISREG(info.st_mode)) {
+    close(fd);
+    return absl::InvalidArgumentError(absl::StrCat(path, " is not a regular file"));
+  }
+  return std::make_unique<FileSource>(path, fd, static_cast<uint64_t>(info.st_size));
+}
+
+std::unique_ptr<VideoSource> VideoSource::FromMemory(absl::string_view bytes) {
+  return std::make_unique<MemorySource>(bytes);
+}
+
+}  // namespace vidmuse
