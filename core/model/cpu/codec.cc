@@ -9,30 +9,52 @@
 
 namespace vidmuse::cpu {
 
+namespace {
+
+// Frames decoded at a time: enough that the weights are read seldom, few enough that signals stay
+// small.
+constexpr size_t kPieceFrames = 50;
+
+}  // namespace
+
 absl::Status CodecStream::Push(absl::Span<const int32_t> tokens, bool last,
                                std::vector<float>* samples) {
+  const size_t codebooks = codec_->codebooks_.size();
+  if (ended_) return absl::FailedPreconditionError("the stream of audio has ended");
+  if (tokens.size() % codebooks != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(tokens.size(), " tokens are not whole frames of ", codebooks));
+  }
+  for (const int32_t token : tokens) {
+    if (token < 0 || token >= codec_->config_.bins) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("token ", token, " is outside the codebook of ", codec_->config_.bins));
+    }
+  }
+  ended_ = last;
+  const size_t piece = kPieceFrames * codebooks;
+  while (tokens.size() > piece) {
+    Decode(tokens.first(piece), false, samples);
+    tokens.remove_prefix(piece);
+  }
+  Decode(tokens, last, samples);
+  return absl::OkStatus();
+}
+
+void CodecStream::Decode(absl::Span<const int32_t> tokens, bool last, std::vector<float>* samples) {
   const Codec& codec = *codec_;
   const Kernels& kernels = codec.kernels_;
-  const int codebooks = static_cast<int>(codec.codebooks_.size());
-  const int dimension = codec.config_.dimension;
-  if (ended_) return absl::FailedPreconditionError("the stream has ended");
-  if (tokens.size() % codebooks != 0)
-    return absl::InvalidArgumentError("tokens of a part of a frame");
+  const size_t codebooks = codec.codebooks_.size();
+  const size_t dimension = codec.config_.dimension;
   const size_t frames = tokens.size() / codebooks;
 
   Signal x(frames * dimension);
   for (size_t t = 0; t < frames; ++t) {
-    for (int k = 0; k < codebooks; ++k) {
-      const int32_t token = tokens[t * codebooks + k];
-      if (token < 0 || token >= codec.config_.bins) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("token ", token, " is outside the codebook of ", codec.config_.bins));
-      }
-      const float* vector = codec.codebooks_[k].data() + static_cast<size_t>(token) * dimension;
-      for (int i = 0; i < dimension; ++i) x[t * dimension + i] += vector[i];
+    for (size_t k = 0; k < codebooks; ++k) {
+      const float* vector = codec.codebooks_[k].data() + tokens[t * codebooks + k] * dimension;
+      for (size_t i = 0; i < dimension; ++i) x[t * dimension + i] += vector[i];
     }
   }
-  ended_ = last;
 
   Signal y;
   Convolve(codec.first_, kernels, x, last, first_, &y);
@@ -57,7 +79,6 @@ absl::Status CodecStream::Push(absl::Span<const int32_t> tokens, bool last,
   }
   kernels.elu(y.data(), static_cast<int64_t>(y.size()), alpha, y.data());
   Convolve(codec.last_, kernels, y, last, last_, samples);
-  return absl::OkStatus();
 }
 
 CodecStream::CodecStream(std::shared_ptr<const Codec> codec)

@@ -51,7 +51,12 @@ class Codec {
   ConvWeights last_;
 };
 
-// One stream's state. See AudioDecoder.
+// One stream's state. See AudioDecoder. After N frames max(0, 640 N - 2402) samples are out with
+// constant padding (640 samples a frame); with reflected padding the first frames are held back a
+// little longer, until the stream's start can be reflected.
+//
+// INVALID_ARGUMENT: a token outside its codebook, part of a frame. FAILED_PRECONDITION: pushed
+// after `last`.
 class CodecStream final : public AudioDecoder {
  public:
   explicit CodecStream(std::shared_ptr<const Codec> codec);
@@ -63,6 +68,8 @@ class CodecStream final : public AudioDecoder {
     UpsamplingState upsampling;
     ResidualState residual;
   };
+
+  void Decode(absl::Span<const int32_t> tokens, bool last, std::vector<float>* samples);
 
   const std::shared_ptr<const Codec> codec_;
   ConvState first_;

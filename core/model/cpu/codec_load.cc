@@ -70,6 +70,10 @@ class Loader {
       float* row = v.data() + r * columns * kernel;
       double squares = 0;
       for (int64_t i = 0; i < columns * kernel; ++i) squares += double{row[i]} * row[i];
+      if (squares == 0) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("tensor '", v_name, "': row ", r, " is all zero, so it has no direction"));
+      }
       const float factor = g[r] / static_cast<float>(std::sqrt(squares));
       for (int64_t i = 0; i < columns * kernel; ++i) row[i] *= factor;
     }
