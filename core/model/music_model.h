@@ -85,7 +85,8 @@ class MusicModel {
                                                              int steps,
                                                              const CancelFlag& cancel) = 0;
 
-  // Runs all requests' parts at once. Called by the device thread alone. An error concerns all of them.
+  // Runs all requests' parts at once. Called by the device thread alone. An error concerns all
+  // of them, and leaves their windows as they were.
   virtual absl::Status Step(absl::Span<StepRequest> requests) = 0;
 
   virtual absl::StatusOr<std::unique_ptr<AudioDecoder>> NewAudioDecoder() = 0;

@@ -1,0 +1,108 @@
+#include "core/engine/audio_pipeline.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+
+namespace vidmuse {
+namespace {
+
+constexpr int64_t kFirstChunkFrames = 13;  // 0.26 s
+constexpr double kMaxChunkSeconds = 2.0;
+
+int64_t MaxChunkFrames(const AudioPipelineOptions& options, const ModelInfo& model) {
+  const double seconds =
+      options.chunk_seconds > 0 ? std::min(options.chunk_seconds, 30.0) : kMaxChunkSeconds;
+  return std::max<int64_t>(1, static_cast<int64_t>(seconds * model.frame_rate));
+}
+
+}  // namespace
+
+AudioPipeline::AudioPipeline(const AudioPipelineOptions& options, const ModelInfo& model)
+    : options_(options),
+      codebooks_(model.codebooks),
+      max_chunk_frames_(MaxChunkFrames(options, model)),
+      max_chunk_samples_(max_chunk_frames_ * model.samples_per_frame),
+      total_samples_(options.total_frames * model.samples_per_frame),
+      next_chunk_frames_(std::min(kFirstChunkFrames, max_chunk_frames_)) {}
+
+absl::StatusOr<std::unique_ptr<AudioPipeline>> AudioPipeline::Create(
+    const AudioPipelineOptions& options, const ModelInfo& model,
+    std::unique_ptr<AudioDecoder> decoder) {
+  std::unique_ptr<AudioPipeline> pipeline(new AudioPipeline(options, model));
+  pipeline->decoder_ = std::move(decoder);
+  ASSIGN_OR_RETURN(pipeline->loudness_,
+                   LoudnessProcessor::Create(options.loudness, model.sample_rate));
+  ASSIGN_OR_RETURN(pipeline->encoder_,
+                   AudioEncoder::Create(options.format, model.sample_rate, model.channels,
+                                        pipeline->total_samples_));
+  return pipeline;
+}
+
+int64_t AudioPipeline::frames_needed() const {
+  if (ready_begin_ < ready_.size()) return 0;
+  return std::min(next_chunk_frames_, options_.total_frames - frames_taken_);
+}
+
+absl::Status AudioPipeline::TakeFrames(absl::Span<const uint16_t> tokens, AudioChunk* chunk) {
+  const int64_t frames = static_cast<int64_t>(tokens.size()) / codebooks_;
+  const int64_t first = frames_taken_;
+  frames_taken_ += frames;
+  next_chunk_frames_ = std::min(2 * next_chunk_frames_, max_chunk_frames_);
+  const bool last = frames_taken_ == options_.total_frames;
+
+  const std::vector<int32_t> codes(tokens.begin(), tokens.end());
+  std::vector<float> samples;
+  RETURN_IF_ERROR(decoder_->Push(codes, last, &samples));
+  ready_.clear();
+  ready_begin_ = 0;
+  RETURN_IF_ERROR(loudness_->Process(samples, last, &ready_));
+  if (options_.return_tokens && frames_taken_ > options_.known_frames) {
+    const int64_t begin = std::max(first, options_.known_frames);
+    chunk->first_frame = begin;
+    chunk->tokens.assign(tokens.begin() + (begin - first) * codebooks_, tokens.end());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AudioPipeline::EncodeReady(AudioChunk* chunk) {
+  // A held-back song comes out at once, and leaves in chunks.
+  const size_t samples =
+      std::min<size_t>(ready_.size() - ready_begin_, static_cast<size_t>(max_chunk_samples_));
+  const auto piece = absl::MakeConstSpan(ready_).subspan(ready_begin_, samples);
+  ready_begin_ += samples;
+  const bool last = frames_taken_ == options_.total_frames && ready_begin_ == ready_.size();
+  chunk->first_sample = samples_encoded_;
+  chunk->num_samples = static_cast<int64_t>(samples);
+  samples_encoded_ += static_cast<int64_t>(samples);
+  RETURN_IF_ERROR(encoder_->Encode(piece, last, &chunk->data));
+  if (last) {
+    done_ = true;
+    ready_ = {};
+    ready_begin_ = 0;
+  }
+
+  const uint64_t begin = bytes_made_;
+  bytes_made_ += chunk->data.size();
+  if (done_ && bytes_made_ < options_.received_bytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("resume.received_bytes is ", options_.received_bytes,
+                     ", but the whole stream has ", bytes_made_, " bytes"));
+  }
+  if (begin < options_.received_bytes) {
+    chunk->data.erase(0, std::min<uint64_t>(chunk->data.size(), options_.received_bytes - begin));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<AudioChunk>> AudioPipeline::Next(absl::Span<const uint16_t> tokens) {
+  AudioChunk chunk;
+  if (!tokens.empty()) RETURN_IF_ERROR(TakeFrames(tokens, &chunk));
+  RETURN_IF_ERROR(EncodeReady(&chunk));
+  if (chunk.data.empty() && chunk.tokens.empty()) return std::optional<AudioChunk>();
+  return std::make_optional(std::move(chunk));
+}
+
+}  // namespace vidmuse

@@ -1,0 +1,112 @@
+#include "core/engine/engine.h"
+
+#include <pthread.h>
+
+#include <utility>
+
+namespace vidmuse {
+
+Engine::Engine(MusicModel* model, const SchedulerOptions& options, int window_threads,
+               const Clock* clock, MetricsSink* metrics)
+    : model_(model),
+      clock_(clock),
+      scheduler_(model, options, clock, metrics,
+                 [this](WindowRequest request) { OpenWindow(std::move(request)); }),
+      // A generation has at most one window on its way; those that left may have one more each.
+      window_pool_(std::make_unique<WorkerPool>(
+          "vm-window", window_threads, static_cast<size_t>(options.max_batch) * 4 + 64, 5)),
+      device_thread_([this] { Run(); }) {}
+
+Engine::~Engine() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
+  device_thread_.join();
+  window_pool_.reset();
+}
+
+void Engine::Add(std::shared_ptr<Generation> generation) {
+  absl::MutexLock lock(&mutex_);
+  added_.push_back(std::move(generation));
+}
+
+void Engine::Wake() {
+  absl::MutexLock lock(&mutex_);
+  woken_ = true;
+}
+
+SchedulerLoad Engine::load() const {
+  absl::MutexLock lock(&mutex_);
+  SchedulerLoad load = load_;
+  load.waiting += static_cast<int>(added_.size());
+  return load;
+}
+
+absl::Status Engine::CheckProgress(absl::Duration limit) const {
+  absl::MutexLock lock(&mutex_);
+  if (in_step_ && clock_->Monotonic() - step_began_ > limit) {
+    return absl::UnavailableError("the device thread is stuck in a step");
+  }
+  return absl::OkStatus();
+}
+
+void Engine::OpenWindow(WindowRequest request) {
+  const uint64_t id = request.id;
+  const bool taken = window_pool_->Submit([this, request = std::move(request)] {
+    const absl::Duration begin = clock_->Monotonic();
+    absl::StatusOr<std::unique_ptr<Window>> window = absl::CancelledError("cancelled");
+    if (!request.generation->cancel.cancelled()) {
+      window = model_->OpenWindow(*request.generation->condition, request.window.first_local,
+                                  request.window.local_count, request.capacity,
+                                  request.generation->cancel);
+    }
+    absl::MutexLock lock(&mutex_);
+    opened_.push_back({request.id, std::move(window), clock_->Monotonic() - begin});
+  });
+  if (taken) return;
+  absl::MutexLock lock(&mutex_);
+  opened_.push_back({id, absl::ResourceExhaustedError("too many windows are being opened"), {}});
+}
+
+void Engine::Run() {
+  pthread_setname_np(pthread_self(), "vm-device");
+  bool stepped = false;
+  for (;;) {
+    std::vector<std::shared_ptr<Generation>> added;
+    std::vector<OpenedWindow> opened;
+    {
+      absl::MutexLock lock(&mutex_);
+      in_step_ = false;
+      load_ = scheduler_.load();
+      if (!stepped) {
+        mutex_.AwaitWithDeadline(absl::Condition(
+                                     +[](Engine* engine) ABSL_EXCLUSIVE_LOCKS_REQUIRED(
+                                          engine->mutex_) { return engine->HasWork(); },
+                                     this),
+                                 scheduler_.next_deadline());
+      }
+      woken_ = false;
+      if (stopping_) break;
+      std::swap(added, added_);
+      std::swap(opened, opened_);
+      in_step_ = true;
+      step_began_ = clock_->Monotonic();
+    }
+    for (auto& generation : added) scheduler_.Add(std::move(generation));
+    for (OpenedWindow& window : opened) {
+      scheduler_.WindowOpened(window.id, std::move(window.window), window.took);
+    }
+    stepped = scheduler_.RunStep();
+  }
+  std::vector<std::shared_ptr<Generation>> added;
+  {
+    absl::MutexLock lock(&mutex_);
+    std::swap(added, added_);
+  }
+  const absl::Status status = absl::CancelledError("the generator is shutting down");
+  scheduler_.Abort(status);
+  for (const auto& generation : added) generation->OnGenerated(status);
+}
+
+}  // namespace vidmuse

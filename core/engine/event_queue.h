@@ -1,0 +1,57 @@
+// A stream's events between the thread that makes them and the one that reads them.
+#ifndef VIDMUSE_ENGINE_EVENT_QUEUE_H_
+#define VIDMUSE_ENGINE_EVENT_QUEUE_H_
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "vidmuse/generator.h"
+#include "vidmuse/types.h"
+
+namespace vidmuse {
+
+// Thread-safe. Callbacks run without locks held, one at a time.
+class EventQueue {
+ public:
+  // `on_room` is called, without locks held, after an event was taken out.
+  EventQueue(uint64_t max_bytes, std::function<void()> on_room);
+
+  // Whether the events inside are under the limit: whoever pushes looks first.
+  bool HasRoom() const;
+
+  void Push(StreamEvent event);
+  // The stream ends with `status` after what is inside. Only the first end counts.
+  void End(absl::Status status);
+  // The stream ends now: what is inside is dropped.
+  void Fail(absl::Status status);
+
+  // See MusicStream::Read.
+  void Read(MusicStream::ReadCallback callback);
+
+  // Returns when no callback is running. Not to be called from one.
+  void WaitForCallbacks();
+
+ private:
+  // Hands the next event, or the end, to the reader if one waits. Releases `mutex_` for that.
+  void Deliver() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  const uint64_t max_bytes_;
+  const std::function<void()> on_room_;
+
+  mutable absl::Mutex mutex_;
+  std::deque<StreamEvent> events_ ABSL_GUARDED_BY(mutex_);
+  uint64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status end_ ABSL_GUARDED_BY(mutex_);
+  MusicStream::ReadCallback reader_ ABSL_GUARDED_BY(mutex_);
+  int callbacks_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_ENGINE_EVENT_QUEUE_H_

@@ -1,0 +1,47 @@
+// One request as the scheduler sees it: what to generate, and whom to tell.
+#ifndef VIDMUSE_ENGINE_GENERATION_H_
+#define VIDMUSE_ENGINE_GENERATION_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "core/base/cancel.h"
+#include "core/engine/window_plan.h"
+#include "core/model/music_model.h"
+#include "vidmuse/types.h"
+
+namespace vidmuse {
+
+// Constant once it was handed to the scheduler, but for `cancel`. The On... methods are called by
+// the device thread: they return at once and don't block.
+class Generation {
+ public:
+  virtual ~Generation() = default;
+
+  // It has a place in the batch from now on.
+  virtual void OnPlaced() = 0;
+  // `tokens`: [n][codebooks], complete frames of the song from `first_frame` on.
+  virtual void OnFrames(int64_t first_frame, absl::Span<const int32_t> tokens) = 0;
+  // The last call: every frame was made, or why not.
+  virtual void OnGenerated(const absl::Status& status) = 0;
+
+  std::shared_ptr<const VideoCondition> condition;
+  SamplingOptions sampling;
+  std::vector<WindowSpec> windows;
+  std::vector<int32_t> known;  // [n][codebooks]: the song's first n frames, made before (resume)
+  absl::Time deadline = absl::InfiniteFuture();
+  absl::Duration submitted;  // Clock::Monotonic() at submission
+  CancelFlag cancel;
+
+  // Written by the scheduler alone.
+  absl::Duration opening_seconds;  // spent opening windows
+  absl::Duration step_seconds;     // spent in steps that it was part of
+};
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_ENGINE_GENERATION_H_

@@ -1,0 +1,40 @@
+#include "core/engine/window_plan.h"
+
+#include <algorithm>
+
+namespace vidmuse {
+
+std::vector<WindowSpec> PlanWindows(int seconds) {
+  constexpr int kTokensPerLocalFrame = kFrameRate / 2;
+  const int64_t total = int64_t{seconds} * kFrameRate;
+  const int total_local = 2 * seconds;
+  std::vector<WindowSpec> windows;
+  int first_local = 0;
+  int64_t offset = 0;
+  int prompt = 0;
+  while (offset + prompt < total) {
+    WindowSpec window;
+    window.first_frame = offset;
+    window.frames = static_cast<int>(std::min<int64_t>(total - offset, kWindowFrames));
+    window.prompt_frames = prompt;
+    window.first_local = first_local;
+    window.local_count = std::min(window.frames / kTokensPerLocalFrame, total_local - first_local);
+    windows.push_back(window);
+    // The local frames move on by 59, but never leave fewer than 60: then the last 60 stay.
+    first_local = std::min(first_local + kWindowLocalStride,
+                           std::max(total_local - kWindowLocalFrames, first_local));
+    prompt = window.frames - kWindowStride;
+    offset += kWindowStride;
+    if (prompt <= 0) break;
+  }
+  return windows;
+}
+
+int WindowOfFrame(const std::vector<WindowSpec>& windows, int64_t frame) {
+  const auto found = std::find_if(windows.begin(), windows.end(), [&](const WindowSpec& window) {
+    return frame < window.end_frame();
+  });
+  return static_cast<int>(found - windows.begin());
+}
+
+}  // namespace vidmuse

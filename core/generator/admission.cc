@@ -1,0 +1,187 @@
+#include "core/generator/admission.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/engine/window_plan.h"
+
+namespace vidmuse {
+namespace {
+
+absl::Status CheckRange(absl::string_view name, double value, double low, double high) {
+  if (value >= low && value <= high) return absl::OkStatus();  // false for NaN
+  return absl::InvalidArgumentError(
+      absl::StrCat(name, " is ", value, ", must be between ", low, " and ", high));
+}
+
+absl::Status CheckLimit(absl::string_view name, double value, absl::string_view limit,
+                        double bound) {
+  if (value <= bound) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(name, " is ", value, ", over the limit ", limit, " of ", bound));
+}
+
+// What the client says of its video. `seconds`: of the music it asks for, at least.
+absl::Status CheckDeclared(const GenerationRequest& request, const Limits& limits,
+                           double* seconds) {
+  if (request.declared_bytes) {
+    RETURN_IF_ERROR(CheckLimit("the video's declared size in bytes",
+                               static_cast<double>(*request.declared_bytes), "max_video_bytes",
+                               static_cast<double>(limits.max_video_bytes)));
+  }
+  if (request.declared_seconds) {
+    RETURN_IF_ERROR(
+        CheckRange("the video's declared length in seconds", *request.declared_seconds, 1, 1e9));
+    RETURN_IF_ERROR(CheckLimit("the video's declared length in seconds", *request.declared_seconds,
+                               "max_video_seconds", limits.max_video_seconds));
+    *seconds = std::trunc(*request.declared_seconds);
+  }
+  if (request.max_seconds > 0) *seconds = std::min(*seconds, request.max_seconds);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ValidateRequest(const GenerationRequest& request, const ModelInfo& model) {
+  const SamplingOptions& sampling = request.sampling;
+  RETURN_IF_ERROR(CheckRange("temperature", sampling.temperature, 0, 10));
+  RETURN_IF_ERROR(CheckRange("top_k", sampling.top_k, 0, 65536));
+  RETURN_IF_ERROR(CheckRange("top_p", sampling.top_p, 0, 1));
+  RETURN_IF_ERROR(CheckRange("cfg_coef", sampling.cfg_coef, 0, 20));
+  if (request.max_seconds != 0)
+    RETURN_IF_ERROR(CheckRange("max_seconds", request.max_seconds, 1, 1e6));
+  if (request.chunk_seconds != 0) {
+    RETURN_IF_ERROR(CheckRange("chunk_seconds", request.chunk_seconds, 0.02, 30));
+  }
+  if (!request.resume) return absl::OkStatus();
+  const std::vector<uint16_t>& tokens = request.resume->tokens;
+  if (tokens.size() % model.codebooks != 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "resume.tokens holds ", tokens.size(), " tokens, not whole frames of ", model.codebooks));
+  }
+  const auto bad = std::find_if(tokens.begin(), tokens.end(),
+                                [&](uint16_t token) { return token >= model.card; });
+  if (bad != tokens.end()) {
+    return absl::InvalidArgumentError(absl::StrCat("resume.tokens: token ", *bad, " of frame ",
+                                                   (bad - tokens.begin()) / model.codebooks,
+                                                   " is outside the codebook of ", model.card));
+  }
+  return absl::OkStatus();
+}
+
+Admission::Admission(const Limits& limits, MetricsSink* metrics,
+                     std::function<SchedulerLoad()> load)
+    : limits_(limits), metrics_(metrics), load_(std::move(load)) {}
+
+// Everything ahead has to be made first, at the speed of late.
+absl::Duration Admission::EstimatedDelay() const {
+  const SchedulerLoad load = load_();
+  if (load.frames_per_second <= 0 || load.running + load.waiting < limits_.max_batch) {
+    return absl::ZeroDuration();
+  }
+  return absl::Seconds(static_cast<double>(load.backlog_frames) / load.frames_per_second);
+}
+
+absl::Status Admission::CheckRoom(const GenerationRequest& request) const {
+  const int waiting = counts_[static_cast<int>(RequestPhase::kWaiting)];
+  if (waiting >= limits_.max_queued_requests) {
+    return absl::ResourceExhaustedError(absl::StrCat("the queue is full: ", waiting,
+                                                     " requests wait, max_queued_requests is ",
+                                                     limits_.max_queued_requests));
+  }
+  // Streams whose reader is slow hold memory too.
+  const int most = 2 * limits_.max_queued_requests + limits_.max_batch;
+  if (live() >= most) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("too many streams are open: ", live(), " of ", most));
+  }
+  if (bytes_ + request.declared_bytes.value_or(0) > limits_.max_queued_bytes) {
+    return absl::ResourceExhaustedError(absl::StrCat("the queue is full: ", bytes_,
+                                                     " bytes are held, max_queued_bytes is ",
+                                                     limits_.max_queued_bytes));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Admission::Enter(const GenerationRequest& request, absl::Time now) {
+  double seconds = 1;
+  RETURN_IF_ERROR(CheckDeclared(request, limits_, &seconds));
+  if (request.deadline <= now) return absl::DeadlineExceededError("the deadline has passed");
+  const absl::Duration delay = EstimatedDelay();
+  const absl::Duration retry = std::clamp(delay, absl::Seconds(1), absl::Seconds(60));
+  // A bound from below: the whole batch's speed for this request alone, once it has a place.
+  const double rate = load_().frames_per_second;
+  absl::Duration least;
+  if (rate > 0 && !request.resume) least = delay + absl::Seconds(seconds * kFrameRate / rate);
+  if (now + least > request.deadline) {
+    return WithRetryAfter(absl::DeadlineExceededError(absl::StrCat(
+                              "the deadline is in ", absl::FormatDuration(request.deadline - now),
+                              ", but the music would take at least ", absl::FormatDuration(least))),
+                          retry);
+  }
+  absl::MutexLock lock(&mutex_);
+  if (draining_) {
+    return WithRetryAfter(absl::UnavailableError("the server is shutting down"),
+                          absl::ZeroDuration());
+  }
+  const absl::Status room = CheckRoom(request);
+  if (!room.ok()) return WithRetryAfter(room, retry);
+  ++Count(RequestPhase::kWaiting);
+  metrics_->Set(Gauge::kEstimatedQueueDelaySeconds, absl::ToDoubleSeconds(delay));
+  Report();
+  return absl::OkStatus();
+}
+
+void Admission::Move(RequestPhase from, RequestPhase to) {
+  absl::MutexLock lock(&mutex_);
+  --Count(from);
+  ++Count(to);
+  Report();
+}
+
+void Admission::Leave(RequestPhase from) {
+  absl::MutexLock lock(&mutex_);
+  --Count(from);
+  Report();
+}
+
+absl::Status Admission::Reserve(uint64_t bytes) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (bytes_ + bytes <= limits_.max_queued_bytes) {
+      bytes_ += bytes;
+      return absl::OkStatus();
+    }
+  }
+  return WithRetryAfter(absl::ResourceExhaustedError(absl::StrCat(
+                            "no memory for another ", bytes,
+                            " bytes of video: max_queued_bytes is ", limits_.max_queued_bytes)),
+                        absl::Seconds(5));
+}
+
+void Admission::Release(uint64_t bytes) {
+  absl::MutexLock lock(&mutex_);
+  bytes_ -= bytes;
+}
+
+void Admission::BeginDrain() {
+  absl::MutexLock lock(&mutex_);
+  draining_ = true;
+  metrics_->Set(Gauge::kDraining, 1);
+}
+
+bool Admission::WaitUntilEmpty(absl::Duration timeout) {
+  absl::MutexLock lock(&mutex_);
+  return mutex_.AwaitWithTimeout(absl::Condition(
+                                     +[](Admission* admission) ABSL_EXCLUSIVE_LOCKS_REQUIRED(
+                                          admission->mutex_) { return admission->live() == 0; },
+                                     this),
+                                 timeout);
+}
+
+void Admission::Report() { metrics_->Set(Gauge::kRequestsWaiting, Count(RequestPhase::kWaiting)); }
+
+}  // namespace vidmuse

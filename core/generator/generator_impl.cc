@@ -1,0 +1,204 @@
+#include "core/generator/generator_impl.h"
+
+#include <algorithm>
+#include <random>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/base/memory.h"
+#include "core/base/status_macros.h"
+
+namespace vidmuse {
+namespace {
+
+constexpr absl::Duration kStuckStep = absl::Seconds(60);
+constexpr absl::Duration kReaderStall = absl::Minutes(2);
+constexpr absl::Duration kWatchInterval = absl::Milliseconds(20);
+// Work beside the device thread gives way to it, but for audio, which is awaited.
+constexpr int kBackgroundNice = 5;
+
+int ThreadsOr(int wanted, int otherwise) { return wanted > 0 ? wanted : otherwise; }
+
+int Cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+
+uint64_t RandomSeed() {
+  std::random_device device;
+  return uint64_t{device()} << 32 | device();
+}
+
+// The caller's hold on a job: letting go of it cancels.
+class JobStream final : public MusicStream {
+ public:
+  explicit JobStream(std::shared_ptr<Job> job) : job_(std::move(job)) {}
+  ~JobStream() override {
+    job_->Cancel(absl::CancelledError("the stream was dropped"));
+    job_->WaitForCallbacks();
+  }
+  absl::Status AppendVideo(absl::string_view bytes) override { return job_->AppendVideo(bytes); }
+  absl::Status FinishVideo() override { return job_->FinishVideo(); }
+  void Read(ReadCallback callback) override { job_->Read(std::move(callback)); }
+  void Cancel(absl::Status reason) override { job_->Cancel(reason); }
+
+ private:
+  const std::shared_ptr<Job> job_;
+};
+
+class GeneratorImpl final : public Generator {
+ public:
+  GeneratorImpl(std::unique_ptr<MusicModel> model, VideoSampler sample_video,
+                const GeneratorOptions& options, const Clock* clock, MetricsSink* metrics);
+  ~GeneratorImpl() override;
+
+  absl::StatusOr<std::unique_ptr<MusicStream>> Submit(GenerationRequest request) override;
+  const ModelInfo& model_info() const override { return model_->info(); }
+  const Limits& limits() const override { return limits_; }
+  absl::Status Health() const override { return engine_.CheckProgress(kStuckStep); }
+  void BeginDrain() override { admission_.BeginDrain(); }
+  bool WaitUntilIdle(absl::Duration timeout) override { return admission_.WaitUntilEmpty(timeout); }
+
+ private:
+  static SchedulerOptions EngineOptions(const GeneratorOptions& options);
+  // Looks after deadlines and stalled readers.
+  void Watch();
+
+  const Limits limits_;
+  const Clock* const clock_;
+  MetricsSink* const metrics_;
+  const std::unique_ptr<MusicModel> model_;
+  Admission admission_;
+  Engine engine_;
+  // Each job has at most one task in each pool.
+  std::unique_ptr<WorkerPool> video_pool_, encode_pool_, codec_pool_;
+  JobContext context_;
+
+  absl::Mutex mutex_;
+  std::vector<std::weak_ptr<Job>> jobs_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread watch_thread_;
+};
+
+SchedulerOptions GeneratorImpl::EngineOptions(const GeneratorOptions& options) {
+  SchedulerOptions engine;
+  engine.max_batch = options.limits.max_batch;
+  engine.max_kv_bytes = options.max_kv_bytes > 0 ? options.max_kv_bytes : AvailableMemory() / 2;
+  return engine;
+}
+
+GeneratorImpl::GeneratorImpl(std::unique_ptr<MusicModel> model, VideoSampler sample_video,
+                             const GeneratorOptions& options, const Clock* clock,
+                             MetricsSink* metrics)
+    : limits_(options.limits),
+      clock_(clock),
+      metrics_(metrics),
+      model_(std::move(model)),
+      admission_(limits_, metrics, [this] { return engine_.load(); }),
+      engine_(model_.get(), EngineOptions(options), 1, clock, metrics) {
+  const size_t most = static_cast<size_t>(2 * limits_.max_queued_requests + limits_.max_batch) + 1;
+  video_pool_ = std::make_unique<WorkerPool>("vm-video", ThreadsOr(options.video_threads, Cores()),
+                                             most, kBackgroundNice);
+  // Encoding a video uses all cores by itself; two at once let a short one pass a long one.
+  encode_pool_ = std::make_unique<WorkerPool>("vm-encode", ThreadsOr(options.encode_threads, 2),
+                                              most, kBackgroundNice);
+  codec_pool_ =
+      std::make_unique<WorkerPool>("vm-codec", ThreadsOr(options.codec_threads, Cores()), most);
+  context_.model = model_.get();
+  context_.sample_video = std::move(sample_video);
+  context_.limits = limits_;
+  context_.clock = clock_;
+  context_.metrics = metrics_;
+  context_.admission = &admission_;
+  context_.engine = &engine_;
+  context_.video_pool = video_pool_.get();
+  context_.encode_pool = encode_pool_.get();
+  context_.codec_pool = codec_pool_.get();
+  watch_thread_ = std::thread([this] { Watch(); });
+}
+
+GeneratorImpl::~GeneratorImpl() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
+  watch_thread_.join();
+  video_pool_.reset();
+  encode_pool_.reset();
+  // Cancelled jobs may still sit in the engine: it lets go of them between two steps.
+  admission_.WaitUntilEmpty(absl::InfiniteDuration());
+  codec_pool_.reset();
+}
+
+absl::StatusOr<std::unique_ptr<MusicStream>> GeneratorImpl::Submit(GenerationRequest request) {
+  if (!request.seed_is_set) request.sampling.seed = RandomSeed();
+  if (!request.cfg_coef_is_set) request.sampling.cfg_coef = model_info().default_cfg_coef;
+  if (request.request_id.empty()) request.request_id = absl::StrFormat("%016x", RandomSeed());
+  absl::Status status = ValidateRequest(request, model_info());
+  if (status.ok()) status = admission_.Enter(request, clock_->Now());
+  if (!status.ok()) {
+    metrics_->Add(Counter::kRequests, 1,
+                  absl::StrCat(absl::StatusCodeToString(status.code()), "/admission"));
+    return status;
+  }
+  auto job = std::make_shared<Job>(&context_, std::move(request));
+  {
+    absl::MutexLock lock(&mutex_);
+    jobs_.push_back(job);
+  }
+  return std::make_unique<JobStream>(std::move(job));
+}
+
+void GeneratorImpl::Watch() {
+  absl::MutexLock lock(&mutex_);
+  const auto has_work = +[](GeneratorImpl* self) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mutex_) {
+    return self->stopping_ || !self->jobs_.empty();
+  };
+  const auto stops = +[](bool* stopping) { return *stopping; };
+  for (;;) {
+    mutex_.Await(absl::Condition(has_work, this));
+    mutex_.AwaitWithTimeout(absl::Condition(stops, &stopping_), kWatchInterval);
+    if (stopping_) return;
+    std::vector<std::shared_ptr<Job>> jobs;
+    std::erase_if(jobs_, [](const auto& job) { return job.expired(); });
+    for (const auto& job : jobs_) jobs.push_back(job.lock());
+    mutex_.Unlock();
+    for (const auto& job : jobs) {
+      if (job != nullptr) job->CheckTime(kReaderStall);
+    }
+    jobs.clear();
+    mutex_.Lock();
+  }
+}
+
+absl::Status CheckPositive(absl::string_view name, double value) {
+  if (value > 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(name, " is ", value, ", must be above 0"));
+}
+
+absl::Status ValidateLimits(const Limits& limits) {
+  RETURN_IF_ERROR(CheckPositive("max_video_bytes", static_cast<double>(limits.max_video_bytes)));
+  RETURN_IF_ERROR(CheckPositive("max_video_seconds", limits.max_video_seconds));
+  RETURN_IF_ERROR(CheckPositive("max_frame_width", limits.max_frame_width));
+  RETURN_IF_ERROR(CheckPositive("max_frame_height", limits.max_frame_height));
+  RETURN_IF_ERROR(CheckPositive("max_frame_pixels", static_cast<double>(limits.max_frame_pixels)));
+  RETURN_IF_ERROR(CheckPositive("max_frames_per_second", limits.max_frames_per_second));
+  RETURN_IF_ERROR(CheckPositive("max_queued_requests", limits.max_queued_requests));
+  RETURN_IF_ERROR(CheckPositive("max_queued_bytes", static_cast<double>(limits.max_queued_bytes)));
+  RETURN_IF_ERROR(CheckPositive("max_batch", limits.max_batch));
+  return CheckPositive("max_stream_buffer_bytes",
+                       static_cast<double>(limits.max_stream_buffer_bytes));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Generator>> NewGenerator(std::unique_ptr<MusicModel> model,
+                                                        VideoSampler sample_video,
+                                                        const GeneratorOptions& options,
+                                                        const Clock* clock, MetricsSink* metrics) {
+  RETURN_IF_ERROR(ValidateLimits(options.limits));
+  return std::make_unique<GeneratorImpl>(std::move(model), std::move(sample_video), options, clock,
+                                         metrics);
+}
+
+}  // namespace vidmuse

@@ -1,0 +1,132 @@
+// One request's way: upload, video decoding, condition, tokens, audio, events.
+#ifndef VIDMUSE_GENERATOR_JOB_H_
+#define VIDMUSE_GENERATOR_JOB_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "core/base/clock.h"
+#include "core/base/worker_pool.h"
+#include "core/engine/audio_pipeline.h"
+#include "core/engine/engine.h"
+#include "core/engine/event_queue.h"
+#include "core/engine/generation.h"
+#include "core/generator/admission.h"
+#include "core/model/music_model.h"
+#include "core/model/video_frames.h"
+#include "vidmuse/metrics_sink.h"
+#include "vidmuse/types.h"
+
+namespace vidmuse {
+
+using VideoSampler = std::function<absl::StatusOr<VideoFrames>(
+    absl::string_view file, const Limits& limits, int max_seconds, const CancelFlag& cancel)>;
+
+// What all jobs share. Everything outlives the jobs.
+struct JobContext {
+  MusicModel* model = nullptr;
+  VideoSampler sample_video;
+  Limits limits;
+  const Clock* clock = nullptr;
+  MetricsSink* metrics = nullptr;
+  Admission* admission = nullptr;
+  Engine* engine = nullptr;
+  WorkerPool* video_pool = nullptr;   // decode
+  WorkerPool* encode_pool = nullptr;  // frames to condition
+  WorkerPool* codec_pool = nullptr;   // tokens to audio
+};
+
+// A slow reader holds up its own audio alone: tokens are made and kept (400 bytes a second of
+// music), samples are made from them as the reader takes what is there. Thread-safe; the video's
+// bytes come from one thread at a time.
+class Job final : public Generation, public std::enable_shared_from_this<Job> {
+ public:
+  // `request` was admitted: the job gives its place back when it ends.
+  Job(const JobContext* context, GenerationRequest request);
+  ~Job() override;
+
+  absl::Status AppendVideo(absl::string_view bytes);
+  absl::Status FinishVideo();
+  void Read(MusicStream::ReadCallback callback) { events_.Read(std::move(callback)); }
+  // Ends the job with `reason`, if it has not ended. What is on its way for it stops soon.
+  void Cancel(const absl::Status& reason) { End(reason); }
+  void WaitForCallbacks() { events_.WaitForCallbacks(); }
+
+  // Ends the job if its deadline has passed, or its reader has let audio wait for `stall_limit`.
+  void CheckTime(absl::Duration stall_limit);
+
+  // Generation, called by the device thread.
+  void OnPlaced() override;
+  void OnFrames(int64_t first_frame, absl::Span<const int32_t> frames) override;
+  void OnGenerated(const absl::Status& status) override;
+
+ private:
+  using Stage = void (Job::*)();
+
+  // Stages, each a task of a pool.
+  void DecodeVideo();
+  void EncodeVideo();
+  void PumpAudio();
+
+  // Plans the song and sends `started`.
+  absl::Status StartSong();
+  // Whether PumpAudio has something to do; if not, it is no longer on its way.
+  bool TakePumpInput(std::vector<uint16_t>* tokens);
+  void SendChunk(AudioChunk chunk);
+  void SendFinished();
+  void SchedulePump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // Runs `stage` on `pool` unless the job has ended by then.
+  void RunOn(WorkerPool* pool, Stage stage) ABSL_LOCKS_EXCLUDED(mutex_);
+  void RunStage(Stage stage);
+  // The stage that the job is in from now on, as metrics call it. Adds the time since the last call
+  // to `seconds`.
+  void EnterStage(const char* stage, double StageSeconds::*seconds);
+  void End(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
+  void ReportEnd(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Hold(uint64_t bytes);
+  void ReleaseHeld(uint64_t bytes);
+  absl::Duration Now() const { return context_->clock->Monotonic(); }
+
+  const JobContext* const context_;
+  const GenerationRequest request_;
+  EventQueue events_;
+
+  // Handed from stage to stage.
+  VideoFrames frames_;
+  std::unique_ptr<AudioPipeline> audio_;
+  int64_t total_frames_ = 0;
+
+  mutable absl::Mutex mutex_;
+  std::string upload_ ABSL_GUARDED_BY(mutex_);
+  bool upload_finished_ ABSL_GUARDED_BY(mutex_) = false;
+  uint64_t held_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // reserved at admission's
+  RequestPhase phase_ ABSL_GUARDED_BY(mutex_) = RequestPhase::kWaiting;
+  const char* stage_ ABSL_GUARDED_BY(mutex_) = "upload";
+  absl::Duration stage_began_ ABSL_GUARDED_BY(mutex_);
+  std::vector<uint16_t> tokens_
+      ABSL_GUARDED_BY(mutex_);  // [n][codebooks]: complete frames of the song
+  int64_t wanted_frames_ ABSL_GUARDED_BY(mutex_) = 0;  // the next chunk can be made from so many
+  bool generated_ ABSL_GUARDED_BY(mutex_) = false;
+  bool pumping_ ABSL_GUARDED_BY(mutex_) =
+      false;  // PumpAudio is on its way, or there is no audio_ yet
+  bool stalled_ ABSL_GUARDED_BY(mutex_) = false;  // audio waits for the reader
+  absl::Duration stalled_since_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration last_chunk_ ABSL_GUARDED_BY(mutex_);
+  StageSeconds seconds_ ABSL_GUARDED_BY(mutex_);
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status end_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_GENERATOR_JOB_H_
