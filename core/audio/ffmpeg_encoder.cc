@@ -208,9 +208,9 @@ absl::Status FfmpegEncoder::Encode(absl::Span<const float> samples, bool last, s
       return FfmpegError("end of the audio", error);
     }
     RETURN_IF_ERROR(MuxPackets());
-    if (const int error = av_write_trailer(muxer_.get()); error < 0) {
-      return FfmpegError("end of the audio file", error);
-    }
+    // FLAC's trailer only writes the header again, which this output can't take.
+    const int error = format_ == AudioFormat::kFlac ? 0 : av_write_trailer(muxer_.get());
+    if (error < 0) return FfmpegError("end of the audio file", error);
   }
   avio_flush(io_.get());
   if (io_->error < 0) return FfmpegError("audio bytes", io_->error);
