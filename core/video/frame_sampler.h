@@ -10,16 +10,23 @@
 
 namespace vidmuse {
 
-// Decodes the first video stream of `file` and samples it as the published code does: local frames
-// every ceil(fps / 2)-th, 32 global ones over the whole video, each resized to 224x224.
+// Decodes the best video stream of `file` (as av_find_best_stream picks it) and samples it as the
+// published code does: local frames every ceil(fps / 2)-th, 32 global ones over the whole video,
+// each resized to 224x224.
 //
-// `max_seconds` > 0 bounds the length (whole seconds). The file needs no trustworthy header: frames are
-// counted, and a missing frame rate or duration is worked out from the packets.
+// `max_seconds` > 0 bounds the length (whole seconds) and with it the local frames; the global ones
+// still run over the whole video. The file needs no trustworthy header: frames are counted, and a
+// missing frame rate or duration is worked out from the packets.
+//
+// Damage: a frame that doesn't decode is replaced by the one before it. A file of which less than
+// half can be read or decoded is refused; one that is cut later keeps the length its header states,
+// and its last readable frame stands for the rest.
 //
 // INVALID_ARGUMENT: not a video, no video stream, shorter than 1 s, damaged beyond use, over one of
-// `limits` (named, with the value). CANCELLED: `cancel` was set. Thread-safe.
-absl::StatusOr<VideoFrames> SampleVideo(absl::string_view file, const Limits& limits, int max_seconds,
-                                        const CancelFlag& cancel);
+// `limits` (named, with the value), or more than 1 minute + 2 * limits.max_video_seconds of
+// decoding. CANCELLED: `cancel` was set. Thread-safe.
+absl::StatusOr<VideoFrames> SampleVideo(absl::string_view file, const Limits& limits,
+                                        int max_seconds, const CancelFlag& cancel);
 
 }  // namespace vidmuse
 

@@ -1,0 +1,25 @@
+// Frames of the model's size, equal ones held once.
+#ifndef VIDMUSE_VIDEO_DISTINCT_FRAMES_H_
+#define VIDMUSE_VIDEO_DISTINCT_FRAMES_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+namespace vidmuse {
+
+class DistinctFrames {
+ public:
+  // Returns the index of `frame` among the distinct ones.
+  int Add(std::vector<uint8_t> frame);
+  std::vector<std::vector<uint8_t>> Take() { return std::move(frames_); }
+
+ private:
+  std::vector<std::vector<uint8_t>> frames_;
+  std::unordered_multimap<size_t, int> index_by_hash_;
+};
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_VIDEO_DISTINCT_FRAMES_H_

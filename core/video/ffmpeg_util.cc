@@ -1,0 +1,53 @@
+#include "core/video/ffmpeg_util.h"
+
+#include <cstdarg>
+#include <new>
+
+extern "C" {
+#include <libavcodec/packet.h>
+#include <libavutil/error.h>
+#include <libavutil/frame.h>
+#include <libavutil/log.h>
+#include <libavutil/mem.h>
+}
+
+namespace vidmuse {
+namespace {
+
+constexpr size_t kMaxAllocation = 160u << 20;
+
+void DropLog(void*, int, const char*, va_list) {}
+
+}  // namespace
+
+void InitFfmpeg() {
+  static const bool done = [] {
+    av_log_set_callback(DropLog);
+    av_max_alloc(kMaxAllocation);
+    return true;
+  }();
+  static_cast<void>(done);
+}
+
+std::string FfmpegError(int code) {
+  char text[AV_ERROR_MAX_STRING_SIZE] = {};
+  av_strerror(code, text, sizeof(text));
+  return text;
+}
+
+void AvFrameDeleter::operator()(AVFrame* frame) const { av_frame_free(&frame); }
+void AvPacketDeleter::operator()(AVPacket* packet) const { av_packet_free(&packet); }
+
+AvFramePtr NewFrame() {
+  AvFramePtr frame(av_frame_alloc());
+  if (frame == nullptr) throw std::bad_alloc();
+  return frame;
+}
+
+AvPacketPtr NewPacket() {
+  AvPacketPtr packet(av_packet_alloc());
+  if (packet == nullptr) throw std::bad_alloc();
+  return packet;
+}
+
+}  // namespace vidmuse

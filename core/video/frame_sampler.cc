@@ -1,0 +1,241 @@
+#include "core/video/frame_sampler.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "core/base/status_macros.h"
+#include "core/video/decode_watch.h"
+#include "core/video/distinct_frames.h"
+#include "core/video/ffmpeg_util.h"
+#include "core/video/frame_converter.h"
+#include "core/video/frame_picker.h"
+#include "core/video/packet_index.h"
+#include "core/video/sampling_rules.h"
+#include "core/video/video_decoder.h"
+#include "core/video/video_file.h"
+
+extern "C" {
+#include <libavcodec/packet.h>
+#include <libavutil/avutil.h>
+#include <libavutil/frame.h>
+}
+
+namespace vidmuse {
+namespace {
+
+constexpr double kMicroseconds = 1e6;
+
+absl::Status TooDamaged(absl::string_view what, int64_t good, int64_t all) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("the video is damaged beyond use: only ", good, " of its ", all, " ", what));
+}
+
+// What a video is sampled by.
+struct Timeline {
+  double frame_rate = 0;
+  int seconds = 0;
+};
+
+// One call of SampleVideo.
+class Sampler {
+ public:
+  Sampler(absl::string_view bytes, const Limits& limits, int max_seconds, const CancelFlag& cancel)
+      : bytes_(bytes),
+        limits_(limits),
+        max_seconds_(max_seconds),
+        watch_(cancel, absl::Minutes(1) + 2 * absl::Seconds(limits.max_video_seconds)) {}
+
+  absl::StatusOr<VideoFrames> Run();
+
+ private:
+  struct Outcome {
+    int64_t decoded = 0;
+    int64_t errors = 0;
+  };
+
+  absl::StatusOr<PacketIndex> ReadPackets();
+  absl::Status CheckDuration(int64_t duration_us) const;
+  absl::StatusOr<Timeline> MakeTimeline(const PacketIndex& index) const;
+  absl::StatusOr<VideoFrames> Sample(const Timeline& timeline, PacketIndex index);
+
+  // Decodes the file. Frames are known by their presentation times `pts`, or if it is empty by
+  // their order. Without a picker, they are counted only.
+  absl::StatusOr<Outcome> Decode(const std::vector<int64_t>& pts, FramePicker* picker);
+  absl::Status TakeFrames(VideoDecoder& decoder, const std::vector<int64_t>& pts,
+                          FramePicker* picker, Outcome& outcome);
+
+  const absl::string_view bytes_;
+  const Limits& limits_;
+  const int max_seconds_;
+  const DecodeWatch watch_;
+  VideoHeader header_;
+};
+
+absl::StatusOr<VideoFrames> Sampler::Run() {
+  if (bytes_.empty()) return absl::InvalidArgumentError("the video is empty: 0 bytes");
+  if (bytes_.size() > limits_.max_video_bytes) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the video has ", bytes_.size(), " bytes; the limit is ", limits_.max_video_bytes));
+  }
+  RETURN_IF_ERROR(watch_.Check());
+  ASSIGN_OR_RETURN(PacketIndex index, ReadPackets());
+  ASSIGN_OR_RETURN(const Timeline timeline, MakeTimeline(index));
+  return Sample(timeline, std::move(index));
+}
+
+absl::StatusOr<PacketIndex> Sampler::ReadPackets() {
+  ASSIGN_OR_RETURN(const std::unique_ptr<VideoFile> file, VideoFile::Open(bytes_, limits_, watch_));
+  header_ = file->header();
+  if (header_.duration_us > 0) {
+    RETURN_IF_ERROR(CheckDuration(header_.duration_us));
+    file->KeepOnlyVideo();
+  }
+  ASSIGN_OR_RETURN(PacketIndex index, IndexPackets(*file, limits_));
+  if (index.frames == 0) {
+    return absl::InvalidArgumentError("the video has no frames that can be read");
+  }
+  if (index.packets < header_.indexed_packets / 2) {
+    return TooDamaged("frames are in the file", index.packets, header_.indexed_packets);
+  }
+  return index;
+}
+
+absl::Status Sampler::CheckDuration(int64_t duration_us) const {
+  const double seconds = static_cast<double>(duration_us) / kMicroseconds;
+  if (seconds > limits_.max_video_seconds) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the video is ", seconds, " s long; the limit is ", limits_.max_video_seconds, " s"));
+  }
+  if (WholeSeconds(duration_us) < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the video is ", seconds, " s long; at least 1 s is needed"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Timeline> Sampler::MakeTimeline(const PacketIndex& index) const {
+  const int64_t duration_us = header_.duration_us > 0 ? header_.duration_us : index.span_us;
+  RETURN_IF_ERROR(CheckDuration(duration_us));
+  const int64_t video_us = index.video_span_us > 0 ? index.video_span_us : duration_us;
+  const double counted_rate = static_cast<double>(index.frames) * kMicroseconds /
+                              static_cast<double>(std::max(video_us, duration_us));
+  if (counted_rate > limits_.max_frames_per_second) {
+    return absl::InvalidArgumentError(absl::StrCat("the video has ", counted_rate,
+                                                   " frames a second; the limit is ",
+                                                   limits_.max_frames_per_second));
+  }
+  Timeline timeline;
+  timeline.seconds = static_cast<int>(WholeSeconds(duration_us));
+  if (max_seconds_ > 0) timeline.seconds = std::min(timeline.seconds, max_seconds_);
+  // A header that states more than the limit while the frames keep to it is wrong.
+  const bool usable = header_.frame_rate > 0 && header_.frame_rate <= limits_.max_frames_per_second;
+  timeline.frame_rate =
+      usable ? header_.frame_rate
+             : static_cast<double>(index.frames) * kMicroseconds / static_cast<double>(video_us);
+  return timeline;
+}
+
+absl::StatusOr<VideoFrames> Sampler::Sample(const Timeline& timeline, PacketIndex index) {
+  int64_t frames = index.frames;
+  bool recounted = false;
+  while (true) {
+    const auto local = LocalFrameIndices(timeline.frame_rate, frames, timeline.seconds);
+    const auto global = GlobalFrameIndices(frames);
+    std::vector<int64_t> wanted = local;
+    wanted.insert(wanted.end(), global.begin(), global.end());
+    std::sort(wanted.begin(), wanted.end());
+    wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+
+    FrameConverter converter(header_.width, header_.height, header_.rotation);
+    DistinctFrames store;
+    FramePicker picker(std::move(wanted), converter, store);
+    ASSIGN_OR_RETURN(Outcome outcome, Decode(index.pts, &picker));
+
+    const bool by_order = index.pts.empty();
+    const bool as_expected =
+        by_order ? outcome.decoded == frames : picker.hits() == picker.wanted().size();
+    if (!as_expected && outcome.errors == 0 && !recounted && outcome.decoded > 0) {
+      // Whole, but packets are not frames here (fields, hidden frames): the decoder's count is
+      // right.
+      if (!by_order) {
+        index.pts.clear();
+        ASSIGN_OR_RETURN(outcome, Decode(index.pts, nullptr));
+      }
+      frames = outcome.decoded;
+      recounted = true;
+      continue;
+    }
+    RETURN_IF_ERROR(picker.Finish());
+    if (picker.hits() * 2 < picker.wanted().size()) {
+      return TooDamaged("sampled frames can be decoded", static_cast<int64_t>(picker.hits()),
+                        static_cast<int64_t>(picker.wanted().size()));
+    }
+    VideoFrames result;
+    result.seconds = timeline.seconds;
+    for (const int64_t i : local) result.local.push_back(picker.StoredIndex(i));
+    for (const int64_t i : global) result.global.push_back(picker.StoredIndex(i));
+    result.frames = store.Take();
+    return result;
+  }
+}
+
+absl::StatusOr<Sampler::Outcome> Sampler::Decode(const std::vector<int64_t>& pts,
+                                                 FramePicker* picker) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<VideoFile> file, VideoFile::Open(bytes_, limits_, watch_));
+  file->KeepOnlyVideo();
+  ASSIGN_OR_RETURN(const std::unique_ptr<VideoDecoder> decoder,
+                   VideoDecoder::Create(*file, limits_));
+  std::vector<int64_t> wanted_pts;
+  if (!pts.empty()) {
+    for (const int64_t i : picker->wanted()) wanted_pts.push_back(pts[static_cast<size_t>(i)]);
+  }
+  Outcome outcome;
+  const AvPacketPtr packet = NewPacket();
+  bool more = true;
+  while (more) {
+    // By order, every frame counts.
+    if (!pts.empty() && picker->done()) break;
+    ASSIGN_OR_RETURN(more, file->NextPacket(packet.get()));
+    const bool skip = more && !pts.empty() && decoder->CanSkip() &&
+                      !std::binary_search(wanted_pts.begin(), wanted_pts.end(), packet->pts);
+    RETURN_IF_ERROR(decoder->Send(more ? packet.get() : nullptr, skip));
+    RETURN_IF_ERROR(TakeFrames(*decoder, pts, picker, outcome));
+  }
+  outcome.errors = decoder->errors();
+  return outcome;
+}
+
+absl::Status Sampler::TakeFrames(VideoDecoder& decoder, const std::vector<int64_t>& pts,
+                                 FramePicker* picker, Outcome& outcome) {
+  const AvFramePtr frame = NewFrame();
+  while (true) {
+    RETURN_IF_ERROR(watch_.Check());
+    ASSIGN_OR_RETURN(const bool got, decoder.Receive(frame.get()));
+    if (!got) return absl::OkStatus();
+    int64_t index = outcome.decoded++;
+    if (picker == nullptr) continue;
+    if (!pts.empty()) {
+      const int64_t time = frame->pts != AV_NOPTS_VALUE ? frame->pts : frame->best_effort_timestamp;
+      const auto it = std::lower_bound(pts.begin(), pts.end(), time);
+      if (it == pts.end() || *it != time) continue;  // no packet's: of no known place
+      index = it - pts.begin();
+    }
+    RETURN_IF_ERROR(picker->Offer(index, frame.get()));
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<VideoFrames> SampleVideo(absl::string_view file, const Limits& limits,
+                                        int max_seconds, const CancelFlag& cancel) {
+  InitFfmpeg();
+  return Sampler(file, limits, max_seconds, cancel).Run();
+}
+
+}  // namespace vidmuse

@@ -1,0 +1,38 @@
+// Bytes in memory as the input FFmpeg reads from.
+#ifndef VIDMUSE_VIDEO_MEMORY_INPUT_H_
+#define VIDMUSE_VIDEO_MEMORY_INPUT_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/strings/string_view.h"
+#include "core/video/decode_watch.h"
+
+struct AVIOContext;
+
+namespace vidmuse {
+
+// Reads fail once `watch` says so, which ends whatever FFmpeg is doing.
+class MemoryInput {
+ public:
+  // `bytes` and `watch` outlive the input.
+  MemoryInput(absl::string_view bytes, const DecodeWatch& watch);
+  ~MemoryInput();
+  MemoryInput(const MemoryInput&) = delete;
+  MemoryInput& operator=(const MemoryInput&) = delete;
+
+  AVIOContext* avio() const { return avio_; }
+
+ private:
+  static int Read(void* self, uint8_t* buffer, int size);
+  static int64_t Seek(void* self, int64_t offset, int whence);
+
+  const absl::string_view bytes_;
+  const DecodeWatch& watch_;
+  int64_t position_ = 0;
+  AVIOContext* avio_ = nullptr;
+};
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_VIDEO_MEMORY_INPUT_H_

@@ -1,0 +1,37 @@
+#include "core/video/sampling_rules.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/model/video_frames.h"
+
+namespace vidmuse {
+
+int64_t WholeSeconds(int64_t duration_us) { return (duration_us + 5000) / 1000000; }
+
+std::vector<int64_t> LocalFrameIndices(double frame_rate, int64_t frames, int seconds) {
+  const auto step =
+      std::max<int64_t>(1, static_cast<int64_t>(std::ceil(frame_rate / kLocalFrameRate)));
+  const int64_t last = (frames - 1) / step * step;
+  std::vector<int64_t> indices(static_cast<size_t>(seconds) * kLocalFrameRate);
+  for (size_t i = 0; i < indices.size(); ++i) {
+    indices[i] = std::min(static_cast<int64_t>(i) * step, last);
+  }
+  return indices;
+}
+
+std::vector<int64_t> GlobalFrameIndices(int64_t frames) {
+  // torch.linspace counts up from the start in the first half and down from the end in the second.
+  const float end = static_cast<float>(frames - 1);
+  const float step = end / (kGlobalFrames - 1);
+  std::vector<int64_t> indices(kGlobalFrames);
+  for (int i = 0; i < kGlobalFrames; ++i) {
+    const float position = i < kGlobalFrames / 2
+                               ? step * static_cast<float>(i)
+                               : end - step * static_cast<float>(kGlobalFrames - 1 - i);
+    indices[i] = std::min(static_cast<int64_t>(position), frames - 1);
+  }
+  return indices;
+}
+
+}  // namespace vidmuse

@@ -1,0 +1,100 @@
+#include "core/video/video_decoder.h"
+
+#include <algorithm>
+#include <new>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/video/codec_allow_list.h"
+#include "core/video/ffmpeg_util.h"
+
+extern "C" {
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <libavutil/opt.h>
+}
+
+namespace vidmuse {
+namespace {
+
+// Stored frames may be larger than shown ones by what codecs pad them to: less than one block of
+// AV1.
+constexpr int kMaxPadding = 127;
+constexpr int kMaxReceiveErrors = 64;  // in a row while the decoder is drained
+
+// Codecs whose unreferenced pictures are exactly those that nothing else needs.
+bool CodecCanSkip(AVCodecID codec) {
+  return codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_MPEG2VIDEO || codec == AV_CODEC_ID_MPEG4;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<VideoDecoder>> VideoDecoder::Create(const VideoFile& file,
+                                                                   const Limits& limits) {
+  const AVCodecParameters& parameters = *file.stream().codecpar;
+  const AVCodec* codec = avcodec_find_decoder(parameters.codec_id);
+  if (codec == nullptr) {
+    return absl::InvalidArgumentError(absl::StrCat("the video's codec is not supported: ",
+                                                   avcodec_get_name(parameters.codec_id)));
+  }
+  std::unique_ptr<VideoDecoder> decoder(new VideoDecoder(limits));
+  AVCodecContext* context = decoder->context_ = avcodec_alloc_context3(codec);
+  if (context == nullptr) throw std::bad_alloc();
+  int error = avcodec_parameters_to_context(context, &parameters);
+  if (error >= 0) {
+    context->pkt_timebase = file.stream().time_base;
+    context->thread_count = 1;
+    context->opaque = decoder.get();
+    context->get_buffer2 = &VideoDecoder::GetBuffer;
+    // Decoders with buffers of their own don't ask GetBuffer.
+    if ((codec->capabilities & AV_CODEC_CAP_DR1) == 0) {
+      context->max_pixels = limits.max_frame_pixels;
+    }
+    av_opt_set(context, "codec_whitelist", kAllowedCodecs, 0);
+    error = avcodec_open2(context, codec, nullptr);
+  }
+  if (error < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the video's codec is not supported or its header is damaged: ",
+                     avcodec_get_name(parameters.codec_id), " (", FfmpegError(error), ")"));
+  }
+  decoder->can_skip_ = CodecCanSkip(parameters.codec_id);
+  return decoder;
+}
+
+VideoDecoder::~VideoDecoder() { avcodec_free_context(&context_); }
+
+absl::Status VideoDecoder::Send(const AVPacket* packet, bool skip) {
+  context_->skip_frame = skip ? AVDISCARD_NONREF : AVDISCARD_DEFAULT;
+  if (avcodec_send_packet(context_, packet) < 0) ++errors_;
+  return too_large_;
+}
+
+absl::StatusOr<bool> VideoDecoder::Receive(AVFrame* frame) {
+  for (int i = 0; i < kMaxReceiveErrors; ++i) {
+    const int result = avcodec_receive_frame(context_, frame);
+    RETURN_IF_ERROR(too_large_);
+    if (result == AVERROR(EAGAIN) || result == AVERROR_EOF) return false;
+    if (result >= 0) {
+      // Decoders without buffers of their own kind reach this only.
+      RETURN_IF_ERROR(CheckFrameSize(frame->width, frame->height, limits_));
+      return true;
+    }
+    ++errors_;
+  }
+  return false;
+}
+
+int VideoDecoder::GetBuffer(AVCodecContext* context, AVFrame* frame, int flags) {
+  auto* self = static_cast<VideoDecoder*>(context->opaque);
+  const absl::Status status =
+      CheckFrameSize(std::max(context->width, frame->width - kMaxPadding),
+                     std::max(context->height, frame->height - kMaxPadding), self->limits_);
+  if (!status.ok()) {
+    self->too_large_ = status;
+    return AVERROR(EINVAL);
+  }
+  return avcodec_default_get_buffer2(context, frame, flags);
+}
+
+}  // namespace vidmuse

@@ -1,0 +1,142 @@
+#include "core/video/video_file.h"
+
+#include <cmath>
+#include <new>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/video/codec_allow_list.h"
+#include "core/video/ffmpeg_util.h"
+
+extern "C" {
+#include <libavcodec/avcodec.h>
+#include <libavcodec/packet.h>
+#include <libavformat/avformat.h>
+#include <libavutil/dict.h>
+#include <libavutil/display.h>
+#include <libavutil/opt.h>
+}
+
+namespace vidmuse {
+namespace {
+
+constexpr char kContainers[] = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg";
+// Each stream of a hostile header can hold an index of 160 MiB.
+constexpr int kMaxStreams = 16;
+constexpr int kMaxReadErrors = 64;  // in a row, after which the rest of the file counts as lost
+
+int RefuseOpen(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**) {
+  return AVERROR(EPERM);
+}
+
+absl::Status NotAVideo(int error) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("the file is not a video that can be read (", FfmpegError(error),
+                   "): MP4, MOV, WebM, MKV, AVI, MPEG-TS, MPEG-PS, FLV, ASF and Ogg are"));
+}
+
+// Clockwise degrees that turn the stored picture upright; other angles are shown as stored.
+int Rotation(const AVStream& stream) {
+  size_t size = 0;
+  const uint8_t* data = av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+  if (data == nullptr || size < 9 * sizeof(int32_t)) return 0;
+  const double degrees = -av_display_rotation_get(reinterpret_cast<const int32_t*>(data));
+  if (!std::isfinite(degrees)) return 0;
+  const double quarters = std::round(degrees / 90);
+  if (std::abs(degrees - 90 * quarters) > 1) return 0;
+  return (static_cast<int>(quarters) % 4 + 4) % 4 * 90;
+}
+
+}  // namespace
+
+absl::Status CheckFrameSize(int64_t width, int64_t height, const Limits& limits) {
+  const auto refuse = [&](absl::string_view what, int64_t limit) {
+    return absl::InvalidArgumentError(absl::StrCat("the video's frames are ", width, "x", height,
+                                                   " pixels; the limit of ", what, " is ", limit));
+  };
+  if (width > limits.max_frame_width) return refuse("the width", limits.max_frame_width);
+  if (height > limits.max_frame_height) return refuse("the height", limits.max_frame_height);
+  if (width * height > limits.max_frame_pixels) {
+    return refuse("the number of pixels", limits.max_frame_pixels);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<VideoFile>> VideoFile::Open(absl::string_view bytes,
+                                                           const Limits& limits,
+                                                           const DecodeWatch& watch) {
+  std::unique_ptr<VideoFile> file(new VideoFile(bytes, watch));
+  const absl::Status status = file->ReadHeader(limits);
+  RETURN_IF_ERROR(watch.Check());  // why reading failed, if it is set
+  RETURN_IF_ERROR(status);
+  return file;
+}
+
+VideoFile::VideoFile(absl::string_view bytes, const DecodeWatch& watch)
+    : watch_(watch), input_(bytes, watch) {}
+
+VideoFile::~VideoFile() { avformat_close_input(&format_); }
+
+absl::Status VideoFile::ReadHeader(const Limits& limits) {
+  format_ = avformat_alloc_context();
+  if (format_ == nullptr) throw std::bad_alloc();
+  format_->pb = input_.avio();
+  format_->io_open = RefuseOpen;
+  format_->max_streams = kMaxStreams;
+  av_opt_set(format_, "format_whitelist", kContainers, 0);
+  av_opt_set(format_, "codec_whitelist", kAllowedCodecs, 0);
+  int error = avformat_open_input(&format_, /*url=*/nullptr, nullptr, nullptr);
+  if (error < 0) return NotAVideo(error);
+  // Frames may be decoded to complete the header: sizes that it already has are checked before.
+  for (unsigned i = 0; i < format_->nb_streams; ++i) {
+    const AVCodecParameters& parameters = *format_->streams[i]->codecpar;
+    if (parameters.codec_type != AVMEDIA_TYPE_VIDEO) continue;
+    RETURN_IF_ERROR(CheckFrameSize(parameters.width, parameters.height, limits));
+  }
+  error = avformat_find_stream_info(format_, nullptr);
+  if (error < 0) return NotAVideo(error);
+  return PickStream(limits);
+}
+
+absl::Status VideoFile::PickStream(const Limits& limits) {
+  const int index = av_find_best_stream(format_, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
+  if (index < 0 || (format_->streams[index]->disposition & AV_DISPOSITION_ATTACHED_PIC)) {
+    return absl::InvalidArgumentError("the file has no video stream");
+  }
+  stream_ = format_->streams[index];
+  const AVCodecParameters& parameters = *stream_->codecpar;
+  RETURN_IF_ERROR(CheckFrameSize(parameters.width, parameters.height, limits));
+  header_.width = parameters.width;
+  header_.height = parameters.height;
+  header_.rotation = Rotation(*stream_);
+  const AVRational rate = stream_->avg_frame_rate;
+  if (rate.num > 0 && rate.den > 0) header_.frame_rate = static_cast<double>(rate.num) / rate.den;
+  if (format_->duration > 0 && format_->duration_estimation_method != AVFMT_DURATION_FROM_BITRATE) {
+    header_.duration_us = format_->duration;
+  }
+  header_.indexed_packets = avformat_index_get_entries_count(stream_);
+  return absl::OkStatus();
+}
+
+const AVStream& VideoFile::stream(int index) const { return *format_->streams[index]; }
+
+void VideoFile::KeepOnlyVideo() {
+  for (unsigned i = 0; i < format_->nb_streams; ++i) {
+    if (format_->streams[i] != stream_) format_->streams[i]->discard = AVDISCARD_ALL;
+  }
+}
+
+absl::StatusOr<bool> VideoFile::NextPacket(AVPacket* packet) {
+  for (int errors = 0; errors < kMaxReadErrors;) {
+    av_packet_unref(packet);
+    const int result = av_read_frame(format_, packet);
+    RETURN_IF_ERROR(watch_.Check());
+    if (result >= 0) return true;
+    if (result == AVERROR_EOF) return false;
+    ++errors;
+  }
+  return false;
+}
+
+}  // namespace vidmuse
