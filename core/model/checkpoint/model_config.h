@@ -23,14 +23,14 @@ struct LmConfig {
   int ffn() const { return dim * hidden_scale; }
 };
 
-// INVALID_ARGUMENT names the option that is missing, out of range or not supported: rope, qk_layer_norm,
-// stereo, another delay pattern, biases, post-norm, ...
+// INVALID_ARGUMENT names the option that is missing, out of range or not supported: rope,
+// qk_layer_norm, stereo, another delay pattern, biases, post-norm, ...
 absl::StatusOr<LmConfig> ParseLmConfig(absl::string_view yaml);
 
 // EnCodec's decoder, from audiocraft's `xp.cfg` or Hugging Face's config.json.
 struct CodecConfig {
   int sample_rate = 32000;
-  int dimension = 128;   // of a codebook's vectors
+  int dimension = 128;  // of a codebook's vectors
   int n_filters = 64;
   int codebooks = 4;
   int bins = 2048;
@@ -49,7 +49,8 @@ struct CodecConfig {
 };
 
 absl::StatusOr<CodecConfig> ParseAudiocraftCodecConfig(absl::string_view yaml);
-// The number of codebooks in use follows from target_bandwidths, sampling rate, ratios and codebook size.
+// The number of codebooks in use follows from target_bandwidths, sampling rate, ratios and codebook
+// size.
 absl::StatusOr<CodecConfig> ParseHuggingFaceCodecConfig(absl::string_view json);
 
 }  // namespace vidmuse

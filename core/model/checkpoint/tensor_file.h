@@ -13,12 +13,24 @@
 
 namespace vidmuse {
 
-enum class DType { kFloat32, kFloat16, kBFloat16, kFloat64, kInt64, kInt32, kInt16, kInt8, kUint8, kBool };
+enum class DType {
+  kFloat32,
+  kFloat16,
+  kBFloat16,
+  kFloat64,
+  kInt64,
+  kInt32,
+  kInt16,
+  kInt8,
+  kUint8,
+  kBool
+};
 
 int DTypeSize(DType dtype);
 const char* DTypeName(DType dtype);
 
-// A contiguous (row-major) tensor whose bytes live as long as the TensorFile it came from.
+// A contiguous (row-major) tensor whose bytes live as long as the TensorFile it came from. They are
+// little-endian and may be unaligned.
 struct TensorView {
   DType dtype = DType::kFloat32;
   std::vector<int64_t> shape;
@@ -30,13 +42,14 @@ struct TensorView {
 };
 
 // A checkpoint file: tensors by name, and the strings beside them. Immutable, thread-safe. Maps the
-// file into memory; pages are read when they are used.
+// file into memory; pages are read when they are used, so nobody may cut the file short meanwhile.
 class TensorFile {
  public:
-  // Reads a `torch.save` zip (a pickle subset: tensors, strings, numbers, containers, OrderedDict). Tensors of
-  // nested dicts get their keys joined by '/': "best_state/emb.0.weight"; a flat dict keeps its keys.
-  // Strings likewise: strings()["xp.cfg"]. Errors: NOT_FOUND; INVALID_ARGUMENT with what is wrong and
-  // where (truncated, legacy format, a global that isn't allowed, offsets outside the file, ...).
+  // Reads a `torch.save` zip (a pickle subset: tensors, strings, numbers, containers, OrderedDict).
+  // Tensors of nested dicts get their keys joined by '/': "best_state/emb.0.weight"; a flat dict
+  // keeps its keys. Strings likewise: strings()["xp.cfg"]. Errors: NOT_FOUND; INVALID_ARGUMENT with
+  // what is wrong and where (truncated, legacy format, a global that isn't allowed, offsets outside
+  // the file, ...).
   static absl::StatusOr<std::unique_ptr<TensorFile>> OpenTorch(const std::string& path);
   // Reads a .safetensors file.
   static absl::StatusOr<std::unique_ptr<TensorFile>> OpenSafetensors(const std::string& path);

@@ -1,0 +1,63 @@
+// Reads a checkpoint's configuration key by key, with errors that name the key and its value.
+#ifndef VIDMUSE_MODEL_CHECKPOINT_CONFIG_READER_H_
+#define VIDMUSE_MODEL_CHECKPOINT_CONFIG_READER_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace YAML {
+class Node;
+}
+
+namespace vidmuse {
+
+// A YAML document of up to 256 KiB whose root is a map; JSON is YAML too. A key is a path:
+// "rvq.bins". A value "${a.b}" stands for the value of a.b (OmegaConf's interpolation, which
+// to_yaml keeps). Every error is INVALID_ARGUMENT. Used by one thread.
+class ConfigReader {
+ public:
+  static absl::StatusOr<ConfigReader> Parse(absl::string_view text);
+
+  ConfigReader(ConfigReader&&);
+  ~ConfigReader();
+
+  // False also for null.
+  bool Has(absl::string_view key) const;
+
+  // The value, in [min, max].
+  absl::StatusOr<int> Int(absl::string_view key, int min, int max) const;
+  absl::StatusOr<double> Number(absl::string_view key, double min, double max) const;
+  absl::StatusOr<std::string> String(absl::string_view key) const;
+  // The list's items, each in [min, max]; at most 16.
+  absl::StatusOr<std::vector<int>> Ints(absl::string_view key, int min, int max) const;
+  absl::StatusOr<std::vector<double>> Numbers(absl::string_view key, double min, double max) const;
+
+  // Errors unless the option has the only supported value. Null and an empty list or map are
+  // written "null" and "[]", a list of one "[item]". Require: a missing key is an error; Allow: it
+  // is not.
+  absl::Status Require(absl::string_view key, absl::string_view supported) const;
+  absl::Status Allow(absl::string_view key, absl::string_view supported) const;
+
+ private:
+  explicit ConfigReader(std::unique_ptr<YAML::Node> root);
+
+  // The value at `key`, interpolations followed; nullopt if it isn't there.
+  std::optional<YAML::Node> Find(absl::string_view key) const;
+  absl::StatusOr<YAML::Node> Get(absl::string_view key) const;
+  template <typename T>
+  absl::StatusOr<T> Ranged(absl::string_view key, const YAML::Node& node, T min, T max) const;
+  template <typename T>
+  absl::StatusOr<std::vector<T>> List(absl::string_view key, T min, T max) const;
+
+  std::unique_ptr<YAML::Node> root_;
+};
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_MODEL_CHECKPOINT_CONFIG_READER_H_

@@ -1,0 +1,232 @@
+// torch.save's zip files: `X/data.pkl` describes the values, `X/data/KEY` holds the storage KEY.
+#include <algorithm>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
+#include "core/base/status_macros.h"
+#include "core/model/checkpoint/parsed_file.h"
+#include "core/model/checkpoint/pickle.h"
+#include "core/model/checkpoint/zip_directory.h"
+
+namespace vidmuse {
+namespace {
+
+constexpr int kMaxDepth = 16;
+constexpr absl::string_view kPickleName = "data.pkl";
+// How a file of torch.save before version 1.6 begins: protocol 2, then its magic number.
+constexpr absl::string_view kLegacyStart("\x80\x02\x8a\x0a", 4);
+
+absl::Status Invalid(absl::string_view what) { return absl::InvalidArgumentError(what); }
+
+class TorchReader {
+ public:
+  TorchReader(absl::string_view bytes, ParsedFile* file)
+      : bytes_(bytes), file_(file), copy_budget_(static_cast<int64_t>(bytes.size())) {}
+
+  absl::Status Read() {
+    if (absl::StartsWith(bytes_, kLegacyStart)) {
+      return Invalid(
+          "torch.save's legacy (non-zip) format is not supported; load and save it with torch >= "
+          "1.6");
+    }
+    ASSIGN_OR_RETURN(entries_, ReadZipDirectory(bytes_));
+    RETURN_IF_ERROR(FindRoot());
+    const auto byte_order = entries_.find(root_ + "byteorder");
+    if (byte_order != entries_.end() && byte_order->second != "little") {
+      return Invalid(absl::StrCat("byte order '",
+                                  absl::CHexEscape(byte_order->second.substr(0, 16)),
+                                  "' is not supported, only 'little'"));
+    }
+    ASSIGN_OR_RETURN(const Pickle pickle,
+                     ParsePickle(entries_.at(root_ + std::string(kPickleName))));
+    if (pickle.root->kind != PickleValue::Kind::kDict) {
+      return Invalid(
+          absl::StrCat("it holds a ", PickleKindName(pickle.root->kind), ", not a dict"));
+    }
+    return AddDict(*pickle.root, "", 0);
+  }
+
+ private:
+  // The folder that all of the archive's entries are in, with its '/'.
+  absl::Status FindRoot() {
+    for (const auto& [name, contents] : entries_) {
+      const size_t slash = name.find('/');
+      if (slash != std::string::npos && absl::string_view(name).substr(slash + 1) == kPickleName) {
+        root_ = name.substr(0, slash + 1);
+        return absl::OkStatus();
+      }
+    }
+    return Invalid("a zip file without data.pkl: torch.save did not write it");
+  }
+
+  absl::Status AddDict(const PickleValue& dict, const std::string& prefix, int depth) {
+    if (depth > kMaxDepth) return Invalid("dicts are nested too deeply");
+    for (size_t i = 0; i + 1 < dict.items.size(); i += 2) {
+      const PickleValue& key = *dict.items[i];
+      const PickleValue& value = *dict.items[i + 1];
+      // A dict may be in many places at once, so the walk is bounded too, not just the values.
+      if (++visited_ > kMaxNames) return Invalid(absl::StrCat("more than ", kMaxNames, " names"));
+      if (key.kind != PickleValue::Kind::kString) continue;
+      if (prefix.size() + key.text.size() >= kMaxNameLength) return Invalid("a name is too long");
+      const std::string name = absl::StrCat(prefix, key.text);
+      switch (value.kind) {
+        case PickleValue::Kind::kDict:
+          RETURN_IF_ERROR(AddDict(value, name + "/", depth + 1));
+          break;
+        case PickleValue::Kind::kString:
+          RETURN_IF_ERROR(AddString(name, value.text));
+          break;
+        case PickleValue::Kind::kTensor:
+          RETURN_IF_ERROR(AddTensor(name, value));
+          break;
+        default:
+          break;
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status AddString(const std::string& name, absl::string_view text) {
+    string_bytes_ += text.size();
+    if (string_bytes_ > bytes_.size()) return Invalid("its strings are longer than the file");
+    if (!file_->string_map.emplace(name, text).second) return Twice(name);
+    return absl::OkStatus();
+  }
+
+  absl::Status AddTensor(const std::string& name, const PickleValue& value) {
+    absl::StatusOr<TensorView> tensor = MakeTensor(value);
+    if (!tensor.ok()) {
+      return Invalid(
+          absl::StrCat("tensor '", absl::CHexEscape(name), "': ", tensor.status().message()));
+    }
+    if (!file_->tensor_map.emplace(name, *std::move(tensor)).second) return Twice(name);
+    return absl::OkStatus();
+  }
+
+  static absl::Status Twice(absl::string_view name) {
+    return Invalid(absl::StrCat("'", absl::CHexEscape(name), "' is there twice"));
+  }
+
+  absl::StatusOr<TensorView> MakeTensor(const PickleValue& value) {
+    TensorView tensor;
+    tensor.dtype = value.dtype;
+    tensor.shape = value.shape;
+    if (tensor.shape.size() > kMaxDimensions) return Invalid("too many dimensions");
+    int64_t bytes;
+    if (!ByteCount(tensor.shape, tensor.dtype, &bytes)) {
+      return Invalid(absl::StrCat("bad shape ", tensor.ShapeString()));
+    }
+    ASSIGN_OR_RETURN(const absl::string_view storage, Storage(value));
+    if (bytes == 0) {
+      tensor.data = storage.data();
+      return tensor;
+    }
+    // The last element's place; a size above zero makes it the largest.
+    int64_t last = value.offset;
+    bool overflow = value.offset < 0;
+    for (size_t i = 0; i < tensor.shape.size(); ++i) {
+      int64_t span = 0;
+      overflow = overflow || value.strides[i] < 0 ||
+                 __builtin_mul_overflow(tensor.shape[i] - 1, value.strides[i], &span) ||
+                 __builtin_add_overflow(last, span, &last);
+    }
+    const int size = DTypeSize(tensor.dtype);
+    if (overflow || last >= static_cast<int64_t>(storage.size()) / size) {
+      return Invalid(absl::StrCat("shape ", tensor.ShapeString(), ", strides [",
+                                  absl::StrJoin(value.strides, ", "), "] and offset ", value.offset,
+                                  " reach outside its storage of ", storage.size(), " bytes"));
+    }
+    const char* first = storage.data() + value.offset * size;
+    if (IsContiguous(value)) {
+      tensor.data = first;
+      return tensor;
+    }
+    if (bytes > copy_budget_) {
+      return Invalid("tensors that are not contiguous are larger than the file");
+    }
+    copy_budget_ -= bytes;
+    tensor.data = Copy(value, first, bytes);
+    return tensor;
+  }
+
+  absl::StatusOr<absl::string_view> Storage(const PickleValue& value) const {
+    const auto found = entries_.find(absl::StrCat(root_, "data/", value.text));
+    if (found == entries_.end()) {
+      return Invalid(
+          absl::StrCat("its storage 'data/", absl::CHexEscape(value.text), "' is missing"));
+    }
+    int64_t bytes;
+    if (!ByteCount({value.integer}, value.dtype, &bytes) ||
+        static_cast<uint64_t>(bytes) != found->second.size()) {
+      return Invalid(absl::StrCat("its storage has ", found->second.size(), " bytes, not ",
+                                  value.integer, " values of ", DTypeName(value.dtype)));
+    }
+    return found->second;
+  }
+
+  static bool IsContiguous(const PickleValue& value) {
+    int64_t expected = 1;
+    for (size_t i = value.shape.size(); i-- > 0;) {
+      if (value.shape[i] != 1 && value.strides[i] != expected) return false;
+      expected *= value.shape[i];
+    }
+    return true;
+  }
+
+  // A row-major copy of a strided tensor; the file keeps it.
+  const char* Copy(const PickleValue& value, const char* first, int64_t bytes) {
+    const int size = DTypeSize(value.dtype);
+    const size_t dimensions = value.shape.size();
+    std::unique_ptr<char[]> copy(new char[bytes]);
+    std::vector<int64_t> index(dimensions, 0);
+    int64_t at = 0;
+    for (int64_t out = 0; out < bytes; out += size) {
+      std::copy_n(first + at * size, size, copy.get() + out);
+      for (size_t d = dimensions; d-- > 0;) {
+        at += value.strides[d];
+        if (++index[d] < value.shape[d]) break;
+        at -= value.strides[d] * value.shape[d];
+        index[d] = 0;
+      }
+    }
+    file_->copies.push_back(std::move(copy));
+    return file_->copies.back().get();
+  }
+
+  const absl::string_view bytes_;
+  ParsedFile* const file_;
+  std::map<std::string, absl::string_view> entries_;
+  std::string root_;
+  size_t visited_ = 0;
+  size_t string_bytes_ = 0;
+  int64_t copy_budget_;  // bytes that may still be copied
+};
+
+absl::Status Parse(absl::string_view bytes, ParsedFile* file) {
+  const absl::Status status = TorchReader(bytes, file).Read();
+  if (status.ok()) return status;
+  return absl::Status(status.code(), absl::StrCat(file->file_name, ": ", status.message()));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<TensorFile>> TensorFile::OpenTorch(const std::string& path) {
+  auto file = std::make_unique<ParsedFile>(path);
+  ASSIGN_OR_RETURN(file->mapping, MappedFile::Open(path));
+  RETURN_IF_ERROR(Parse(file->mapping->bytes(), file.get()));
+  return file;
+}
+
+absl::StatusOr<std::unique_ptr<TensorFile>> TensorFile::ParseTorch(absl::string_view bytes,
+                                                                   const std::string& name) {
+  auto file = std::make_unique<ParsedFile>(name);
+  RETURN_IF_ERROR(Parse(bytes, file.get()));
+  return file;
+}
+
+}  // namespace vidmuse
