@@ -1,0 +1,218 @@
+#include "tests/support/fake_model.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <utility>
+
+#include "core/engine/window_plan.h"
+
+namespace vidmuse {
+namespace {
+
+uint64_t Mix(uint64_t hash, uint64_t value) {
+  uint64_t z = hash * 0x9e3779b97f4a7c15 + value + 0x2545f4914f6cdd1d;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
+}
+
+class Condition final : public VideoCondition {
+ public:
+  Condition(int seconds, uint64_t seed) : local_frames_(2 * seconds), seed_(seed) {}
+  int local_frames() const override { return local_frames_; }
+  size_t bytes() const override { return 1000; }
+  uint64_t seed() const { return seed_; }
+
+ private:
+  const int local_frames_;
+  const uint64_t seed_;
+};
+
+class FakeWindow final : public Window {
+ public:
+  FakeWindow(uint64_t hash, int capacity, std::shared_ptr<std::atomic<int>> open)
+      : hash(hash), capacity_(capacity), open_(std::move(open)) {
+    ++*open_;
+  }
+  ~FakeWindow() override { --*open_; }
+  int length() const override { return length_; }
+  int capacity() const override { return capacity_; }
+
+  // Of everything fed so far.
+  uint64_t hash;
+  int length_ = 0;
+
+ private:
+  const int capacity_;
+  const std::shared_ptr<std::atomic<int>> open_;
+};
+
+uint64_t WindowHash(uint64_t seed, int first_frame, int frame_count) {
+  return Mix(Mix(seed, first_frame), frame_count);
+}
+
+int32_t Draw(uint64_t hash, const SamplingOptions& sampling, int64_t frame, int codebook,
+             int card) {
+  uint64_t draw = Mix(hash, codebook);
+  if (!sampling.IsGreedy())
+    draw = Mix(Mix(draw, sampling.seed), static_cast<uint64_t>(frame - codebook));
+  return static_cast<int32_t>(draw % card);
+}
+
+// Each frame's samples are known three frames later, as with the real codec's lookahead.
+class FakeDecoder final : public AudioDecoder {
+ public:
+  explicit FakeDecoder(const FakeModel* model) : model_(model) {}
+
+  absl::Status Push(absl::Span<const int32_t> tokens, bool last,
+                    std::vector<float>* samples) override {
+    if (model_->on_audio) {
+      if (absl::Status status = model_->on_audio(); !status.ok()) return status;
+    }
+    const int codebooks = model_->info().codebooks;
+    for (size_t i = 0; i < tokens.size(); i += codebooks) {
+      uint64_t hash = 1;
+      for (int k = 0; k < codebooks; ++k) hash = Mix(hash, tokens[i + k]);
+      frames_.push_back(hash);
+    }
+    const size_t ready =
+        last ? frames_.size() : frames_.size() - std::min<size_t>(frames_.size(), 3);
+    for (; done_ < ready; ++done_) {
+      for (int i = 0; i < model_->info().samples_per_frame; ++i) {
+        const uint64_t z = Mix(frames_[done_], i);
+        samples->push_back(static_cast<float>(z >> 40) * 0x1p-24f - 0.5f);
+      }
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  const FakeModel* const model_;
+  std::vector<uint64_t> frames_;
+  size_t done_ = 0;
+};
+
+}  // namespace
+
+FakeModel::FakeModel() {
+  info_.name = "fake";
+  info_.scale = "custom";
+  info_.device = "cpu";
+  info_.precision = "fp32";
+  info_.card = 2048;
+}
+
+absl::StatusOr<std::shared_ptr<const VideoCondition>> FakeModel::EncodeVideo(
+    const VideoFrames& video, const CancelFlag& cancel) {
+  if (on_encode) {
+    if (absl::Status status = on_encode(); !status.ok()) return status;
+  }
+  if (cancel.cancelled()) return absl::CancelledError("cancelled");
+  uint64_t seed;
+  std::memcpy(&seed, video.frames.at(0).data(), sizeof(seed));
+  return FakeCondition(video.seconds, seed);
+}
+
+size_t FakeModel::WindowBytes(int local_frames, int steps) const {
+  return static_cast<size_t>(local_frames) * 100 + static_cast<size_t>(steps) * 10;
+}
+
+absl::StatusOr<std::unique_ptr<Window>> FakeModel::OpenWindow(const VideoCondition& condition,
+                                                              int first_frame, int frame_count,
+                                                              int steps, const CancelFlag&) {
+  if (on_open) {
+    if (absl::Status status = on_open(); !status.ok()) return status;
+  }
+  const auto& fake = static_cast<const Condition&>(condition);
+  if (first_frame < 0 || frame_count < 1 || first_frame + frame_count > fake.local_frames()) {
+    return absl::InternalError("window outside the video");
+  }
+  return std::make_unique<FakeWindow>(WindowHash(fake.seed(), first_frame, frame_count), steps,
+                                      open_windows_);
+}
+
+absl::Status FakeModel::Step(absl::Span<StepRequest> requests) {
+  ++steps_;
+  if (on_step) {
+    if (absl::Status status = on_step(requests); !status.ok()) return status;
+  }
+  for (StepRequest& request : requests) {
+    auto& window = static_cast<FakeWindow&>(*request.window);
+    const int count = static_cast<int>(request.tokens.size()) / info_.codebooks;
+    if (count < 1 || window.length() + count > window.capacity()) {
+      return absl::InternalError("a step outside its window's capacity");
+    }
+    for (int32_t token : request.tokens) {
+      if (token < 0 || token > info_.card) return absl::InternalError("a token that is not known");
+      window.hash = Mix(window.hash, token);
+    }
+    window.length_ += count;
+    if (request.sampling == nullptr) continue;
+    for (int k = 0; k < info_.codebooks; ++k) {
+      request.next_tokens[k] = Draw(window.hash, *request.sampling, request.frame, k, info_.card);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<AudioDecoder>> FakeModel::NewAudioDecoder() {
+  return std::make_unique<FakeDecoder>(this);
+}
+
+std::shared_ptr<const VideoCondition> FakeCondition(int seconds, uint64_t seed) {
+  return std::make_shared<Condition>(seconds, seed);
+}
+
+VideoFrames FakeFrames(int seconds, uint64_t seed) {
+  VideoFrames frames;
+  frames.seconds = seconds;
+  frames.frames.emplace_back(sizeof(seed));
+  std::memcpy(frames.frames[0].data(), &seed, sizeof(seed));
+  frames.local.assign(2 * seconds, 0);
+  frames.global.assign(kGlobalFrames, 0);
+  return frames;
+}
+
+// Written straight from the published loop, windows and all, without the engine's classes for them.
+std::vector<int32_t> FakeSong(int seconds, uint64_t video_seed, const SamplingOptions& sampling) {
+  const FakeModel model;
+  const int codebooks = model.info().codebooks;
+  const int card = model.info().card;
+  std::vector<std::vector<int32_t>> song;  // [frames][codebooks]
+  int remaining_local = 2 * seconds;
+  int first_local = 0;
+  for (int offset = 0; offset == 0 || offset + 25 < seconds * 50; offset += 1475) {
+    const int frames = std::min(seconds * 50 - offset, 1500);
+    const int local = std::min(frames / 25, remaining_local);
+    uint64_t hash = WindowHash(video_seed, first_local, local);
+    std::vector<std::vector<int32_t>> window(song.begin() + std::min<size_t>(offset, song.size()),
+                                             song.end());
+    const int prompt = static_cast<int>(window.size());
+    window.resize(frames, std::vector<int32_t>(codebooks, -1));
+    const auto token = [&](int step, int k) -> int32_t {
+      const int frame = step - 1 - k;
+      return frame < 0 || frame >= frames ? card : window[frame][k];
+    };
+    int fed = 0;
+    for (int step = prompt + 1; step < frames + codebooks; ++step) {
+      for (; fed < step; ++fed) {
+        for (int k = 0; k < codebooks; ++k) hash = Mix(hash, token(fed, k));
+      }
+      for (int k = 0; k < codebooks; ++k) {
+        const int frame = step - 1 - k;
+        if (frame < prompt || frame >= frames) continue;
+        window[frame][k] = Draw(hash, sampling, offset + step - 1, k, card);
+      }
+    }
+    song.insert(song.end(), window.begin() + prompt, window.end());
+    const int dropped = remaining_local - 59 < 60 ? std::max(remaining_local - 60, 0) : 59;
+    first_local += dropped;
+    remaining_local -= dropped;
+  }
+  std::vector<int32_t> flat;
+  for (const auto& frame : song) flat.insert(flat.end(), frame.begin(), frame.end());
+  return flat;
+}
+
+}  // namespace vidmuse

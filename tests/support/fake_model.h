@@ -1,0 +1,62 @@
+// A MusicModel without weights: its tokens and samples are hashes of everything that may decide
+// them and of nothing else, it checks the engine's calls, and it fails on command.
+#ifndef VIDMUSE_TESTS_SUPPORT_FAKE_MODEL_H_
+#define VIDMUSE_TESTS_SUPPORT_FAKE_MODEL_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
+#include "core/model/music_model.h"
+
+namespace vidmuse {
+
+// Thread-safe as MusicModel says.
+class FakeModel final : public MusicModel {
+ public:
+  FakeModel();
+
+  const ModelInfo& info() const override { return info_; }
+  absl::StatusOr<std::shared_ptr<const VideoCondition>> EncodeVideo(
+      const VideoFrames& video, const CancelFlag& cancel) override;
+  size_t WindowBytes(int local_frames, int steps) const override;
+  absl::StatusOr<std::unique_ptr<Window>> OpenWindow(const VideoCondition& condition,
+                                                     int first_frame, int frame_count, int steps,
+                                                     const CancelFlag& cancel) override;
+  absl::Status Step(absl::Span<StepRequest> requests) override;
+  absl::StatusOr<std::unique_ptr<AudioDecoder>> NewAudioDecoder() override;
+
+  // Called at the start of each Step with the batch; a status that isn't OK is Step's.
+  std::function<absl::Status(absl::Span<StepRequest>)> on_step;
+  // Likewise for the other stages.
+  std::function<absl::Status()> on_encode, on_open, on_audio;
+
+  int open_windows() const { return *open_windows_; }
+  int64_t steps() const { return steps_; }
+
+ private:
+  ModelInfo info_;
+  std::atomic<int64_t> steps_{0};
+  std::shared_ptr<std::atomic<int>> open_windows_ = std::make_shared<std::atomic<int>>(0);
+};
+
+// A condition for `seconds` of video that differs with `seed`.
+std::shared_ptr<const VideoCondition> FakeCondition(int seconds, uint64_t seed);
+
+// Frames that FakeModel turns into FakeCondition(seconds, seed).
+VideoFrames FakeFrames(int seconds, uint64_t seed);
+
+// What one request at a time, token by token, gives: the model the engine is compared with.
+// [frames][codebooks].
+std::vector<int32_t> FakeSong(int seconds, uint64_t video_seed, const SamplingOptions& sampling);
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_TESTS_SUPPORT_FAKE_MODEL_H_

@@ -1,0 +1,338 @@
+#include "core/engine/scheduler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "tests/support/fake_model.h"
+#include "tests/support/manual_clock.h"
+
+namespace vidmuse {
+namespace {
+
+class TestGeneration final : public Generation {
+ public:
+  TestGeneration(int seconds, uint64_t video, SamplingOptions options) {
+    condition = FakeCondition(seconds, video);
+    windows = PlanWindows(seconds);
+    sampling = options;
+  }
+  void OnPlaced() override { placed = true; }
+  void OnFrames(int64_t first_frame, absl::Span<const int32_t> tokens) override {
+    EXPECT_EQ(first_frame * 4, static_cast<int64_t>(known.size() + made.size()));
+    made.insert(made.end(), tokens.begin(), tokens.end());
+  }
+  void OnGenerated(const absl::Status& status) override {
+    EXPECT_FALSE(end.has_value()) << "ended twice";
+    end = status;
+  }
+  std::vector<int32_t> song() const {
+    std::vector<int32_t> all = known;
+    all.insert(all.end(), made.begin(), made.end());
+    return all;
+  }
+
+  bool placed = false;
+  std::vector<int32_t> made;
+  std::optional<absl::Status> end;
+};
+
+SamplingOptions Sampled(uint64_t seed) {
+  SamplingOptions sampling;
+  sampling.seed = seed;
+  return sampling;
+}
+
+// A scheduler over the fake model; a step takes 10 ms of the manual clock, windows open when the
+// test says so.
+class SchedulerTest : public ::testing::Test {
+ protected:
+  void Start(SchedulerOptions options) {
+    if (options.max_kv_bytes == 0) options.max_kv_bytes = 1 << 30;
+    largest_batch_ = 0;
+    model_.on_step = [this](absl::Span<StepRequest> requests) {
+      clock_.Advance(absl::Milliseconds(10));
+      largest_batch_ = std::max(largest_batch_, requests.size());
+      size_t fed = 0;
+      for (const StepRequest& request : requests) fed += request.tokens.size() / 4;
+      largest_prefill_ = std::max(largest_prefill_, fed - requests.size());
+      return step_error_ ? step_error_(requests) : absl::OkStatus();
+    };
+    scheduler_ =
+        std::make_unique<Scheduler>(&model_, options, &clock_, &metrics_,
+                                    [this](WindowRequest r) { opening_.push_back(std::move(r)); });
+  }
+
+  std::shared_ptr<TestGeneration> Add(int seconds, uint64_t video, SamplingOptions sampling,
+                                      std::vector<int32_t> known = {}) {
+    auto generation = std::make_shared<TestGeneration>(seconds, video, sampling);
+    generation->known = std::move(known);
+    scheduler_->Add(generation);
+    return generation;
+  }
+
+  void OpenOne() {
+    WindowRequest request = std::move(opening_.front());
+    opening_.pop_front();
+    scheduler_->WindowOpened(
+        request.id,
+        model_.OpenWindow(*request.generation->condition, request.window.first_local,
+                          request.window.local_count, request.capacity, request.generation->cancel),
+        absl::Milliseconds(1));
+  }
+  void OpenAll() {
+    while (!opening_.empty()) OpenOne();
+  }
+  void RunToEnd() {
+    while (!scheduler_->idle()) {
+      OpenAll();
+      scheduler_->RunStep();
+    }
+  }
+
+  ManualClock clock_;
+  NullMetricsSink metrics_;
+  FakeModel model_;
+  std::function<absl::Status(absl::Span<StepRequest>)> step_error_;
+  std::deque<WindowRequest> opening_;
+  std::unique_ptr<Scheduler> scheduler_;
+  size_t largest_batch_ = 0;
+  size_t largest_prefill_ = 0;
+};
+
+TEST_F(SchedulerTest, OneRequestMatchesThePublishedLoop) {
+  Start({});
+  SamplingOptions greedy;
+  greedy.greedy = true;
+  for (int seconds : {1, 4, 30, 31, 59, 60, 63, 95}) {
+    const auto generation = Add(seconds, 5, greedy);
+    RunToEnd();
+    ASSERT_TRUE(generation->end.has_value());
+    EXPECT_TRUE(generation->end->ok()) << *generation->end;
+    EXPECT_EQ(generation->made, FakeSong(seconds, 5, greedy)) << seconds;
+  }
+  EXPECT_EQ(model_.open_windows(), 0);
+}
+
+// Random arrivals, lengths, resumes, cancels and slow windows against the one-request-at-a-time
+// model.
+TEST_F(SchedulerTest, CompanyAndTimingChangeNothing) {
+  for (uint32_t round = 0; round < 20; ++round) {
+    std::mt19937 random(round);
+    const auto below = [&](int n) { return static_cast<int>(random() % n); };
+    SchedulerOptions options;
+    options.max_batch = 1 + below(6);
+    options.prefill_steps = 1 + below(20);
+    Start(options);
+    struct Expected {
+      std::shared_ptr<TestGeneration> generation;
+      std::vector<int32_t> song;
+      bool cancelled = false;
+    };
+    std::vector<Expected> all;
+    for (int turn = 0; turn < 20000 && !(all.size() == 12 && scheduler_->idle()); ++turn) {
+      if (all.size() < 12 && below(60) == 0) {
+        const int seconds = below(4) == 0 ? 30 + below(40) : 1 + below(6);
+        const SamplingOptions sampling = Sampled(random());
+        const uint64_t video = random();
+        std::vector<int32_t> song = FakeSong(seconds, video, sampling);
+        const size_t known = below(2) == 0 ? below(seconds * 50) * 4 : 0;
+        all.push_back({Add(seconds, video, sampling, {song.begin(), song.begin() + known}), song});
+      }
+      if (!all.empty() && below(400) == 0) {
+        Expected& victim = all[below(static_cast<int>(all.size()))];
+        victim.cancelled = true;
+        victim.generation->cancel.Cancel();
+      }
+      if (!opening_.empty() && below(5) == 0) OpenOne();
+      scheduler_->RunStep();
+      ASSERT_LE(largest_batch_, static_cast<size_t>(options.max_batch));
+    }
+    ASSERT_TRUE(scheduler_->idle());
+    OpenAll();
+    for (const Expected& expected : all) {
+      ASSERT_TRUE(expected.generation->end.has_value());
+      if (expected.generation->end->ok()) {
+        EXPECT_EQ(expected.generation->song(), expected.song);
+      } else {
+        EXPECT_TRUE(expected.cancelled);
+        EXPECT_TRUE(absl::IsCancelled(*expected.generation->end));
+        const std::vector<int32_t> part = expected.generation->song();
+        EXPECT_TRUE(std::equal(part.begin(), part.end(), expected.song.begin()));
+      }
+    }
+    EXPECT_EQ(model_.open_windows(), 0);
+    EXPECT_EQ(scheduler_->load().kv_bytes, 0u);
+  }
+}
+
+TEST_F(SchedulerTest, ResumesFromEveryFrame) {
+  Start({});
+  const SamplingOptions sampling = Sampled(9);
+  const std::vector<int32_t> song = FakeSong(2, 3, sampling);
+  for (size_t frames = 0; frames < 100; ++frames) {
+    const auto generation = Add(2, 3, sampling, {song.begin(), song.begin() + frames * 4});
+    RunToEnd();
+    ASSERT_EQ(generation->song(), song) << frames;
+  }
+}
+
+TEST_F(SchedulerTest, PlacesInOrderOfArrivalWithinBatchAndMemory) {
+  SchedulerOptions options;
+  options.max_batch = 3;
+  options.max_kv_bytes = 2 * model_.WindowBytes(2, 53) + 1;
+  Start(options);
+  std::vector<std::shared_ptr<TestGeneration>> all;
+  for (int i = 0; i < 5; ++i) all.push_back(Add(1, i, Sampled(i)));
+  scheduler_->RunStep();
+  EXPECT_TRUE(all[0]->placed && all[1]->placed);
+  EXPECT_FALSE(all[2]->placed);
+  EXPECT_EQ(scheduler_->load().waiting, 3);
+  RunToEnd();
+  for (const auto& generation : all) EXPECT_TRUE(generation->end->ok());
+  EXPECT_EQ(largest_batch_, 2u);
+}
+
+TEST_F(SchedulerTest, RefusesWhatNeverFits) {
+  SchedulerOptions options;
+  options.max_kv_bytes = model_.WindowBytes(2, 53);
+  Start(options);
+  const auto small = Add(1, 1, Sampled(1));
+  const auto large = Add(2, 1, Sampled(1));
+  ASSERT_TRUE(large->end.has_value());
+  EXPECT_TRUE(absl::IsResourceExhausted(*large->end));
+  RunToEnd();
+  EXPECT_TRUE(small->end->ok());
+}
+
+TEST_F(SchedulerTest, CancelFreesPlaceAndMemoryWithinOneStep) {
+  Start({});
+  const auto first = Add(4, 1, Sampled(1));
+  const auto second = Add(4, 2, Sampled(2));
+  scheduler_->RunStep();
+  OpenAll();
+  for (int i = 0; i < 10; ++i) scheduler_->RunStep();
+  EXPECT_EQ(model_.open_windows(), 2);
+  first->cancel.Cancel();
+  scheduler_->RunStep();
+  EXPECT_EQ(model_.open_windows(), 1);
+  EXPECT_TRUE(absl::IsCancelled(*first->end));
+  RunToEnd();
+  EXPECT_EQ(second->made, FakeSong(4, 2, Sampled(2)));
+}
+
+TEST_F(SchedulerTest, CancelWhileTheWindowIsOpened) {
+  Start({});
+  const auto generation = Add(1, 1, Sampled(1));
+  scheduler_->RunStep();
+  generation->cancel.Cancel();
+  scheduler_->RunStep();
+  EXPECT_TRUE(scheduler_->idle());
+  OpenAll();
+  EXPECT_EQ(model_.open_windows(), 0);
+}
+
+TEST_F(SchedulerTest, DeadlinesEndRunningAndWaitingOnes) {
+  SchedulerOptions options;
+  options.max_batch = 1;
+  Start(options);
+  auto running = std::make_shared<TestGeneration>(30, 1, Sampled(1));
+  running->deadline = clock_.Now() + absl::Milliseconds(105);
+  auto waiting = std::make_shared<TestGeneration>(30, 2, Sampled(2));
+  waiting->deadline = clock_.Now() + absl::Milliseconds(55);
+  scheduler_->Add(running);
+  scheduler_->Add(waiting);
+  EXPECT_EQ(scheduler_->next_deadline(), waiting->deadline);
+  scheduler_->RunStep();
+  OpenAll();
+  for (int i = 0; i < 7; ++i) scheduler_->RunStep();
+  ASSERT_TRUE(waiting->end.has_value());
+  EXPECT_TRUE(absl::IsDeadlineExceeded(*waiting->end));
+  EXPECT_FALSE(running->end.has_value());
+  RunToEnd();
+  EXPECT_TRUE(absl::IsDeadlineExceeded(*running->end));
+}
+
+TEST_F(SchedulerTest, PrefillIsFedInPieces) {
+  SchedulerOptions options;
+  options.prefill_steps = 7;
+  Start(options);
+  const auto running = Add(30, 1, Sampled(1));
+  scheduler_->RunStep();
+  OpenAll();
+  for (int i = 0; i < 5; ++i) scheduler_->RunStep();
+  const std::vector<int32_t> song = FakeSong(20, 2, Sampled(2));
+  const auto resumed = Add(20, 2, Sampled(2), {song.begin(), song.begin() + 800 * 4});
+  scheduler_->RunStep();
+  OpenAll();
+  largest_prefill_ = 0;
+  const size_t before = running->made.size();
+  for (int i = 0; i < 20; ++i) scheduler_->RunStep();
+  EXPECT_EQ(largest_prefill_, 7u);
+  EXPECT_EQ(running->made.size(), before + 20 * 4) << "a token a step, prefill or not";
+  RunToEnd();
+  EXPECT_EQ(resumed->song(), song);
+}
+
+TEST_F(SchedulerTest, AFailingRequestLeavesTheOthersAlone) {
+  Start({});
+  const auto good = Add(2, 1, Sampled(1));
+  const auto bad = Add(2, 2, Sampled(2));
+  step_error_ = [&](absl::Span<StepRequest> requests) -> absl::Status {
+    for (const StepRequest& request : requests) {
+      if (request.sampling == &bad->sampling && request.frame == 40) {
+        return absl::ResourceExhaustedError("out of memory");
+      }
+    }
+    return absl::OkStatus();
+  };
+  RunToEnd();
+  EXPECT_TRUE(absl::IsResourceExhausted(*bad->end));
+  EXPECT_TRUE(good->end->ok());
+  EXPECT_EQ(good->made, FakeSong(2, 1, Sampled(1)));
+}
+
+TEST_F(SchedulerTest, AThrowingStepIsAnError) {
+  Start({});
+  const auto generation = Add(1, 1, Sampled(1));
+  step_error_ = [](absl::Span<StepRequest>) -> absl::Status {
+    throw std::runtime_error("device lost");
+  };
+  RunToEnd();
+  EXPECT_TRUE(absl::IsInternal(*generation->end));
+}
+
+TEST_F(SchedulerTest, AFailingWindowEndsItsRequest) {
+  Start({});
+  const auto generation = Add(1, 1, Sampled(1));
+  model_.on_open = [] { return absl::ResourceExhaustedError("no memory"); };
+  RunToEnd();
+  EXPECT_TRUE(absl::IsResourceExhausted(*generation->end));
+  EXPECT_EQ(scheduler_->load().kv_bytes, 0u);
+}
+
+TEST_F(SchedulerTest, OthersGoOnWhileANewWindowIsOpened) {
+  Start({});
+  const auto longer = Add(31, 1, Sampled(1));
+  scheduler_->RunStep();
+  OpenAll();
+  while (opening_.empty()) scheduler_->RunStep();
+  const auto other = Add(1, 2, Sampled(2));
+  scheduler_->RunStep();
+  ASSERT_EQ(opening_.size(), 2u);
+  std::swap(opening_[0], opening_[1]);
+  OpenOne();
+  while (!other->end) ASSERT_TRUE(scheduler_->RunStep());
+  EXPECT_FALSE(longer->end.has_value());
+  RunToEnd();
+  EXPECT_EQ(longer->made, FakeSong(31, 1, Sampled(1)));
+}
+
+}  // namespace
+}  // namespace vidmuse

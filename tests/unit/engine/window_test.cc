@@ -1,0 +1,103 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "core/engine/window_plan.h"
+#include "core/engine/window_sequence.h"
+
+namespace vidmuse {
+namespace {
+
+using ::testing::ElementsAre;
+
+TEST(WindowPlan, OneWindowUpToThirtySeconds) {
+  for (int seconds = 1; seconds <= 30; ++seconds) {
+    const std::vector<WindowSpec> windows = PlanWindows(seconds);
+    ASSERT_EQ(windows.size(), 1u) << seconds;
+    EXPECT_EQ(windows[0].frames, seconds * 50);
+    EXPECT_EQ(windows[0].local_count, seconds * 2);
+    EXPECT_EQ(windows[0].prompt_frames, 0);
+  }
+}
+
+TEST(WindowPlan, SixtyThreeSeconds) {
+  const std::vector<WindowSpec> windows = PlanWindows(63);
+  ASSERT_EQ(windows.size(), 3u);
+  EXPECT_EQ(windows[1].first_frame, 1475);
+  EXPECT_EQ(windows[1].frames, 1500);
+  EXPECT_EQ(windows[1].prompt_frames, 25);
+  EXPECT_EQ(windows[1].first_local, 59);
+  EXPECT_EQ(windows[1].local_count, 60);
+  // Dropping 59 more of 126 would leave 8, so the last 60 stay.
+  EXPECT_EQ(windows[2].first_frame, 2950);
+  EXPECT_EQ(windows[2].frames, 200);
+  EXPECT_EQ(windows[2].first_local, 66);
+  EXPECT_EQ(windows[2].local_count, 8);
+}
+
+TEST(WindowPlan, EveryFrameIsMadeOnceAndEveryLocalFrameExists) {
+  for (int seconds = 1; seconds <= 700; ++seconds) {
+    const std::vector<WindowSpec> windows = PlanWindows(seconds);
+    int64_t made = 0;
+    for (const WindowSpec& window : windows) {
+      ASSERT_EQ(window.first_frame + window.prompt_frames, made) << seconds;
+      ASSERT_GT(window.end_frame(), made);
+      ASSERT_LE(window.frames, kWindowFrames);
+      ASSERT_GE(window.first_local, 0);
+      ASSERT_GE(window.local_count, 1);
+      ASSERT_LE(window.first_local + window.local_count, 2 * seconds);
+      for (int64_t frame = made; frame < window.end_frame(); ++frame) {
+        ASSERT_EQ(&windows[WindowOfFrame(windows, frame)], &window);
+      }
+      made = window.end_frame();
+    }
+    ASSERT_EQ(made, seconds * 50);
+  }
+}
+
+std::vector<int32_t> Feed(WindowSequence& sequence, int n) {
+  const auto tokens = sequence.Next(n);
+  return {tokens.begin(), tokens.end()};
+}
+
+TEST(WindowSequence, DelaysEachCodebookByOneMoreStep) {
+  constexpr int kCard = 99;
+  WindowSequence sequence(/*frames=*/2, /*codebooks=*/3, kCard, {});
+  EXPECT_EQ(sequence.pending(), 1);
+  EXPECT_EQ(sequence.drawn_frame(), 0);
+  EXPECT_THAT(Feed(sequence, 1), ElementsAre(kCard, kCard, kCard));
+  sequence.Drawn({10, 77, 77});  // codebooks 1 and 2 have no frame yet
+  EXPECT_THAT(Feed(sequence, 1), ElementsAre(10, kCard, kCard));
+  EXPECT_EQ(sequence.complete_frames(), 0);
+  sequence.Drawn({11, 20, 77});
+  EXPECT_THAT(Feed(sequence, 1), ElementsAre(11, 20, kCard));
+  sequence.Drawn({77, 21, 30});
+  EXPECT_EQ(sequence.complete_frames(), 1);
+  EXPECT_FALSE(sequence.done());
+  EXPECT_THAT(Feed(sequence, 1), ElementsAre(kCard, 21, 30));
+  sequence.Drawn({77, 77, 31});
+  EXPECT_TRUE(sequence.done());
+  EXPECT_EQ(sequence.complete_frames(), 2);
+  std::vector<int32_t> frames;
+  sequence.AppendFrame(0, &frames);
+  sequence.AppendFrame(1, &frames);
+  EXPECT_THAT(frames, ElementsAre(10, 20, 30, 11, 21, 31));
+}
+
+TEST(WindowSequence, KnownFramesAreFedAndKept) {
+  constexpr int kCard = 99;
+  const std::vector<int32_t> known = {1, 2, 3, 4};  // two frames of two codebooks
+  WindowSequence sequence(/*frames=*/4, /*codebooks=*/2, kCard, known);
+  ASSERT_EQ(sequence.pending(), 3);
+  EXPECT_EQ(sequence.drawn_frame(), 2);
+  EXPECT_THAT(Feed(sequence, 2), ElementsAre(kCard, kCard, 1, kCard));
+  sequence.Fed(2);
+  EXPECT_THAT(Feed(sequence, 1), ElementsAre(3, 2));
+  sequence.Drawn({5, 77});  // codebook 1's frame 1 is known: 4 stays
+  EXPECT_THAT(Feed(sequence, 1), ElementsAre(5, 4));
+  EXPECT_EQ(WindowSequence::Capacity(4, 2), 5);
+}
+
+}  // namespace
+}  // namespace vidmuse
