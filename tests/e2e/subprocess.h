@@ -1,0 +1,73 @@
+// A program run by a test, with its output caught and its end awaited with a deadline.
+#ifndef VIDMUSE_TESTS_E2E_SUBPROCESS_H_
+#define VIDMUSE_TESTS_E2E_SUBPROCESS_H_
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+
+namespace vidmuse {
+
+// Thread-safe. Destruction kills the program if it still runs.
+class Subprocess {
+ public:
+  // args[0] is the program's path. Standard input is empty.
+  static absl::StatusOr<std::unique_ptr<Subprocess>> Start(const std::vector<std::string>& args);
+  ~Subprocess();
+  Subprocess(const Subprocess&) = delete;
+  Subprocess& operator=(const Subprocess&) = delete;
+
+  // The first line of standard error that contains `text`. DEADLINE_EXCEEDED, or UNAVAILABLE if the
+  // program closed standard error, with what it had written.
+  absl::StatusOr<std::string> WaitForErrorLine(const std::string& text, absl::Duration timeout);
+
+  void Signal(int signal);
+  pid_t pid() const { return pid_; }
+
+  // The exit code, or 128 + the signal that ended it. DEADLINE_EXCEEDED: it still runs.
+  absl::StatusOr<int> Wait(absl::Duration timeout);
+
+  // What has been written so far; all of it once Wait has returned a code.
+  std::string output() const;
+  std::string error() const;
+
+ private:
+  struct Pipe {
+    std::string text;
+    bool closed = false;
+  };
+
+  Subprocess(pid_t pid, int output_fd, int error_fd);
+  void Drain(int fd, Pipe* pipe);
+  void Reap();
+
+  const pid_t pid_;
+  mutable absl::Mutex mutex_;
+  Pipe output_ ABSL_GUARDED_BY(mutex_);
+  Pipe error_ ABSL_GUARDED_BY(mutex_);
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  int exit_code_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<std::thread> threads_;
+};
+
+struct RunResult {
+  int exit_code = -1;  // -1: it did not end in time, and was killed
+  std::string output = {};
+  std::string error = {};
+};
+
+// Runs a program to its end.
+RunResult RunProgram(const std::vector<std::string>& args,
+                     absl::Duration timeout = absl::Seconds(60));
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_TESTS_E2E_SUBPROCESS_H_
