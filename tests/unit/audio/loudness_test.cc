@@ -236,7 +236,7 @@ TEST(LoudnessStreaming, HoldsBackNoMoreThanItSays) {
     std::vector<float> out;
     size_t most = 0;
     for (size_t i = 0; i < song.size(); ++i) {
-      ASSERT_TRUE(processor->Process({{song[i]}}, /*last=*/false, &out).ok());
+      ASSERT_TRUE(processor->Process(absl::MakeConstSpan(&song[i], 1), /*last=*/false, &out).ok());
       most = std::max(most, i + 1 - out.size());
     }
     EXPECT_LE(most, static_cast<size_t>(kStreamingLookaheadMs) * rate / 1000) << rate;
