@@ -6,21 +6,31 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "core/model/checkpoint/tensor_file.h"
 #include "core/model/music_model.h"
 
 namespace vidmuse {
 
 struct ModelOptions {
-  std::string model_dir;  // state_dict.bin and compression_state_dict.bin
-  std::string codec_dir;  // Hugging Face EnCodec directory; empty: model_dir/encodec_32khz
-  std::string name;       // empty: the last part of model_dir
-  std::string device = "auto";
-  std::string precision;   // empty: the device's best
-  int device_threads = 0;  // threads of a decoding step; 0: one a core
+  std::string model_dir;        // state_dict.bin and compression_state_dict.bin
+  std::string codec_dir;        // Hugging Face EnCodec directory; empty: model_dir/encodec_32khz
+  std::string name;             // empty: the last part of model_dir
+  std::string device = "auto";  // "auto" or "cpu"
+  std::string precision;        // "fp32"; empty: the device's best
+  int device_threads = 0;       // threads of a decoding step; 0: one a core
+  int encode_threads = 0;       // threads that encode videos and open windows; 0: one a core
 };
 
-// Errors name the file and the tensor or option.
+// INVALID_ARGUMENT names the option, or the file and the tensor or setting in it; NOT_FOUND the
+// file or tensor that is missing; FAILED_PRECONDITION: a device that this build doesn't run on;
+// RESOURCE_EXHAUSTED: out of memory.
 absl::StatusOr<std::unique_ptr<MusicModel>> LoadModel(const ModelOptions& options);
+
+// The same from files that are open: `lm` as state_dict.bin, `codec` as audiocraft's
+// compression_state_dict.bin. `options.model_dir` and `codec_dir` are ignored.
+absl::StatusOr<std::unique_ptr<MusicModel>> LoadModelFromFiles(std::unique_ptr<TensorFile> lm,
+                                                               std::unique_ptr<TensorFile> codec,
+                                                               const ModelOptions& options);
 
 }  // namespace vidmuse
 
