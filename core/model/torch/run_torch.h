@@ -1,0 +1,16 @@
+// The boundary to Torch. No Torch in this header.
+#ifndef VIDMUSE_MODEL_TORCH_RUN_TORCH_H_
+#define VIDMUSE_MODEL_TORCH_RUN_TORCH_H_
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+
+namespace vidmuse {
+
+// Runs `body` in inference mode, with Torch on this thread alone; that setting stays for the
+// process. Torch's exceptions end here: RESOURCE_EXHAUSTED when memory is short, else INTERNAL.
+absl::Status RunTorch(absl::FunctionRef<absl::Status()> body);
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_MODEL_TORCH_RUN_TORCH_H_

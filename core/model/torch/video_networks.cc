@@ -1,0 +1,377 @@
+#include "core/model/torch/video_networks.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/model/torch/frame_patches.h"
+#include "core/model/torch/run_torch.h"
+
+namespace vidmuse {
+namespace {
+
+using at::Tensor;
+using OptionalTensor = std::optional<Tensor>;
+
+constexpr int kHeadDim = 64;
+constexpr int kClipHeads = kVideoWidth / kHeadDim;
+constexpr int kCrossHeads = 3;
+constexpr int kChunkRows = kChunkFrames * kTokensPerFrame;
+constexpr double kNormEpsilon = 1e-5;
+constexpr double kQuickGelu = 1.702;
+
+// A tensor that keeps the vector alive.
+Tensor OwnFloats(std::vector<float> values, at::IntArrayRef shape) {
+  auto owner = std::make_shared<std::vector<float>>(std::move(values));
+  return at::from_blob(owner->data(), shape, [owner](void*) {});
+}
+
+enum class Activation { kNone, kGelu, kSwish };
+
+// A linear layer in oneDNN's blocked layout: four fifths of it come within a tenth of the core's
+// peak, where at::linear may reach half (its BLAS favours one vendor).
+class PackedLinear {
+ public:
+  PackedLinear() = default;
+  // `weight`: [out, in]; `bias`: [out], or undefined.
+  PackedLinear(const Tensor& weight, const Tensor& bias) {
+    static const auto reorder = c10::Dispatcher::singleton()
+                                    .findSchemaOrThrow("mkldnn::_reorder_linear_weight", "")
+                                    .typed<Tensor(const Tensor&, std::optional<c10::SymInt>)>();
+    weight_ = reorder.call(weight, c10::SymInt(kChunkRows));
+    if (bias.defined()) bias_ = bias;
+  }
+
+  // x: [kChunkRows, in].
+  Tensor operator()(const Tensor& x, Activation activation = Activation::kNone) const {
+    static const auto linear =
+        c10::Dispatcher::singleton()
+            .findSchemaOrThrow("mkldnn::_linear_pointwise", "")
+            .typed<Tensor(const Tensor&, const Tensor&, const OptionalTensor&, std::string_view,
+                          c10::List<std::optional<at::Scalar>>, std::optional<std::string_view>)>();
+    const c10::List<std::optional<at::Scalar>> scalars;
+    switch (activation) {
+      case Activation::kGelu:
+        return linear.call(x, weight_, bias_, "gelu", scalars, "none");
+      case Activation::kSwish:
+        return linear.call(x, weight_, bias_, "swish", scalars, std::nullopt);
+      case Activation::kNone:
+        break;
+    }
+    return linear.call(x, weight_, bias_, "none", scalars, std::nullopt);
+  }
+
+  // The layer's result plus `other`, [kChunkRows, out].
+  Tensor AddTo(const Tensor& other, const Tensor& x) const {
+    static const auto linear = c10::Dispatcher::singleton()
+                                   .findSchemaOrThrow("mkldnn::_linear_pointwise", "binary")
+                                   .typed<Tensor(const Tensor&, const Tensor&, const Tensor&,
+                                                 const OptionalTensor&, std::string_view)>();
+    return linear.call(x, other, weight_, bias_, "add");
+  }
+
+ private:
+  Tensor weight_;
+  OptionalTensor bias_;
+};
+
+struct Norm {
+  Tensor weight, bias;
+  Tensor operator()(const Tensor& x) const {
+    return at::layer_norm(x, {kVideoWidth}, weight, bias, kNormEpsilon);
+  }
+};
+
+// A pre-norm transformer layer over each frame's tokens.
+struct Layer {
+  Norm norm1, norm2;
+  PackedLinear qkv, out, mlp1, mlp2;
+  int heads = 0;
+  Activation activation = Activation::kGelu;
+
+  Tensor operator()(const Tensor& x) const {
+    const Tensor projected =
+        qkv(norm1(x)).view({kChunkFrames, kTokensPerFrame, 3, heads, kHeadDim});
+    const std::vector<Tensor> parts = projected.permute({2, 0, 3, 1, 4}).unbind(0);
+    const Tensor attention = at::scaled_dot_product_attention(parts[0], parts[1], parts[2]);
+    const Tensor joined =
+        attention.transpose(1, 2).reshape({kChunkRows, int64_t{heads} * kHeadDim});
+    const Tensor y = out.AddTo(x, joined);
+    return mlp2.AddTo(y, mlp1(norm2(y), activation));
+  }
+};
+
+struct Context : GlobalContext {
+  // [1, heads, tokens, head dim]
+  Tensor keys, values;
+};
+
+struct Transformer {
+  Tensor position;  // [kChunkRows, width], the same for each frame
+  std::vector<Layer> layers;
+  Norm norm;
+
+  Tensor operator()(const Tensor& states) const {
+    Tensor x = states + position;
+    for (const Layer& layer : layers) x = layer(x);
+    return norm(x);
+  }
+};
+
+// Reads weights by name.
+class Loader {
+ public:
+  explicit Loader(WeightReader& reader) : reader_(reader) {}
+
+  absl::StatusOr<Tensor> Read(const std::string& name, const std::vector<int64_t>& shape) {
+    ASSIGN_OR_RETURN(std::vector<float> values, reader_.Read(name, shape));
+    return OwnFloats(std::move(values), shape);
+  }
+
+  // Rows of a matrix whose other side is known: [n, columns].
+  absl::StatusOr<int64_t> Rows(const std::string& name) {
+    ASSIGN_OR_RETURN(const std::vector<int64_t> shape, reader_.Shape(name));
+    if (shape.size() != 2 || shape[0] < 1) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("tensor '", name, "' is no matrix: it has ", shape.size(), " dimensions"));
+    }
+    return shape[0];
+  }
+
+  bool Has(const std::string& name) const { return reader_.Has(name); }
+
+  absl::StatusOr<PackedLinear> Linear(const std::string& name, int64_t out, int64_t in) {
+    ASSIGN_OR_RETURN(const Tensor weight, Read(name + ".weight", {out, in}));
+    ASSIGN_OR_RETURN(const Tensor bias, Read(name + ".bias", {out}));
+    return PackedLinear(weight, bias);
+  }
+
+  // Layers of the same shape, [width, width], as one.
+  absl::StatusOr<PackedLinear> Stacked(const std::vector<std::string>& names) {
+    std::vector<Tensor> weights, biases;
+    for (const std::string& name : names) {
+      ASSIGN_OR_RETURN(const Tensor weight, Read(name + ".weight", {kVideoWidth, kVideoWidth}));
+      ASSIGN_OR_RETURN(const Tensor bias, Read(name + ".bias", {kVideoWidth}));
+      weights.push_back(weight);
+      biases.push_back(bias);
+    }
+    return PackedLinear(at::cat(weights), at::cat(biases));
+  }
+
+  absl::StatusOr<Norm> LayerNorm(const std::string& name) {
+    Norm norm;
+    ASSIGN_OR_RETURN(norm.weight, Read(name + ".weight", {kVideoWidth}));
+    ASSIGN_OR_RETURN(norm.bias, Read(name + ".bias", {kVideoWidth}));
+    return norm;
+  }
+
+  absl::StatusOr<Layer> ClipLayer(const std::string& prefix) {
+    Layer layer;
+    layer.heads = kClipHeads;
+    ASSIGN_OR_RETURN(layer.norm1, LayerNorm(prefix + "layer_norm1"));
+    ASSIGN_OR_RETURN(layer.norm2, LayerNorm(prefix + "layer_norm2"));
+    ASSIGN_OR_RETURN(layer.qkv, Stacked({prefix + "self_attn.q_proj", prefix + "self_attn.k_proj",
+                                         prefix + "self_attn.v_proj"}));
+    ASSIGN_OR_RETURN(layer.out, Stacked({prefix + "self_attn.out_proj"}));
+    const std::string mlp = prefix + "mlp.";
+    ASSIGN_OR_RETURN(const int64_t width, Rows(mlp + "fc1.weight"));
+    ASSIGN_OR_RETURN(const Tensor weight1, Read(mlp + "fc1.weight", {width, kVideoWidth}));
+    ASSIGN_OR_RETURN(const Tensor bias1, Read(mlp + "fc1.bias", {width}));
+    ASSIGN_OR_RETURN(const Tensor weight2, Read(mlp + "fc2.weight", {kVideoWidth, width}));
+    ASSIGN_OR_RETURN(const Tensor bias2, Read(mlp + "fc2.bias", {kVideoWidth}));
+    // Quick-GELU is x * sigmoid(1.702 x) = swish(1.702 x) / 1.702, and swish is fused into the
+    // product.
+    layer.activation = Activation::kSwish;
+    layer.mlp1 = PackedLinear(weight1 * kQuickGelu, bias1 * kQuickGelu);
+    layer.mlp2 = PackedLinear(weight2 / kQuickGelu, bias2);
+    return layer;
+  }
+
+  absl::StatusOr<Layer> TemporalLayer(const std::string& prefix, int heads, int64_t mlp_width) {
+    const int64_t inner = int64_t{heads} * kHeadDim;
+    Layer layer;
+    layer.heads = heads;
+    ASSIGN_OR_RETURN(layer.norm1, LayerNorm(prefix + "0.norm"));
+    ASSIGN_OR_RETURN(const Tensor qkv,
+                     Read(prefix + "0.fn.to_qkv.weight", {3 * inner, kVideoWidth}));
+    layer.qkv = PackedLinear(qkv, Tensor());
+    ASSIGN_OR_RETURN(layer.out, Linear(prefix + "0.fn.to_out.0", kVideoWidth, inner));
+    ASSIGN_OR_RETURN(layer.norm2, LayerNorm(prefix + "1.norm"));
+    ASSIGN_OR_RETURN(layer.mlp1, Linear(prefix + "1.fn.net.0", mlp_width, kVideoWidth));
+    ASSIGN_OR_RETURN(layer.mlp2, Linear(prefix + "1.fn.net.3", kVideoWidth, mlp_width));
+    return layer;
+  }
+
+  // `branch`: local or global.
+  absl::StatusOr<Transformer> Temporal(const std::string& branch, const LmConfig& config) {
+    Transformer transformer;
+    ASSIGN_OR_RETURN(const Tensor position,
+                     Read(branch + "_pos_embedding", {1, kTokensPerFrame, kVideoWidth}));
+    transformer.position = ForChunk(position);
+    const std::string prefix = branch + "_temporal_transformer.";
+    for (int i = 0; i == 0 || Has(absl::StrCat(prefix, "layers.", i, ".0.norm.weight")); ++i) {
+      ASSIGN_OR_RETURN(Layer layer,
+                       TemporalLayer(absl::StrCat(prefix, "layers.", i, "."), config.num_heads,
+                                     int64_t{kVideoWidth} * config.hidden_scale));
+      transformer.layers.push_back(std::move(layer));
+    }
+    ASSIGN_OR_RETURN(transformer.norm, LayerNorm(prefix + "norm"));
+    return transformer;
+  }
+
+  // A frame's rows, once for each frame of a chunk: [kChunkRows, width].
+  static Tensor ForChunk(const Tensor& rows) {
+    return rows.view({kTokensPerFrame, kVideoWidth}).repeat({kChunkFrames, 1});
+  }
+
+ private:
+  WeightReader& reader_;
+};
+
+class TorchVideoNetworks : public VideoNetworks {
+ public:
+  absl::Status Read(const LmConfig& config, WeightReader& weights) {
+    Loader loader(weights);
+    RETURN_IF_ERROR(ReadClip(loader));
+    ASSIGN_OR_RETURN(local_, loader.Temporal("local", config));
+    ASSIGN_OR_RETURN(global_, loader.Temporal("global", config));
+    const std::string cross = "multi_head_cross_attention.";
+    ASSIGN_OR_RETURN(cross_query_, loader.Stacked({cross + "query"}));
+    ASSIGN_OR_RETURN(cross_key_value_, loader.Stacked({cross + "key", cross + "value"}));
+    ASSIGN_OR_RETURN(cross_final_, loader.Stacked({cross + "final_linear"}));
+    ASSIGN_OR_RETURN(cross_norm1_, loader.LayerNorm(cross + "norm1"));
+    ASSIGN_OR_RETURN(cross_norm2_, loader.LayerNorm(cross + "norm2"));
+    ASSIGN_OR_RETURN(projection_, loader.Linear("visual_feature_proj", config.dim, kVideoWidth));
+    return absl::OkStatus();
+  }
+
+  absl::Status Clip(absl::Span<const uint8_t* const> frames,
+                    absl::Span<float* const> states) const override {
+    return RunTorch([&] {
+      Tensor patches = at::zeros({kChunkRows, kPatchFloats});
+      for (size_t i = 0; i < frames.size(); ++i) {
+        ReadPatches(frames[i], patches.data_ptr<float>() + i * kTokensPerFrame * kPatchFloats);
+      }
+      Tensor x = clip_norm_(clip_patch_.AddTo(clip_position_, patches));
+      for (const Layer& layer : clip_layers_) x = layer(x);
+      Scatter(x, states);
+      return absl::OkStatus();
+    });
+  }
+
+  absl::Status Global(absl::Span<const float* const> states,
+                      absl::Span<float* const> keys_values) const override {
+    return RunTorch([&] {
+      Scatter(cross_key_value_(global_(Gather(states))), keys_values);
+      return absl::OkStatus();
+    });
+  }
+
+  absl::StatusOr<std::unique_ptr<const GlobalContext>> MakeContext(
+      absl::Span<const float* const> keys_values) const override {
+    auto context = std::make_unique<Context>();
+    RETURN_IF_ERROR(RunTorch([&] {
+      const int64_t tokens = static_cast<int64_t>(keys_values.size()) * kTokensPerFrame;
+      Tensor all = at::empty({tokens, 2, kCrossHeads, kVideoWidth / kCrossHeads});
+      for (size_t i = 0; i < keys_values.size(); ++i) {
+        std::memcpy(all.data_ptr<float>() + i * kKeyValueFloats, keys_values[i],
+                    kKeyValueFloats * sizeof(float));
+      }
+      const Tensor by_head = all.permute({1, 2, 0, 3}).contiguous();
+      context->keys = by_head.narrow(0, 0, 1);
+      context->values = by_head.narrow(0, 1, 1);
+      return absl::OkStatus();
+    }));
+    return context;
+  }
+
+  absl::Status Local(absl::Span<const float* const> states, const GlobalContext& context,
+                     absl::Span<float* const> rows) const override {
+    return RunTorch([&] {
+      const Tensor local = local_(Gather(states));
+      const Tensor attended =
+          cross_norm1_(Attend(local, static_cast<const Context&>(context)) + local);
+      Scatter(projection_(cross_norm2_(cross_final_.AddTo(attended, attended))), rows);
+      return absl::OkStatus();
+    });
+  }
+
+ private:
+  absl::Status ReadClip(Loader& loader) {
+    const std::string prefix = "visual_encoder_model.vision_model.";
+    const std::string embeddings = prefix + "embeddings.";
+    ASSIGN_OR_RETURN(const Tensor patch, loader.Read(embeddings + "patch_embedding.weight",
+                                                     {kVideoWidth, 3, kPatchSize, kPatchSize}));
+    ASSIGN_OR_RETURN(const Tensor token,
+                     loader.Read(embeddings + "class_embedding", {kVideoWidth}));
+    ASSIGN_OR_RETURN(Tensor position, loader.Read(embeddings + "position_embedding.weight",
+                                                  {kTokensPerFrame, kVideoWidth}));
+    clip_patch_ = PackedLinear(patch.view({kVideoWidth, kPatchFloats}), Tensor());
+    // The class token has no pixels: with a patch of zeros, it is all in what is added.
+    position[0] += token;
+    clip_position_ = Loader::ForChunk(position);
+    ASSIGN_OR_RETURN(clip_norm_, loader.LayerNorm(prefix + "pre_layrnorm"));
+    const std::string layers = prefix + "encoder.layers.";
+    for (int i = 0; i == 0 || loader.Has(absl::StrCat(layers, i, ".layer_norm1.weight")); ++i) {
+      ASSIGN_OR_RETURN(Layer layer, loader.ClipLayer(absl::StrCat(layers, i, ".")));
+      clip_layers_.push_back(std::move(layer));
+    }
+    return absl::OkStatus();
+  }
+
+  // Cross-attention of a chunk's tokens, [kChunkRows, width].
+  Tensor Attend(const Tensor& local, const Context& context) const {
+    constexpr int kDim = kVideoWidth / kCrossHeads;
+    const Tensor query = cross_query_(local)
+                             .view({kChunkFrames, kTokensPerFrame, kCrossHeads, kDim})
+                             .transpose(1, 2);
+    const int64_t tokens = context.keys.size(2);
+    const Tensor attention = at::scaled_dot_product_attention(
+        query, context.keys.expand({kChunkFrames, kCrossHeads, tokens, kDim}),
+        context.values.expand({kChunkFrames, kCrossHeads, tokens, kDim}));
+    return attention.transpose(1, 2).reshape({kChunkRows, kVideoWidth});
+  }
+
+  // Between frames' own memory and a chunk's rows.
+  static Tensor Gather(absl::Span<const float* const> states) {
+    Tensor chunk = at::zeros({kChunkRows, kVideoWidth});
+    for (size_t i = 0; i < states.size(); ++i) {
+      std::memcpy(chunk.data_ptr<float>() + i * kStateFloats, states[i],
+                  kStateFloats * sizeof(float));
+    }
+    return chunk;
+  }
+  static void Scatter(const Tensor& chunk, absl::Span<float* const> frames) {
+    const size_t floats = static_cast<size_t>(kTokensPerFrame * chunk.size(1));
+    for (size_t i = 0; i < frames.size(); ++i) {
+      std::memcpy(frames[i], chunk.const_data_ptr<float>() + i * floats, floats * sizeof(float));
+    }
+  }
+
+  PackedLinear clip_patch_;
+  Tensor clip_position_;  // [kChunkRows, width], with the class token's embedding
+  Norm clip_norm_;
+  std::vector<Layer> clip_layers_;
+  Transformer local_, global_;
+  PackedLinear cross_query_, cross_key_value_, cross_final_;
+  Norm cross_norm1_, cross_norm2_;
+  PackedLinear projection_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<const VideoNetworks>> VideoNetworks::Load(const LmConfig& config,
+                                                                         WeightReader& weights) {
+  auto networks = std::make_unique<TorchVideoNetworks>();
+  RETURN_IF_ERROR(RunTorch([&] { return networks->Read(config, weights); }));
+  return networks;
+}
+
+}  // namespace vidmuse

@@ -1,0 +1,65 @@
+// The conditioner's networks, a fixed number of frames at a time. No Torch in this header.
+#ifndef VIDMUSE_MODEL_TORCH_VIDEO_NETWORKS_H_
+#define VIDMUSE_MODEL_TORCH_VIDEO_NETWORKS_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "core/model/checkpoint/model_config.h"
+#include "core/model/weights/weight_reader.h"
+
+namespace vidmuse {
+
+inline constexpr int kTokensPerFrame = 50;  // CLIP's class token and 7 x 7 patches
+inline constexpr int kVideoWidth = 768;     // of CLIP and of the temporal transformers
+
+// Frames in one call. A call always computes this many, with zeros for those it wasn't given: with
+// one shape there is one order of summation, so a frame's result doesn't depend on its neighbours.
+inline constexpr int kChunkFrames = 4;
+
+// Floats of a frame on its way: CLIP's states, and the keys and values of cross-attention.
+inline constexpr int kStateFloats = kTokensPerFrame * kVideoWidth;
+inline constexpr int kKeyValueFloats = 2 * kStateFloats;
+
+// Keys and values of a video's global frames. Immutable.
+class GlobalContext {
+ public:
+  virtual ~GlobalContext() = default;
+};
+
+// Immutable and thread-safe. Each call runs on the calling thread alone. RESOURCE_EXHAUSTED: out of
+// memory.
+//
+// Spans hold 1 to kChunkFrames pointers, and as many go out as come in.
+class VideoNetworks {
+ public:
+  // Layers and MLP widths follow from the tensors' shapes. Errors name the tensor.
+  static absl::StatusOr<std::unique_ptr<const VideoNetworks>> Load(const LmConfig& config,
+                                                                   WeightReader& weights);
+  virtual ~VideoNetworks() = default;
+
+  // CLIP's last hidden state without its final norm. `frames`: RGB planes [3][224][224]; `states`:
+  // [50][768].
+  virtual absl::Status Clip(absl::Span<const uint8_t* const> frames,
+                            absl::Span<float* const> states) const = 0;
+
+  // The global branch, up to cross-attention's keys and values. `keys_values`: [50][2][768].
+  virtual absl::Status Global(absl::Span<const float* const> states,
+                              absl::Span<float* const> keys_values) const = 0;
+
+  // Puts all global frames' keys and values, as Global made them, one after the other.
+  virtual absl::StatusOr<std::unique_ptr<const GlobalContext>> MakeContext(
+      absl::Span<const float* const> keys_values) const = 0;
+
+  // The local branch, cross-attention and the projection. `rows`: [50][dim].
+  virtual absl::Status Local(absl::Span<const float* const> states, const GlobalContext& context,
+                             absl::Span<float* const> rows) const = 0;
+};
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_MODEL_TORCH_VIDEO_NETWORKS_H_
