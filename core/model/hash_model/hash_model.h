@@ -1,0 +1,46 @@
+// A whole VidMuse whose weights are hashes of their names: any size, no file, the same everywhere.
+// For tests and benchmarks; the recipe, and what the published code computes with it, is in
+// tests/data/golden/README.md.
+#ifndef VIDMUSE_MODEL_HASH_MODEL_HASH_MODEL_H_
+#define VIDMUSE_MODEL_HASH_MODEL_HASH_MODEL_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "core/model/checkpoint/tensor_file.h"
+
+namespace vidmuse {
+
+// The default is the golden 'tiny' model. Published sizes: dim 1024, 16 heads, 24 layers,
+// hidden_scale 4, card 2048, clip_layers 12, clip_mlp 3072, codec_dimension 128, codec_filters 64,
+// codec_bins 2048.
+struct HashModelSizes {
+  std::string seed = "tiny";
+  int dim = 64;
+  int num_heads = 2;
+  int num_layers = 2;
+  int hidden_scale = 1;
+  int card = 64;
+  int clip_layers = 1;
+  int clip_mlp = 128;  // width of the CLIP tower's MLP
+  int codec_dimension = 16;
+  int codec_filters = 4;
+  int codec_bins = 64;
+};
+
+// INVALID_ARGUMENT if no model can have these sizes.
+absl::Status CheckHashModelSizes(const HashModelSizes& sizes);
+
+// The files of the published layout, in memory: float16 tensors "best_state/...", strings "xp.cfg"
+// and "version". The sizes must be valid.
+std::unique_ptr<TensorFile> HashLmFile(const HashModelSizes& sizes);
+std::unique_ptr<TensorFile> HashCodecFile(const HashModelSizes& sizes);
+
+// Writes state_dict.bin and compression_state_dict.bin into `directory`, which is made if it isn't
+// there. Holds one tensor in memory at a time.
+absl::Status WriteHashModel(const HashModelSizes& sizes, const std::string& directory);
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_MODEL_HASH_MODEL_HASH_MODEL_H_

@@ -1,0 +1,22 @@
+// Names, shapes and configurations of the published files.
+#ifndef VIDMUSE_MODEL_HASH_MODEL_LAYOUT_H_
+#define VIDMUSE_MODEL_HASH_MODEL_LAYOUT_H_
+
+#include <string>
+#include <vector>
+
+#include "core/model/hash_model/hash_model.h"
+#include "core/model/hash_model/hash_values.h"
+
+namespace vidmuse {
+
+std::vector<NamedShape> LmTensors(const HashModelSizes& sizes);
+std::vector<NamedShape> CodecTensors(const HashModelSizes& sizes);
+
+// `xp.cfg`, as OmegaConf writes it.
+std::string LmYaml(const HashModelSizes& sizes);
+std::string CodecYaml(const HashModelSizes& sizes);
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_MODEL_HASH_MODEL_LAYOUT_H_
