@@ -1,0 +1,251 @@
+#include "server/convert.h"
+
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+
+namespace vidmuse {
+namespace {
+
+template <typename T>
+absl::Status OutOfRange(absl::string_view field, T value, absl::string_view allowed) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, " = ", value, " is out of range, allowed is ", allowed));
+}
+
+// False for NaN.
+bool InRange(double value, double low, double high) { return value >= low && value <= high; }
+
+absl::Status CheckReal(absl::string_view field, double value, double low, double high) {
+  if (InRange(value, low, high)) return absl::OkStatus();
+  return OutOfRange(field, value, absl::StrCat("[", low, ", ", high, "]"));
+}
+
+absl::Status CheckPositive(absl::string_view field, double value) {
+  if (std::isfinite(value) && value > 0) return absl::OkStatus();
+  return OutOfRange(field, value, "above 0 and finite");
+}
+
+absl::Status SetSampling(const v1::SamplingConfig& config, GenerationRequest& request) {
+  SamplingOptions& sampling = request.sampling;
+  if (config.has_greedy()) sampling.greedy = config.greedy();
+  if (config.has_temperature()) {
+    RETURN_IF_ERROR(CheckReal("sampling.temperature", config.temperature(), 0, 10));
+    sampling.temperature = config.temperature();
+  }
+  if (config.has_top_k()) {
+    constexpr uint32_t kMaxTopK = 65536;
+    if (config.top_k() > kMaxTopK)
+      return OutOfRange("sampling.top_k", config.top_k(), "[0, 65536]");
+    sampling.top_k = static_cast<int>(config.top_k());
+  }
+  if (config.has_top_p()) {
+    RETURN_IF_ERROR(CheckReal("sampling.top_p", config.top_p(), 0, 1));
+    sampling.top_p = config.top_p();
+  }
+  if (config.has_cfg_coef()) {
+    RETURN_IF_ERROR(CheckReal("sampling.cfg_coef", config.cfg_coef(), 0, 20));
+    sampling.cfg_coef = config.cfg_coef();
+    request.cfg_coef_is_set = true;
+  }
+  if (config.has_seed()) {
+    sampling.seed = config.seed();
+    request.seed_is_set = true;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<AudioFormat> ToFormat(v1::AudioFormat format) {
+  switch (format) {
+    case v1::AUDIO_FORMAT_UNSPECIFIED:
+    case v1::AUDIO_FORMAT_WAV:
+      return AudioFormat::kWav;
+    case v1::AUDIO_FORMAT_PCM_S16LE:
+      return AudioFormat::kPcmS16le;
+    case v1::AUDIO_FORMAT_PCM_F32LE:
+      return AudioFormat::kPcmF32le;
+    case v1::AUDIO_FORMAT_FLAC:
+      return AudioFormat::kFlac;
+    case v1::AUDIO_FORMAT_MP3:
+      return AudioFormat::kMp3;
+    case v1::AUDIO_FORMAT_OGG_VORBIS:
+      return AudioFormat::kOggVorbis;
+    default:
+      return absl::InvalidArgumentError(
+          absl::StrCat("format = ", static_cast<int>(format), " is no AudioFormat"));
+  }
+}
+
+v1::AudioFormat FromFormat(AudioFormat format) {
+  switch (format) {
+    case AudioFormat::kWav:
+      return v1::AUDIO_FORMAT_WAV;
+    case AudioFormat::kPcmS16le:
+      return v1::AUDIO_FORMAT_PCM_S16LE;
+    case AudioFormat::kPcmF32le:
+      return v1::AUDIO_FORMAT_PCM_F32LE;
+    case AudioFormat::kFlac:
+      return v1::AUDIO_FORMAT_FLAC;
+    case AudioFormat::kMp3:
+      return v1::AUDIO_FORMAT_MP3;
+    case AudioFormat::kOggVorbis:
+      return v1::AUDIO_FORMAT_OGG_VORBIS;
+  }
+  return v1::AUDIO_FORMAT_UNSPECIFIED;
+}
+
+absl::StatusOr<LoudnessMode> ToLoudness(v1::Loudness loudness) {
+  switch (loudness) {
+    case v1::LOUDNESS_UNSPECIFIED:
+    case v1::LOUDNESS_REFERENCE:
+      return LoudnessMode::kReference;
+    case v1::LOUDNESS_STREAMING:
+      return LoudnessMode::kStreaming;
+    case v1::LOUDNESS_NONE:
+      return LoudnessMode::kNone;
+    default:
+      return absl::InvalidArgumentError(
+          absl::StrCat("loudness = ", static_cast<int>(loudness), " is no Loudness"));
+  }
+}
+
+absl::StatusOr<ResumePoint> ToResume(const v1::ResumeFrom& resume, const ModelInfo& model) {
+  const std::string& bytes = resume.tokens();
+  const size_t frame_bytes = sizeof(uint16_t) * model.codebooks;
+  if (bytes.size() % frame_bytes != 0) {
+    return absl::InvalidArgumentError(absl::StrCat("resume.tokens: ", bytes.size(),
+                                                   " bytes are no whole number of frames of ",
+                                                   frame_bytes, " bytes"));
+  }
+  ResumePoint point;
+  point.received_bytes = resume.received_bytes();
+  point.tokens.reserve(bytes.size() / sizeof(uint16_t));
+  for (size_t i = 0; i < bytes.size(); i += sizeof(uint16_t)) {
+    const int token =
+        static_cast<unsigned char>(bytes[i]) | static_cast<unsigned char>(bytes[i + 1]) << 8;
+    if (token >= model.card) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("resume.tokens: token ", token, " of frame ", i / frame_bytes,
+                       " is out of range, allowed is [0, ", model.card - 1, "]"));
+    }
+    point.tokens.push_back(static_cast<uint16_t>(token));
+  }
+  return point;
+}
+
+void FromStarted(const GenerationStarted& event, const ModelInfo& model,
+                 v1::GenerationStarted* out) {
+  out->set_request_id(event.request_id);
+  out->set_model(event.model);
+  out->set_sample_rate(event.sample_rate);
+  out->set_channels(event.channels);
+  out->set_format(FromFormat(event.format));
+  out->set_seed(event.seed);
+  out->set_total_samples(event.total_samples);
+  out->set_total_frames(event.total_frames);
+  out->set_codebooks(model.codebooks);
+}
+
+void FromChunk(AudioChunk event, v1::AudioChunk* out) {
+  out->set_data(std::move(event.data));
+  out->set_first_sample(event.first_sample);
+  out->set_num_samples(event.num_samples);
+  out->set_first_frame(event.first_frame);
+  std::string* tokens = out->mutable_tokens();
+  tokens->reserve(event.tokens.size() * sizeof(uint16_t));
+  for (const uint16_t token : event.tokens) {
+    tokens->push_back(static_cast<char>(token & 0xff));
+    tokens->push_back(static_cast<char>(token >> 8));
+  }
+}
+
+void FromFinished(const GenerationFinished& event, v1::GenerationFinished* out) {
+  out->set_total_samples(event.total_samples);
+  out->set_total_frames(event.total_frames);
+  out->set_loudness_lufs(event.loudness_lufs);
+  v1::StageSeconds* seconds = out->mutable_seconds();
+  seconds->set_queue(event.seconds.queue);
+  seconds->set_upload(event.seconds.upload);
+  seconds->set_decode(event.seconds.decode);
+  seconds->set_encode(event.seconds.encode);
+  seconds->set_prefill(event.seconds.prefill);
+  seconds->set_generate(event.seconds.generate);
+  seconds->set_codec(event.seconds.codec);
+  seconds->set_total(event.seconds.total);
+  out->set_queue_seconds(event.seconds.queue);
+  out->set_time_to_first_audio_seconds(event.seconds.first_audio);
+}
+
+}  // namespace
+
+absl::StatusOr<GenerationRequest> ToRequest(const v1::GenerateMusicConfig& config,
+                                            const ModelInfo& model) {
+  GenerationRequest request;
+  RETURN_IF_ERROR(SetSampling(config.sampling(), request));
+  if (config.has_max_duration_seconds()) {
+    RETURN_IF_ERROR(CheckPositive("max_duration_seconds", config.max_duration_seconds()));
+    request.max_seconds = config.max_duration_seconds();
+  }
+  ASSIGN_OR_RETURN(request.format, ToFormat(config.format()));
+  ASSIGN_OR_RETURN(request.loudness, ToLoudness(config.loudness()));
+  if (config.has_video_bytes()) request.declared_bytes = config.video_bytes();
+  if (config.has_video_seconds()) {
+    RETURN_IF_ERROR(CheckPositive("video_seconds", config.video_seconds()));
+    request.declared_seconds = config.video_seconds();
+  }
+  if (config.has_resume()) {
+    ASSIGN_OR_RETURN(request.resume, ToResume(config.resume(), model));
+  }
+  request.return_tokens = config.return_tokens();
+  if (config.has_max_chunk_seconds()) {
+    RETURN_IF_ERROR(CheckReal("max_chunk_seconds", config.max_chunk_seconds(), 0.02, 30));
+    request.chunk_seconds = config.max_chunk_seconds();
+  }
+  return request;
+}
+
+void ToProto(StreamEvent event, const ModelInfo& model, v1::GenerateMusicResponse* response) {
+  response->Clear();
+  if (const auto* started = std::get_if<GenerationStarted>(&event)) {
+    FromStarted(*started, model, response->mutable_started());
+  } else if (auto* chunk = std::get_if<AudioChunk>(&event)) {
+    FromChunk(std::move(*chunk), response->mutable_chunk());
+  } else {
+    FromFinished(std::get<GenerationFinished>(event), response->mutable_finished());
+  }
+}
+
+void ToProto(const ModelInfo& model, const Limits& limits, int max_message_bytes,
+             absl::string_view version, v1::GetModelInfoResponse* response) {
+  response->set_name(model.name);
+  response->set_scale(model.scale);
+  response->set_parameters(model.parameters);
+  response->set_device(model.device);
+  response->set_precision(model.precision);
+  response->set_sample_rate(model.sample_rate);
+  response->set_channels(model.channels);
+  response->set_frame_rate(model.frame_rate);
+  response->set_codebooks(model.codebooks);
+  response->set_card(model.card);
+  response->set_max_duration_seconds(limits.max_video_seconds);
+  v1::RequestLimits* out = response->mutable_limits();
+  out->set_max_video_bytes(limits.max_video_bytes);
+  out->set_max_video_seconds(limits.max_video_seconds);
+  out->set_max_frame_width(limits.max_frame_width);
+  out->set_max_frame_height(limits.max_frame_height);
+  out->set_max_frame_pixels(limits.max_frame_pixels);
+  out->set_max_frames_per_second(limits.max_frames_per_second);
+  out->set_max_queued_requests(limits.max_queued_requests);
+  out->set_max_batch(limits.max_batch);
+  out->set_max_message_bytes(max_message_bytes);
+  response->set_license_note(
+      "Check the licence of the checkpoint you serve: VidMuse's published weights are under "
+      "CC BY-NC 4.0, for non-commercial use.");
+  response->set_server_version(std::string(version));
+}
+
+}  // namespace vidmuse

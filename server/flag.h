@@ -1,0 +1,45 @@
+// One flag: a name, a type, a range, and where its value goes.
+#ifndef VIDMUSE_SERVER_FLAG_H_
+#define VIDMUSE_SERVER_FLAG_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "server/options.h"
+
+namespace vidmuse {
+
+struct Flag {
+  std::string name;
+  std::string type;  // for --help
+  std::string help;
+  std::function<std::string(const ServerOptions&)> get;
+  std::function<absl::Status(ServerOptions&, absl::string_view)> set;
+};
+
+// Where a flag's value lives: a function from the options to a reference.
+template <typename T>
+using FlagField = T& (*)(ServerOptions&);
+
+Flag StringFlag(std::string name, FlagField<std::string> field, std::string help);
+// One of `choices`, or empty.
+Flag ChoiceFlag(std::string name, FlagField<std::string> field, std::vector<std::string> choices,
+                std::string help);
+// "host:port"; the empty text too if `may_be_empty`.
+Flag AddressFlag(std::string name, FlagField<std::string> field, bool may_be_empty,
+                 std::string help);
+// In [low, high].
+Flag IntFlag(std::string name, FlagField<int> field, int low, int high, std::string help);
+Flag Int64Flag(std::string name, FlagField<int64_t> field, int64_t low, int64_t high,
+               std::string help);
+Flag UintFlag(std::string name, FlagField<uint64_t> field, uint64_t low, uint64_t high,
+              std::string help);
+Flag RealFlag(std::string name, FlagField<double> field, double low, double high, std::string help);
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_SERVER_FLAG_H_

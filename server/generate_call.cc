@@ -1,0 +1,344 @@
+#include "server/generate_call.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/base/status_macros.h"
+#include "server/convert.h"
+#include "server/grpc_status.h"
+
+namespace vidmuse {
+namespace {
+
+constexpr char kRequestIdKey[] = "x-request-id";
+
+std::string ProposedRequestId(const grpc::CallbackServerContext& context) {
+  const auto found = context.client_metadata().find(kRequestIdKey);
+  if (found == context.client_metadata().end()) return "";
+  return std::string(found->second.data(), found->second.size());
+}
+
+absl::Time Deadline(const grpc::CallbackServerContext& context) {
+  const auto deadline = context.deadline();
+  if (deadline == std::chrono::system_clock::time_point::max()) return absl::InfiniteFuture();
+  return absl::FromChrono(deadline);
+}
+
+// Why a request that never reached the generator ended, for its counter.
+absl::string_view RefusalReason(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+      return "protocol";
+    case absl::StatusCode::kResourceExhausted:
+      return "uploads";
+    case absl::StatusCode::kDeadlineExceeded:
+      return "deadline";
+    case absl::StatusCode::kCancelled:
+      return "cancelled";
+    default:
+      return "other";
+  }
+}
+
+}  // namespace
+
+GenerateCall* GenerateCall::Start(const CallEnvironment& environment,
+                                  grpc::CallbackServerContext* context) {
+  const auto call = std::make_shared<GenerateCall>(environment, context);
+  call->Begin();
+  return call.get();
+}
+
+GenerateCall::GenerateCall(const CallEnvironment& environment, grpc::CallbackServerContext* context)
+    : environment_(environment),
+      context_(context),
+      request_id_(ChooseRequestId(ProposedRequestId(*context))),
+      began_(absl::Now()) {
+  environment_.tracker->BeginCall();
+}
+
+GenerateCall::~GenerateCall() {
+  // The generator may go once no call is left.
+  stream_.reset();
+  environment_.tracker->EndCall();
+}
+
+void GenerateCall::Begin() {
+  const ServerOptions& options = *environment_.options;
+  const bool has_slot = environment_.tracker->BeginUpload();
+  {
+    absl::MutexLock lock(&mutex_);
+    self_ = shared_from_this();
+    record_.request_id = request_id_;
+    last_message_ = began_;
+    uploading_ = has_slot;
+    if (has_slot) {
+      ArmAlarm(began_ + absl::Seconds(std::min(options.upload_timeout_seconds,
+                                               options.upload_idle_timeout_seconds)));
+    }
+  }
+  if (has_slot) {
+    StartRead(&request_);
+  } else {
+    End(WithRetryAfter(
+        absl::ResourceExhaustedError(absl::StrCat(
+            "max_concurrent_uploads: ", options.max_concurrent_uploads, " are on their way")),
+        absl::Seconds(1)));
+  }
+}
+
+void GenerateCall::OnReadDone(bool ok) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (end_) return;
+    last_message_ = absl::Now();
+  }
+  const absl::Status status = ok ? OnMessage() : OnUploadEnd();
+  if (!status.ok()) {
+    End(status);
+  } else if (ok) {
+    StartRead(&request_);
+  }
+}
+
+absl::Status GenerateCall::OnMessage() {
+  ++messages_;
+  switch (request_.payload_case()) {
+    case v1::GenerateMusicRequest::kConfig:
+      return OnConfig(request_.config());
+    case v1::GenerateMusicRequest::kVideoChunk:
+      return OnVideoChunk(request_.video_chunk());
+    case v1::GenerateMusicRequest::PAYLOAD_NOT_SET:
+      break;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("message ", messages_, " has neither config nor video_chunk"));
+}
+
+absl::Status GenerateCall::OnConfig(const v1::GenerateMusicConfig& config) {
+  if (messages_ > 1) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "message ", messages_, " is a second config: the config comes first and only there"));
+  }
+  ASSIGN_OR_RETURN(GenerationRequest request,
+                   ToRequest(config, environment_.generator->model_info()));
+  request.request_id = request_id_;
+  request.deadline = Deadline(*context_);
+  {
+    absl::MutexLock lock(&mutex_);
+    if (end_) return *end_;
+    submitted_ = true;
+  }
+  ASSIGN_OR_RETURN(std::unique_ptr<MusicStream> stream,
+                   environment_.generator->Submit(std::move(request)));
+  {
+    absl::MutexLock lock(&mutex_);
+    if (end_) return *end_;  // cancelled meanwhile: `stream` goes
+    stream_ = std::move(stream);
+    stream_read_outstanding_ = true;
+  }
+  // Only now: till a client has seen headers, its library may repeat the call by itself.
+  context_->AddInitialMetadata(kRequestIdKey, request_id_);
+  StartSendInitialMetadata();
+  ReadStream();
+  return absl::OkStatus();
+}
+
+absl::Status GenerateCall::OnVideoChunk(const std::string& bytes) {
+  MusicStream* stream = nullptr;
+  {
+    absl::MutexLock lock(&mutex_);
+    stream = stream_.get();
+    record_.video_bytes += bytes.size();
+  }
+  if (stream == nullptr) {
+    return absl::InvalidArgumentError("message 1 is a video_chunk: the config comes first");
+  }
+  has_video_ = has_video_ || !bytes.empty();
+  return stream->AppendVideo(bytes);
+}
+
+absl::Status GenerateCall::OnUploadEnd() {
+  // Reads fail too when the client is gone.
+  if (context_->IsCancelled()) return absl::OkStatus();
+  v1::GenerateMusicRequest().Swap(&request_);  // the last chunk's memory
+  MusicStream* stream = nullptr;
+  {
+    absl::MutexLock lock(&mutex_);
+    stream = stream_.get();
+    ReleaseUploadSlot();
+  }
+  if (stream == nullptr) return absl::InvalidArgumentError("the call ended without a config");
+  if (!has_video_) return absl::InvalidArgumentError("the call ended without a video_chunk");
+  return stream->FinishVideo();
+}
+
+void GenerateCall::ReleaseUploadSlot() {
+  if (!uploading_) return;
+  uploading_ = false;
+  environment_.tracker->EndUpload();
+}
+
+void GenerateCall::ReadStream() {
+  MusicStream* stream = nullptr;
+  {
+    absl::MutexLock lock(&mutex_);
+    stream = stream_.get();
+  }
+  // `this` lives: Finish waits for this Read.
+  stream->Read([this](absl::StatusOr<StreamEvent> event) { OnEvent(std::move(event)); });
+}
+
+void GenerateCall::OnEvent(absl::StatusOr<StreamEvent> event) {
+  bool write = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    stream_read_outstanding_ = false;
+    if (!end_ && !event.ok()) end_ = event.status();
+    if (!end_) {
+      Record(*event);
+      last_event_ = std::holds_alternative<GenerationFinished>(*event);
+      ToProto(*std::move(event), environment_.generator->model_info(), &response_);
+      write_outstanding_ = true;
+      write_began_ = absl::Now();
+      write = true;
+    }
+  }
+  if (write) {
+    StartWrite(&response_);
+  } else {
+    MaybeFinish();
+  }
+}
+
+void GenerateCall::Record(const StreamEvent& event) {
+  if (const auto* started = std::get_if<GenerationStarted>(&event)) {
+    record_.total_frames = started->total_frames;
+  } else if (const auto* chunk = std::get_if<AudioChunk>(&event)) {
+    record_.samples += chunk->num_samples;
+    record_.audio_bytes += chunk->data.size();
+  } else {
+    record_.seconds = std::get<GenerationFinished>(event).seconds;
+  }
+}
+
+void GenerateCall::OnWriteDone(bool ok) {
+  bool read = false;
+  bool all_sent = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    write_outstanding_ = false;
+    all_sent = ok && last_event_;
+    read = ok && !end_ && !last_event_;
+    stream_read_outstanding_ = read;
+  }
+  if (read) {
+    ReadStream();
+  } else {
+    End(all_sent ? absl::OkStatus() : absl::CancelledError("the client went away"));
+  }
+}
+
+void GenerateCall::OnCancel() {
+  // gRPC does not say why: the deadline passed, or the client cancelled or is gone.
+  // A client's own clock may be a little ahead.
+  constexpr absl::Duration kSlack = absl::Milliseconds(100);
+  if (absl::Now() + kSlack >= Deadline(*context_)) {
+    End(absl::DeadlineExceededError("the deadline has passed"));
+  } else {
+    End(absl::CancelledError("cancelled by the client"));
+  }
+}
+
+void GenerateCall::OnDone() {
+  std::shared_ptr<GenerateCall> self;  // destroyed after the lock is released
+  std::unique_ptr<grpc::Alarm> alarm;
+  absl::MutexLock lock(&mutex_);
+  self = std::move(self_);
+  alarm = std::move(alarm_);
+}
+
+void GenerateCall::End(absl::Status status) {
+  MusicStream* to_cancel = nullptr;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!end_) {
+      if (!status.ok()) to_cancel = stream_.get();
+      end_ = status;
+    }
+  }
+  if (to_cancel != nullptr) to_cancel->Cancel(std::move(status));
+  MaybeFinish();
+}
+
+void GenerateCall::MaybeFinish() {
+  RequestRecord record;
+  bool submitted = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!end_ || finished_ || stream_read_outstanding_ || write_outstanding_) return;
+    finished_ = true;
+    ReleaseUploadSlot();
+    record_.status = *end_;
+    record_.duration = absl::Now() - began_;
+    record = record_;
+    submitted = submitted_;
+    // Headers that a refusal has no room for, see OnConfig.
+    if (stream_ == nullptr) context_->AddTrailingMetadata(kRequestIdKey, request_id_);
+  }
+  if (!submitted) {
+    environment_.metrics->Add(Counter::kRequests, 1,
+                              absl::StrCat(absl::StatusCodeToString(record.status.code()), "/",
+                                           RefusalReason(record.status)));
+  }
+  environment_.log->Write(record);
+  Finish(ToGrpcStatus(record.status, context_));
+}
+
+void GenerateCall::CheckProgress() {
+  const ServerOptions& options = *environment_.options;
+  const absl::Time now = absl::Now();
+  absl::Status status;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (finished_) return;
+    const absl::Duration send_timeout = absl::Seconds(options.send_timeout_seconds);
+    absl::Time next = now + send_timeout;
+    if (uploading_ && !end_) {
+      const absl::Time whole = began_ + absl::Seconds(options.upload_timeout_seconds);
+      const absl::Time idle = last_message_ + absl::Seconds(options.upload_idle_timeout_seconds);
+      next = std::min(whole, idle);
+      if (now >= whole) {
+        status = absl::DeadlineExceededError(
+            absl::StrCat("the upload took longer than ", options.upload_timeout_seconds, " s"));
+      } else if (now >= idle) {
+        status = absl::DeadlineExceededError(
+            absl::StrCat("the upload stood still for ", options.upload_idle_timeout_seconds, " s"));
+      }
+    } else if (write_outstanding_) {
+      next = write_began_ + send_timeout;
+      if (now >= next) {
+        status = absl::CancelledError(
+            absl::StrCat("the client took no message for ", options.send_timeout_seconds, " s"));
+        // Makes the write fail. Under the lock, so that the call is not done meanwhile.
+        context_->TryCancel();
+      }
+    }
+    if (status.ok()) ArmAlarm(next);
+  }
+  if (!status.ok()) End(std::move(status));
+}
+
+void GenerateCall::ArmAlarm(absl::Time time) {
+  // A fresh one each time: an alarm is not to be set again from its own callback.
+  alarm_ = std::make_unique<grpc::Alarm>();
+  alarm_->Set(absl::ToChronoTime(time), [weak = weak_from_this()](bool expired) {
+    if (!expired) return;
+    if (const std::shared_ptr<GenerateCall> call = weak.lock()) call->CheckProgress();
+  });
+}
+
+}  // namespace vidmuse

@@ -1,0 +1,119 @@
+// One GenerateMusic call: moves messages between gRPC and a MusicStream.
+#ifndef VIDMUSE_SERVER_GENERATE_CALL_H_
+#define VIDMUSE_SERVER_GENERATE_CALL_H_
+
+#include <grpcpp/alarm.h>
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "server/call_tracker.h"
+#include "server/options.h"
+#include "server/request_log.h"
+#include "vidmuse/generator.h"
+#include "vidmuse/v1/music.grpc.pb.h"
+
+namespace vidmuse {
+
+// What all calls share. Outlives them.
+struct CallEnvironment {
+  Generator* generator;
+  MetricsSink* metrics;
+  RequestLog* log;
+  CallTracker* tracker;
+  const ServerOptions* options;
+};
+
+// Lifetime. gRPC calls OnDone last, after Finish and after every operation has been reported; the
+// call keeps itself alive till then. So nothing may run into a call after Finish: Finish waits
+// until neither a MusicStream::Read nor a write is outstanding. Alarms hold weak references.
+//
+// Threads. gRPC reports reads, writes and cancellation from different threads, the generator
+// reports events from its own. `mutex_` guards what they share, and is never held while the stream
+// or gRPC's operations are called.
+//
+// The first reason to end wins (End); the stream is then cancelled, its outstanding Read comes
+// back, and the call finishes with that reason.
+class GenerateCall final
+    : public grpc::ServerBidiReactor<v1::GenerateMusicRequest, v1::GenerateMusicResponse>,
+      public std::enable_shared_from_this<GenerateCall> {
+ public:
+  // The reactor to give to gRPC. It deletes itself.
+  static GenerateCall* Start(const CallEnvironment& environment,
+                             grpc::CallbackServerContext* context);
+
+  GenerateCall(const CallEnvironment& environment, grpc::CallbackServerContext* context);
+  ~GenerateCall() override;
+
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override;
+
+ private:
+  void Begin();
+
+  // The upload, message by message. An error ends the call.
+  absl::Status OnMessage();
+  absl::Status OnConfig(const v1::GenerateMusicConfig& config);
+  absl::Status OnVideoChunk(const std::string& bytes);
+  absl::Status OnUploadEnd();
+  void ReleaseUploadSlot() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // The stream's events, one at a time: Read, OnEvent, write, OnWriteDone, Read.
+  void ReadStream();
+  void OnEvent(absl::StatusOr<StreamEvent> event);
+  void Record(const StreamEvent& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // Ends the call with `status` unless it has ended. OK: everything was sent.
+  void End(absl::Status status);
+  // Finishes if the call has ended and nothing is outstanding. `this` may be gone afterwards,
+  // unless called from one of gRPC's reactions.
+  void MaybeFinish();
+
+  // Ends a call whose client is too slow, else looks again later.
+  void CheckProgress();
+  void ArmAlarm(absl::Time time) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const CallEnvironment environment_;
+  grpc::CallbackServerContext* const context_;
+  const std::string request_id_;
+  const absl::Time began_;
+
+  // Of the read side, which gRPC runs one reaction at a time.
+  v1::GenerateMusicRequest request_;
+  int64_t messages_ = 0;
+  bool has_video_ = false;
+
+  // Of the write side: gRPC's while a write is outstanding, else OnEvent's.
+  v1::GenerateMusicResponse response_;
+
+  absl::Mutex mutex_;
+  std::shared_ptr<GenerateCall> self_ ABSL_GUARDED_BY(mutex_);  // until OnDone
+  // Set once. Calls on it need no lock.
+  std::unique_ptr<MusicStream> stream_ ABSL_GUARDED_BY(mutex_);
+  bool submitted_ ABSL_GUARDED_BY(mutex_) = false;  // the generator counts the request
+  bool uploading_ ABSL_GUARDED_BY(mutex_) = false;  // holds an upload slot
+  absl::Time last_message_ ABSL_GUARDED_BY(mutex_);
+  bool stream_read_outstanding_ ABSL_GUARDED_BY(mutex_) = false;
+  bool write_outstanding_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Time write_began_ ABSL_GUARDED_BY(mutex_);
+  bool last_event_ ABSL_GUARDED_BY(mutex_) = false;  // `response_` is the last message
+  std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  RequestRecord record_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<grpc::Alarm> alarm_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_SERVER_GENERATE_CALL_H_

@@ -1,0 +1,41 @@
+// The core's measurements as Prometheus metrics.
+#ifndef VIDMUSE_SERVER_METRICS_H_
+#define VIDMUSE_SERVER_METRICS_H_
+
+#include <prometheus/registry.h>
+
+#include <atomic>
+#include <memory>
+
+#include "absl/strings/string_view.h"
+#include "vidmuse/metrics_sink.h"
+#include "vidmuse/types.h"
+
+namespace vidmuse {
+
+// Names start with `vidmuse_`; each metric has the labels `model` and `device`. Thread-safe.
+class PrometheusMetrics final : public MetricsSink {
+ public:
+  PrometheusMetrics();
+  ~PrometheusMetrics() override;
+
+  // Creates the metrics, once, when the model is loaded: what is reported before is dropped.
+  void Describe(const ModelInfo& model, absl::string_view version);
+
+  void Add(Counter counter, double value, absl::string_view label = "") override;
+  void Set(Gauge gauge, double value) override;
+  void Observe(Histogram histogram, double value, absl::string_view label = "") override;
+
+  std::shared_ptr<prometheus::Registry> registry() const { return registry_; }
+
+ private:
+  struct Handles;
+
+  const std::shared_ptr<prometheus::Registry> registry_;
+  std::unique_ptr<Handles> handles_;
+  std::atomic<Handles*> published_{nullptr};  // `handles_` once it is complete
+};
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_SERVER_METRICS_H_

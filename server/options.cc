@@ -1,0 +1,236 @@
+#include "server/options.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <filesystem>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "core/base/status_macros.h"
+#include "server/flag.h"
+
+namespace vidmuse {
+namespace {
+
+using O = ServerOptions;
+
+constexpr uint64_t kMaxBytes = 1ull << 40;
+constexpr int kMaxThreads = 1024;
+constexpr double kMaxSeconds = 86400;
+
+std::vector<Flag> ModelFlags() {
+  return {
+      StringFlag(
+          "model_dir", [](O & o) -> auto& { return o.generator.model_dir; },
+          "folder with state_dict.bin and compression_state_dict.bin (required)"),
+      StringFlag(
+          "codec_dir", [](O & o) -> auto& { return o.generator.codec_dir; },
+          "folder of the Hugging Face EnCodec; empty: model_dir/encodec_32khz"),
+      StringFlag(
+          "model_name", [](O & o) -> auto& { return o.generator.model_name; },
+          "name that clients and metrics see; empty: the last part of model_dir"),
+      StringFlag(
+          "device", [](O & o) -> auto& { return o.generator.device; },
+          "auto, cpu, cuda or a list such as cuda:0,cuda:1"),
+      ChoiceFlag(
+          "precision", [](O & o) -> auto& { return o.generator.precision; },
+          {"fp32", "bf16", "fp16", "int8"},
+          "of the weights; empty: the device's best that holds quality"),
+      IntFlag(
+          "device_threads", [](O & o) -> auto& { return o.generator.device_threads; }, 0,
+          kMaxThreads, "threads of a decoding step; 0: one a core"),
+      IntFlag(
+          "video_threads", [](O & o) -> auto& { return o.generator.video_threads; }, 0, kMaxThreads,
+          "videos decoded at once; 0: one a core"),
+      IntFlag(
+          "encode_threads", [](O & o) -> auto& { return o.generator.encode_threads; }, 0,
+          kMaxThreads, "threads that encode video frames; 0: one a core"),
+      IntFlag(
+          "codec_threads", [](O & o) -> auto& { return o.generator.codec_threads; }, 0, kMaxThreads,
+          "streams whose audio is decoded at once; 0: one a core"),
+      UintFlag(
+          "max_kv_bytes", [](O & o) -> auto& { return o.generator.max_kv_bytes; }, 0, kMaxBytes,
+          "memory for running requests; 0: half of what is free at start"),
+  };
+}
+
+std::vector<Flag> LimitFlags() {
+  return {
+      IntFlag(
+          "max_batch", [](O & o) -> auto& { return o.generator.limits.max_batch; }, 1, 256,
+          "requests decoded together"),
+      UintFlag(
+          "max_video_bytes", [](O & o) -> auto& { return o.generator.limits.max_video_bytes; }, 1,
+          kMaxBytes, "size of a video file"),
+      RealFlag(
+          "max_video_seconds", [](O & o) -> auto& { return o.generator.limits.max_video_seconds; },
+          1, kMaxSeconds, "length of a video, and so of the music"),
+      IntFlag(
+          "max_frame_width", [](O & o) -> auto& { return o.generator.limits.max_frame_width; }, 1,
+          32768, "width of a video, in pixels"),
+      IntFlag(
+          "max_frame_height", [](O & o) -> auto& { return o.generator.limits.max_frame_height; }, 1,
+          32768, "height of a video, in pixels"),
+      Int64Flag(
+          "max_frame_pixels", [](O & o) -> auto& { return o.generator.limits.max_frame_pixels; }, 1,
+          int64_t{1} << 30, "width times height of a video"),
+      RealFlag(
+          "max_frames_per_second",
+          [](O & o) -> auto& { return o.generator.limits.max_frames_per_second; }, 1, 10000,
+          "frame rate of a video"),
+      IntFlag(
+          "max_queued_requests",
+          [](O & o) -> auto& { return o.generator.limits.max_queued_requests; }, 1, 100000,
+          "requests admitted and not yet running"),
+      UintFlag(
+          "max_queued_bytes", [](O & o) -> auto& { return o.generator.limits.max_queued_bytes; }, 1,
+          kMaxBytes, "video bytes and frames held for all requests"),
+      UintFlag(
+          "max_stream_buffer_bytes",
+          [](O & o) -> auto& { return o.generator.limits.max_stream_buffer_bytes; }, 1 << 10,
+          1u << 30, "unread output of a request, beyond which it pauses"),
+  };
+}
+
+std::vector<Flag> ServiceFlags() {
+  return {
+      AddressFlag(
+          "listen", [](O & o) -> auto& { return o.listen; }, false,
+          "where gRPC listens; port 0 picks a free one"),
+      AddressFlag(
+          "metrics_listen", [](O & o) -> auto& { return o.metrics_listen; }, true,
+          "where /metrics is served; port 0 picks a free one, empty: nowhere"),
+      IntFlag(
+          "max_message_bytes", [](O & o) -> auto& { return o.max_message_bytes; }, 1 << 10, 1 << 30,
+          "size of one message from a client"),
+      IntFlag(
+          "max_concurrent_uploads", [](O & o) -> auto& { return o.max_concurrent_uploads; }, 1,
+          100000, "calls whose video is on its way"),
+      RealFlag(
+          "upload_timeout_seconds", [](O & o) -> auto& { return o.upload_timeout_seconds; }, 0.01,
+          kMaxSeconds, "for a whole upload"),
+      RealFlag(
+          "upload_idle_timeout_seconds",
+          [](O & o) -> auto& { return o.upload_idle_timeout_seconds; }, 0.01, kMaxSeconds,
+          "between two messages of an upload"),
+      RealFlag(
+          "send_timeout_seconds", [](O & o) -> auto& { return o.send_timeout_seconds; }, 0.01,
+          kMaxSeconds, "for a client to take a message; then it is cut off"),
+      RealFlag(
+          "drain_seconds", [](O & o) -> auto& { return o.drain_seconds; }, 0, kMaxSeconds,
+          "for running requests to end after SIGTERM or SIGINT"),
+  };
+}
+
+const std::vector<Flag>& Flags() {
+  static const auto* flags = [] {
+    auto* all = new std::vector<Flag>(ModelFlags());
+    for (const auto& group : {LimitFlags(), ServiceFlags()}) {
+      all->insert(all->end(), group.begin(), group.end());
+    }
+    return all;
+  }();
+  return *flags;
+}
+
+absl::Status SetFlag(absl::string_view name, absl::string_view value, ServerOptions& options) {
+  for (const Flag& flag : Flags()) {
+    if (flag.name == name) return flag.set(options, value);
+  }
+  return absl::InvalidArgumentError(absl::StrCat("--", name, ": no such flag, see --help"));
+}
+
+absl::Status ReadConfig(const std::string& path, ServerOptions& options) {
+  const auto error = [&path](absl::string_view what) {
+    return absl::InvalidArgumentError(absl::StrCat("--config ", path, ": ", what));
+  };
+  if (!std::filesystem::is_regular_file(path)) {
+    return absl::NotFoundError(absl::StrCat("--config ", path, ": no such file"));
+  }
+  try {
+    const YAML::Node root = YAML::LoadFile(path);
+    if (root.IsNull()) return absl::OkStatus();
+    if (!root.IsMap()) return error("not a map of flag names to values");
+    for (const auto& entry : root) {
+      const auto name = entry.first.as<std::string>();
+      if (!entry.second.IsScalar()) return error(absl::StrCat(name, ": not a single value"));
+      const absl::Status set = SetFlag(name, entry.second.Scalar(), options);
+      if (!set.ok()) return error(set.message());
+    }
+  } catch (const YAML::Exception& e) {
+    return error(e.what());
+  }
+  return absl::OkStatus();
+}
+
+struct Setting {
+  std::string name;
+  std::string value;
+};
+
+// Splits --name=value and --name value.
+absl::StatusOr<std::vector<Setting>> SplitArguments(const std::vector<std::string>& args) {
+  std::vector<Setting> settings;
+  for (size_t i = 0; i < args.size(); ++i) {
+    absl::string_view arg = args[i];
+    if (arg == "--help" || arg == "-h") {
+      settings.push_back({"help", ""});
+      continue;
+    }
+    if (!absl::ConsumePrefix(&arg, "--") || arg.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("\"", args[i], "\" is not a flag, see --help"));
+    }
+    const size_t equals = arg.find('=');
+    if (equals != absl::string_view::npos) {
+      settings.push_back({std::string(arg.substr(0, equals)), std::string(arg.substr(equals + 1))});
+    } else if (i + 1 < args.size()) {
+      settings.push_back({std::string(arg), args[++i]});
+    } else {
+      return absl::InvalidArgumentError(absl::StrCat("--", arg, ": no value, see --help"));
+    }
+  }
+  return settings;
+}
+
+}  // namespace
+
+absl::StatusOr<ServerOptions> ParseOptions(const std::vector<std::string>& args) {
+  ServerOptions options;
+  ASSIGN_OR_RETURN(const std::vector<Setting> settings, SplitArguments(args));
+  for (const Setting& setting : settings) {
+    if (setting.name == "help") {
+      options.help = true;
+      return options;
+    }
+    if (setting.name == "config") RETURN_IF_ERROR(ReadConfig(setting.value, options));
+  }
+  for (const Setting& setting : settings) {
+    if (setting.name == "config") continue;
+    RETURN_IF_ERROR(SetFlag(setting.name, setting.value, options));
+  }
+  if (options.generator.model_dir.empty()) {
+    return absl::InvalidArgumentError("--model_dir: not set, see --help");
+  }
+  return options;
+}
+
+std::string OptionsHelp() {
+  const ServerOptions defaults;
+  std::string text =
+      "Usage: vidmuse_server --model_dir DIR [--name=value | --name value]...\n"
+      "Serves VidMuse, music for videos, over gRPC.\n\n";
+  const auto add = [&text](absl::string_view name, absl::string_view type, absl::string_view value,
+                           absl::string_view help) {
+    absl::StrAppend(&text, "  --", name, "  (", type,
+                    value.empty() ? "" : absl::StrCat("; default ", value), ")\n      ", help,
+                    "\n");
+  };
+  add("config", "file", "", "YAML with these names and their values; the command line wins");
+  for (const Flag& flag : Flags()) add(flag.name, flag.type, flag.get(defaults), flag.help);
+  add("help", "no value", "", "prints this");
+  return text;
+}
+
+}  // namespace vidmuse

@@ -1,0 +1,38 @@
+// The server's options: one struct, filled from a table of flags.
+#ifndef VIDMUSE_SERVER_OPTIONS_H_
+#define VIDMUSE_SERVER_OPTIONS_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "vidmuse/generator.h"
+
+namespace vidmuse {
+
+struct ServerOptions {
+  GeneratorOptions generator;
+  std::string listen = "127.0.0.1:50051";
+  std::string metrics_listen = "127.0.0.1:9090";  // empty: no metrics
+  int max_message_bytes = 4 << 20;
+  double drain_seconds = 30;
+  int max_concurrent_uploads = 64;
+  double upload_timeout_seconds = 600;      // of the whole upload
+  double upload_idle_timeout_seconds = 30;  // between two messages of it
+  double send_timeout_seconds = 600;        // a message that the client does not take
+  bool help = false;                        // --help was asked for
+};
+
+// Fills the options from `args` (without the program's name) and from the file that --config names.
+// The command line wins over the file, a later flag over an earlier one.
+// INVALID_ARGUMENT: an unknown flag, a value of the wrong type or out of range, a missing
+// --model_dir. NOT_FOUND: no such config file.
+absl::StatusOr<ServerOptions> ParseOptions(const std::vector<std::string>& args);
+
+// What --help prints: every flag with its type, default and meaning.
+std::string OptionsHelp();
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_SERVER_OPTIONS_H_

@@ -1,0 +1,63 @@
+#include "server/request_log.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+
+namespace vidmuse {
+namespace {
+
+nlohmann::ordered_json ToJson(const StageSeconds& seconds) {
+  return {{"queue", seconds.queue},
+          {"upload", seconds.upload},
+          {"decode", seconds.decode},
+          {"encode", seconds.encode},
+          {"prefill", seconds.prefill},
+          {"generate", seconds.generate},
+          {"codec", seconds.codec},
+          {"total", seconds.total},
+          {"first_audio", seconds.first_audio}};
+}
+
+bool IsIdCharacter(char c) {
+  return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == ':' ||
+         c == '-';
+}
+
+}  // namespace
+
+void RequestLog::Write(const RequestRecord& record) {
+  nlohmann::ordered_json line = {
+      {"time", absl::FormatTime(absl::RFC3339_full, absl::Now(), absl::UTCTimeZone())},
+      {"event", "request"},
+      {"request_id", record.request_id},
+      {"status", absl::StatusCodeToString(record.status.code())},
+      {"seconds", absl::ToDoubleSeconds(record.duration)},
+      {"video_bytes", record.video_bytes},
+      {"frames", record.total_frames},
+      {"samples", record.samples},
+      {"audio_bytes", record.audio_bytes}};
+  if (!record.status.ok()) line["message"] = std::string(record.status.message());
+  if (record.seconds) line["stages"] = ToJson(*record.seconds);
+  // Messages may quote a client's bytes: replace what is not UTF-8.
+  const std::string text =
+      line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  absl::MutexLock lock(&mutex_);
+  *out_ << text << '\n' << std::flush;
+}
+
+std::string ChooseRequestId(absl::string_view proposed) {
+  constexpr size_t kMaxLength = 128;
+  if (!proposed.empty() && proposed.size() <= kMaxLength &&
+      std::all_of(proposed.begin(), proposed.end(), IsIdCharacter)) {
+    return std::string(proposed);
+  }
+  std::random_device random;
+  return absl::StrFormat("%08x%08x%08x%08x", random(), random(), random(), random());
+}
+
+}  // namespace vidmuse

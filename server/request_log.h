@@ -1,0 +1,48 @@
+// One JSON line for every finished request, and the identifiers that requests are known by.
+#ifndef VIDMUSE_SERVER_REQUEST_LOG_H_
+#define VIDMUSE_SERVER_REQUEST_LOG_H_
+
+#include <cstdint>
+#include <optional>
+#include <ostream>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "vidmuse/types.h"
+
+namespace vidmuse {
+
+struct RequestRecord {
+  std::string request_id;
+  absl::Status status;
+  absl::Duration duration;
+  uint64_t video_bytes = 0;             // received
+  int64_t total_frames = 0;             // token frames of the song, once known
+  int64_t samples = 0;                  // behind the audio that was sent
+  uint64_t audio_bytes = 0;             // sent
+  std::optional<StageSeconds> seconds;  // of a request that finished
+};
+
+// Thread-safe.
+class RequestLog {
+ public:
+  // Writes to `out`, which outlives this.
+  explicit RequestLog(std::ostream* out) : out_(out) {}
+
+  void Write(const RequestRecord& record);
+
+ private:
+  absl::Mutex mutex_;
+  std::ostream* const out_ ABSL_PT_GUARDED_BY(mutex_);
+};
+
+// `proposed` if it is 1 to 128 characters of [A-Za-z0-9._:-], else a random identifier.
+std::string ChooseRequestId(absl::string_view proposed);
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_SERVER_REQUEST_LOG_H_

@@ -1,0 +1,67 @@
+// Everything that listens: the music service, health, reflection and the metrics page.
+#ifndef VIDMUSE_SERVER_SERVER_H_
+#define VIDMUSE_SERVER_SERVER_H_
+
+#include <grpcpp/server.h>
+#include <prometheus/exposer.h>
+
+#include <memory>
+#include <ostream>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/call_tracker.h"
+#include "server/health.h"
+#include "server/metrics.h"
+#include "server/music_service.h"
+#include "server/options.h"
+#include "server/request_log.h"
+#include "vidmuse/generator.h"
+
+namespace vidmuse {
+
+class Server {
+ public:
+  // Listens for calls and metrics. `generator`, `metrics` and `log` (a line for every request)
+  // outlive the server; `metrics` must be described. UNAVAILABLE: an address cannot be listened on;
+  // the message names it.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options,
+                                                       Generator* generator,
+                                                       PrometheusMetrics* metrics,
+                                                       std::ostream* log);
+  // Ends what still runs.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  int port() const { return port_; }
+  int metrics_port() const { return metrics_port_; }  // 0: none
+
+  // Refuses new requests, waits for the running ones for up to `grace`, then ends the rest and
+  // stops listening. True if all of them ended by themselves. Call once.
+  bool Drain(absl::Duration grace);
+
+ private:
+  Server(const ServerOptions& options, Generator* generator, PrometheusMetrics* metrics,
+         std::ostream* log);
+
+  absl::Status ListenForMetrics();
+  absl::Status ListenForCalls();
+  void Shutdown();
+
+  const ServerOptions options_;
+  Generator* const generator_;
+  PrometheusMetrics* const metrics_;
+  RequestLog log_;
+  CallTracker tracker_;
+  MusicService service_;
+  int port_ = 0;
+  int metrics_port_ = 0;
+  std::unique_ptr<prometheus::Exposer> exposer_;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<HealthReporter> health_;
+};
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_SERVER_SERVER_H_

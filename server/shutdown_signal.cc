@@ -1,0 +1,48 @@
+#include "server/shutdown_signal.h"
+
+#include <pthread.h>
+
+#include <cstdlib>
+
+namespace vidmuse {
+
+ShutdownSignal::ShutdownSignal() {
+  sigemptyset(&signals_);
+  sigaddset(&signals_, SIGTERM);
+  sigaddset(&signals_, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+  thread_ = std::thread([this] { Run(); });
+}
+
+ShutdownSignal::~ShutdownSignal() {
+  {
+    absl::MutexLock lock(&mutex_);
+    state_ = State::kStopping;
+  }
+  pthread_kill(thread_.native_handle(), SIGTERM);  // wakes it
+  thread_.join();
+}
+
+void ShutdownSignal::Arm() {
+  absl::MutexLock lock(&mutex_);
+  state_ = State::kArmed;
+}
+
+void ShutdownSignal::Wait() {
+  absl::MutexLock lock(&mutex_);
+  mutex_.Await(absl::Condition(
+      +[](State* state) { return *state == State::kSignalled; }, &state_));
+}
+
+void ShutdownSignal::Run() {
+  while (true) {
+    int signal = 0;
+    if (sigwait(&signals_, &signal) != 0) continue;
+    absl::MutexLock lock(&mutex_);
+    if (state_ == State::kStopping) return;
+    if (state_ != State::kArmed) std::_Exit(128 + signal);
+    state_ = State::kSignalled;
+  }
+}
+
+}  // namespace vidmuse
