@@ -1,6 +1,7 @@
 #include "core/model/weights/weight_reader.h"
 
-#include <cmath>
+#include <algorithm>
+#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -8,64 +9,53 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/status_macros.h"
+#include "core/model/checkpoint/half.h"
 
 namespace vidmuse {
 namespace {
 
-float HalfToFloat(uint16_t half) {
-  const uint32_t sign = (half & 0x8000u) << 16;
-  const uint32_t exponent = (half >> 10) & 31;
-  const uint32_t mantissa = half & 0x3ffu;
-  uint32_t bits;
-  if (exponent == 0) {
-    const float subnormal = std::ldexp(static_cast<float>(mantissa), -24);
-    std::memcpy(&bits, &subnormal, sizeof(bits));
-    bits |= sign;
-  } else if (exponent == 31) {
-    bits = sign | 0x7f800000u | (mantissa << 13);
-  } else {
-    bits = sign | ((exponent + 112) << 23) | (mantissa << 13);
-  }
-  float value;
-  std::memcpy(&value, &bits, sizeof(value));
-  return value;
-}
+// Values converted and checked at a time, so that the check finds them in the cache.
+constexpr int64_t kBlock = 4096;
 
 template <typename Stored, typename Convert>
-void ConvertAll(const void* data, Convert convert, std::vector<float>* out) {
-  const char* bytes = static_cast<const char*>(data);
-  for (size_t i = 0; i < out->size(); ++i) {
+void ConvertBlock(const char* bytes, int64_t count, Convert convert, float* out) {
+  for (int64_t i = 0; i < count; ++i) {
     Stored stored;
     std::memcpy(&stored, bytes + i * sizeof(Stored), sizeof(stored));
-    (*out)[i] = convert(stored);
+    out[i] = convert(stored);
   }
 }
 
-bool ToFloats(const TensorView& tensor, std::vector<float>* out) {
-  switch (tensor.dtype) {
+// False if the type is not a floating-point one.
+bool ConvertBlock(DType dtype, const char* bytes, int64_t count, float* out) {
+  switch (dtype) {
     case DType::kFloat32:
-      std::memcpy(out->data(), tensor.data, out->size() * sizeof(float));
+      std::memcpy(out, bytes, count * sizeof(float));
       return true;
     case DType::kFloat64:
-      ConvertAll<double>(tensor.data, [](double x) { return static_cast<float>(x); }, out);
+      ConvertBlock<double>(
+          bytes, count, [](double x) { return static_cast<float>(x); }, out);
       return true;
     case DType::kFloat16:
-      ConvertAll<uint16_t>(tensor.data, HalfToFloat, out);
+      ConvertBlock<uint16_t>(
+          bytes, count, [](uint16_t x) { return HalfToFloat(x); }, out);
       return true;
     case DType::kBFloat16:
-      ConvertAll<uint16_t>(
-          tensor.data,
-          [](uint16_t x) {
-            const uint32_t bits = uint32_t{x} << 16;
-            float value;
-            std::memcpy(&value, &bits, sizeof(value));
-            return value;
-          },
-          out);
+      ConvertBlock<uint16_t>(
+          bytes, count, [](uint16_t x) { return std::bit_cast<float>(uint32_t{x} << 16); }, out);
       return true;
     default:
       return false;
   }
+}
+
+bool AllFinite(const float* values, int64_t count) {
+  constexpr uint32_t kExponent = 0x7f800000;
+  uint32_t found = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    found |= (std::bit_cast<uint32_t>(values[i]) & kExponent) == kExponent ? 1 : 0;
+  }
+  return found == 0;
 }
 
 }  // namespace
@@ -100,19 +90,22 @@ absl::StatusOr<std::vector<float>> WeightReader::Read(absl::string_view name,
                      ", expected [", absl::StrJoin(shape, ", "), "]"));
   }
   std::vector<float> values(tensor->elements());
-  if (!ToFloats(*tensor, &values)) {
-    return absl::InvalidArgumentError(absl::StrCat(file_->name(), ": tensor '", name, "' is of type ",
-                                                   DTypeName(tensor->dtype),
-                                                   ", expected a floating-point type"));
-  }
-  // Sums of finite values may overflow, so each is looked at.
-  for (float value : values) {
-    if (!std::isfinite(value)) {
+  const char* bytes = static_cast<const char*>(tensor->data);
+  const auto count = static_cast<int64_t>(values.size());
+  for (int64_t at = 0; at < count; at += kBlock) {
+    const int64_t block = std::min(kBlock, count - at);
+    float* out = values.data() + at;
+    if (!ConvertBlock(tensor->dtype, bytes + at * DTypeSize(tensor->dtype), block, out)) {
+      return absl::InvalidArgumentError(absl::StrCat(file_->name(), ": tensor '", name,
+                                                     "' is of type ", DTypeName(tensor->dtype),
+                                                     ", expected a floating-point type"));
+    }
+    if (!AllFinite(out, block)) {
       return absl::InvalidArgumentError(
           absl::StrCat(file_->name(), ": tensor '", name, "' holds a value that is not finite"));
     }
   }
-  parameters_ += static_cast<int64_t>(values.size());
+  parameters_ += count;
   return values;
 }
 
@@ -127,9 +120,9 @@ absl::Status WeightReader::CheckAllUsed(const std::vector<std::string>& ignored)
   if (unknown.empty()) return absl::OkStatus();
   const size_t count = unknown.size();
   if (count > 5) unknown.resize(5);
-  return absl::InvalidArgumentError(
-      absl::StrCat(file_->name(), ": ", count, " unexpected tensor(s): ", absl::StrJoin(unknown, ", "),
-                   count > 5 ? ", ..." : ""));
+  return absl::InvalidArgumentError(absl::StrCat(
+      file_->name(), ": ", count, " unexpected tensor(s): ", absl::StrJoin(unknown, ", "),
+      count > 5 ? ", ..." : ""));
 }
 
 }  // namespace vidmuse

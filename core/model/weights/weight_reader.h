@@ -14,8 +14,8 @@
 
 namespace vidmuse {
 
-// Reads tensors of one checkpoint file as float32 and remembers which were asked for. Errors name the file
-// and the tensor. Used by one thread.
+// Reads tensors of one checkpoint file as float32 and remembers which were asked for. Errors name
+// the file and the tensor. Used by one thread.
 class WeightReader {
  public:
   // `prefix` comes before every name: "best_state/". `file` outlives the reader.
@@ -26,11 +26,13 @@ class WeightReader {
   // The tensor's shape. NOT_FOUND if it is missing.
   absl::StatusOr<std::vector<int64_t>> Shape(absl::string_view name);
 
-  // The tensor's values, row-major. NOT_FOUND: missing; INVALID_ARGUMENT: another shape, not a float type, or
-  // a value that isn't finite.
-  absl::StatusOr<std::vector<float>> Read(absl::string_view name, const std::vector<int64_t>& shape);
+  // The tensor's values, row-major. NOT_FOUND: missing; INVALID_ARGUMENT: another shape, not a
+  // float type, or a value that isn't finite.
+  absl::StatusOr<std::vector<float>> Read(absl::string_view name,
+                                          const std::vector<int64_t>& shape);
 
-  // INVALID_ARGUMENT names tensors that nothing asked for, unless their name contains one of `ignored`.
+  // INVALID_ARGUMENT names tensors that nothing asked for, unless their name contains one of
+  // `ignored`.
   absl::Status CheckAllUsed(const std::vector<std::string>& ignored) const;
 
   // Values read so far.
