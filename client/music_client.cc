@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "client/generate_call.h"
+#include "client/resumable_call.h"
 #include "client/retry_policy.h"
 #include "core/base/status_macros.h"
 #include "grpc/health/v1/health.grpc.pb.h"
@@ -112,7 +112,7 @@ absl::Status MusicClient::Generate(const GenerateOptions& options, const VideoSo
     return absl::InvalidArgumentError(absl::StrCat("resume.received_bytes must be 0, not ",
                                                    options.config.resume().received_bytes()));
   }
-  GenerateCall call(options_, options, video, sink);
+  ResumableCall call(options_, options, video, sink);
   return call.Run([this](int attempt) {
     return replicas_[static_cast<size_t>(attempt) % replicas_.size()].music.get();
   });

@@ -55,7 +55,7 @@ class Cancellation {
   bool cancelled() const;
 
  private:
-  friend class GenerateCall;
+  friend class ResumableCall;
 
   // `context` is cancelled by Cancel until Detach; at once if that has come already.
   void Attach(grpc::ClientContext* context);

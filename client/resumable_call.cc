@@ -1,4 +1,4 @@
-#include "client/generate_call.h"
+#include "client/resumable_call.h"
 
 #include <algorithm>
 #include <optional>
@@ -16,8 +16,8 @@ constexpr uint64_t kPieceBytes = 256 << 10;
 
 }  // namespace
 
-GenerateCall::GenerateCall(const ClientOptions& client, const GenerateOptions& options,
-                           const VideoSource& video, const GenerateSink& sink)
+ResumableCall::ResumableCall(const ClientOptions& client, const GenerateOptions& options,
+                             const VideoSource& video, const GenerateSink& sink)
     : client_(client),
       options_(options),
       video_(video),
@@ -26,7 +26,7 @@ GenerateCall::GenerateCall(const ClientOptions& client, const GenerateOptions& o
       cancellation_(options.cancellation != nullptr ? options.cancellation : &own_cancellation_),
       state_(options.config.resume().tokens()) {}
 
-absl::Status GenerateCall::Run(const std::function<v1::MusicService::Stub*(int attempt)>& stub) {
+absl::Status ResumableCall::Run(const std::function<v1::MusicService::Stub*(int attempt)>& stub) {
   RetryPolicy retries(client_);
   uint64_t progress = state_.progress();
   for (int attempt = 0;; ++attempt) {
@@ -49,7 +49,7 @@ absl::Status GenerateCall::Run(const std::function<v1::MusicService::Stub*(int a
   }
 }
 
-GenerateCall::Outcome GenerateCall::RunAttempt(v1::MusicService::Stub* stub) {
+ResumableCall::Outcome ResumableCall::RunAttempt(v1::MusicService::Stub* stub) {
   grpc::ClientContext context;
   if (deadline_ != absl::InfiniteFuture()) context.set_deadline(absl::ToChronoTime(deadline_));
   cancellation_->Attach(&context);
@@ -87,13 +87,13 @@ GenerateCall::Outcome GenerateCall::RunAttempt(v1::MusicService::Stub* stub) {
   return {.status = status, .pushback = ReadPushback(context)};
 }
 
-absl::Status GenerateCall::ReadAll(Stream* stream) {
+absl::Status ResumableCall::ReadAll(Stream* stream) {
   v1::GenerateMusicResponse response;
   while (stream->Read(&response)) RETURN_IF_ERROR(Handle(response));
   return absl::OkStatus();
 }
 
-absl::Status GenerateCall::Handle(const v1::GenerateMusicResponse& response) {
+absl::Status ResumableCall::Handle(const v1::GenerateMusicResponse& response) {
   switch (response.payload_case()) {
     case v1::GenerateMusicResponse::kStarted: {
       const bool first = !state_.started();
@@ -113,7 +113,7 @@ absl::Status GenerateCall::Handle(const v1::GenerateMusicResponse& response) {
   return absl::OkStatus();
 }
 
-absl::Status GenerateCall::WriteAll(Stream* stream, const v1::GenerateMusicConfig& config) {
+absl::Status ResumableCall::WriteAll(Stream* stream, const v1::GenerateMusicConfig& config) {
   v1::GenerateMusicRequest request;
   *request.mutable_config() = config;
   if (!stream->Write(request)) return absl::OkStatus();

@@ -1,6 +1,6 @@
 // One MusicClient::Generate: attempts, one after another, that together make one stream.
-#ifndef VIDMUSE_CLIENT_GENERATE_CALL_H_
-#define VIDMUSE_CLIENT_GENERATE_CALL_H_
+#ifndef VIDMUSE_CLIENT_RESUMABLE_CALL_H_
+#define VIDMUSE_CLIENT_RESUMABLE_CALL_H_
 
 #include <grpcpp/grpcpp.h>
 
@@ -14,10 +14,10 @@
 namespace vidmuse {
 
 // Used once, by one thread.
-class GenerateCall {
+class ResumableCall {
  public:
-  GenerateCall(const ClientOptions& client, const GenerateOptions& options,
-               const VideoSource& video, const GenerateSink& sink);
+  ResumableCall(const ClientOptions& client, const GenerateOptions& options,
+                const VideoSource& video, const GenerateSink& sink);
 
   // `stub(n)` is the server of the n-th attempt.
   absl::Status Run(const std::function<v1::MusicService::Stub*(int attempt)>& stub);
@@ -51,4 +51,4 @@ class GenerateCall {
 
 }  // namespace vidmuse
 
-#endif  // VIDMUSE_CLIENT_GENERATE_CALL_H_
+#endif  // VIDMUSE_CLIENT_RESUMABLE_CALL_H_

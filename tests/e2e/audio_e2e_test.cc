@@ -1,0 +1,155 @@
+// What a user gets: formats, lengths, pieces, seeds.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <thread>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "tests/e2e/harness.h"
+
+namespace vidmuse {
+namespace {
+
+using testing::HasSubstr;
+
+class AudioE2eTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    auto server = ServerProcess::Start();
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = std::move(*server);
+  }
+  static void TearDownTestSuite() {
+    if (server_ != nullptr) {
+      EXPECT_EQ(server_->Stop(), absl::OkStatus());
+    }
+    server_.reset();
+  }
+  void SetUp() override { ASSERT_TRUE(server_ != nullptr); }
+
+  // The file that a run with `flags` wrote.
+  std::string Make(const std::string& name, const std::vector<std::string>& flags,
+                   const std::string& video = "pattern_4s") {
+    const std::string output = TempFile(name);
+    const RunResult result = Generate(*server_, GoldenVideo(video), output, flags);
+    EXPECT_EQ(result.exit_code, 0) << result.error;
+    return ReadFile(output);
+  }
+
+  static std::unique_ptr<ServerProcess> server_;
+};
+
+std::unique_ptr<ServerProcess> AudioE2eTest::server_;
+
+uint32_t LittleEndian32(const std::string& bytes, size_t at) {
+  uint32_t value = 0;
+  std::memcpy(&value, bytes.data() + at, sizeof(value));
+  return value;
+}
+
+TEST_F(AudioE2eTest, AWavFileIsAsLongAsTheVideo) {
+  const std::string wav = Make("a.wav", {"--greedy"});
+  ASSERT_GT(wav.size(), 44u);
+  EXPECT_EQ(wav.substr(0, 4), "RIFF");
+  EXPECT_EQ(wav.substr(8, 4), "WAVE");
+  EXPECT_EQ(LittleEndian32(wav, 4), wav.size() - 8);
+  const size_t data = wav.find("data");
+  ASSERT_NE(data, std::string::npos);
+  EXPECT_EQ(LittleEndian32(wav, data + 4), 4u * 32000 * 2);
+  EXPECT_EQ(wav.size(), data + 8 + 4 * 32000 * 2);
+}
+
+TEST_F(AudioE2eTest, PiecesJoinToWhatOnePieceHolds) {
+  for (const char* loudness : {"none", "streaming", "reference"}) {
+    const std::vector<std::string> flags = {"--greedy", "--loudness", loudness,
+                                            "--format", "pcm_s16le",  "--chunk"};
+    std::vector<std::string> small = flags;
+    small.push_back("0.02");
+    std::vector<std::string> large = flags;
+    large.push_back("30");
+    const std::string pieces = Make("pieces.raw", small);
+    EXPECT_EQ(pieces.size(), 4u * 32000 * 2);
+    EXPECT_TRUE(pieces == Make("whole.raw", large)) << loudness;
+  }
+}
+
+TEST_F(AudioE2eTest, EveryFormatDecodesToTheSongsLength) {
+  for (const char* name : {"a.wav", "a.flac", "a.mp3", "a.ogg"}) {
+    Make(name, {"--greedy", "--loudness", "streaming"});
+    const RunResult probe = RunProgram({"/usr/bin/ffprobe", "-v", "error", "-show_entries",
+                                        "stream=sample_rate,channels,duration", "-of",
+                                        "default=noprint_wrappers=1", TempFile(name)});
+    EXPECT_EQ(probe.exit_code, 0) << probe.error;
+    EXPECT_EQ(probe.error, "") << name;
+    EXPECT_THAT(probe.output, HasSubstr("sample_rate=32000"));
+    EXPECT_THAT(probe.output, HasSubstr("channels=1"));
+    const size_t at = probe.output.find("duration=");
+    ASSERT_NE(at, std::string::npos);
+    double seconds = 0;
+    std::string text = probe.output.substr(at + 9);
+    ASSERT_TRUE(absl::SimpleAtod(text.substr(0, text.find('\n')), &seconds)) << text;
+    EXPECT_NEAR(seconds, 4, 0.1) << name;
+  }
+}
+
+TEST_F(AudioE2eTest, DurationShortensTheSong) {
+  EXPECT_EQ(Make("short.raw", {"--greedy", "--format", "pcm_s16le", "--duration", "2"}).size(),
+            2u * 32000 * 2);
+}
+
+TEST_F(AudioE2eTest, OnePixelIsAVideo) {
+  const std::string output = TempFile("pixel.wav");
+  const RunResult result = Generate(*server_, DataPath("e2e/one_pixel_3s.mkv"), output, {});
+  EXPECT_EQ(result.exit_code, 0) << result.error;
+  EXPECT_THAT(result.error, HasSubstr("3.0 s of music"));
+}
+
+TEST_F(AudioE2eTest, ASeedGivesTheSameTokensInAnyCompany) {
+  const std::string alone = TempFile("alone.tokens");
+  Make("alone.wav", {"--seed", "42", "--tokens", alone});
+  std::vector<std::thread> company;
+  for (int i = 0; i < 3; ++i) {
+    company.emplace_back([this, i] {
+      Make(absl::StrCat("company", i, ".wav"), {"--seed", absl::StrCat(i)}, "life_7s");
+    });
+  }
+  const std::string together = TempFile("together.tokens");
+  Make("together.wav", {"--seed", "42", "--tokens", together});
+  for (std::thread& thread : company) thread.join();
+  EXPECT_EQ(ReadFile(alone), ReadFile(together));
+  const std::string other = TempFile("other.tokens");
+  Make("other.wav", {"--seed", "43", "--tokens", other});
+  EXPECT_NE(ReadFile(alone), ReadFile(other));
+}
+
+TEST_F(AudioE2eTest, AResumedRunEndsAsTheWholeOneDid) {
+  const std::string whole_tokens = TempFile("whole.tokens");
+  const std::vector<std::string> flags = {"--seed", "9", "--loudness", "none", "--tokens"};
+  std::vector<std::string> first = flags;
+  first.push_back(whole_tokens);
+  const std::string whole = Make("whole.wav", first);
+
+  // The first 77 lines.
+  const std::string text = ReadFile(whole_tokens);
+  size_t end = 0;
+  for (int line = 0; line < 77; ++line) end = text.find('\n', end) + 1;
+  const std::string part = TempFile("part.tokens");
+  FILE* file = fopen(part.c_str(), "w");
+  ASSERT_NE(file, nullptr);
+  fwrite(text.data(), 1, end, file);
+  fclose(file);
+
+  const std::string resumed_tokens = TempFile("resumed.tokens");
+  std::vector<std::string> second = flags;
+  second.insert(second.end(), {resumed_tokens, "--resume", part});
+  const std::string resumed = Make("resumed.wav", second);
+  EXPECT_TRUE(whole == resumed);
+  EXPECT_EQ(ReadFile(whole_tokens), ReadFile(resumed_tokens));
+}
+
+}  // namespace
+}  // namespace vidmuse

@@ -1,0 +1,164 @@
+#include "tests/e2e/harness.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <sstream>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/base/status_macros.h"
+
+namespace vidmuse {
+namespace {
+
+constexpr char kServer[] = VIDMUSE_BIN_DIR "/vidmuse_server";
+constexpr char kClient[] = VIDMUSE_BIN_DIR "/vidmuse";
+constexpr char kMakeModel[] = VIDMUSE_BIN_DIR "/vidmuse_make_model";
+constexpr absl::Duration kStartTimeout = absl::Seconds(60);
+
+class TempFolder {
+ public:
+  TempFolder()
+      : path_(absl::StrCat(std::filesystem::temp_directory_path().string(), "/vidmuse-e2e-",
+                           getpid())) {
+    std::filesystem::create_directories(path_);
+  }
+  ~TempFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  const std::string path_;
+};
+
+absl::Status MakeTinyModel(const std::string& folder) {
+  const RunResult made = RunProgram({kMakeModel, "--out", folder}, absl::Minutes(2));
+  if (made.exit_code == 0) return absl::OkStatus();
+  return absl::InternalError(
+      absl::StrCat(kMakeModel, " ended with ", made.exit_code, ": ", made.error));
+}
+
+}  // namespace
+
+std::string DataPath(const std::string& name) { return absl::StrCat(VIDMUSE_TEST_DATA, "/", name); }
+
+std::string GoldenVideo(const std::string& name) {
+  return DataPath(absl::StrCat("golden/videos/", name, ".mp4"));
+}
+
+std::string TempFile(const std::string& name) {
+  static const TempFolder folder;
+  return absl::StrCat(folder.path(), "/", name);
+}
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+absl::StatusOr<std::string> TinyModel() {
+  static const std::string folder = TempFile("tiny");
+  static const absl::Status made = MakeTinyModel(folder);
+  RETURN_IF_ERROR(made);
+  return folder;
+}
+
+absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::Start(
+    const std::vector<std::string>& more_flags) {
+  ASSIGN_OR_RETURN(const std::string model, TinyModel());
+  std::vector<std::string> args = {kServer,       "--model_dir", model,
+                                   "--listen",    "127.0.0.1:0", "--metrics_listen",
+                                   "127.0.0.1:0", "--device",    "cpu"};
+  args.insert(args.end(), more_flags.begin(), more_flags.end());
+  ASSIGN_OR_RETURN(std::unique_ptr<Subprocess> process, Subprocess::Start(args));
+  ASSIGN_OR_RETURN(const std::string line, process->WaitForErrorLine("ready", kStartTimeout));
+  // The first port is gRPC's, the second one the metrics'.
+  static const std::regex kPort("127\\.0\\.0\\.1:([0-9]+)");
+  std::vector<std::string> addresses;
+  for (std::sregex_iterator it(line.begin(), line.end(), kPort), end; it != end; ++it) {
+    addresses.push_back(it->str());
+  }
+  if (addresses.size() != 2) {
+    return absl::InternalError(absl::StrCat("two addresses expected in: ", line));
+  }
+  return std::unique_ptr<ServerProcess>(
+      new ServerProcess(std::move(process), addresses[0], addresses[1]));
+}
+
+ServerProcess::ServerProcess(std::unique_ptr<Subprocess> process, std::string address,
+                             std::string metrics)
+    : process_(std::move(process)),
+      address_(std::move(address)),
+      metrics_address_(std::move(metrics)) {}
+
+absl::StatusOr<std::string> ServerProcess::Metrics() const {
+  const RunResult result =
+      RunProgram({"/usr/bin/curl", "--silent", "--show-error", "--fail", "--max-time", "10",
+                  absl::StrCat("http://", metrics_address_, "/metrics")});
+  if (result.exit_code != 0) return absl::UnavailableError(result.error);
+  return result.output;
+}
+
+absl::Status ServerProcess::WaitForMetric(const std::string& text, absl::Duration timeout) const {
+  const absl::Time deadline = absl::Now() + timeout;
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::string metrics, Metrics());
+    if (absl::StrContains(metrics, text)) return absl::OkStatus();
+    if (absl::Now() > deadline) {
+      return absl::DeadlineExceededError(absl::StrCat("no '", text, "' in:\n", metrics));
+    }
+    absl::SleepFor(absl::Milliseconds(20));
+  }
+}
+
+void ServerProcess::Terminate() { process_->Signal(SIGTERM); }
+
+absl::Status ServerProcess::WaitForCleanExit(absl::Duration timeout) {
+  ASSIGN_OR_RETURN(const int code, process_->Wait(timeout));
+  if (code == 0) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat("the server ended with ", code, ": ", log()));
+}
+
+absl::Status ServerProcess::Stop() {
+  Terminate();
+  return WaitForCleanExit();
+}
+
+RunResult Generate(const ServerProcess& server, const std::string& video, const std::string& output,
+                   const std::vector<std::string>& flags) {
+  std::vector<std::string> args = {kClient,   "generate", "--server", server.address(),
+                                   "--video", video,      "--output", output};
+  args.insert(args.end(), flags.begin(), flags.end());
+  return RunProgram(args, absl::Minutes(4));
+}
+
+absl::StatusOr<std::vector<std::vector<int>>> ReadTokens(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) return absl::NotFoundError(path);
+  std::vector<std::vector<int>> frames;
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream fields(line);
+    std::vector<int> frame;
+    for (int token; fields >> token;) frame.push_back(token);
+    frames.push_back(std::move(frame));
+  }
+  return frames;
+}
+
+std::vector<float> Floats(absl::string_view bytes) {
+  std::vector<float> values(bytes.size() / sizeof(float));
+  std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));
+  return values;
+}
+
+}  // namespace vidmuse
