@@ -9,11 +9,11 @@
 #define VIDMUSE_CONCAT_INNER_(a, b) a##b
 #define VIDMUSE_CONCAT_(a, b) VIDMUSE_CONCAT_INNER_(a, b)
 
-#define RETURN_IF_ERROR(expression)                          \
-  do {                                                       \
+#define RETURN_IF_ERROR(expression)                           \
+  do {                                                        \
     if (absl::Status status_ = (expression); !status_.ok()) { \
-      return status_;                                        \
-    }                                                        \
+      return status_;                                         \
+    }                                                         \
   } while (false)
 
 #define ASSIGN_OR_RETURN(target, expression) \

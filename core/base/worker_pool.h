@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "core/base/mutex.h"
 
 namespace vidmuse {
 
@@ -32,7 +32,7 @@ class WorkerPool {
   void Run(const std::string& name, int nice);
 
   const size_t max_queued_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::deque<std::function<void()>> queue_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;  // constant after construction

@@ -19,7 +19,7 @@ Engine::Engine(MusicModel* model, const SchedulerOptions& options, int window_th
 
 Engine::~Engine() {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     stopping_ = true;
   }
   device_thread_.join();
@@ -27,24 +27,24 @@ Engine::~Engine() {
 }
 
 void Engine::Add(std::shared_ptr<Generation> generation) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   added_.push_back(std::move(generation));
 }
 
 void Engine::Wake() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   woken_ = true;
 }
 
 SchedulerLoad Engine::load() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   SchedulerLoad load = load_;
   load.waiting += static_cast<int>(added_.size());
   return load;
 }
 
 absl::Status Engine::CheckProgress(absl::Duration limit) const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   if (in_step_ && clock_->Monotonic() - step_began_ > limit) {
     return absl::UnavailableError("the device thread is stuck in a step");
   }
@@ -61,11 +61,11 @@ void Engine::OpenWindow(WindowRequest request) {
                                   request.window.local_count, request.capacity,
                                   request.generation->cancel);
     }
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     opened_.push_back({request.id, std::move(window), clock_->Monotonic() - begin});
   });
   if (taken) return;
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   opened_.push_back({id, absl::ResourceExhaustedError("too many windows are being opened"), {}});
 }
 
@@ -76,15 +76,12 @@ void Engine::Run() {
     std::vector<std::shared_ptr<Generation>> added;
     std::vector<OpenedWindow> opened;
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       in_step_ = false;
       load_ = scheduler_.load();
       if (!stepped) {
-        mutex_.AwaitWithDeadline(absl::Condition(
-                                     +[](Engine* engine) ABSL_EXCLUSIVE_LOCKS_REQUIRED(
-                                          engine->mutex_) { return engine->HasWork(); },
-                                     this),
-                                 scheduler_.next_deadline());
+        mutex_.AwaitUntil(scheduler_.next_deadline(),
+                          [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return HasWork(); });
       }
       woken_ = false;
       if (stopping_) break;
@@ -101,7 +98,7 @@ void Engine::Run() {
   }
   std::vector<std::shared_ptr<Generation>> added;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     std::swap(added, added_);
   }
   const absl::Status status = absl::CancelledError("the generator is shutting down");

@@ -8,9 +8,9 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "core/base/clock.h"
+#include "core/base/mutex.h"
 #include "core/base/worker_pool.h"
 #include "core/engine/scheduler.h"
 
@@ -53,7 +53,7 @@ class Engine {
   MusicModel* const model_;
   const Clock* const clock_;
 
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   std::vector<std::shared_ptr<Generation>> added_ ABSL_GUARDED_BY(mutex_);
   std::vector<OpenedWindow> opened_ ABSL_GUARDED_BY(mutex_);
   bool woken_ ABSL_GUARDED_BY(mutex_) = false;

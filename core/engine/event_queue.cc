@@ -17,13 +17,13 @@ EventQueue::EventQueue(uint64_t max_bytes, std::function<void()> on_room)
     : max_bytes_(max_bytes), on_room_(std::move(on_room)) {}
 
 bool EventQueue::HasRoom() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return bytes_ < max_bytes_;
 }
 
 void EventQueue::Push(StreamEvent event) {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (ended_) return;
     bytes_ += EventBytes(event);
     events_.push_back(std::move(event));
@@ -33,7 +33,7 @@ void EventQueue::Push(StreamEvent event) {
 
 void EventQueue::End(absl::Status status) {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (ended_) return;
     ended_ = true;
     end_ = std::move(status);
@@ -43,7 +43,7 @@ void EventQueue::End(absl::Status status) {
 
 void EventQueue::Fail(absl::Status status) {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (!ended_) end_ = std::move(status);
     ended_ = true;
     events_.clear();
@@ -54,7 +54,7 @@ void EventQueue::Fail(absl::Status status) {
 
 void EventQueue::Read(MusicStream::ReadCallback callback) {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     reader_ = std::move(callback);
   }
   Deliver();
@@ -65,7 +65,7 @@ void EventQueue::Deliver() {
   absl::StatusOr<StreamEvent> event = absl::OutOfRangeError("the stream has ended");
   bool took = false;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (reader_ == nullptr) return;
     if (!events_.empty()) {
       bytes_ -= EventBytes(events_.front());
@@ -82,16 +82,13 @@ void EventQueue::Deliver() {
   }
   reader(std::move(event));
   if (took) on_room_();
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   --callbacks_;
 }
 
 void EventQueue::WaitForCallbacks() {
-  absl::MutexLock lock(&mutex_);
-  mutex_.Await(absl::Condition(
-      +[](EventQueue* queue)
-           ABSL_EXCLUSIVE_LOCKS_REQUIRED(queue->mutex_) { return queue->callbacks_ == 0; },
-      this));
+  MutexLock lock(&mutex_);
+  mutex_.Await([this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return callbacks_ == 0; });
 }
 
 }  // namespace vidmuse

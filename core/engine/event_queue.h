@@ -9,7 +9,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
+#include "core/base/mutex.h"
 #include "vidmuse/generator.h"
 #include "vidmuse/types.h"
 
@@ -43,7 +43,7 @@ class EventQueue {
   const uint64_t max_bytes_;
   const std::function<void()> on_room_;
 
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   std::deque<StreamEvent> events_ ABSL_GUARDED_BY(mutex_);
   uint64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;

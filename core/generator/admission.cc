@@ -122,7 +122,7 @@ absl::Status Admission::Enter(const GenerationRequest& request, absl::Time now) 
                               ", but the music would take at least ", absl::FormatDuration(least))),
                           retry);
   }
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   if (draining_) {
     return WithRetryAfter(absl::UnavailableError("the server is shutting down"),
                           absl::ZeroDuration());
@@ -136,21 +136,21 @@ absl::Status Admission::Enter(const GenerationRequest& request, absl::Time now) 
 }
 
 void Admission::Move(RequestPhase from, RequestPhase to) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   --Count(from);
   ++Count(to);
   Report();
 }
 
 void Admission::Leave(RequestPhase from) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   --Count(from);
   Report();
 }
 
 absl::Status Admission::Reserve(uint64_t bytes) {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (bytes_ + bytes <= limits_.max_queued_bytes) {
       bytes_ += bytes;
       return absl::OkStatus();
@@ -163,23 +163,20 @@ absl::Status Admission::Reserve(uint64_t bytes) {
 }
 
 void Admission::Release(uint64_t bytes) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   bytes_ -= bytes;
 }
 
 void Admission::BeginDrain() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   draining_ = true;
   metrics_->Set(Gauge::kDraining, 1);
 }
 
 bool Admission::WaitUntilEmpty(absl::Duration timeout) {
-  absl::MutexLock lock(&mutex_);
-  return mutex_.AwaitWithTimeout(absl::Condition(
-                                     +[](Admission* admission) ABSL_EXCLUSIVE_LOCKS_REQUIRED(
-                                          admission->mutex_) { return admission->live() == 0; },
-                                     this),
-                                 timeout);
+  MutexLock lock(&mutex_);
+  return mutex_.AwaitFor(timeout,
+                         [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return live() == 0; });
 }
 
 void Admission::Report() { metrics_->Set(Gauge::kRequestsWaiting, Count(RequestPhase::kWaiting)); }

@@ -8,8 +8,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "core/base/mutex.h"
 #include "core/engine/scheduler.h"
 #include "vidmuse/metrics_sink.h"
 #include "vidmuse/types.h"
@@ -61,7 +61,7 @@ class Admission {
   MetricsSink* const metrics_;
   const std::function<SchedulerLoad()> load_;
 
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   int counts_[3] ABSL_GUARDED_BY(mutex_) = {};  // by phase
   uint64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;

@@ -74,7 +74,7 @@ class GeneratorImpl final : public Generator {
   std::unique_ptr<WorkerPool> video_pool_, encode_pool_, codec_pool_;
   JobContext context_;
 
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::vector<std::weak_ptr<Job>> jobs_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread watch_thread_;
@@ -119,7 +119,7 @@ GeneratorImpl::GeneratorImpl(std::unique_ptr<MusicModel> model, VideoSampler sam
 
 GeneratorImpl::~GeneratorImpl() {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     stopping_ = true;
   }
   watch_thread_.join();
@@ -143,21 +143,19 @@ absl::StatusOr<std::unique_ptr<MusicStream>> GeneratorImpl::Submit(GenerationReq
   }
   auto job = std::make_shared<Job>(&context_, std::move(request));
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     jobs_.push_back(job);
   }
   return std::make_unique<JobStream>(std::move(job));
 }
 
 void GeneratorImpl::Watch() {
-  absl::MutexLock lock(&mutex_);
-  const auto has_work = +[](GeneratorImpl* self) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mutex_) {
-    return self->stopping_ || !self->jobs_.empty();
-  };
-  const auto stops = +[](bool* stopping) { return *stopping; };
+  MutexLock lock(&mutex_);
   for (;;) {
-    mutex_.Await(absl::Condition(has_work, this));
-    mutex_.AwaitWithTimeout(absl::Condition(stops, &stopping_), kWatchInterval);
+    mutex_.Await([this]()
+                     ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || !jobs_.empty(); });
+    mutex_.AwaitFor(kWatchInterval,
+                    [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_; });
     if (stopping_) return;
     std::vector<std::shared_ptr<Job>> jobs;
     std::erase_if(jobs_, [](const auto& job) { return job.expired(); });

@@ -13,7 +13,7 @@ Job::Job(const JobContext* context, GenerationRequest request)
     : context_(context),
       request_(std::move(request)),
       events_(context->limits.max_stream_buffer_bytes, [this] {
-        absl::MutexLock lock(&mutex_);
+        MutexLock lock(&mutex_);
         if (stalled_) SchedulePump();
       }) {
   deadline = request_.deadline;
@@ -28,21 +28,21 @@ Job::Job(const JobContext* context, GenerationRequest request)
 }
 
 Job::~Job() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   context_->admission->Release(held_bytes_);
   context_->admission->Leave(phase_);
 }
 
 absl::Status Job::Hold(uint64_t bytes) {
   RETURN_IF_ERROR(context_->admission->Reserve(bytes));
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   held_bytes_ += bytes;
   return absl::OkStatus();
 }
 
 void Job::ReleaseHeld(uint64_t bytes) {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     held_bytes_ -= bytes;
   }
   context_->admission->Release(bytes);
@@ -51,7 +51,7 @@ void Job::ReleaseHeld(uint64_t bytes) {
 absl::Status Job::AppendVideo(absl::string_view bytes) {
   absl::Status status;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (ended_) return end_;
     if (upload_finished_) return absl::FailedPreconditionError("the video is complete already");
     if (upload_.size() + bytes.size() > context_->limits.max_video_bytes) {
@@ -66,14 +66,14 @@ absl::Status Job::AppendVideo(absl::string_view bytes) {
     return status;
   }
   context_->metrics->Add(Counter::kVideoBytes, static_cast<double>(bytes.size()));
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   if (!ended_) upload_.append(bytes.data(), bytes.size());
   return end_;
 }
 
 absl::Status Job::FinishVideo() {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (ended_) return end_;
     if (upload_finished_) return absl::FailedPreconditionError("the video is complete already");
     upload_finished_ = true;
@@ -90,7 +90,7 @@ void Job::RunOn(WorkerPool* pool, Stage stage) {
 
 void Job::RunStage(Stage stage) {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (ended_) return;
   }
   try {
@@ -103,7 +103,7 @@ void Job::RunStage(Stage stage) {
 }
 
 void Job::EnterStage(const char* stage, double StageSeconds::*seconds) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   const absl::Duration now = Now();
   seconds_.*seconds += absl::ToDoubleSeconds(now - stage_began_);
   stage_ = stage;
@@ -114,7 +114,7 @@ void Job::DecodeVideo() {
   EnterStage("decode", &StageSeconds::queue);
   std::string file;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     file = std::move(upload_);
     upload_.clear();
   }
@@ -171,7 +171,7 @@ absl::Status Job::StartSong() {
   started.total_frames = total_frames_;
   events_.Push(std::move(started));
 
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   wanted_frames_ = audio_->frames_needed();
   pumping_ = false;
   SchedulePump();  // for what a resumed song has already
@@ -195,20 +195,20 @@ void Job::EncodeVideo() {
 
 void Job::OnPlaced() {
   EnterStage("generate", &StageSeconds::queue);
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   context_->admission->Move(phase_, RequestPhase::kPlaced);
   phase_ = RequestPhase::kPlaced;
 }
 
 void Job::OnFrames(int64_t, absl::Span<const int32_t> frames) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   tokens_.insert(tokens_.end(), frames.begin(), frames.end());
   SchedulePump();
 }
 
 void Job::OnGenerated(const absl::Status& status) {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     context_->admission->Move(phase_, RequestPhase::kDelivering);
     phase_ = RequestPhase::kDelivering;
     stage_ = "deliver";
@@ -230,7 +230,7 @@ void Job::SchedulePump() {
 
 bool Job::TakePumpInput(std::vector<uint16_t>* tokens) {
   const int codebooks = context_->model->info().codebooks;
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   stalled_ = !events_.HasRoom();
   stalled_since_ = Now();
   const int64_t taken = audio_->frames_taken();
@@ -253,11 +253,11 @@ void Job::PumpAudio() {
   absl::StatusOr<std::optional<AudioChunk>> chunk = audio_->Next(tokens);
   if (!chunk.ok()) return End(chunk.status());
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     seconds_.codec += absl::ToDoubleSeconds(Now() - begin);
   }
   if (*chunk) SendChunk(**std::move(chunk));
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   pumping_ = false;
   wanted_frames_ = audio_->frames_taken() + audio_->frames_needed();
   SchedulePump();
@@ -267,7 +267,7 @@ void Job::SendChunk(AudioChunk chunk) {
   if (!chunk.data.empty()) {
     const double audio_seconds =
         static_cast<double>(chunk.num_samples) / context_->model->info().sample_rate;
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     const absl::Duration now = Now();
     if (seconds_.first_audio == 0) {
       seconds_.first_audio = absl::ToDoubleSeconds(now - submitted);
@@ -288,7 +288,7 @@ void Job::SendFinished() {
   finished.total_frames = total_frames_;
   finished.loudness_lufs = audio_->output_lufs();
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     seconds_.total = absl::ToDoubleSeconds(Now() - submitted);
     finished.seconds = seconds_;
   }
@@ -299,7 +299,7 @@ void Job::SendFinished() {
 void Job::CheckTime(absl::Duration stall_limit) {
   absl::Status status;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (ended_) return;
     if (deadline <= context_->clock->Now()) {
       status =
@@ -315,7 +315,7 @@ void Job::CheckTime(absl::Duration stall_limit) {
 
 void Job::End(const absl::Status& status) {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (ended_) return;
     ended_ = true;
     end_ = status;

@@ -12,9 +12,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "core/base/clock.h"
+#include "core/base/mutex.h"
 #include "core/base/worker_pool.h"
 #include "core/engine/audio_pipeline.h"
 #include "core/engine/engine.h"
@@ -106,7 +106,7 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   std::unique_ptr<AudioPipeline> audio_;
   int64_t total_frames_ = 0;
 
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   std::string upload_ ABSL_GUARDED_BY(mutex_);
   bool upload_finished_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t held_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // reserved at admission's

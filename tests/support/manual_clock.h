@@ -3,7 +3,7 @@
 #define VIDMUSE_TESTS_SUPPORT_MANUAL_CLOCK_H_
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "core/base/mutex.h"
 #include "absl/time/time.h"
 #include "core/base/clock.h"
 
@@ -13,27 +13,27 @@ namespace vidmuse {
 class ManualClock final : public Clock {
  public:
   absl::Time Now() const override {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     return absl::UnixEpoch() + wall_;
   }
   absl::Duration Monotonic() const override {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     return monotonic_;
   }
 
   void Advance(absl::Duration by) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     wall_ += by;
     monotonic_ += by;
   }
   // The wall clock alone jumps, as after a correction.
   void Jump(absl::Duration by) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     wall_ += by;
   }
 
  private:
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   absl::Duration wall_ ABSL_GUARDED_BY(mutex_) = absl::Hours(24 * 365 * 50);
   absl::Duration monotonic_ ABSL_GUARDED_BY(mutex_) = absl::Hours(1);
 };

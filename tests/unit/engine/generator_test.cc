@@ -9,10 +9,10 @@
 #include <utility>
 #include <vector>
 
-#include "absl/synchronization/notification.h"
 #include "core/audio/audio_encoder.h"
 #include "core/generator/generator_impl.h"
 #include "tests/support/fake_model.h"
+#include "tests/support/notification.h"
 
 namespace vidmuse {
 namespace {
@@ -64,12 +64,12 @@ class GeneratorTest : public ::testing::Test {
 
   static absl::StatusOr<StreamEvent> ReadOne(MusicStream& stream) {
     absl::StatusOr<StreamEvent> result = absl::UnknownError("no event");
-    absl::Notification done;
+    Notification done;
     stream.Read([&](absl::StatusOr<StreamEvent> event) {
       result = std::move(event);
       done.Notify();
     });
-    if (!done.WaitForNotificationWithTimeout(kSoon)) {
+    if (!done.WaitFor(kSoon)) {
       ADD_FAILURE() << "no event came";
       std::abort();
     }
@@ -290,16 +290,16 @@ TEST_F(GeneratorTest, CancelledStreamsLeaveNothing) {
 }
 
 TEST_F(GeneratorTest, CancelEndsARunningStepsRequest) {
-  absl::Notification running;
+  Notification running;
   prepare_ = [&](FakeModel& model) {
     model.on_step = [&](absl::Span<StepRequest>) {
-      if (!running.HasBeenNotified()) running.Notify();
+      running.Notify();
       return absl::OkStatus();
     };
   };
   Start();
   auto stream = Submit(Request(), "600 1");
-  ASSERT_TRUE(running.WaitForNotificationWithTimeout(kSoon));
+  ASSERT_TRUE(running.WaitFor(kSoon));
   stream->Cancel();
   absl::Status status;
   for (int i = 0; status.ok() && i < 1000; ++i) status = ReadOne(*stream).status();
