@@ -112,7 +112,10 @@ absl::Status VideoFile::PickStream(const Limits& limits) {
   header_.rotation = Rotation(*stream_);
   const AVRational rate = stream_->avg_frame_rate;
   if (rate.num > 0 && rate.den > 0) header_.frame_rate = static_cast<double>(rate.num) / rate.den;
-  if (format_->duration > 0 && format_->duration_estimation_method != AVFMT_DURATION_FROM_BITRATE) {
+  // Some writers into pipes leave a huge number of frames, from which a duration is guessed.
+  const bool placeholder = stream_->nb_frames > avio_size(format_->pb);
+  if (format_->duration > 0 && !placeholder &&
+      format_->duration_estimation_method != AVFMT_DURATION_FROM_BITRATE) {
     header_.duration_us = format_->duration;
   }
   header_.indexed_packets = avformat_index_get_entries_count(stream_);
