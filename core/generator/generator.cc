@@ -18,6 +18,7 @@ absl::StatusOr<std::unique_ptr<Generator>> Generator::Create(const GeneratorOpti
   model_options.device = options.device;
   model_options.precision = options.precision;
   model_options.device_threads = options.device_threads;
+  model_options.encode_threads = options.encode_threads;
   ASSIGN_OR_RETURN(std::unique_ptr<MusicModel> model, LoadModel(model_options));
   return NewGenerator(std::move(model), SampleVideo, options, Clock::Real(), metrics);
 }

@@ -24,6 +24,7 @@ constexpr char kConfig[] = "xp.cfg";
 constexpr char kPretrained[] = "pretrained";
 constexpr char kPretrainedCodec[] = "facebook/encodec_32khz";
 constexpr uintmax_t kMaxConfigBytes = 1 << 20;
+constexpr size_t kSmallStepBytes = 4 << 20;
 
 // A codec's file and how to read it.
 struct CodecSource {
@@ -207,9 +208,12 @@ absl::StatusOr<std::unique_ptr<MusicModel>> Compose(std::unique_ptr<TensorFile> 
   lm_file.reset();
   ASSIGN_OR_RETURN(std::shared_ptr<const cpu::Codec> codec,
                    LoadCodec(codec_source, &info.parameters));
+  // Threads that share so little work would only wait for one another.
+  const bool small_step = lm->step_weight_bytes() < kSmallStepBytes;
+  const int device_threads =
+      options.device_threads == 0 && small_step ? 1 : Threads(options.device_threads);
   return std::make_unique<CpuMusicModel>(std::move(info), std::move(encoder), std::move(lm),
-                                         std::move(codec), Threads(options.device_threads),
-                                         encode_threads);
+                                         std::move(codec), device_threads, encode_threads);
 }
 
 absl::Status OutOfMemory() {

@@ -17,8 +17,8 @@ struct ModelOptions {
   std::string name;             // empty: the last part of model_dir
   std::string device = "auto";  // "auto" or "cpu"
   std::string precision;        // "fp32"; empty: the device's best
-  int device_threads = 0;       // threads of a decoding step; 0: one a core
-  int encode_threads = 0;       // threads that encode videos and open windows; 0: one a core
+  int device_threads = 0;  // threads of a decoding step; 0: one a core (one, if the model is tiny)
+  int encode_threads = 0;  // threads that encode videos and open windows; 0: one a core
 };
 
 // INVALID_ARGUMENT names the option, or the file and the tensor or setting in it; NOT_FOUND the

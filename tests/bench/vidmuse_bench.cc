@@ -1,0 +1,351 @@
+// Speed of each stage and of the decoding step, on random weights at a published scale: no
+// checkpoint needed. Prints one JSON object.
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/model/cpu/kernels.h"
+#include "core/model/cpu/thread_team.h"
+#include "core/model/hash_model/hash_model.h"
+#include "core/model/load_model.h"
+#include "nlohmann/json.hpp"
+
+ABSL_FLAG(std::string, scale, "small", "tiny, small, medium or large");
+ABSL_FLAG(std::vector<std::string>, requests, std::vector<std::string>({"1", "2", "4", "8"}),
+          "how many requests a step decodes; one measurement each");
+ABSL_FLAG(int, seconds, 30, "length of the video, 1 to 30; of the window too");
+ABSL_FLAG(int, steps, 20, "decoding steps a measurement");
+ABSL_FLAG(int, position, -1, "sequence steps in the cache before them; -1: half the window");
+ABSL_FLAG(int, threads, 0, "threads of a step, and of encoding; 0: one a core");
+
+namespace vidmuse {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kCodebooks = 4;
+constexpr int kFrameRate = 50;
+constexpr int kConditionTokens = 50;  // a local frame
+
+class Stopwatch {
+ public:
+  double Seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+absl::StatusOr<HashModelSizes> Sizes(const std::string& scale) {
+  HashModelSizes sizes;
+  if (scale == "tiny") return sizes;
+  sizes.hidden_scale = 4;
+  sizes.card = sizes.codec_bins = 2048;
+  sizes.clip_layers = 12;
+  sizes.clip_mlp = 3072;
+  sizes.codec_dimension = 128;
+  sizes.codec_filters = 64;
+  if (scale == "small") {
+    sizes.dim = 1024, sizes.num_heads = 16, sizes.num_layers = 24;
+  } else if (scale == "medium") {
+    sizes.dim = 1536, sizes.num_heads = 24, sizes.num_layers = 48;
+  } else if (scale == "large") {
+    sizes.dim = 2048, sizes.num_heads = 32, sizes.num_layers = 48;
+  } else {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--scale=", scale, ", expected tiny, small, medium or large"));
+  }
+  return sizes;
+}
+
+// Bytes of weights that a step reads once, whatever the number of requests.
+double WeightBytes(const HashModelSizes& sizes) {
+  const double dim = sizes.dim;
+  const double layer = 6 * dim * dim + 2 * dim * dim * sizes.hidden_scale;
+  return sizeof(float) * (sizes.num_layers * layer + kCodebooks * dim * sizes.card);
+}
+
+// Bytes of keys and values that one request's two rows read.
+double CacheBytes(const HashModelSizes& sizes, int local_frames, double position) {
+  const double token = 2.0 * sizes.dim * sizes.num_layers * sizeof(float);
+  return token * (kConditionTokens * (local_frames + 1) + 2 * position);
+}
+
+std::string CpuName() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
+  }
+  return "unknown";
+}
+
+double RssGb() {
+  std::ifstream file("/proc/self/status");
+  for (std::string line; std::getline(file, line);) {
+    if (line.rfind("VmRSS:", 0) == 0) return std::atof(line.c_str() + 6) * 1024 / 1e9;
+  }
+  return 0;
+}
+
+double PeakRssGb() {
+  rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) * 1024 / 1e9;
+}
+
+// What memory gives when all threads read a large buffer: the bound that a step is judged by.
+class BandwidthProbe {
+ public:
+  explicit BandwidthProbe(int threads)
+      : team_(threads), buffer_(size_t{1} << 26, 1), sums_(threads) {}
+
+  // GB/s, the best of some passes.
+  double Measure() {
+    double best = 0;
+    for (int pass = 0; pass < 6; ++pass) {
+      const Stopwatch watch;
+      team_.Run([&](int member) {
+        const size_t begin = buffer_.size() / team_.size() * member;
+        const size_t end = begin + buffer_.size() / team_.size();
+        uint64_t sums[16] = {};
+        for (size_t i = begin; i + 16 <= end; i += 16) {
+          for (int j = 0; j < 16; ++j) sums[j] += buffer_[i + j];
+        }
+        sums_[member] = 0;
+        for (const uint64_t sum : sums) sums_[member] += sum;
+      });
+      const double bytes = static_cast<double>(buffer_.size() * sizeof(uint64_t));
+      best = std::max(best, bytes / watch.Seconds() / 1e9);
+    }
+    for (const uint64_t sum : sums_) {
+      if (sum == 0) std::abort();  // the sums are used, so they are computed
+    }
+    return best;
+  }
+
+ private:
+  cpu::ThreadTeam team_;
+  std::vector<uint64_t> buffer_;  // 512 MiB
+  std::vector<uint64_t> sums_;
+};
+
+VideoFrames RandomVideo(int seconds) {
+  std::mt19937_64 generator(1);
+  VideoFrames video;
+  video.seconds = seconds;
+  const int local = kLocalFrameRate * seconds;
+  for (int i = 0; i < local + kGlobalFrames; ++i) {
+    std::vector<uint8_t> frame(3 * kFrameSize * kFrameSize);
+    for (uint8_t& value : frame) value = static_cast<uint8_t>(generator());
+    video.frames.push_back(std::move(frame));
+    (i < local ? video.local : video.global).push_back(i);
+  }
+  return video;
+}
+
+// One request of the batch.
+struct Stream {
+  std::unique_ptr<Window> window;
+  SamplingOptions sampling;
+  std::vector<int32_t> tokens = std::vector<int32_t>(kCodebooks);
+};
+
+// Feeds `count` sequence steps to each stream and draws the next.
+absl::Status Step(MusicModel& model, absl::Span<Stream> streams, int count) {
+  std::vector<StepRequest> requests(streams.size());
+  std::vector<std::vector<int32_t>> fed(streams.size());
+  for (size_t i = 0; i < streams.size(); ++i) {
+    for (int s = 0; s < count; ++s) {
+      fed[i].insert(fed[i].end(), streams[i].tokens.begin(), streams[i].tokens.end());
+    }
+    requests[i].window = streams[i].window.get();
+    requests[i].tokens = fed[i];
+    requests[i].sampling = &streams[i].sampling;
+    requests[i].frame = streams[i].window->length();
+    requests[i].next_tokens = streams[i].tokens.data();
+  }
+  return model.Step(absl::MakeSpan(requests));
+}
+
+absl::StatusOr<json> MeasureSteps(MusicModel& model, const HashModelSizes& sizes,
+                                  absl::Span<Stream> streams, int local_frames,
+                                  BandwidthProbe& probe) {
+  const double bandwidth = probe.Measure();
+  const int steps = absl::GetFlag(FLAGS_steps);
+  RETURN_IF_ERROR(Step(model, streams, 1));  // scratch memory
+  const int first = streams[0].window->length();
+  std::vector<double> times;
+  for (int i = 0; i < steps; ++i) {
+    const Stopwatch watch;
+    RETURN_IF_ERROR(Step(model, streams, 1));
+    times.push_back(watch.Seconds());
+  }
+  std::sort(times.begin(), times.end());
+  const double median = times[times.size() / 2];
+  const double bytes =
+      WeightBytes(sizes) +
+      static_cast<double>(streams.size()) * CacheBytes(sizes, local_frames, first + steps / 2.0);
+  json result;
+  result["requests"] = streams.size();
+  result["position"] = first;
+  result["median_ms"] = median * 1e3;
+  result["best_ms"] = times[0] * 1e3;
+  result["read_gb"] = bytes / 1e9;
+  result["probe_gb_s"] = bandwidth;
+  result["limit_ms"] = bytes / bandwidth / 1e6;
+  result["share_of_bandwidth"] = bytes / 1e9 / median / bandwidth;
+  result["frames_per_second"] = static_cast<double>(streams.size()) / median;
+  return result;
+}
+
+absl::StatusOr<json> MeasureCodec(MusicModel& model) {
+  ASSIGN_OR_RETURN(std::unique_ptr<AudioDecoder> decoder, model.NewAudioDecoder());
+  std::mt19937 generator(3);
+  const int seconds = 10;
+  std::vector<float> samples;
+  const Stopwatch watch;
+  for (int i = 0; i < seconds; ++i) {
+    std::vector<int32_t> tokens(kFrameRate * kCodebooks);
+    for (int32_t& token : tokens) token = static_cast<int32_t>(generator() % model.info().card);
+    RETURN_IF_ERROR(decoder->Push(tokens, i == seconds - 1, &samples));
+  }
+  return json{{"seconds_per_audio_second", watch.Seconds() / seconds},
+              {"chunk_frames", kFrameRate}};
+}
+
+// Decoding steps for every number of requests asked for.
+absl::StatusOr<json> MeasureDecoding(MusicModel& model, const HashModelSizes& sizes,
+                                     const VideoCondition& condition,
+                                     const std::vector<int>& request_counts,
+                                     BandwidthProbe& probe) {
+  const int capacity = kFrameRate * absl::GetFlag(FLAGS_seconds) + kCodebooks - 1;
+  const int needed = static_cast<int>(request_counts.size()) * (absl::GetFlag(FLAGS_steps) + 1);
+  int position = absl::GetFlag(FLAGS_position);
+  if (position < 0) position = capacity / 2;
+  position = std::min(position, capacity - needed);
+  if (position < 0)
+    return absl::InvalidArgumentError("--steps do not fit into a window of --seconds");
+
+  const int local_frames = condition.local_frames();
+  std::vector<Stream> streams(*std::max_element(request_counts.begin(), request_counts.end()));
+  json opens = json::array();
+  const Stopwatch prefill;
+  double open_seconds = 0;
+  for (size_t i = 0; i < streams.size(); ++i) {
+    streams[i].sampling.seed = i;
+    const Stopwatch watch;
+    ASSIGN_OR_RETURN(streams[i].window,
+                     model.OpenWindow(condition, 0, local_frames, capacity, CancelFlag()));
+    opens.push_back(watch.Seconds());
+    open_seconds += watch.Seconds();
+    for (int left = position; left > 0; left -= 128) {
+      RETURN_IF_ERROR(Step(model, {&streams[i], 1}, std::min(left, 128)));
+    }
+  }
+  json result;
+  result["window_open_s"] = opens;
+  result["prefill_steps_per_s"] =
+      static_cast<double>(streams.size()) * position / (prefill.Seconds() - open_seconds);
+  for (const int count : request_counts) {
+    ASSIGN_OR_RETURN(json one,
+                     MeasureSteps(model, sizes, {streams.data(), static_cast<size_t>(count)},
+                                  local_frames, probe));
+    result["step"].push_back(std::move(one));
+  }
+  return result;
+}
+
+absl::StatusOr<json> Run(const std::vector<int>& request_counts) {
+  ASSIGN_OR_RETURN(const HashModelSizes sizes, Sizes(absl::GetFlag(FLAGS_scale)));
+  ModelOptions options;
+  options.name = absl::GetFlag(FLAGS_scale);
+  options.device_threads = options.encode_threads = absl::GetFlag(FLAGS_threads);
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  BandwidthProbe probe(options.device_threads > 0 ? options.device_threads : cores);
+  json result;
+  result["scale"] = options.name;
+  result["machine"] = {{"cpu", CpuName()},
+                       {"cores", cores},
+                       {"kernels", cpu::CpuKernels().name},
+                       {"read_gb_s", probe.Measure()}};
+
+  const Stopwatch making;
+  std::unique_ptr<TensorFile> lm = HashLmFile(sizes), codec = HashCodecFile(sizes);
+  result["make_weights_s"] = making.Seconds();
+  const Stopwatch loading;
+  ASSIGN_OR_RETURN(const std::unique_ptr<MusicModel> model,
+                   LoadModelFromFiles(std::move(lm), std::move(codec), options));
+  result["load_s"] = loading.Seconds();
+  result["model"] = {{"parameters", model->info().parameters},
+                     {"precision", model->info().precision}};
+  result["memory"] = {{"loaded_rss_gb", RssGb()}, {"step_weights_gb", WeightBytes(sizes) / 1e9}};
+
+  const int seconds = absl::GetFlag(FLAGS_seconds);
+  const VideoFrames video = RandomVideo(seconds);
+  const Stopwatch encoding;
+  ASSIGN_OR_RETURN(const auto condition, model->EncodeVideo(video, CancelFlag()));
+  result["encode_video_s"] = encoding.Seconds();
+  result["memory"]["window_gb"] =
+      static_cast<double>(
+          model->WindowBytes(condition->local_frames(), kFrameRate * seconds + kCodebooks - 1)) /
+      1e9;
+
+  ASSIGN_OR_RETURN(const json decoding,
+                   MeasureDecoding(*model, sizes, *condition, request_counts, probe));
+  result.update(decoding);
+  ASSIGN_OR_RETURN(result["codec"], MeasureCodec(*model));
+  result["memory"]["peak_rss_gb"] = PeakRssGb();
+  return result;
+}
+
+absl::StatusOr<std::vector<int>> RequestCounts() {
+  std::vector<int> counts;
+  for (const std::string& text : absl::GetFlag(FLAGS_requests)) {
+    int count = 0;
+    if (!absl::SimpleAtoi(text, &count) || count < 1 || count > 64) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--requests has '", text, "', expected 1 to 64"));
+    }
+    counts.push_back(count);
+  }
+  if (counts.empty()) return absl::InvalidArgumentError("--requests is empty");
+  if (absl::GetFlag(FLAGS_seconds) < 1 || absl::GetFlag(FLAGS_seconds) > 30) {
+    return absl::InvalidArgumentError("--seconds is not in 1 to 30");
+  }
+  if (absl::GetFlag(FLAGS_steps) < 1) return absl::InvalidArgumentError("--steps is below 1");
+  return counts;
+}
+
+}  // namespace
+}  // namespace vidmuse
+
+int main(int argc, char** argv) {
+  absl::SetProgramUsageMessage(
+      "Measures each stage of VidMuse and its decoding step on random weights; prints JSON.");
+  absl::ParseCommandLine(argc, argv);
+  const auto counts = vidmuse::RequestCounts();
+  const auto result = counts.ok() ? vidmuse::Run(*counts) : counts.status();
+  if (!result.ok()) {
+    std::cerr << "vidmuse_bench: " << result.status().message() << "\n";
+    return 1;
+  }
+  std::cout << result->dump(2) << std::endl;
+}
