@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "core/base/status_macros.h"
 #include "core/model/checkpoint/little_endian.h"
+#include "core/model/checkpoint/parsed_file.h"
 
 namespace vidmuse {
 namespace {
@@ -407,7 +408,7 @@ absl::Status Unpickler::Reduce() {
 // (storage, offset, shape, strides, requires_grad, hooks[, metadata])
 absl::Status Unpickler::RebuildTensor(const std::vector<const PickleValue*>& arguments) {
   const auto numbers = [](const PickleValue& tuple, std::vector<int64_t>* out) {
-    if (tuple.kind != Kind::kTuple) return false;
+    if (tuple.kind != Kind::kTuple || tuple.items.size() > kMaxDimensions) return false;
     for (const PickleValue* item : tuple.items) {
       if (item->kind != Kind::kInt) return false;
       out->push_back(item->integer);

@@ -36,7 +36,7 @@ struct PickleValue {
   DType dtype = DType::kFloat32;          // kStorage, kTensor; kGlobal: of a storage class
   std::vector<const PickleValue*> items;  // kTuple, kList; kDict: key, value, key, value, ...
   int64_t offset = 0;                     // kTensor, in elements
-  std::vector<int64_t> shape, strides;    // kTensor, in elements; as the file says, not checked
+  std::vector<int64_t> shape, strides;    // kTensor, in elements, up to 8 each; not checked
 };
 
 const char* PickleKindName(PickleValue::Kind kind);

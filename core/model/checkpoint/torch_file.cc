@@ -116,7 +116,6 @@ class TorchReader {
     TensorView tensor;
     tensor.dtype = value.dtype;
     tensor.shape = value.shape;
-    if (tensor.shape.size() > kMaxDimensions) return Invalid("too many dimensions");
     int64_t bytes;
     if (!ByteCount(tensor.shape, tensor.dtype, &bytes)) {
       return Invalid(absl::StrCat("bad shape ", tensor.ShapeString()));

@@ -44,11 +44,12 @@ TEST(PickleTest, ReadsNumbers) {
 
 TEST(PickleTest, ReadsContainers) {
   // {"a": [None, (1, 2)]}, the tuple remembered and recalled as a second key's value
-  const absl::StatusOr<Pickle> pickle =
-      ParsePickle(Bytes(Literal("}(X\x01\x00\x00\x00"
-                                "a](NK\x01K\x02\x86q\x05"
-                                "eX\x01\x00\x00\x00"
-                                "bh\x05u.")));
+  const std::string bytes =
+      Bytes(Literal("}(X\x01\x00\x00\x00"
+                    "a](NK\x01K\x02\x86q\x05"
+                    "eX\x01\x00\x00\x00"
+                    "bh\x05u."));
+  const absl::StatusOr<Pickle> pickle = ParsePickle(bytes);
   ASSERT_TRUE(pickle.ok()) << pickle.status();
   ASSERT_EQ(pickle->root->kind, Kind::kDict);
   ASSERT_EQ(pickle->root->items.size(), 4u);
@@ -63,8 +64,9 @@ TEST(PickleTest, ReadsContainers) {
 }
 
 TEST(PickleTest, AListMayHoldItself) {
-  const absl::StatusOr<Pickle> pickle = ParsePickle(Bytes(Literal("]q\x00h\x00"
-                                                                  "a.")));
+  const absl::StatusOr<Pickle> pickle =
+      ParsePickle(Bytes(Literal("]q\x00h\x00"
+                                "a.")));
   ASSERT_TRUE(pickle.ok()) << pickle.status();
   EXPECT_EQ(pickle->root->items[0], pickle->root);
 }
@@ -75,18 +77,20 @@ TEST(PickleTest, RejectsEveryOtherOpcode) {
   for (int opcode = 0; opcode < 256; ++opcode) {
     if (allowed.find(static_cast<char>(opcode)) != std::string::npos) continue;
     EXPECT_THAT(ErrorOf(Bytes(absl::StrCat(std::string(1, static_cast<char>(opcode)), "N."))),
-                HasSubstr(absl::StrCat("opcode 0x", absl::Hex(opcode, absl::kZeroPad2), " is not allowed")));
+                HasSubstr(absl::StrCat("opcode 0x", absl::Hex(opcode, absl::kZeroPad2),
+                                       " is not allowed")));
     ++rejected;
   }
   EXPECT_EQ(rejected, 256 - 30);
 }
 
 TEST(PickleTest, RejectsEveryOtherGlobal) {
-  for (const char* name : {"posix system", "os system", "builtins eval", "builtins getattr",
-                           "__builtin__ getattr", "torch load", "torch.storage UntypedStorage",
-                           "torch._utils _rebuild_tensor", "torch._utils _rebuild_tensor_v3",
-                           "collections defaultdict", "collections OrderedDict.x", "numpy ndarray",
-                           "collections  OrderedDict", "Collections OrderedDict", "torch ComplexFloatStorage"}) {
+  for (const char* name :
+       {"posix system", "os system", "builtins eval", "builtins getattr", "__builtin__ getattr",
+        "torch load", "torch.storage UntypedStorage", "torch._utils _rebuild_tensor",
+        "torch._utils _rebuild_tensor_v3", "collections defaultdict", "collections OrderedDict.x",
+        "numpy ndarray", "collections  OrderedDict", "Collections OrderedDict",
+        "torch ComplexFloatStorage"}) {
     std::string text = name;
     const size_t space = text.find(' ');
     const std::string module = text.substr(0, space), member = text.substr(space + 1);
@@ -96,16 +100,19 @@ TEST(PickleTest, RejectsEveryOtherGlobal) {
 }
 
 TEST(PickleTest, CallsOnlyWhatMakesValues) {
-  EXPECT_THAT(ErrorOf(Bytes("ctorch\nFloatStorage\n)R.")), HasSubstr("'torch.FloatStorage' is called"));
+  EXPECT_THAT(ErrorOf(Bytes("ctorch\nFloatStorage\n)R.")),
+              HasSubstr("'torch.FloatStorage' is called"));
   EXPECT_THAT(ErrorOf(Bytes("N)R.")), HasSubstr("a None is called"));
   EXPECT_THAT(ErrorOf(Bytes("ccollections\nOrderedDict\nN\x85R.")), HasSubstr("with arguments"));
   EXPECT_THAT(ErrorOf(Bytes("ctorch._utils\n_rebuild_tensor_v2\n)R.")), HasSubstr("bad arguments"));
-  EXPECT_THAT(ErrorOf(Bytes("ctorch._utils\n_rebuild_parameter\nNNN\x87R.")), HasSubstr("bad arguments"));
+  EXPECT_THAT(ErrorOf(Bytes("ctorch._utils\n_rebuild_parameter\nNNN\x87R.")),
+              HasSubstr("bad arguments"));
   EXPECT_THAT(ErrorOf(Bytes("]}b.")), HasSubstr("attributes are given to a list"));
   EXPECT_THAT(ErrorOf(Bytes("NQ.")), HasSubstr("not a tensor storage"));
-  EXPECT_THAT(ErrorOf(Bytes(Literal("(X\x07\x00\x00\x00storageccollections\nOrderedDict\nX\x01\x00\x00\x00"
-                                    "0NK\x01tQ."))),
-              HasSubstr("'collections.OrderedDict' is not a storage class"));
+  EXPECT_THAT(
+      ErrorOf(Bytes(Literal("(X\x07\x00\x00\x00storageccollections\nOrderedDict\nX\x01\x00\x00\x00"
+                            "0NK\x01tQ."))),
+      HasSubstr("'collections.OrderedDict' is not a storage class"));
 }
 
 TEST(PickleTest, RejectsBrokenStructure) {
@@ -124,7 +131,8 @@ TEST(PickleTest, RejectsBrokenStructure) {
               HasSubstr("cut short"));
   EXPECT_THAT(ErrorOf(Bytes(Literal("\x8a\x09\x00\x00\x00\x00\x00\x00\x00\x00\x01."))),
               HasSubstr("64 bits"));
-  EXPECT_THAT(ErrorOf(Bytes(absl::StrCat("c", std::string(1000, 'a'), "\nb\n."))), HasSubstr("too long"));
+  EXPECT_THAT(ErrorOf(Bytes(absl::StrCat("c", std::string(1000, 'a'), "\nb\n."))),
+              HasSubstr("too long"));
 }
 
 TEST(PickleTest, BoundsValuesAndStack) {

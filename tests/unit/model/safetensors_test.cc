@@ -25,7 +25,9 @@ std::string ErrorOf(absl::string_view bytes) {
 }
 
 // The error of a file with 16 bytes of data.
-std::string ErrorOfHeader(absl::string_view header) { return ErrorOf(File(header, std::string(16, 'x'))); }
+std::string ErrorOfHeader(absl::string_view header) {
+  return ErrorOf(File(header, std::string(16, 'x')));
+}
 
 TEST(SafetensorsTest, ReadsWhatTheLibraryWrites) {
   const auto opened = TensorFile::OpenSafetensors(DataPath("checkpoint/flat.safetensors"));
@@ -66,12 +68,14 @@ TEST(SafetensorsTest, SaysWhatIsWrong) {
   EXPECT_THAT(ErrorOfHeader("[]"), HasSubstr("not a JSON object"));
   EXPECT_THAT(ErrorOfHeader(std::string(100000, '[')), HasSubstr("nested too deeply"));
   EXPECT_THAT(ErrorOfHeader(R"({"a":1})"), HasSubstr("tensor 'a': its entry has no valid"));
-  EXPECT_THAT(ErrorOfHeader(R"({"a":{"dtype":"F32","shape":[4]}})"), HasSubstr("its entry has no valid"));
+  EXPECT_THAT(ErrorOfHeader(R"({"a":{"dtype":"F32","shape":[4]}})"),
+              HasSubstr("its entry has no valid"));
   EXPECT_THAT(ErrorOfHeader(R"({"a":{"dtype":"F32","shape":[-4],"data_offsets":[0,16]}})"),
               HasSubstr("its entry has no valid"));
   EXPECT_THAT(ErrorOfHeader(R"({"a":{"dtype":"F32","shape":[4.5],"data_offsets":[0,16]}})"),
               HasSubstr("its entry has no valid"));
-  EXPECT_THAT(ErrorOfHeader(R"({"a":{"dtype":"F32","shape":[18446744073709551615],"data_offsets":[0,16]}})"),
+  EXPECT_THAT(ErrorOfHeader(
+                  R"({"a":{"dtype":"F32","shape":[18446744073709551615],"data_offsets":[0,16]}})"),
               HasSubstr("its entry has no valid"));
   EXPECT_THAT(ErrorOfHeader(R"({"a":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[0,16]}})"),
               HasSubstr("dtype 'F8_E4M3' is not supported"));
@@ -81,9 +85,9 @@ TEST(SafetensorsTest, SaysWhatIsWrong) {
               HasSubstr("bytes 16 to 0 lie outside"));
   EXPECT_THAT(ErrorOfHeader(R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[0,16]}})"),
               HasSubstr("it has 16 bytes, but F32 [3] takes 12"));
-  EXPECT_THAT(
-      ErrorOfHeader(R"({"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,16]}})"),
-      HasSubstr("bad shape"));
+  EXPECT_THAT(ErrorOfHeader(
+                  R"({"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,16]}})"),
+              HasSubstr("bad shape"));
   EXPECT_THAT(ErrorOfHeader(R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]},)"
                             R"("a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}})"),
               HasSubstr("'a' is there twice"));
