@@ -118,6 +118,10 @@ TEST_P(AudioFormats, TwoRunsAreTheSame) {
   EXPECT_TRUE(Encode(GetParam(), song) == Encode(GetParam(), song));
 }
 
+TEST_P(AudioFormats, HasNoVersionOfFfmpegInIt) {
+  EXPECT_EQ(Encode(GetParam(), Noise(5000, 0.5f)).find("Lav"), std::string::npos);
+}
+
 TEST_P(AudioFormats, EncodesShortSongs) {
   for (const size_t length : {0, 1, 2, 63, 64, 65, 1152, 4608}) {
     const std::string bytes = Encode(GetParam(), Noise(length, 0.5f));

@@ -61,7 +61,34 @@ TEST(PeakLimiter, TurnsDownInsteadOfClipping) {
   for (size_t i = 1000; i < 31000; ++i) ASSERT_NEAR(limited[i], expected[i], 0.02) << i;
 }
 
-// A tone at a quarter of the sample rate whose samples all miss its crests.
+// The gain falls over 5 ms, at the start of the song as well; a clamp would make it jump.
+TEST(PeakLimiter, GainIsSmooth) {
+  for (const size_t onset : {0, 5000, 5015, 5016}) {
+    std::vector<float> signal = Noise(10000, 1.0f);
+    for (size_t i = 0; i < signal.size(); ++i) {
+      signal[i] = std::copysign((i < onset ? 0.3f : 2.0f) + 0.3f * std::fabs(signal[i]), signal[i]);
+    }
+    const std::vector<float> limited = Limit(signal);
+    for (size_t i = 1; i < signal.size(); ++i) {
+      const float change = limited[i] / signal[i] - limited[i - 1] / signal[i - 1];
+      ASSERT_LE(std::fabs(change), 1.0f / 160) << i << ", onset " << onset;
+    }
+  }
+}
+
+// A burst at a quarter of the sample rate whose samples all miss its crests, anywhere in a block.
+TEST(PeakLimiter, SeesPeaksBetweenSamplesOfABurst) {
+  for (const float amplitude : {0.85f, 8.5f, 85.0f}) {
+    for (size_t start = 8000; start < 8032; ++start) {
+      std::vector<float> signal(16000, 0.0f);
+      for (size_t i = 0; i < 8; ++i) signal[start + i] = (i / 2 % 2 == 0 ? amplitude : -amplitude);
+      ASSERT_GT(TruePeak(signal, 32000), 1.1);
+      EXPECT_LE(TruePeak(Limit(signal), 32000), 0.9) << start << ", amplitude " << amplitude;
+    }
+  }
+}
+
+// The same, lasting.
 TEST(PeakLimiter, SeesPeaksBetweenSamples) {
   std::vector<float> tone(32000);
   for (size_t i = 0; i < tone.size(); ++i) tone[i] = (i / 2 % 2 == 0 ? 0.85f : -0.85f);
