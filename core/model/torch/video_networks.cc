@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -135,14 +136,10 @@ class Loader {
     return OwnFloats(std::move(values), shape);
   }
 
-  // Rows of a matrix whose other side is known: [n, columns].
+  // Rows of the matrix that Read is asked for next: it refuses what has no rows.
   absl::StatusOr<int64_t> Rows(const std::string& name) {
     ASSIGN_OR_RETURN(const std::vector<int64_t> shape, reader_.Shape(name));
-    if (shape.size() != 2 || shape[0] < 1) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("tensor '", name, "' is no matrix: it has ", shape.size(), " dimensions"));
-    }
-    return shape[0];
+    return shape.empty() ? 1 : std::max<int64_t>(1, shape[0]);
   }
 
   bool Has(const std::string& name) const { return reader_.Has(name); }
