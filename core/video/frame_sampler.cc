@@ -122,22 +122,23 @@ absl::Status Sampler::CheckDuration(int64_t duration_us) const {
 absl::StatusOr<Timeline> Sampler::MakeTimeline(const PacketIndex& index) const {
   const int64_t duration_us = header_.duration_us > 0 ? header_.duration_us : index.span_us;
   RETURN_IF_ERROR(CheckDuration(duration_us));
-  const int64_t video_us = index.video_span_us > 0 ? index.video_span_us : duration_us;
-  const double counted_rate = static_cast<double>(index.frames) * kMicroseconds /
-                              static_cast<double>(std::max(video_us, duration_us));
-  if (counted_rate > limits_.max_frames_per_second) {
-    return absl::InvalidArgumentError(absl::StrCat("the video has ", counted_rate,
-                                                   " frames a second; the limit is ",
-                                                   limits_.max_frames_per_second));
+  const double rate = static_cast<double>(index.frames) * kMicroseconds /
+                      static_cast<double>(std::max(index.video_span_us, duration_us));
+  if (rate > limits_.max_frames_per_second) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the video has ", rate, " frames a second; the limit is ", limits_.max_frames_per_second));
   }
   Timeline timeline;
   timeline.seconds = static_cast<int>(WholeSeconds(duration_us));
   if (max_seconds_ > 0) timeline.seconds = std::min(timeline.seconds, max_seconds_);
-  // A header that states more than the limit while the frames keep to it is wrong.
-  const bool usable = header_.frame_rate > 0 && header_.frame_rate <= limits_.max_frames_per_second;
-  timeline.frame_rate =
-      usable ? header_.frame_rate
-             : static_cast<double>(index.frames) * kMicroseconds / static_cast<double>(video_us);
+  timeline.frame_rate = header_.frame_rate;
+  const double measured =
+      MeasuredFrameRate(index.frames, index.video_span_us > 0 ? index.video_span_us : duration_us);
+  // Without a duration in the header, its rate is a guess from the first frames.
+  const bool plausible = header_.duration_us > 0
+                             ? header_.frame_rate <= limits_.max_frames_per_second
+                             : std::abs(header_.frame_rate - measured) <= 0.1 * measured;
+  if (header_.frame_rate <= 0 || !plausible) timeline.frame_rate = measured;
   return timeline;
 }
 

@@ -9,6 +9,12 @@ namespace vidmuse {
 
 int64_t WholeSeconds(int64_t duration_us) { return (duration_us + 5000) / 1000000; }
 
+double MeasuredFrameRate(int64_t frames, int64_t span_us) {
+  const double rate = static_cast<double>(frames) * 1e6 / static_cast<double>(span_us);
+  const double whole = std::round(rate);
+  return std::abs(rate - whole) < 0.005 * rate ? whole : rate;
+}
+
 std::vector<int64_t> LocalFrameIndices(double frame_rate, int64_t frames, int seconds) {
   const auto step =
       std::max<int64_t>(1, static_cast<int64_t>(std::ceil(frame_rate / kLocalFrameRate)));

@@ -13,6 +13,10 @@ namespace vidmuse {
 // printout, which rounds it to hundredths: 899 frames at 30000/1001 a second (29.997 s) are 30 s.
 int64_t WholeSeconds(int64_t duration_us);
 
+// Frames a second, measured: within 0.5 % of a whole number it is that number, since times in files
+// are rounded and the sampling step jumps at whole numbers. `span_us` > 0.
+double MeasuredFrameRate(int64_t frames, int64_t span_us);
+
 // The frames of the local branch: every ceil(frame_rate / 2)-th from 0, always 2 * seconds of them:
 // cut, or the last one repeated. `frame_rate` > 0, `frames` >= 1, `seconds` >= 1. Ascending, each
 // in [0, frames).

@@ -135,9 +135,12 @@ absl::StatusOr<bool> VideoFile::NextPacket(AVPacket* packet) {
     av_packet_unref(packet);
     const int result = av_read_frame(format_, packet);
     RETURN_IF_ERROR(watch_.Check());
-    if (result >= 0) return true;
     if (result == AVERROR_EOF) return false;
-    ++errors;
+    if (result < 0) {
+      ++errors;
+    } else if (format_->streams[packet->stream_index]->discard < AVDISCARD_ALL) {
+      return true;
+    }  // else it was read while the header was, before its stream was left out
   }
   return false;
 }

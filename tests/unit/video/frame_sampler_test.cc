@@ -54,7 +54,10 @@ INSTANTIATE_TEST_SUITE_P(
         Encoding{"delayed.avi", "-c:v mpeg4 -q:v 2 -bf 2"},
         Encoding{"h264.ts", "-c:v libx264 -g 12"}, Encoding{"h264.flv", "-c:v libx264"},
         Encoding{"wmv2.wmv", "-c:v wmv2 -q:v 2"}, Encoding{"theora.ogv", "-c:v libtheora -q:v 8"},
-        Encoding{"with_audio.mp4", "-f lavfi -i sine=duration=4 -c:v libx264 -c:a aac -shortest"}),
+        Encoding{"with_audio.mp4", "-f lavfi -i sine=duration=4 -c:v libx264 -c:a aac -shortest"},
+        // Its audio packets come to light while the header is read.
+        Encoding{"with_audio.mkv",
+                 "-f lavfi -i sine=duration=4 -c:v ffv1 -g 40 -c:a flac -shortest"}),
     [](const auto& info) {
       std::string name = info.param.name;
       std::replace(name.begin(), name.end(), '.', '_');
@@ -95,6 +98,19 @@ TEST(SampleVideo, DurationWithoutHeaderIsTheLongestStreams) {
   EXPECT_EQ(video->seconds, 6);
   EXPECT_THAT(FrameNumbers(*video, video->local),
               ElementsAre(0, 5, 10, 15, 20, 25, 30, 35, 35, 35, 35, 35));
+}
+
+TEST(SampleVideo, RateWithoutHeaderIsMeasured) {
+  // 20 frames at 10 a second, then 20 at 2.5 a second: 4 frames a second on average.
+  const auto video = Sample(
+      Ffmpeg(NumberedInput() + " -vf \"setpts='if(lt(N,20),N,20+4*(N-20))/10/TB'\" -vsync vfr"
+                               " -c:v libvpx -b:v 500k -f webm - >",
+             "live_vfr.webm"));
+  ASSERT_TRUE(video.ok()) << video.status();
+  EXPECT_GE(video->seconds, 9);
+  const auto local = FrameNumbers(*video, video->local);
+  EXPECT_EQ(local[1] - local[0], 3);  // ceil(40 / 9.7 / 2)
+  EXPECT_EQ(local[13], 39);
 }
 
 TEST(SampleVideo, HiddenFramesDontCount) {

@@ -20,6 +20,14 @@ TEST(WholeSeconds, TruncatesTheDurationInHundredths) {
   EXPECT_EQ(WholeSeconds(29996633), 30);  // 899 frames at 30000/1001 a second
 }
 
+TEST(MeasuredFrameRate, IsWholeWhenItNearlyIs) {
+  EXPECT_EQ(MeasuredFrameRate(300, 9999000), 30);
+  EXPECT_EQ(MeasuredFrameRate(300, 10001000), 30);
+  EXPECT_EQ(MeasuredFrameRate(899, 29996633), 30);
+  EXPECT_EQ(MeasuredFrameRate(100, 8000000), 12.5);
+  EXPECT_EQ(MeasuredFrameRate(1, 4000000), 0.25);
+}
+
 TEST(LocalFrameIndices, TakesEveryHalfSecondRoundedUp) {
   EXPECT_THAT(LocalFrameIndices(10, 40, 4), ElementsAre(0, 5, 10, 15, 20, 25, 30, 35));
   EXPECT_THAT(LocalFrameIndices(25, 108, 4), ElementsAre(0, 13, 26, 39, 52, 65, 78, 91));
