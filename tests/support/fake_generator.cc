@@ -1,0 +1,247 @@
+#include "tests/support/fake_generator.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+#include "absl/time/clock.h"
+
+namespace vidmuse {
+namespace {
+
+void Require(bool kept, const char* rule) {
+  if (kept) return;
+  std::fprintf(stderr, "FakeGenerator: broken contract: %s\n", rule);
+  std::abort();
+}
+
+// The stream whose callback this thread is inside.
+thread_local const FakeRequest* in_callback_of = nullptr;
+
+}  // namespace
+
+class FakeStream final : public MusicStream {
+ public:
+  explicit FakeStream(std::shared_ptr<FakeRequest> state) : state_(std::move(state)) {}
+
+  ~FakeStream() override {
+    Require(in_callback_of != state_.get(), "a callback destroys its stream");
+    absl::MutexLock lock(&state_->mutex_);
+    Require(state_->reader_ == nullptr, "destroyed with a Read outstanding");
+    state_->mutex_.Await(absl::Condition(
+        +[](int* callbacks) { return *callbacks == 0; }, &state_->callbacks_));
+    state_->destroyed_ = true;
+  }
+
+  absl::Status AppendVideo(absl::string_view bytes) override {
+    absl::MutexLock lock(&state_->mutex_);
+    Require(!state_->finished_video_, "AppendVideo after FinishVideo");
+    if (!state_->upload_status_.ok()) return state_->upload_status_;
+    state_->video_.append(bytes.data(), bytes.size());
+    return absl::OkStatus();
+  }
+
+  absl::Status FinishVideo() override {
+    {
+      absl::MutexLock lock(&state_->mutex_);
+      Require(!state_->finished_video_, "FinishVideo twice");
+      if (!state_->upload_status_.ok()) return state_->upload_status_;
+      state_->finished_video_ = true;
+      for (auto& event : state_->after_video_) state_->events_.push_back(std::move(event));
+    }
+    state_->Deliver();
+    return absl::OkStatus();
+  }
+
+  void Read(ReadCallback callback) override {
+    {
+      absl::MutexLock lock(&state_->mutex_);
+      Require(state_->reader_ == nullptr, "two Reads outstanding");
+      state_->reader_ = std::move(callback);
+      ++state_->reads_;
+    }
+    state_->Deliver();
+  }
+
+  void Cancel(absl::Status reason) override {
+    {
+      absl::MutexLock lock(&state_->mutex_);
+      if (state_->cancelled_.ok()) state_->cancelled_ = std::move(reason);
+      state_->events_.clear();
+    }
+    state_->Deliver();
+  }
+
+ private:
+  const std::shared_ptr<FakeRequest> state_;
+};
+
+void FakeRequest::Deliver() {
+  MusicStream::ReadCallback reader;
+  absl::StatusOr<StreamEvent> event = absl::UnknownError("");
+  {
+    absl::MutexLock lock(&mutex_);
+    if (reader_ == nullptr) return;
+    if (!cancelled_.ok()) {
+      event = cancelled_;
+    } else if (!events_.empty()) {
+      event = std::move(events_.front());
+      events_.pop_front();
+    } else {
+      return;
+    }
+    reader = std::exchange(reader_, nullptr);
+    ++callbacks_;
+  }
+  const FakeRequest* outer = std::exchange(in_callback_of, this);
+  reader(std::move(event));
+  in_callback_of = outer;
+  absl::MutexLock lock(&mutex_);
+  --callbacks_;
+}
+
+void FakeRequest::Push(absl::StatusOr<StreamEvent> event) {
+  {
+    absl::MutexLock lock(&mutex_);
+    events_.push_back(std::move(event));
+  }
+  Deliver();
+}
+
+void FakeRequest::FailUpload(absl::Status status) {
+  absl::MutexLock lock(&mutex_);
+  upload_status_ = std::move(status);
+}
+
+std::string FakeRequest::video() const {
+  absl::MutexLock lock(&mutex_);
+  return video_;
+}
+
+bool FakeRequest::finished_video() const {
+  absl::MutexLock lock(&mutex_);
+  return finished_video_;
+}
+
+absl::Status FakeRequest::cancelled() const {
+  absl::MutexLock lock(&mutex_);
+  return cancelled_;
+}
+
+bool FakeRequest::destroyed() const {
+  absl::MutexLock lock(&mutex_);
+  return destroyed_;
+}
+
+int FakeRequest::reads() const {
+  absl::MutexLock lock(&mutex_);
+  return reads_;
+}
+
+bool FakeRequest::WaitFor(absl::FunctionRef<bool()> condition, absl::Duration timeout) const {
+  absl::MutexLock lock(&mutex_);
+  return mutex_.AwaitWithTimeout(
+      absl::Condition(
+          +[](absl::FunctionRef<bool()>* holds) { return (*holds)(); }, &condition),
+      timeout);
+}
+
+bool FakeRequest::WaitForVideo(size_t bytes, absl::Duration timeout) const {
+  return WaitFor([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return video_.size() >= bytes; }, timeout);
+}
+
+bool FakeRequest::WaitForFinishedVideo(absl::Duration timeout) const {
+  return WaitFor([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return finished_video_; }, timeout);
+}
+
+bool FakeRequest::WaitForCancel(absl::Duration timeout) const {
+  return WaitFor([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return !cancelled_.ok(); }, timeout);
+}
+
+bool FakeRequest::WaitForDestruction(absl::Duration timeout) const {
+  return WaitFor([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return destroyed_; }, timeout);
+}
+
+bool FakeRequest::WaitForReads(int reads, absl::Duration timeout) const {
+  return WaitFor([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return reads_ >= reads; }, timeout);
+}
+
+FakeGenerator::FakeGenerator() {
+  model_info_.name = "fake";
+  model_info_.scale = "custom";
+  model_info_.parameters = 42;
+  model_info_.device = "cpu";
+  model_info_.precision = "fp32";
+}
+
+void FakeGenerator::RefuseNext(absl::Status status) {
+  absl::MutexLock lock(&mutex_);
+  refusals_.push_back(std::move(status));
+}
+
+void FakeGenerator::SetScript(std::vector<absl::StatusOr<StreamEvent>> events) {
+  absl::MutexLock lock(&mutex_);
+  script_ = std::move(events);
+}
+
+void FakeGenerator::SetHealth(absl::Status health) {
+  absl::MutexLock lock(&mutex_);
+  health_ = std::move(health);
+}
+
+std::shared_ptr<FakeRequest> FakeGenerator::WaitForRequest(size_t index,
+                                                           absl::Duration timeout) const {
+  absl::MutexLock lock(&mutex_);
+  const auto has = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return requests_.size() > index; };
+  if (!mutex_.AwaitWithTimeout(absl::Condition(&has), timeout)) return nullptr;
+  return requests_[index];
+}
+
+int FakeGenerator::submissions() const {
+  absl::MutexLock lock(&mutex_);
+  return submissions_;
+}
+
+bool FakeGenerator::draining() const {
+  absl::MutexLock lock(&mutex_);
+  return draining_;
+}
+
+absl::StatusOr<std::unique_ptr<MusicStream>> FakeGenerator::Submit(GenerationRequest request) {
+  absl::MutexLock lock(&mutex_);
+  ++submissions_;
+  if (draining_) return absl::UnavailableError("draining");
+  if (!refusals_.empty()) {
+    absl::Status refusal = std::move(refusals_.front());
+    refusals_.pop_front();
+    return refusal;
+  }
+  auto state = std::make_shared<FakeRequest>(std::move(request), script_);
+  requests_.push_back(state);
+  return std::make_unique<FakeStream>(std::move(state));
+}
+
+absl::Status FakeGenerator::Health() const {
+  absl::MutexLock lock(&mutex_);
+  return health_;
+}
+
+void FakeGenerator::BeginDrain() {
+  absl::MutexLock lock(&mutex_);
+  draining_ = true;
+}
+
+bool FakeGenerator::WaitUntilIdle(absl::Duration timeout) {
+  const absl::Time deadline = absl::Now() + timeout;
+  std::vector<std::shared_ptr<FakeRequest>> requests;
+  {
+    absl::MutexLock lock(&mutex_);
+    requests = requests_;
+  }
+  return std::all_of(requests.begin(), requests.end(), [&](const auto& request) {
+    return request->WaitForDestruction(std::max(deadline - absl::Now(), absl::ZeroDuration()));
+  });
+}
+
+}  // namespace vidmuse

@@ -1,0 +1,106 @@
+// A generator that makes no music: tests say what each request gets, and see what became of it.
+#ifndef VIDMUSE_TESTS_SUPPORT_FAKE_GENERATOR_H_
+#define VIDMUSE_TESTS_SUPPORT_FAKE_GENERATOR_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "vidmuse/generator.h"
+
+namespace vidmuse {
+
+// What a test sees of one admitted request; it outlives the stream. Thread-safe.
+class FakeRequest {
+ public:
+  FakeRequest(GenerationRequest request, std::vector<absl::StatusOr<StreamEvent>> after_video)
+      : request_(std::move(request)), after_video_(std::move(after_video)) {}
+
+  const GenerationRequest& request() const { return request_; }
+
+  // Gives the reader an event or the end, from this thread if it waits for one.
+  void Push(absl::StatusOr<StreamEvent> event);
+  // The next upload calls return this.
+  void FailUpload(absl::Status status);
+
+  std::string video() const;
+  bool finished_video() const;
+  absl::Status cancelled() const;  // OK: not cancelled
+  bool destroyed() const;
+  int reads() const;  // calls of MusicStream::Read
+
+  // Each is false if it did not happen within `timeout`.
+  bool WaitForVideo(size_t bytes, absl::Duration timeout = absl::Seconds(20)) const;
+  bool WaitForFinishedVideo(absl::Duration timeout = absl::Seconds(20)) const;
+  bool WaitForCancel(absl::Duration timeout = absl::Seconds(20)) const;
+  bool WaitForDestruction(absl::Duration timeout = absl::Seconds(20)) const;
+  // At least `reads` calls of Read.
+  bool WaitForReads(int reads, absl::Duration timeout = absl::Seconds(20)) const;
+
+ private:
+  friend class FakeStream;
+
+  void Deliver() ABSL_LOCKS_EXCLUDED(mutex_);
+  bool WaitFor(absl::FunctionRef<bool()> condition, absl::Duration timeout) const;
+
+  const GenerationRequest request_;
+  mutable absl::Mutex mutex_;
+  std::string video_ ABSL_GUARDED_BY(mutex_);
+  bool finished_video_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status upload_status_ ABSL_GUARDED_BY(mutex_);
+  absl::Status cancelled_ ABSL_GUARDED_BY(mutex_);
+  bool destroyed_ ABSL_GUARDED_BY(mutex_) = false;
+  std::deque<absl::StatusOr<StreamEvent>> events_ ABSL_GUARDED_BY(mutex_);
+  std::vector<absl::StatusOr<StreamEvent>> after_video_ ABSL_GUARDED_BY(mutex_);
+  MusicStream::ReadCallback reader_ ABSL_GUARDED_BY(mutex_);
+  int reads_ ABSL_GUARDED_BY(mutex_) = 0;
+  int callbacks_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+// Thread-safe. Ends the process with a message if its caller breaks the contract of generator.h.
+class FakeGenerator final : public Generator {
+ public:
+  FakeGenerator();
+
+  // The next Submit returns this; several queue up.
+  void RefuseNext(absl::Status status);
+  // What each request admitted from now on gets once its video is complete.
+  void SetScript(std::vector<absl::StatusOr<StreamEvent>> events);
+  void SetHealth(absl::Status health);
+
+  // Waits for the `index`-th admitted request, from 0; null if there is none within `timeout`.
+  std::shared_ptr<FakeRequest> WaitForRequest(size_t index,
+                                              absl::Duration timeout = absl::Seconds(20)) const;
+  int submissions() const;  // refused ones too
+  bool draining() const;
+
+  absl::StatusOr<std::unique_ptr<MusicStream>> Submit(GenerationRequest request) override;
+  const ModelInfo& model_info() const override { return model_info_; }
+  const Limits& limits() const override { return limits_; }
+  absl::Status Health() const override;
+  void BeginDrain() override;
+  bool WaitUntilIdle(absl::Duration timeout) override;
+
+ private:
+  ModelInfo model_info_;
+  Limits limits_;
+  mutable absl::Mutex mutex_;
+  std::deque<absl::Status> refusals_ ABSL_GUARDED_BY(mutex_);
+  std::vector<absl::StatusOr<StreamEvent>> script_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<FakeRequest>> requests_ ABSL_GUARDED_BY(mutex_);
+  absl::Status health_ ABSL_GUARDED_BY(mutex_);
+  int submissions_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_TESTS_SUPPORT_FAKE_GENERATOR_H_

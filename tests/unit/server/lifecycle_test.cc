@@ -1,0 +1,199 @@
+// Health, drain, reflection, and the addresses that the server listens on.
+#include <gmock/gmock.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "tests/support/http_get.h"
+#include "tests/unit/server/service_fixture.h"
+
+namespace vidmuse {
+namespace {
+
+using ::grpc::health::v1::HealthCheckResponse;
+using ::testing::HasSubstr;
+
+class LifecycleTest : public ServiceFixture {
+ protected:
+  void StartServer() {
+    ServiceFixture::StartServer();
+    health_ = grpc::health::v1::Health::NewStub(NewChannel());
+  }
+
+  // Does `use` with the answers of a Watch until it returns true; false if the stream ended first.
+  template <typename Use>
+  bool Watch(const std::string& service, Use use) {
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(20)));
+    grpc::health::v1::HealthCheckRequest request;
+    request.set_service(service);
+    const auto reader = health_->Watch(&context, request);
+    HealthCheckResponse response;
+    while (reader->Read(&response)) {
+      if (use(response.status())) {
+        context.TryCancel();
+        return true;
+      }
+    }
+    return false;
+  }
+
+  // Waits for a status; what a status is at once is one of these with nothing to wait for.
+  bool WaitForStatus(const std::string& service, HealthCheckResponse::ServingStatus status) {
+    return Watch(service, [&](auto seen) { return seen == status; });
+  }
+
+  std::unique_ptr<grpc::health::v1::Health::Stub> health_;
+};
+
+TEST_F(LifecycleTest, EveryNameServes) {
+  StartServer();
+  for (const char* name : {"", "liveness", "readiness", "vidmuse.v1.MusicService"}) {
+    grpc::ClientContext context;
+    grpc::health::v1::HealthCheckRequest request;
+    request.set_service(name);
+    HealthCheckResponse response;
+    ASSERT_TRUE(health_->Check(&context, request, &response).ok()) << name;
+    EXPECT_EQ(response.status(), HealthCheckResponse::SERVING) << name;
+  }
+  grpc::ClientContext context;
+  grpc::health::v1::HealthCheckRequest request;
+  request.set_service("other");
+  HealthCheckResponse response;
+  EXPECT_EQ(health_->Check(&context, request, &response).error_code(), grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(LifecycleTest, HealthFollowsTheGenerator) {
+  StartServer();
+  bool sick = false;
+  EXPECT_TRUE(Watch("liveness", [&](auto status) {
+    if (status == HealthCheckResponse::SERVING && !sick) {
+      generator_.SetHealth(absl::UnavailableError("stuck"));
+      sick = true;
+    }
+    return status == HealthCheckResponse::NOT_SERVING;
+  }));
+  EXPECT_TRUE(WaitForStatus("readiness", HealthCheckResponse::NOT_SERVING));
+  EXPECT_TRUE(WaitForStatus("", HealthCheckResponse::NOT_SERVING));
+  generator_.SetHealth(absl::OkStatus());
+  EXPECT_TRUE(WaitForStatus("liveness", HealthCheckResponse::SERVING));
+  EXPECT_TRUE(WaitForStatus("readiness", HealthCheckResponse::SERVING));
+}
+
+TEST_F(LifecycleTest, DrainLetsRunningCallsEndAndRefusesNewOnes) {
+  StartServer();
+  ClientCall running(stub_.get());
+  running.Upload();
+  const auto request = generator_.WaitForRequest(0);
+  ASSERT_NE(request, nullptr);
+  ASSERT_TRUE(request->WaitForFinishedVideo());
+  bool clean = false;
+  std::thread drain([&] { clean = server_->Drain(absl::Seconds(20)); });
+  for (const char* name : {"readiness", "", "vidmuse.v1.MusicService"}) {
+    EXPECT_TRUE(WaitForStatus(name, HealthCheckResponse::NOT_SERVING)) << name;
+  }
+  EXPECT_TRUE(WaitForStatus("liveness", HealthCheckResponse::SERVING));
+  EXPECT_THAT(MetricsText(), HasSubstr("vidmuse_draining{device=\"cpu\",model=\"fake\"} 1\n"));
+  while (!generator_.draining()) std::this_thread::yield();
+  ClientCall refused(stub_.get());
+  refused.Send();
+  EXPECT_EQ(refused.Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+
+  for (auto& event : Song(10)) request->Push(std::move(event));
+  EXPECT_TRUE(running.Finish().ok());
+  drain.join();
+  EXPECT_TRUE(clean);
+}
+
+TEST_F(LifecycleTest, DrainCutsOffWhatDoesNotEnd) {
+  StartServer();
+  ClientCall running(stub_.get());
+  running.Send();
+  const auto request = generator_.WaitForRequest(0);
+  ASSERT_NE(request, nullptr);
+  EXPECT_FALSE(server_->Drain(absl::Milliseconds(200)));
+  EXPECT_TRUE(request->destroyed());
+  EXPECT_FALSE(running.Finish().ok());
+}
+
+TEST_F(LifecycleTest, DrainDoesNotWaitForHealthWatchers) {
+  StartServer();
+  grpc::ClientContext context;
+  const auto reader = health_->Watch(&context, {});
+  HealthCheckResponse response;
+  ASSERT_TRUE(reader->Read(&response));
+  const absl::Time before = absl::Now();
+  EXPECT_TRUE(server_->Drain(absl::Seconds(60)));
+  EXPECT_LT(absl::Now() - before, absl::Seconds(30));
+}
+
+TEST_F(LifecycleTest, ReflectionIsThere) {
+  StartServer();
+  grpc::GenericStub stub(NewChannel());
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(20)));
+  grpc::CompletionQueue queue;
+  // ServerReflectionRequest{list_services: ""}, by hand: its .proto is not installed.
+  const grpc::Slice slice(std::string("\x3a\x00", 2));
+  const grpc::ByteBuffer request(&slice, 1);
+  const auto call = stub.PrepareCall(
+      &context, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &queue);
+  void* tag = nullptr;
+  bool ok = false;
+  call->StartCall(nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
+  call->Write(request, nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
+  grpc::ByteBuffer response;
+  call->Read(&response, nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
+  std::vector<grpc::Slice> slices;
+  ASSERT_TRUE(response.Dump(&slices).ok());
+  std::string text;
+  for (const grpc::Slice& part : slices) {
+    text.append(reinterpret_cast<const char*>(part.begin()), part.size());
+  }
+  EXPECT_THAT(text, HasSubstr("vidmuse.v1.MusicService"));
+  context.TryCancel();
+  grpc::Status status;
+  call->Finish(&status, nullptr);
+  queue.Next(&tag, &ok);
+  queue.Shutdown();
+  EXPECT_FALSE(queue.Next(&tag, &ok));
+}
+
+TEST_F(LifecycleTest, MetricsPage) {
+  options_.metrics_listen = "127.0.0.1:0";
+  StartServer();
+  ASSERT_NE(server_->metrics_port(), 0);
+  const auto page = HttpGet(server_->metrics_port(), "/metrics");
+  ASSERT_TRUE(page.ok()) << page.status();
+  EXPECT_THAT(*page, HasSubstr("200 OK"));
+  EXPECT_THAT(*page, HasSubstr("vidmuse_build_info{"));
+}
+
+TEST_F(LifecycleTest, BusyAddressesAreNamed) {
+  options_.metrics_listen = "127.0.0.1:0";
+  StartServer();
+  ServerOptions same_calls = options_;
+  same_calls.listen = absl::StrCat("127.0.0.1:", server_->port());
+  auto second = Server::Start(same_calls, &generator_, &metrics_, &log_);
+  ASSERT_FALSE(second.ok());
+  EXPECT_THAT(std::string(second.status().message()),
+              HasSubstr("--listen: cannot listen on " + same_calls.listen));
+  ServerOptions same_metrics = options_;
+  same_metrics.metrics_listen = absl::StrCat("127.0.0.1:", server_->metrics_port());
+  second = Server::Start(same_metrics, &generator_, &metrics_, &log_);
+  ASSERT_FALSE(second.ok());
+  EXPECT_THAT(std::string(second.status().message()),
+              HasSubstr("--metrics_listen: cannot listen on " + same_metrics.metrics_listen));
+}
+
+}  // namespace
+}  // namespace vidmuse

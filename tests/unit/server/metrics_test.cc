@@ -1,0 +1,146 @@
+#include "server/metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <prometheus/text_serializer.h>
+
+#include <regex>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+
+namespace vidmuse {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+ModelInfo FakeModel() {
+  ModelInfo model;
+  model.name = "m";
+  model.device = "cpu";
+  model.precision = "bf16";
+  return model;
+}
+
+class MetricsTest : public ::testing::Test {
+ protected:
+  std::string Text() const {
+    return prometheus::TextSerializer().Serialize(metrics_.registry()->Collect());
+  }
+
+  PrometheusMetrics metrics_;
+};
+
+TEST_F(MetricsTest, NothingBeforeTheModelIsKnown) {
+  metrics_.Add(Counter::kTokens, 1);
+  metrics_.Set(Gauge::kDraining, 1);
+  metrics_.Observe(Histogram::kBatchSize, 1);
+  EXPECT_EQ(Text(), "");
+}
+
+TEST_F(MetricsTest, EveryMetricHasItsNameHelpAndType) {
+  metrics_.Describe(FakeModel(), "1.0");
+  metrics_.Add(Counter::kRequests, 1, "OK/");
+  metrics_.Add(Counter::kWastedTokens, 1, "cancelled");
+  metrics_.Observe(Histogram::kStageSeconds, 1, "decode");
+  const std::string text = Text();
+  for (const auto& [name, type] : std::vector<std::pair<std::string, std::string>>{
+           {"requests_total", "counter"},
+           {"audio_seconds_total", "counter"},
+           {"tokens_total", "counter"},
+           {"wasted_tokens_total", "counter"},
+           {"video_bytes_total", "counter"},
+           {"requests_running", "gauge"},
+           {"requests_waiting", "gauge"},
+           {"estimated_queue_delay_seconds", "gauge"},
+           {"kv_cache_usage_ratio", "gauge"},
+           {"draining", "gauge"},
+           {"build_info", "gauge"},
+           {"request_duration_seconds", "histogram"},
+           {"request_queue_seconds", "histogram"},
+           {"time_to_first_audio_seconds", "histogram"},
+           {"inter_chunk_seconds", "histogram"},
+           {"stage_seconds", "histogram"},
+           {"lm_step_seconds", "histogram"},
+           {"batch_size", "histogram"},
+           {"realtime_factor", "histogram"}}) {
+    EXPECT_THAT(text, HasSubstr(absl::StrCat("# TYPE vidmuse_", name, " ", type, "\n")));
+    EXPECT_THAT(text, HasSubstr(absl::StrCat("# HELP vidmuse_", name, " ")));
+  }
+}
+
+TEST_F(MetricsTest, EveryLineParses) {
+  metrics_.Describe(FakeModel(), "1.0");
+  metrics_.Add(Counter::kRequests, 1, "OK/");
+  metrics_.Observe(Histogram::kStageSeconds, 1, "decode");
+  const std::regex comment("# (HELP|TYPE) vidmuse_[a-z_]+ .+");
+  const std::regex sample(R"re(vidmuse_[a-z_]+\{([a-z]+="[^"]*",?)+\} (-?[0-9.e+-]+|\+Inf|NaN))re");
+  for (const absl::string_view line : absl::StrSplit(Text(), '\n', absl::SkipEmpty())) {
+    const std::string text(line);
+    EXPECT_TRUE(std::regex_match(text, comment) || std::regex_match(text, sample)) << text;
+    if (text[0] != '#') {
+      EXPECT_THAT(text, HasSubstr("model=\"m\""));
+      EXPECT_THAT(text, HasSubstr("device=\"cpu\""));
+    }
+  }
+}
+
+// The value behind a name and a part of its labels; -1 if there is none.
+double Value(const std::string& text, const std::string& name, const std::string& label) {
+  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
+    const std::string sample(line);
+    if (sample.rfind("vidmuse_" + name + "{", 0) != 0) continue;
+    if (sample.find(label) == std::string::npos) continue;
+    return std::stod(sample.substr(sample.rfind(' ')));
+  }
+  return -1;
+}
+
+TEST_F(MetricsTest, ValuesArrive) {
+  metrics_.Describe(FakeModel(), "1.0");
+  metrics_.Add(Counter::kRequests, 1, "INVALID_ARGUMENT/protocol");
+  metrics_.Add(Counter::kRequests, 2, "INVALID_ARGUMENT/protocol");
+  metrics_.Add(Counter::kWastedTokens, 4, "deadline");
+  metrics_.Add(Counter::kAudioSeconds, 0.5);
+  metrics_.Add(Counter::kTokens, 6);
+  metrics_.Add(Counter::kVideoBytes, 7);
+  metrics_.Set(Gauge::kRequestsRunning, 8);
+  metrics_.Set(Gauge::kRequestsWaiting, 9);
+  metrics_.Set(Gauge::kEstimatedQueueDelaySeconds, 10);
+  metrics_.Set(Gauge::kKvCacheUsageRatio, 0.25);
+  metrics_.Set(Gauge::kDraining, 1);
+  metrics_.Observe(Histogram::kStageSeconds, 2, "decode");
+  metrics_.Observe(Histogram::kBatchSize, 3);
+  const std::string text = Text();
+  EXPECT_EQ(Value(text, "requests_total", "code=\"INVALID_ARGUMENT\""), 3);
+  EXPECT_EQ(Value(text, "requests_total", "reason=\"protocol\""), 3);
+  EXPECT_EQ(Value(text, "wasted_tokens_total", "cause=\"deadline\""), 4);
+  EXPECT_EQ(Value(text, "audio_seconds_total", ""), 0.5);
+  EXPECT_EQ(Value(text, "tokens_total", ""), 6);
+  EXPECT_EQ(Value(text, "video_bytes_total", ""), 7);
+  EXPECT_EQ(Value(text, "requests_running", ""), 8);
+  EXPECT_EQ(Value(text, "requests_waiting", ""), 9);
+  EXPECT_EQ(Value(text, "estimated_queue_delay_seconds", ""), 10);
+  EXPECT_EQ(Value(text, "kv_cache_usage_ratio", ""), 0.25);
+  EXPECT_EQ(Value(text, "draining", ""), 1);
+  EXPECT_EQ(Value(text, "stage_seconds_sum", "stage=\"decode\""), 2);
+  EXPECT_EQ(Value(text, "batch_size_count", ""), 1);
+  EXPECT_EQ(Value(text, "batch_size_bucket", "le=\"2\""), 0);
+  EXPECT_EQ(Value(text, "batch_size_bucket", "le=\"3\""), 1);
+  EXPECT_EQ(Value(text, "build_info", "precision=\"bf16\""), 1);
+  EXPECT_EQ(Value(text, "build_info", "version=\"1.0\""), 1);
+}
+
+TEST_F(MetricsTest, LabelsAreBounded) {
+  metrics_.Describe(FakeModel(), "1.0");
+  for (int i = 0; i < 1000; ++i) metrics_.Add(Counter::kWastedTokens, 1, absl::StrCat("c", i));
+  const std::string text = Text();
+  EXPECT_EQ(Value(text, "wasted_tokens_total", "cause=\"other\""), 900);
+  EXPECT_THAT(text, Not(HasSubstr("cause=\"c500\"")));
+}
+
+}  // namespace
+}  // namespace vidmuse

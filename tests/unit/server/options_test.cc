@@ -1,0 +1,182 @@
+#include "server/options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+namespace vidmuse {
+namespace {
+
+using ::testing::HasSubstr;
+
+ServerOptions Parse(const std::vector<std::string>& args) {
+  auto options = ParseOptions(args);
+  EXPECT_TRUE(options.ok()) << options.status();
+  return options.ok() ? *options : ServerOptions();
+}
+
+void ExpectError(const std::vector<std::string>& args, const std::string& part,
+                 absl::StatusCode code = absl::StatusCode::kInvalidArgument) {
+  const auto options = ParseOptions(args);
+  ASSERT_FALSE(options.ok()) << args.back();
+  EXPECT_EQ(options.status().code(), code);
+  EXPECT_THAT(std::string(options.status().message()), HasSubstr(part));
+}
+
+class ConfigFile {
+ public:
+  explicit ConfigFile(const std::string& text)
+      : path_(testing::TempDir() + "options_test_" + std::to_string(getpid()) + ".yaml") {
+    std::ofstream(path_) << text;
+  }
+  ~ConfigFile() { std::filesystem::remove(path_); }
+  const std::string& path() const { return path_; }
+
+ private:
+  const std::string path_;
+};
+
+TEST(OptionsTest, DefaultsAreTheDocumentedOnes) {
+  const ServerOptions options = Parse({"--model_dir=/m"});
+  EXPECT_EQ(options.generator.model_dir, "/m");
+  EXPECT_EQ(options.listen, "127.0.0.1:50051");
+  EXPECT_EQ(options.metrics_listen, "127.0.0.1:9090");
+  EXPECT_EQ(options.max_message_bytes, 4 << 20);
+  EXPECT_EQ(options.generator.device, "auto");
+  EXPECT_EQ(options.generator.precision, "");
+}
+
+TEST(OptionsTest, BothSpellings) {
+  EXPECT_EQ(Parse({"--model_dir", "/m"}).generator.model_dir, "/m");
+  EXPECT_EQ(Parse({"--model_dir=/a=b"}).generator.model_dir, "/a=b");
+}
+
+TEST(OptionsTest, EveryFlagReachesItsField) {
+  const ServerOptions options = Parse({"--model_dir=m",
+                                       "--codec_dir=c",
+                                       "--model_name=n",
+                                       "--device=cpu",
+                                       "--precision=bf16",
+                                       "--device_threads=1",
+                                       "--video_threads=2",
+                                       "--encode_threads=3",
+                                       "--codec_threads=4",
+                                       "--max_kv_bytes=5",
+                                       "--max_batch=6",
+                                       "--max_video_bytes=7",
+                                       "--max_video_seconds=8.5",
+                                       "--max_frame_width=9",
+                                       "--max_frame_height=10",
+                                       "--max_frame_pixels=11",
+                                       "--max_frames_per_second=12.5",
+                                       "--max_queued_requests=13",
+                                       "--max_queued_bytes=14",
+                                       "--max_stream_buffer_bytes=2048",
+                                       "--listen=h:1",
+                                       "--metrics_listen=",
+                                       "--max_message_bytes=4096",
+                                       "--max_concurrent_uploads=15",
+                                       "--upload_timeout_seconds=16",
+                                       "--upload_idle_timeout_seconds=17",
+                                       "--send_timeout_seconds=18",
+                                       "--drain_seconds=19"});
+  const GeneratorOptions& generator = options.generator;
+  EXPECT_EQ(generator.codec_dir, "c");
+  EXPECT_EQ(generator.model_name, "n");
+  EXPECT_EQ(generator.device, "cpu");
+  EXPECT_EQ(generator.precision, "bf16");
+  EXPECT_EQ(generator.device_threads, 1);
+  EXPECT_EQ(generator.video_threads, 2);
+  EXPECT_EQ(generator.encode_threads, 3);
+  EXPECT_EQ(generator.codec_threads, 4);
+  EXPECT_EQ(generator.max_kv_bytes, 5u);
+  EXPECT_EQ(generator.limits.max_batch, 6);
+  EXPECT_EQ(generator.limits.max_video_bytes, 7u);
+  EXPECT_EQ(generator.limits.max_video_seconds, 8.5);
+  EXPECT_EQ(generator.limits.max_frame_width, 9);
+  EXPECT_EQ(generator.limits.max_frame_height, 10);
+  EXPECT_EQ(generator.limits.max_frame_pixels, 11);
+  EXPECT_EQ(generator.limits.max_frames_per_second, 12.5);
+  EXPECT_EQ(generator.limits.max_queued_requests, 13);
+  EXPECT_EQ(generator.limits.max_queued_bytes, 14u);
+  EXPECT_EQ(generator.limits.max_stream_buffer_bytes, 2048u);
+  EXPECT_EQ(options.listen, "h:1");
+  EXPECT_EQ(options.metrics_listen, "");
+  EXPECT_EQ(options.max_message_bytes, 4096);
+  EXPECT_EQ(options.max_concurrent_uploads, 15);
+  EXPECT_EQ(options.upload_timeout_seconds, 16);
+  EXPECT_EQ(options.upload_idle_timeout_seconds, 17);
+  EXPECT_EQ(options.send_timeout_seconds, 18);
+  EXPECT_EQ(options.drain_seconds, 19);
+}
+
+TEST(OptionsTest, BadFlagsNameTheFlagAndTheValue) {
+  ExpectError({}, "--model_dir: not set");
+  ExpectError({"--model_dir=m", "--speed=1"}, "--speed: no such flag");
+  ExpectError({"--model_dir=m", "serve"}, "\"serve\" is not a flag");
+  ExpectError({"--model_dir=m", "--"}, "\"--\" is not a flag");
+  ExpectError({"--model_dir"}, "--model_dir: no value");
+  ExpectError({"--model_dir=m", "--max_batch=0"},
+              "--max_batch: 0 is out of range, allowed is [1, ");
+  ExpectError({"--model_dir=m", "--max_batch=two"}, "\"two\" is not a number of type integer");
+  ExpectError({"--model_dir=m", "--max_batch=99999999999"}, "is not a number of type integer");
+  ExpectError({"--model_dir=m", "--max_video_bytes=-1"}, "--max_video_bytes: \"-1\"");
+  ExpectError({"--model_dir=m", "--max_video_seconds=nan"}, "--max_video_seconds: nan");
+  ExpectError({"--model_dir=m", "--drain_seconds=inf"}, "--drain_seconds: inf is out of range");
+  ExpectError({"--model_dir=m", "--precision=fp8"}, "\"fp8\" is none of fp32, bf16, fp16, int8");
+  ExpectError({"--model_dir=m", "--listen=localhost"}, "\"localhost\" is not host:port");
+  ExpectError({"--model_dir=m", "--listen=h:65536"}, "is not host:port");
+  ExpectError({"--model_dir=m", "--listen="}, "--listen: \"\" is not host:port");
+}
+
+TEST(OptionsTest, ConfigFileGivesValuesAndTheCommandLineWins) {
+  const ConfigFile file("# comment\nmodel_dir: /from/file\nmax_batch: 3\ndrain_seconds: 1.5\n");
+  const ServerOptions options = Parse({"--max_batch=5", "--config", file.path()});
+  EXPECT_EQ(options.generator.model_dir, "/from/file");
+  EXPECT_EQ(options.generator.limits.max_batch, 5);
+  EXPECT_EQ(options.drain_seconds, 1.5);
+}
+
+TEST(OptionsTest, EmptyConfigFileIsFine) {
+  const ConfigFile file("# nothing\n");
+  Parse({"--model_dir=m", "--config=" + file.path()});
+}
+
+TEST(OptionsTest, BadConfigFilesAreNamed) {
+  ExpectError({"--config=/no/such/file.yaml"}, "/no/such/file.yaml: no such file",
+              absl::StatusCode::kNotFound);
+  for (const auto& [text, part] : std::vector<std::pair<std::string, std::string>>{
+           {"max_batch: 0", "--max_batch: 0 is out of range"},
+           {"speed: 1", "--speed: no such flag"},
+           {"config: other.yaml", "--config: no such flag"},
+           {"max_batch: [1, 2]", "max_batch: not a single value"},
+           {"- max_batch", "not a map"},
+           {"a: b: c", "illegal map value"}}) {
+    const ConfigFile file(text);
+    ExpectError({"--model_dir=m", "--config=" + file.path()}, part);
+    ExpectError({"--model_dir=m", "--config=" + file.path()}, file.path());
+  }
+}
+
+TEST(OptionsTest, HelpListsEveryFlagWithItsDefault) {
+  EXPECT_TRUE(Parse({"--help"}).help);
+  EXPECT_TRUE(Parse({"-h"}).help);
+  const std::string help = OptionsHelp();
+  for (const char* flag :
+       {"--config", "--model_dir", "--listen  (host:port; default 127.0.0.1:50051)",
+        "--max_message_bytes  (integer in [1024, 1073741824]; default 4194304)",
+        "--drain_seconds"}) {
+    EXPECT_THAT(help, HasSubstr(flag));
+  }
+}
+
+}  // namespace
+}  // namespace vidmuse

@@ -1,0 +1,198 @@
+// vidmuse_server's main as a process, over the fake generator: exit codes, the ready line, signals.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <memory>
+#include <regex>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "tests/support/http_get.h"
+#include "vidmuse/v1/music.grpc.pb.h"
+
+namespace vidmuse {
+namespace {
+
+using ::testing::HasSubstr;
+
+// A child process whose output is read through a pipe. Killed with this object.
+class Process {
+ public:
+  explicit Process(std::vector<std::string> args) {
+    args.insert(args.begin(), VIDMUSE_BIN_DIR "/tests/vidmuse_fake_server");
+    std::vector<char*> argv;
+    for (std::string& arg : args) argv.push_back(arg.data());
+    argv.push_back(nullptr);
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) ADD_FAILURE() << "pipe2";
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
+    if (posix_spawn(&pid_, argv[0], &actions, nullptr, argv.data(), environ) != 0) {
+      ADD_FAILURE() << "cannot start " << argv[0];
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    output_fd_ = ends[0];
+  }
+
+  ~Process() {
+    if (!waited_) {
+      Kill(SIGKILL);
+      waitpid(pid_, nullptr, 0);
+    }
+    close(output_fd_);
+  }
+
+  void Kill(int signal) const { kill(pid_, signal); }
+
+  // Reads until the output contains `text`, or ends; false in the second case, and after 20 s.
+  bool WaitForOutput(const std::string& text) {
+    while (output_.find(text) == std::string::npos) {
+      if (!ReadSome()) return false;
+    }
+    return true;
+  }
+
+  // The exit code, or 1000 + the signal that killed it. Reads all output first.
+  int Wait() {
+    while (ReadSome()) {
+    }
+    int status = 0;
+    waitpid(pid_, &status, 0);
+    waited_ = true;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+  }
+
+  const std::string& output() const { return output_; }
+
+ private:
+  bool ReadSome() {
+    pollfd ready{output_fd_, POLLIN, 0};
+    const absl::Duration left = deadline_ - absl::Now();
+    if (left <= absl::ZeroDuration()) return false;
+    if (poll(&ready, 1, static_cast<int>(absl::ToInt64Milliseconds(left))) <= 0) return false;
+    char buffer[4096];
+    const ssize_t count = read(output_fd_, buffer, sizeof(buffer));
+    if (count <= 0) return false;
+    output_.append(buffer, count);
+    return true;
+  }
+
+  const absl::Time deadline_ = absl::Now() + absl::Seconds(40);
+  pid_t pid_ = 0;
+  int output_fd_ = -1;
+  bool waited_ = false;
+  std::string output_;
+};
+
+class Ready {
+ public:
+  explicit Ready(std::vector<std::string> extra = {}) {
+    std::vector<std::string> args = {"--model_dir=m", "--listen=127.0.0.1:0",
+                                     "--metrics_listen=127.0.0.1:0"};
+    args.insert(args.end(), extra.begin(), extra.end());
+    process = std::make_unique<Process>(args);
+    EXPECT_TRUE(process->WaitForOutput("\n")) << process->output();
+    std::smatch match;
+    const std::regex line(
+        "vidmuse_server: ready on 127\\.0\\.0\\.1:(\\d+), metrics on 127\\.0\\.0\\.1:(\\d+)\n");
+    const std::string& output = process->output();
+    if (!std::regex_match(output, match, line)) {
+      ADD_FAILURE() << output;
+      return;
+    }
+    port = std::stoi(match[1]);
+    metrics_port = std::stoi(match[2]);
+  }
+
+  // A call in the middle of its upload.
+  void HoldCall() {
+    stub = v1::MusicService::NewStub(
+        grpc::CreateChannel(absl::StrCat("127.0.0.1:", port), grpc::InsecureChannelCredentials()));
+    stream = stub->GenerateMusic(&context);
+    v1::GenerateMusicRequest request;
+    request.mutable_config();
+    stream->Write(request);
+    stream->WaitForInitialMetadata();
+  }
+
+  std::unique_ptr<Process> process;
+  int port = 0;
+  int metrics_port = 0;
+  grpc::ClientContext context;
+  std::unique_ptr<v1::MusicService::Stub> stub;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::GenerateMusicRequest, v1::GenerateMusicResponse>>
+      stream;
+};
+
+TEST(ProcessTest, BadUsage) {
+  Process process({"--model_dir=m", "--speed=1"});
+  EXPECT_EQ(process.Wait(), 2);
+  EXPECT_EQ(process.output(), "vidmuse_server: --speed: no such flag, see --help\n");
+}
+
+TEST(ProcessTest, Help) {
+  Process process({"--help"});
+  EXPECT_EQ(process.Wait(), 0);
+  EXPECT_THAT(process.output(), HasSubstr("--model_dir"));
+}
+
+TEST(ProcessTest, ModelThatCannotBeLoaded) {
+  Process process({"--model_dir=missing", "--listen=127.0.0.1:0", "--metrics_listen="});
+  EXPECT_EQ(process.Wait(), 1);
+  EXPECT_EQ(process.output(), "vidmuse_server: missing/state_dict.bin: no such file\n");
+}
+
+TEST(ProcessTest, BusyPort) {
+  const Ready first;
+  Process second(
+      {"--model_dir=m", absl::StrCat("--listen=127.0.0.1:", first.port), "--metrics_listen="});
+  EXPECT_EQ(second.Wait(), 1);
+  EXPECT_THAT(second.output(), HasSubstr("--listen: cannot listen on 127.0.0.1:"));
+}
+
+TEST(ProcessTest, ServesAndEndsInOrder) {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    const Ready server;
+    const auto page = HttpGet(server.metrics_port, "/metrics");
+    ASSERT_TRUE(page.ok()) << page.status();
+    EXPECT_THAT(*page, HasSubstr("vidmuse_draining"));
+    server.process->Kill(SIGPIPE);  // ignored
+    server.process->Kill(signal);
+    EXPECT_EQ(server.process->Wait(), 0);
+    EXPECT_THAT(server.process->output(), HasSubstr("vidmuse_server: draining\n"));
+  }
+}
+
+TEST(ProcessTest, DrainIsBounded) {
+  Ready server({"--drain_seconds=0.2"});
+  server.HoldCall();
+  server.process->Kill(SIGTERM);
+  EXPECT_EQ(server.process->Wait(), 0);
+  EXPECT_THAT(server.process->output(), HasSubstr("requests were cut off"));
+  EXPECT_THAT(server.process->output(), HasSubstr("\"event\":\"request\""));
+}
+
+TEST(ProcessTest, SecondSignalEndsAtOnce) {
+  Ready server({"--drain_seconds=3600"});
+  server.HoldCall();
+  server.process->Kill(SIGTERM);
+  ASSERT_TRUE(server.process->WaitForOutput("draining\n"));
+  server.process->Kill(SIGTERM);
+  EXPECT_EQ(server.process->Wait(), 128 + SIGTERM);
+}
+
+}  // namespace
+}  // namespace vidmuse

@@ -1,0 +1,67 @@
+#include "server/request_log.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+
+namespace vidmuse {
+namespace {
+
+TEST(RequestLogTest, OneJsonLine) {
+  std::ostringstream out;
+  RequestLog log(&out);
+  RequestRecord record;
+  record.request_id = "abc";
+  record.duration = absl::Milliseconds(1500);
+  record.video_bytes = 10;
+  record.total_frames = 200;
+  record.seconds.emplace().generate = 0.5;
+  log.Write(record);
+  const std::string line = out.str();
+  EXPECT_EQ(line.find('\n'), line.size() - 1);
+  const auto json = nlohmann::json::parse(line);
+  EXPECT_EQ(json["event"], "request");
+  EXPECT_EQ(json["request_id"], "abc");
+  EXPECT_EQ(json["status"], "OK");
+  EXPECT_EQ(json["seconds"], 1.5);
+  EXPECT_EQ(json["video_bytes"], 10);
+  EXPECT_EQ(json["frames"], 200);
+  EXPECT_EQ(json["stages"]["generate"], 0.5);
+  EXPECT_FALSE(json.contains("message"));
+}
+
+TEST(RequestLogTest, AnyMessageIsValidJson) {
+  std::ostringstream out;
+  RequestLog log(&out);
+  RequestRecord record;
+  record.status = absl::InvalidArgumentError("quote \" newline \n and \xff\xfe");
+  log.Write(record);
+  const std::string line = out.str();
+  EXPECT_EQ(line.find('\n'), line.size() - 1);
+  const auto json = nlohmann::json::parse(line);
+  EXPECT_EQ(json["status"], "INVALID_ARGUMENT");
+  EXPECT_EQ(json["message"].get<std::string>().substr(0, 17), "quote \" newline \n");
+  EXPECT_FALSE(json.contains("stages"));
+}
+
+TEST(RequestIdTest, SaneOnesAreKept) {
+  for (const std::string& id :
+       {std::string("a"), std::string("0-9.A_Z:z"), std::string(128, 'x')}) {
+    EXPECT_EQ(ChooseRequestId(id), id);
+  }
+}
+
+TEST(RequestIdTest, OthersAreReplacedByDifferentOnes) {
+  for (const std::string& id : {std::string(), std::string("a b"), std::string("a\n"),
+                                std::string(129, 'x'), std::string("\"}")}) {
+    const std::string chosen = ChooseRequestId(id);
+    EXPECT_NE(chosen, id);
+    EXPECT_EQ(chosen.size(), 32u);
+    EXPECT_NE(chosen, ChooseRequestId(id));
+  }
+}
+
+}  // namespace
+}  // namespace vidmuse

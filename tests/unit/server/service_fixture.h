@@ -1,0 +1,71 @@
+// A server over a fake generator, and a client connected to it over loopback.
+#ifndef VIDMUSE_TESTS_UNIT_SERVER_SERVICE_FIXTURE_H_
+#define VIDMUSE_TESTS_UNIT_SERVER_SERVICE_FIXTURE_H_
+
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "server/metrics.h"
+#include "server/server.h"
+#include "tests/support/fake_generator.h"
+#include "vidmuse/v1/music.grpc.pb.h"
+
+namespace vidmuse {
+
+// A client's side of one GenerateMusic call, with a deadline so that no test hangs.
+class ClientCall {
+ public:
+  explicit ClientCall(v1::MusicService::Stub* stub,
+                      std::optional<absl::Duration> timeout = absl::Seconds(30),
+                      const std::string& request_id = "");
+
+  bool Send(const v1::GenerateMusicConfig& config = {});
+  bool Send(const std::string& video_chunk);
+  bool SendEmpty() { return stream->Write({}); }
+  void Complete() { stream->WritesDone(); }
+  // Config, video and half-close.
+  void Upload(const std::string& video = "video");
+
+  std::optional<v1::GenerateMusicResponse> Receive();
+  // Drops what is left to read.
+  grpc::Status Finish();
+
+  // "" if it is not there.
+  std::string InitialMetadata(const std::string& key);
+  std::string TrailingMetadata(const std::string& key);
+
+  grpc::ClientContext context;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::GenerateMusicRequest, v1::GenerateMusicResponse>>
+      stream;
+};
+
+// A script: started, `chunks` chunks of `bytes` bytes, finished.
+std::vector<absl::StatusOr<StreamEvent>> Song(int chunks, size_t bytes = 8);
+
+class ServiceFixture : public ::testing::Test {
+ protected:
+  // Ports are free ones; tests change the rest before they start the server.
+  ServiceFixture();
+  ~ServiceFixture() override;
+
+  void StartServer();
+  std::shared_ptr<grpc::Channel> NewChannel(const grpc::ChannelArguments& arguments = {}) const;
+  std::string MetricsText() const;
+
+  ServerOptions options_;
+  FakeGenerator generator_;
+  PrometheusMetrics metrics_;
+  std::ostringstream log_;  // look only after the server is gone
+  std::unique_ptr<Server> server_;
+  std::unique_ptr<v1::MusicService::Stub> stub_;
+};
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_TESTS_UNIT_SERVER_SERVICE_FIXTURE_H_
