@@ -10,7 +10,9 @@
 #include <sstream>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "core/base/status_macros.h"
 
@@ -109,13 +111,24 @@ absl::StatusOr<std::string> ServerProcess::Metrics() const {
   return result.output;
 }
 
-absl::Status ServerProcess::WaitForMetric(const std::string& text, absl::Duration timeout) const {
+absl::Status ServerProcess::WaitForMetric(const std::string& name, const std::string& label,
+                                          double value, absl::Duration timeout) const {
   const absl::Time deadline = absl::Now() + timeout;
   for (;;) {
     ASSIGN_OR_RETURN(const std::string metrics, Metrics());
-    if (absl::StrContains(metrics, text)) return absl::OkStatus();
+    std::string samples;
+    for (absl::string_view line : absl::StrSplit(metrics, '\n')) {
+      const std::vector<absl::string_view> parts = absl::StrSplit(line, absl::MaxSplits(' ', 1));
+      const absl::string_view found = parts[0].substr(0, parts[0].find('{'));
+      if (found != name || !absl::StrContains(parts[0], label)) continue;
+      double number = 0;
+      if (parts.size() != 2 || !absl::SimpleAtod(parts[1], &number)) continue;
+      if (value < 0 || number == value) return absl::OkStatus();
+      absl::StrAppend(&samples, line, "\n");
+    }
     if (absl::Now() > deadline) {
-      return absl::DeadlineExceededError(absl::StrCat("no '", text, "' in:\n", metrics));
+      return absl::DeadlineExceededError(
+          absl::StrCat("no ", name, " ", label, " of ", value, " in: ", samples));
     }
     absl::SleepFor(absl::Milliseconds(20));
   }

@@ -36,8 +36,10 @@ class ServerProcess {
   const std::string& address() const { return address_; }
   // The body of GET /metrics.
   absl::StatusOr<std::string> Metrics() const;
-  // Waits until /metrics has `text`.
-  absl::Status WaitForMetric(const std::string& text, absl::Duration timeout) const;
+  // Waits until /metrics has a sample of `name`, with `label` ("" for any) and `value` (-1 for
+  // any).
+  absl::Status WaitForMetric(const std::string& name, const std::string& label, double value,
+                             absl::Duration timeout = absl::Seconds(30)) const;
 
   void Terminate();  // SIGTERM
   // OK if the server ends with exit code 0 in time.
