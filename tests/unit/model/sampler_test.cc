@@ -131,6 +131,14 @@ TEST(SamplerTest, NucleusKeepsTokensWhosePredecessorsSumToAtMostP) {
   EXPECT_THAT(Shares(logits, options), testing::ElementsAreArray(Near({0.1, 0.4, 0.2, 0.3})));
 }
 
+TEST(SamplerTest, NucleusKeepsATokenWhosePredecessorsSumToExactlyP) {
+  SamplingOptions options;
+  options.top_p = 0.5f;
+  const double third = 1 / 3.0;
+  EXPECT_THAT(Shares({0, 0, 0, 0}, options),
+              testing::ElementsAreArray(Near({third, third, third, 0})));
+}
+
 TEST(SamplerTest, RefusesLogitsThatAreNotFinite) {
   Sampler sampler;
   for (const float bad : {NAN, INFINITY, -INFINITY}) {
