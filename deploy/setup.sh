@@ -47,9 +47,10 @@ fi
 # Unpacks wheels into a folder: LibTorch's shared libraries need no Python at run time.
 unpack_wheels() {  # folder, pip download arguments...
   local folder=$1; shift
-  local wheels
   wheels=$(mktemp -d)
-  python3 -m pip download --quiet --disable-pip-version-check --dest "$wheels" --only-binary=:all: \
+  trap 'rm -rf "$wheels"' EXIT
+  # Debian's own python3, which has the pip of python3-pip: another on the PATH may lack it.
+  /usr/bin/python3 -m pip download --quiet --disable-pip-version-check --dest "$wheels" --only-binary=:all: \
     --implementation cp --python-version 3.11 --abi cp311 --abi abi3 --abi none \
     --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 \
     --platform manylinux_2_25_x86_64 --platform manylinux_2_24_x86_64 \

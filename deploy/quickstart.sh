@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# From nothing to music: installs what is missing, builds, starts a server on a small demo model with
+# made-up weights, makes music for a bundled video, and stops the server.
+#
+#   deploy/quickstart.sh                    music for tests/data/golden/videos/life_7s.mp4
+#   deploy/quickstart.sh VIDEO [FLAG...]    for another video; flags go to `vidmuse generate`
+set -euo pipefail
+caller=$PWD
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=$PWD
+build=build/release
+model=$build/demo_model
+work=build/quickstart
+output=$work/music.wav
+
+video=$root/tests/data/golden/videos/life_7s.mp4
+if (($#)); then
+  case $1 in
+    /*) video=$1 ;;
+    *) video=$caller/$1 ;;
+  esac
+  shift
+fi
+
+deploy/setup.sh
+cmake --preset release >/dev/null
+cmake --build --preset release --target vidmuse_server vidmuse vidmuse_make_model
+
+if [ ! -e "$model" ]; then
+  echo "quickstart: making the demo model in $model"
+  rm -rf "$model.part"
+  "$build/vidmuse_make_model" --out "$model.part"
+  mv "$model.part" "$model"
+fi
+
+mkdir -p "$work"
+server=
+stop_server() {
+  [ -z "$server" ] && return
+  kill -TERM "$server" 2>/dev/null || true
+  wait "$server" || true
+  server=
+}
+trap stop_server EXIT
+trap 'exit 130' INT TERM
+
+"$build/vidmuse_server" --model_dir "$model" --listen 127.0.0.1:0 --metrics_listen 127.0.0.1:0 \
+  2>"$work/server.log" &
+server=$!
+address=
+for ((i = 0; i < 600; i++)); do
+  address=$(sed -n 's/.*ready on \([^ ,]*\).*/\1/p' "$work/server.log")
+  [ -n "$address" ] && break
+  kill -0 "$server" 2>/dev/null || break
+  sleep 0.1
+done
+if [ -z "$address" ]; then
+  echo "quickstart: the server did not start:" >&2
+  cat "$work/server.log" >&2
+  exit 1
+fi
+
+"$build/vidmuse" generate --server "$address" --video "$video" --output "$output" "$@"
+stop_server
+echo "quickstart: the music for $video is $output"
+echo "quickstart: the demo model's weights are made up, so it sounds like noise; see the README for real ones"
