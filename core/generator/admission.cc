@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "core/base/status_macros.h"
 #include "core/engine/window_plan.h"
 
@@ -14,14 +15,14 @@ namespace {
 absl::Status CheckRange(absl::string_view name, double value, double low, double high) {
   if (value >= low && value <= high) return absl::OkStatus();  // false for NaN
   return absl::InvalidArgumentError(
-      absl::StrCat(name, " is ", value, ", must be between ", low, " and ", high));
+      absl::StrFormat("%s is %.15g, must be between %.15g and %.15g", name, value, low, high));
 }
 
 absl::Status CheckLimit(absl::string_view name, double value, absl::string_view limit,
                         double bound) {
   if (value <= bound) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat(name, " is ", value, ", over the limit ", limit, " of ", bound));
+      absl::StrFormat("%s is %.15g, over the limit %s of %.15g", name, value, limit, bound));
 }
 
 // What the client says of its video. `seconds`: of the music it asks for, at least.

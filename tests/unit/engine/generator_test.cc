@@ -13,11 +13,16 @@
 #include "core/generator/generator_impl.h"
 #include "tests/support/fake_model.h"
 #include "tests/support/notification.h"
+#include "tests/support/stream_reader.h"
 
 namespace vidmuse {
 namespace {
 
 constexpr absl::Duration kSoon = absl::Seconds(30);
+
+std::vector<uint16_t> Tokens(const std::vector<int32_t>& tokens) {
+  return {tokens.begin(), tokens.end()};
+}
 
 class GeneratorTest : public ::testing::Test {
  protected:
@@ -63,46 +68,9 @@ class GeneratorTest : public ::testing::Test {
   }
 
   static absl::StatusOr<StreamEvent> ReadOne(MusicStream& stream) {
-    absl::StatusOr<StreamEvent> result = absl::UnknownError("no event");
-    Notification done;
-    stream.Read([&](absl::StatusOr<StreamEvent> event) {
-      result = std::move(event);
-      done.Notify();
-    });
-    if (!done.WaitFor(kSoon)) {
-      ADD_FAILURE() << "no event came";
-      std::abort();
-    }
-    return result;
+    return ReadEvent(stream, kSoon);
   }
-
-  struct Song {
-    GenerationStarted started;
-    std::vector<AudioChunk> chunks;
-    std::string bytes;
-    std::vector<int32_t> tokens;
-    absl::StatusOr<GenerationFinished> finished = absl::UnknownError("not finished");
-  };
-  static Song ReadAll(MusicStream& stream) {
-    Song song;
-    for (;;) {
-      absl::StatusOr<StreamEvent> event = ReadOne(stream);
-      if (!event.ok()) {
-        song.finished = event.status();
-        return song;
-      }
-      if (auto* started = std::get_if<GenerationStarted>(&*event)) song.started = *started;
-      if (auto* finished = std::get_if<GenerationFinished>(&*event)) {
-        song.finished = *finished;
-        return song;
-      }
-      if (auto* chunk = std::get_if<AudioChunk>(&*event)) {
-        song.bytes += chunk->data;
-        song.tokens.insert(song.tokens.end(), chunk->tokens.begin(), chunk->tokens.end());
-        song.chunks.push_back(*std::move(chunk));
-      }
-    }
-  }
+  static ReadSong ReadAll(MusicStream& stream) { return ReadToEnd(stream, kSoon); }
 
   NullMetricsSink metrics_;
   std::function<void(FakeModel&)> prepare_;
@@ -114,9 +82,9 @@ class GeneratorTest : public ::testing::Test {
 TEST_F(GeneratorTest, MakesTheSong) {
   Start();
   const auto stream = Submit(Request(), "4 11");
-  const Song song = ReadAll(*stream);
+  const ReadSong song = ReadAll(*stream);
   ASSERT_TRUE(song.finished.ok()) << song.finished.status();
-  EXPECT_EQ(song.tokens, FakeSong(4, 11, Request().sampling));
+  EXPECT_EQ(song.tokens, Tokens(FakeSong(4, 11, Request().sampling)));
   EXPECT_EQ(song.bytes.size(), 4u * 32000 * sizeof(float));
   EXPECT_EQ(song.started.total_samples, 4 * 32000);
   EXPECT_EQ(song.finished->total_frames, 200);
@@ -138,13 +106,13 @@ TEST_F(GeneratorTest, BytesDontDependOnChunksOrCompany) {
          {LoudnessMode::kNone, LoudnessMode::kStreaming, LoudnessMode::kReference}) {
       GenerationRequest request = Request(loudness);
       request.format = format;
-      const Song alone = ReadAll(*Submit(request, "3 11"));
+      const ReadSong alone = ReadAll(*Submit(request, "3 11"));
       ASSERT_TRUE(alone.finished.ok()) << alone.finished.status();
       std::vector<std::unique_ptr<MusicStream>> company;
       for (int i = 0; i < 5; ++i) company.push_back(Submit(Request(), "5 " + std::to_string(i)));
       for (const double seconds : {0.02, 0.3, 1.0, 30.0}) {
         request.chunk_seconds = seconds;
-        const Song song = ReadAll(*Submit(request, "3 11"));
+        const ReadSong song = ReadAll(*Submit(request, "3 11"));
         ASSERT_TRUE(song.finished.ok()) << song.finished.status();
         EXPECT_EQ(song.bytes, alone.bytes);
         EXPECT_EQ(song.tokens, alone.tokens);
@@ -159,17 +127,17 @@ TEST_F(GeneratorTest, ResumesAtEveryChunk) {
     for (const AudioFormat format : {AudioFormat::kWav, AudioFormat::kMp3}) {
       GenerationRequest request = Request(loudness);
       request.format = format;
-      const Song whole = ReadAll(*Submit(request, "5 3"));
+      const ReadSong whole = ReadAll(*Submit(request, "5 3"));
       std::string bytes;
       std::vector<uint16_t> tokens;
       for (const AudioChunk& chunk : whole.chunks) {
         bytes += chunk.data;
         tokens.insert(tokens.end(), chunk.tokens.begin(), chunk.tokens.end());
         request.resume = ResumePoint{tokens, bytes.size()};
-        const Song rest = ReadAll(*Submit(request, "5 3"));
+        const ReadSong rest = ReadAll(*Submit(request, "5 3"));
         ASSERT_TRUE(rest.finished.ok()) << rest.finished.status();
         EXPECT_EQ(bytes + rest.bytes, whole.bytes);
-        std::vector<int32_t> joined(tokens.begin(), tokens.end());
+        std::vector<uint16_t> joined = tokens;
         joined.insert(joined.end(), rest.tokens.begin(), rest.tokens.end());
         EXPECT_EQ(joined, whole.tokens);
         if (!rest.chunks.empty() && !rest.chunks[0].data.empty()) {
@@ -200,12 +168,12 @@ TEST_F(GeneratorTest, ASlowReaderHoldsUpOnlyItself) {
   Start(options);
   const auto slow = Submit(Request(), "60 1");  // 7.7 MB of samples, unread
   for (int i = 0; i < 3; ++i) {
-    const Song song = ReadAll(*Submit(Request(), "2 2"));
+    const ReadSong song = ReadAll(*Submit(Request(), "2 2"));
     ASSERT_TRUE(song.finished.ok()) << song.finished.status();
   }
-  const Song song = ReadAll(*slow);
+  const ReadSong song = ReadAll(*slow);
   ASSERT_TRUE(song.finished.ok()) << song.finished.status();
-  EXPECT_EQ(song.tokens, FakeSong(60, 1, Request().sampling));
+  EXPECT_EQ(song.tokens, Tokens(FakeSong(60, 1, Request().sampling)));
 }
 
 TEST_F(GeneratorTest, AQueueThatIsFullRefusesAtOnce) {
@@ -326,9 +294,9 @@ TEST_F(GeneratorTest, ManyRequestsAtOnce) {
   std::vector<std::unique_ptr<MusicStream>> streams;
   for (int i = 0; i < 200; ++i) streams.push_back(Submit(Request(), "1 " + std::to_string(i)));
   for (int i = 0; i < 200; ++i) {
-    const Song song = ReadAll(*streams[i]);
+    const ReadSong song = ReadAll(*streams[i]);
     ASSERT_TRUE(song.finished.ok()) << song.finished.status();
-    EXPECT_EQ(song.tokens, FakeSong(1, i, Request().sampling));
+    EXPECT_EQ(song.tokens, Tokens(FakeSong(1, i, Request().sampling)));
   }
 }
 
