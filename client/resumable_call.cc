@@ -35,7 +35,6 @@ absl::Status ResumableCall::Run(const std::function<v1::MusicService::Stub*(int 
     const Outcome outcome = RunAttempt(stub(attempt));
     // Once `finished` has come the song is complete, however the connection ended.
     if (outcome.status.ok() || outcome.local) return outcome.status;
-    if (cancellation_->cancelled()) return absl::CancelledError("cancelled by the caller");
     if (std::exchange(progress, state_.progress()) != progress) retries.OnProgress();
     const std::optional<absl::Duration> delay =
         retries.OnFailure(outcome.status, outcome.pushback, state_.started_in_attempt());
