@@ -27,6 +27,7 @@ typedef int32_t IntVec __attribute__((vector_size(kLanes * sizeof(int32_t))));
 constexpr int kBlockVecs = 2;  // outputs computed together: two vectors
 constexpr int kBlock = kBlockVecs * kLanes;
 constexpr int kGroupVecs = kKeyGroup / kLanes;
+constexpr float kLowest = -3.0e38f;  // a score whose weight is 0
 
 inline Vec Load(const float* p) {
   Vec v;
@@ -157,99 +158,104 @@ void Linear(const LinearArgs& a, int panel_begin, int panel_end) {
   }
 }
 
+// R queries on their way; scores [R][stride] are in the caller's scratch.
 template <int R>
-void AttentionRows(const AttentionArgs& a, int first_row) {
+struct Queries {
   const float* q[R];
   float* out[R];
   int length[R];
   int longest = 0;
-  for (int r = 0; r < R; ++r) {
-    q[r] = a.q + (first_row + r) * a.q_stride;
-    out[r] = a.out + (first_row + r) * a.out_stride;
-    length[r] = a.lengths[first_row + r];
-    if (length[r] > longest) longest = length[r];
-  }
-  const int groups = (longest + kKeyGroup - 1) / kKeyGroup;
-  const int64_t stride = static_cast<int64_t>(groups) * kKeyGroup;
-  float* scores = a.scratch;  // [R][stride]
-  float peak[R];
-  for (int r = 0; r < R; ++r) peak[r] = -3.0e38f;
+  int64_t stride = 0;  // `longest`, rounded up to whole groups
+  float peak[R];       // largest score
+  float inverse[R];    // 1 / sum of weights
+};
 
-  for (int g = 0; g < groups; ++g) {
-    const float* keys = a.keys + static_cast<int64_t>(g) * a.head_dim * kKeyGroup;
+template <int R>
+void Scores(const AttentionArgs& a, Queries<R>& queries) {
+  for (int64_t g = 0; g * kKeyGroup < queries.stride; ++g) {
+    const float* keys = a.keys + g * a.head_dim * kKeyGroup;
     Vec acc[R][kGroupVecs] = {};
     for (int d = 0; d < a.head_dim; ++d) {
       for (int v = 0; v < kGroupVecs; ++v) {
         const Vec key = Load(keys + d * kKeyGroup + v * kLanes);
-        for (int r = 0; r < R; ++r) acc[r][v] += key * q[r][d];
+        for (int r = 0; r < R; ++r) acc[r][v] += key * queries.q[r][d];
       }
     }
     for (int r = 0; r < R; ++r) {
-      float* row = scores + r * stride + g * kKeyGroup;
+      float* row = a.scratch + r * queries.stride + g * kKeyGroup;
       for (int v = 0; v < kGroupVecs; ++v) Store(row + v * kLanes, acc[r][v] * a.scale);
-      for (int i = 0; i < kKeyGroup && g * kKeyGroup + i < length[r]; ++i) {
-        if (row[i] > peak[r]) peak[r] = row[i];
+      for (int i = 0; i < kKeyGroup && g * kKeyGroup + i < queries.length[r]; ++i) {
+        if (row[i] > queries.peak[r]) queries.peak[r] = row[i];
       }
     }
   }
+}
 
-  float inverse[R];
+// Scores to weights, 0 past a row's length.
+template <int R>
+void Softmax(const AttentionArgs& a, Queries<R>& queries) {
   for (int r = 0; r < R; ++r) {
-    float* row = scores + r * stride;
-    for (int64_t i = length[r]; i < stride; ++i) row[i] = -3.0e38f;  // its weight becomes 0
+    float* row = a.scratch + r * queries.stride;
+    for (int64_t i = queries.length[r]; i < queries.stride; ++i) row[i] = kLowest;
     Vec sum = {};
-    for (int64_t i = 0; i < stride; i += kLanes) {
-      const Vec weight = Exp(Load(row + i) - peak[r]);
+    for (int64_t i = 0; i < queries.stride; i += kLanes) {
+      const Vec weight = Exp(Load(row + i) - queries.peak[r]);
       Store(row + i, weight);
       sum += weight;
     }
-    inverse[r] = 1.0f / Sum(sum);
+    queries.inverse[r] = 1.0f / Sum(sum);
   }
+}
 
-  // Values are walked once for all columns; even and odd positions have a chain of their own each.
-  for (int column = 0; column < a.value_stride; column += 4 * kLanes) {
-    const int vecs =
-        (a.value_stride - column) / kLanes < 4 ? (a.value_stride - column) / kLanes : 4;
-    Vec even[R][4] = {};
-    Vec odd[R][4] = {};
-    const float* value = a.values + column;
-    const auto add = [&](Vec(*acc)[4], int t) {
-      for (int v = 0; v < vecs; ++v) {
-        const Vec x = Load(value + static_cast<int64_t>(t) * a.value_stride + v * kLanes);
-        for (int r = 0; r < R; ++r) acc[r][v] += x * scores[r * stride + t];
-      }
-    };
-    int t = 0;
-    if (vecs == 4) {
-      const auto add4 = [&](Vec(*acc)[4], int position) {
-        for (int v = 0; v < 4; ++v) {
-          const Vec x = Load(value + static_cast<int64_t>(position) * a.value_stride + v * kLanes);
-          for (int r = 0; r < R; ++r) acc[r][v] += x * scores[r * stride + position];
-        }
-      };
-      for (; t + 2 <= longest; t += 2) {
-        add4(even, t);
-        add4(odd, t + 1);
-      }
-    } else {
-      for (; t + 2 <= longest; t += 2) {
-        add(even, t);
-        add(odd, t + 1);
-      }
+// Columns [column, column + V vectors) of the weighted sum of values; even and odd positions have a
+// chain of their own each.
+template <int R, int V>
+void WeightedSum(const AttentionArgs& a, const Queries<R>& queries, int column) {
+  Vec even[R][V] = {};
+  Vec odd[R][V] = {};
+  const auto add = [&](Vec(*acc)[V], int64_t t) {
+    for (int v = 0; v < V; ++v) {
+      const Vec x = Load(a.values + t * a.value_stride + column + v * kLanes);
+      for (int r = 0; r < R; ++r) acc[r][v] += x * a.scratch[r * queries.stride + t];
     }
-    if (t < longest) add(even, t);
-    for (int r = 0; r < R; ++r) {
-      for (int v = 0; v < vecs; ++v) {
-        const Vec result = (even[r][v] + odd[r][v]) * inverse[r];
-        const int begin = column + v * kLanes;
-        if (begin + kLanes <= a.head_dim) {
-          Store(out[r] + begin, result);
-        } else {
-          for (int i = 0; begin + i < a.head_dim; ++i) out[r][begin + i] = result[i];
-        }
+  };
+  int t = 0;
+  for (; t + 2 <= queries.longest; t += 2) {
+    add(even, t);
+    add(odd, t + 1);
+  }
+  if (t < queries.longest) add(even, t);
+  for (int r = 0; r < R; ++r) {
+    for (int v = 0; v < V; ++v) {
+      const Vec result = (even[r][v] + odd[r][v]) * queries.inverse[r];
+      const int begin = column + v * kLanes;
+      if (begin + kLanes <= a.head_dim) {
+        Store(queries.out[r] + begin, result);
+      } else {
+        for (int i = 0; begin + i < a.head_dim; ++i) queries.out[r][begin + i] = result[i];
       }
     }
   }
+}
+
+template <int R>
+void AttentionRows(const AttentionArgs& a, int first_row) {
+  Queries<R> queries;
+  for (int r = 0; r < R; ++r) {
+    queries.q[r] = a.q + (first_row + r) * a.q_stride;
+    queries.out[r] = a.out + (first_row + r) * a.out_stride;
+    queries.length[r] = a.lengths[first_row + r];
+    if (queries.length[r] > queries.longest) queries.longest = queries.length[r];
+    queries.peak[r] = kLowest;
+  }
+  queries.stride = (queries.longest + int64_t{kKeyGroup} - 1) / kKeyGroup * kKeyGroup;
+  Scores(a, queries);
+  Softmax(a, queries);
+  int column = 0;
+  for (; column + 4 * kLanes <= a.value_stride; column += 4 * kLanes) {
+    WeightedSum<R, 4>(a, queries, column);
+  }
+  for (; column < a.value_stride; column += kLanes) WeightedSum<R, 1>(a, queries, column);
 }
 
 void Attention(const AttentionArgs& a) {
