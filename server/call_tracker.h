@@ -3,8 +3,8 @@
 #define VIDMUSE_SERVER_CALL_TRACKER_H_
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "core/base/mutex.h"
 
 namespace vidmuse {
 
@@ -14,37 +14,36 @@ class CallTracker {
   explicit CallTracker(int max_uploads) : max_uploads_(max_uploads) {}
 
   void BeginCall() {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     ++calls_;
   }
   void EndCall() {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     --calls_;
   }
 
   // False: no slot is free.
   bool BeginUpload() {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (uploads_ >= max_uploads_) return false;
     ++uploads_;
     return true;
   }
   void EndUpload() {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     --uploads_;
   }
 
   // True once no call is left; false if `timeout` passed first.
   bool WaitUntilIdle(absl::Duration timeout) {
-    absl::MutexLock lock(&mutex_);
-    return mutex_.AwaitWithTimeout(absl::Condition(
-                                       +[](int* calls) { return *calls == 0; }, &calls_),
-                                   timeout);
+    MutexLock lock(&mutex_);
+    return mutex_.AwaitFor(timeout,
+                           [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return calls_ == 0; });
   }
 
  private:
   const int max_uploads_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   int calls_ ABSL_GUARDED_BY(mutex_) = 0;
   int uploads_ ABSL_GUARDED_BY(mutex_) = 0;
 };

@@ -70,7 +70,7 @@ void GenerateCall::Begin() {
   const ServerOptions& options = *environment_.options;
   const bool has_slot = environment_.tracker->BeginUpload();
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     self_ = shared_from_this();
     record_.request_id = request_id_;
     last_message_ = began_;
@@ -92,7 +92,7 @@ void GenerateCall::Begin() {
 
 void GenerateCall::OnReadDone(bool ok) {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (end_) return;
     last_message_ = absl::Now();
   }
@@ -128,14 +128,14 @@ absl::Status GenerateCall::OnConfig(const v1::GenerateMusicConfig& config) {
   request.request_id = request_id_;
   request.deadline = Deadline(*context_);
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (end_) return *end_;
     submitted_ = true;
   }
   ASSIGN_OR_RETURN(std::unique_ptr<MusicStream> stream,
                    environment_.generator->Submit(std::move(request)));
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (end_) return *end_;  // cancelled meanwhile: `stream` goes
     stream_ = std::move(stream);
     stream_read_outstanding_ = true;
@@ -150,7 +150,7 @@ absl::Status GenerateCall::OnConfig(const v1::GenerateMusicConfig& config) {
 absl::Status GenerateCall::OnVideoChunk(const std::string& bytes) {
   MusicStream* stream = nullptr;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     stream = stream_.get();
     record_.video_bytes += bytes.size();
   }
@@ -167,7 +167,7 @@ absl::Status GenerateCall::OnUploadEnd() {
   v1::GenerateMusicRequest().Swap(&request_);  // the last chunk's memory
   MusicStream* stream = nullptr;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     stream = stream_.get();
     ReleaseUploadSlot();
   }
@@ -185,7 +185,7 @@ void GenerateCall::ReleaseUploadSlot() {
 void GenerateCall::ReadStream() {
   MusicStream* stream = nullptr;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     stream = stream_.get();
   }
   // `this` lives: Finish waits for this Read.
@@ -195,7 +195,7 @@ void GenerateCall::ReadStream() {
 void GenerateCall::OnEvent(absl::StatusOr<StreamEvent> event) {
   bool write = false;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     stream_read_outstanding_ = false;
     if (!end_ && !event.ok()) end_ = event.status();
     if (!end_) {
@@ -229,7 +229,7 @@ void GenerateCall::OnWriteDone(bool ok) {
   bool read = false;
   bool all_sent = false;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     write_outstanding_ = false;
     all_sent = ok && last_event_;
     read = ok && !end_ && !last_event_;
@@ -256,7 +256,7 @@ void GenerateCall::OnCancel() {
 void GenerateCall::OnDone() {
   std::shared_ptr<GenerateCall> self;  // destroyed after the lock is released
   std::unique_ptr<grpc::Alarm> alarm;
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   self = std::move(self_);
   alarm = std::move(alarm_);
 }
@@ -264,7 +264,7 @@ void GenerateCall::OnDone() {
 void GenerateCall::End(absl::Status status) {
   MusicStream* to_cancel = nullptr;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (!end_) {
       if (!status.ok()) to_cancel = stream_.get();
       end_ = status;
@@ -278,7 +278,7 @@ void GenerateCall::MaybeFinish() {
   RequestRecord record;
   bool submitted = false;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (!end_ || finished_ || stream_read_outstanding_ || write_outstanding_) return;
     finished_ = true;
     ReleaseUploadSlot();
@@ -303,7 +303,7 @@ void GenerateCall::CheckProgress() {
   const absl::Time now = absl::Now();
   absl::Status status;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (finished_) return;
     const absl::Duration send_timeout = absl::Seconds(options.send_timeout_seconds);
     absl::Time next = now + send_timeout;

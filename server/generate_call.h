@@ -14,8 +14,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "core/base/mutex.h"
 #include "server/call_tracker.h"
 #include "server/options.h"
 #include "server/request_log.h"
@@ -97,7 +97,7 @@ class GenerateCall final
   // Of the write side: gRPC's while a write is outstanding, else OnEvent's.
   v1::GenerateMusicResponse response_;
 
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::shared_ptr<GenerateCall> self_ ABSL_GUARDED_BY(mutex_);  // until OnDone
   // Set once. Calls on it need no lock.
   std::unique_ptr<MusicStream> stream_ ABSL_GUARDED_BY(mutex_);

@@ -13,7 +13,7 @@ HealthReporter::HealthReporter(const Generator* generator,
 
 HealthReporter::~HealthReporter() {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     stopping_ = true;
   }
   thread_.join();
@@ -21,7 +21,7 @@ HealthReporter::~HealthReporter() {
 
 void HealthReporter::SetDraining() {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     draining_ = true;
   }
   Update();
@@ -30,8 +30,10 @@ void HealthReporter::SetDraining() {
 void HealthReporter::Run() {
   while (true) {
     {
-      absl::MutexLock lock(&mutex_);
-      if (mutex_.AwaitWithTimeout(absl::Condition(&stopping_), period_)) return;
+      MutexLock lock(&mutex_);
+      const bool stopping = mutex_.AwaitFor(
+          period_, [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_; });
+      if (stopping) return;
     }
     Update();
   }
@@ -39,7 +41,7 @@ void HealthReporter::Run() {
 
 void HealthReporter::Update() {
   const bool live = generator_->Health().ok();
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   const bool ready = live && !draining_;
   if (live_ != live) service_->SetServingStatus("liveness", live);
   if (ready_ != ready) {

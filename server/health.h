@@ -8,8 +8,8 @@
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "core/base/mutex.h"
 #include "vidmuse/generator.h"
 
 namespace vidmuse {
@@ -36,7 +36,7 @@ class HealthReporter {
   grpc::HealthCheckServiceInterface* const service_;
   const absl::Duration period_;
 
-  absl::Mutex mutex_;
+  Mutex mutex_;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   // What the service was told last: it wakes its watchers each time it is told.

@@ -12,7 +12,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/synchronization/mutex.h"
+#include "core/base/mutex.h"
 
 namespace vidmuse {
 namespace {
@@ -122,12 +122,9 @@ class Labelled {
   explicit Labelled(Make make) : make_(std::move(make)) {}
 
   Metric& Get(absl::string_view label) {
-    {
-      absl::ReaderMutexLock lock(&mutex_);
-      const auto found = metrics_.find(label);
-      if (found != metrics_.end()) return *found->second;
-    }
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
+    const auto found = metrics_.find(label);
+    if (found != metrics_.end()) return *found->second;
     // Labels come from code, not from clients; the bound keeps a mistake from growing the process.
     constexpr size_t kMaxLabels = 100;
     if (metrics_.size() >= kMaxLabels) label = "other";
@@ -138,7 +135,7 @@ class Labelled {
 
  private:
   const Make make_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   absl::flat_hash_map<std::string, Metric*> metrics_ ABSL_GUARDED_BY(mutex_);
 };
 

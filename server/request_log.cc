@@ -46,7 +46,7 @@ void RequestLog::Write(const RequestRecord& record) {
   // Messages may quote a client's bytes: replace what is not UTF-8.
   const std::string text =
       line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   *out_ << text << '\n' << std::flush;
 }
 

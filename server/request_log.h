@@ -10,8 +10,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "core/base/mutex.h"
 #include "vidmuse/types.h"
 
 namespace vidmuse {
@@ -36,7 +36,7 @@ class RequestLog {
   void Write(const RequestRecord& record);
 
  private:
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::ostream* const out_ ABSL_PT_GUARDED_BY(mutex_);
 };
 

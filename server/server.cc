@@ -99,7 +99,6 @@ absl::Status Server::ListenForCalls() {
 bool Server::Drain(absl::Duration grace) {
   const absl::Time deadline = absl::Now() + grace;
   health_->SetDraining();
-  metrics_->Set(Gauge::kDraining, 1);
   generator_->BeginDrain();
   // The generator's requests first, then what is still to be sent of them.
   bool idle = generator_->WaitUntilIdle(grace);

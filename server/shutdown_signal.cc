@@ -16,7 +16,7 @@ ShutdownSignal::ShutdownSignal() {
 
 ShutdownSignal::~ShutdownSignal() {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     state_ = State::kStopping;
   }
   pthread_kill(thread_.native_handle(), SIGTERM);  // wakes it
@@ -24,21 +24,21 @@ ShutdownSignal::~ShutdownSignal() {
 }
 
 void ShutdownSignal::Arm() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   state_ = State::kArmed;
 }
 
 void ShutdownSignal::Wait() {
-  absl::MutexLock lock(&mutex_);
-  mutex_.Await(absl::Condition(
-      +[](State* state) { return *state == State::kSignalled; }, &state_));
+  MutexLock lock(&mutex_);
+  mutex_.Await([this]()
+                   ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return state_ == State::kSignalled; });
 }
 
 void ShutdownSignal::Run() {
   while (true) {
     int signal = 0;
     if (sigwait(&signals_, &signal) != 0) continue;
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (state_ == State::kStopping) return;
     if (state_ != State::kArmed) std::_Exit(128 + signal);
     state_ = State::kSignalled;

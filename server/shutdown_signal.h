@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "core/base/mutex.h"
 
 namespace vidmuse {
 
@@ -31,7 +31,7 @@ class ShutdownSignal {
   void Run();
 
   sigset_t signals_;  // constant after construction
-  absl::Mutex mutex_;
+  Mutex mutex_;
   State state_ ABSL_GUARDED_BY(mutex_) = State::kStarting;
   std::thread thread_;  // last: uses all of the above
 };

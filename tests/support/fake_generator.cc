@@ -27,15 +27,15 @@ class FakeStream final : public MusicStream {
 
   ~FakeStream() override {
     Require(in_callback_of != state_.get(), "a callback destroys its stream");
-    absl::MutexLock lock(&state_->mutex_);
+    MutexLock lock(&state_->mutex_);
     Require(state_->reader_ == nullptr, "destroyed with a Read outstanding");
-    state_->mutex_.Await(absl::Condition(
-        +[](int* callbacks) { return *callbacks == 0; }, &state_->callbacks_));
+    state_->mutex_.Await([this]()
+                             ABSL_NO_THREAD_SAFETY_ANALYSIS { return state_->callbacks_ == 0; });
     state_->destroyed_ = true;
   }
 
   absl::Status AppendVideo(absl::string_view bytes) override {
-    absl::MutexLock lock(&state_->mutex_);
+    MutexLock lock(&state_->mutex_);
     Require(!state_->finished_video_, "AppendVideo after FinishVideo");
     if (!state_->upload_status_.ok()) return state_->upload_status_;
     state_->video_.append(bytes.data(), bytes.size());
@@ -44,7 +44,7 @@ class FakeStream final : public MusicStream {
 
   absl::Status FinishVideo() override {
     {
-      absl::MutexLock lock(&state_->mutex_);
+      MutexLock lock(&state_->mutex_);
       Require(!state_->finished_video_, "FinishVideo twice");
       if (!state_->upload_status_.ok()) return state_->upload_status_;
       state_->finished_video_ = true;
@@ -56,7 +56,7 @@ class FakeStream final : public MusicStream {
 
   void Read(ReadCallback callback) override {
     {
-      absl::MutexLock lock(&state_->mutex_);
+      MutexLock lock(&state_->mutex_);
       Require(state_->reader_ == nullptr, "two Reads outstanding");
       state_->reader_ = std::move(callback);
       ++state_->reads_;
@@ -66,7 +66,7 @@ class FakeStream final : public MusicStream {
 
   void Cancel(absl::Status reason) override {
     {
-      absl::MutexLock lock(&state_->mutex_);
+      MutexLock lock(&state_->mutex_);
       if (state_->cancelled_.ok()) state_->cancelled_ = std::move(reason);
       state_->events_.clear();
     }
@@ -81,7 +81,7 @@ void FakeRequest::Deliver() {
   MusicStream::ReadCallback reader;
   absl::StatusOr<StreamEvent> event = absl::UnknownError("");
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (reader_ == nullptr) return;
     if (!cancelled_.ok()) {
       event = cancelled_;
@@ -97,74 +97,76 @@ void FakeRequest::Deliver() {
   const FakeRequest* outer = std::exchange(in_callback_of, this);
   reader(std::move(event));
   in_callback_of = outer;
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   --callbacks_;
 }
 
 void FakeRequest::Push(absl::StatusOr<StreamEvent> event) {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     events_.push_back(std::move(event));
   }
   Deliver();
 }
 
 void FakeRequest::FailUpload(absl::Status status) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   upload_status_ = std::move(status);
 }
 
 std::string FakeRequest::video() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return video_;
 }
 
 bool FakeRequest::finished_video() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return finished_video_;
 }
 
 absl::Status FakeRequest::cancelled() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return cancelled_;
 }
 
 bool FakeRequest::destroyed() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return destroyed_;
 }
 
 int FakeRequest::reads() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return reads_;
 }
 
-bool FakeRequest::WaitFor(absl::FunctionRef<bool()> condition, absl::Duration timeout) const {
-  absl::MutexLock lock(&mutex_);
-  return mutex_.AwaitWithTimeout(
-      absl::Condition(
-          +[](absl::FunctionRef<bool()>* holds) { return (*holds)(); }, &condition),
-      timeout);
-}
-
 bool FakeRequest::WaitForVideo(size_t bytes, absl::Duration timeout) const {
-  return WaitFor([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return video_.size() >= bytes; }, timeout);
+  MutexLock lock(&mutex_);
+  return mutex_.AwaitFor(
+      timeout, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return video_.size() >= bytes; });
 }
 
 bool FakeRequest::WaitForFinishedVideo(absl::Duration timeout) const {
-  return WaitFor([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return finished_video_; }, timeout);
+  MutexLock lock(&mutex_);
+  return mutex_.AwaitFor(timeout,
+                         [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return finished_video_; });
 }
 
 bool FakeRequest::WaitForCancel(absl::Duration timeout) const {
-  return WaitFor([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return !cancelled_.ok(); }, timeout);
+  MutexLock lock(&mutex_);
+  return mutex_.AwaitFor(timeout,
+                         [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !cancelled_.ok(); });
 }
 
 bool FakeRequest::WaitForDestruction(absl::Duration timeout) const {
-  return WaitFor([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return destroyed_; }, timeout);
+  MutexLock lock(&mutex_);
+  return mutex_.AwaitFor(timeout,
+                         [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return destroyed_; });
 }
 
 bool FakeRequest::WaitForReads(int reads, absl::Duration timeout) const {
-  return WaitFor([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return reads_ >= reads; }, timeout);
+  MutexLock lock(&mutex_);
+  return mutex_.AwaitFor(timeout,
+                         [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return reads_ >= reads; });
 }
 
 FakeGenerator::FakeGenerator() {
@@ -176,40 +178,41 @@ FakeGenerator::FakeGenerator() {
 }
 
 void FakeGenerator::RefuseNext(absl::Status status) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   refusals_.push_back(std::move(status));
 }
 
 void FakeGenerator::SetScript(std::vector<absl::StatusOr<StreamEvent>> events) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   script_ = std::move(events);
 }
 
 void FakeGenerator::SetHealth(absl::Status health) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   health_ = std::move(health);
 }
 
 std::shared_ptr<FakeRequest> FakeGenerator::WaitForRequest(size_t index,
                                                            absl::Duration timeout) const {
-  absl::MutexLock lock(&mutex_);
-  const auto has = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return requests_.size() > index; };
-  if (!mutex_.AwaitWithTimeout(absl::Condition(&has), timeout)) return nullptr;
+  MutexLock lock(&mutex_);
+  const bool has = mutex_.AwaitFor(
+      timeout, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return requests_.size() > index; });
+  if (!has) return nullptr;
   return requests_[index];
 }
 
 int FakeGenerator::submissions() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return submissions_;
 }
 
 bool FakeGenerator::draining() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return draining_;
 }
 
 absl::StatusOr<std::unique_ptr<MusicStream>> FakeGenerator::Submit(GenerationRequest request) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   ++submissions_;
   if (draining_) return absl::UnavailableError("draining");
   if (!refusals_.empty()) {
@@ -223,12 +226,12 @@ absl::StatusOr<std::unique_ptr<MusicStream>> FakeGenerator::Submit(GenerationReq
 }
 
 absl::Status FakeGenerator::Health() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return health_;
 }
 
 void FakeGenerator::BeginDrain() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   draining_ = true;
 }
 
@@ -236,7 +239,7 @@ bool FakeGenerator::WaitUntilIdle(absl::Duration timeout) {
   const absl::Time deadline = absl::Now() + timeout;
   std::vector<std::shared_ptr<FakeRequest>> requests;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     requests = requests_;
   }
   return std::all_of(requests.begin(), requests.end(), [&](const auto& request) {

@@ -11,9 +11,8 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/functional/function_ref.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "core/base/mutex.h"
 #include "vidmuse/generator.h"
 
 namespace vidmuse {
@@ -49,10 +48,9 @@ class FakeRequest {
   friend class FakeStream;
 
   void Deliver() ABSL_LOCKS_EXCLUDED(mutex_);
-  bool WaitFor(absl::FunctionRef<bool()> condition, absl::Duration timeout) const;
 
   const GenerationRequest request_;
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   std::string video_ ABSL_GUARDED_BY(mutex_);
   bool finished_video_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status upload_status_ ABSL_GUARDED_BY(mutex_);
@@ -92,7 +90,7 @@ class FakeGenerator final : public Generator {
  private:
   ModelInfo model_info_;
   Limits limits_;
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   std::deque<absl::Status> refusals_ ABSL_GUARDED_BY(mutex_);
   std::vector<absl::StatusOr<StreamEvent>> script_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<FakeRequest>> requests_ ABSL_GUARDED_BY(mutex_);
