@@ -1,0 +1,13 @@
+// The YAML and JSON configurations of checkpoints.
+#include <cstddef>
+#include <cstdint>
+
+#include "core/model/checkpoint/model_config.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const absl::string_view text(reinterpret_cast<const char*>(data), size);
+  vidmuse::ParseLmConfig(text).status().IgnoreError();
+  vidmuse::ParseAudiocraftCodecConfig(text).status().IgnoreError();
+  vidmuse::ParseHuggingFaceCodecConfig(text).status().IgnoreError();
+  return 0;
+}

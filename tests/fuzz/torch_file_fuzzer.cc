@@ -1,0 +1,15 @@
+// torch.save files, and bare pickles.
+#include <cstddef>
+#include <cstdint>
+
+#include "core/model/checkpoint/pickle.h"
+#include "core/model/checkpoint/tensor_file.h"
+#include "tests/fuzz/touch_tensors.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const absl::string_view bytes(reinterpret_cast<const char*>(data), size);
+  const auto file = vidmuse::TensorFile::ParseTorch(bytes, "fuzz");
+  if (file.ok()) vidmuse::TouchTensors(**file);
+  vidmuse::ParsePickle(bytes).status().IgnoreError();
+  return 0;
+}
