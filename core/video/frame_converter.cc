@@ -1,5 +1,7 @@
 #include "core/video/frame_converter.h"
 
+#include <cstring>
+
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/video/ffmpeg_util.h"
@@ -45,9 +47,19 @@ absl::Status ConversionError(const AVFrame& frame, int error) {
 }
 
 // As the scale filter does: the frame's own matrix, BT.601 if it names none that swscale knows.
-int ColorMatrix(AVColorSpace space) {
+int ColorMatrix(int space) {
   const bool known = space >= 1 && space <= 10 && space != AVCOL_SPC_YCGCO;
-  return known ? static_cast<int>(space) : SWS_CS_DEFAULT;
+  return known ? space : SWS_CS_DEFAULT;
+}
+
+// FFmpeg copies these from the file: in C++, an enum must not be read while it holds a value it has
+// no name for.
+template <typename Enum>
+int Number(const Enum& value) {
+  static_assert(sizeof(Enum) == sizeof(int));
+  int number = 0;
+  std::memcpy(&number, &value, sizeof(number));
+  return number;
 }
 
 void SetColors(SwsContext* scaler, const AVFrame& frame) {
@@ -60,10 +72,9 @@ void SetColors(SwsContext* scaler, const AVFrame& frame) {
   int saturation = 0;
   sws_getColorspaceDetails(scaler, &matrix, &full_range, &rgb_matrix, &rgb_full_range, &brightness,
                            &contrast, &saturation);
-  if (frame.color_range != AVCOL_RANGE_UNSPECIFIED) {
-    full_range = frame.color_range == AVCOL_RANGE_JPEG;
-  }
-  const int* coefficients = sws_getCoefficients(ColorMatrix(frame.colorspace));
+  const int range = Number(frame.color_range);
+  if (range != AVCOL_RANGE_UNSPECIFIED) full_range = range == AVCOL_RANGE_JPEG;
+  const int* coefficients = sws_getCoefficients(ColorMatrix(Number(frame.colorspace)));
   sws_setColorspaceDetails(scaler, coefficients, full_range, coefficients, rgb_full_range,
                            brightness, contrast, saturation);
 }
@@ -87,8 +98,8 @@ absl::StatusOr<std::vector<uint8_t>> FrameConverter::Convert(const AVFrame& fram
 }
 
 absl::Status FrameConverter::PrepareScaler(const AVFrame& frame) {
-  const ScalerKey key = {frame.width, frame.height, frame.format, frame.colorspace,
-                         frame.color_range};
+  const ScalerKey key = {frame.width, frame.height, frame.format, Number(frame.colorspace),
+                         Number(frame.color_range)};
   if (scaler_ != nullptr && key == scaler_key_) return absl::OkStatus();
   if (width_ == 0 || height_ == 0) {
     width_ = frame.width;
