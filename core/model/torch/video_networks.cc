@@ -34,53 +34,72 @@ Tensor OwnFloats(std::vector<float> values, at::IntArrayRef shape) {
   return at::from_blob(owner->data(), shape, [owner](void*) {});
 }
 
-enum class Activation { kNone, kGelu, kSwish };
+// What follows a matrix product, fused into it. kAdd: plus another tensor.
+enum class Epilogue { kNone, kGelu, kSwish, kAdd };
 
-// A linear layer in oneDNN's blocked layout: four fifths of it come within a tenth of the core's
-// peak, where at::linear may reach half (its BLAS favours one vendor).
+// A linear layer in oneDNN's blocked layout: near the core's peak, where at::linear may stay below
+// half of it (its BLAS favours one vendor).
 class PackedLinear {
  public:
   PackedLinear() = default;
   // `weight`: [out, in]; `bias`: [out], or undefined.
-  PackedLinear(const Tensor& weight, const Tensor& bias) {
+  PackedLinear(const Tensor& weight, const Tensor& bias, Epilogue epilogue = Epilogue::kNone)
+      : epilogue_(epilogue) {
     static const auto reorder = c10::Dispatcher::singleton()
                                     .findSchemaOrThrow("mkldnn::_reorder_linear_weight", "")
                                     .typed<Tensor(const Tensor&, std::optional<c10::SymInt>)>();
     weight_ = reorder.call(weight, c10::SymInt(kChunkRows));
     if (bias.defined()) bias_ = bias;
+    place_matters_ = PlaceMatters(weight.size(0), weight.size(1));
   }
 
-  // x: [kChunkRows, in].
-  Tensor operator()(const Tensor& x, Activation activation = Activation::kNone) const {
-    static const auto linear =
+  // x: [kChunkRows, in]; `other`, for kAdd: [kChunkRows, out].
+  Tensor operator()(const Tensor& x, const Tensor& other = Tensor()) const {
+    if (!place_matters_) return Run(x, other);
+    std::vector<Tensor> frames;
+    for (int i = 0; i < kChunkFrames; ++i) {
+      frames.push_back(Run(FrameOf(x, i), other.defined() ? FrameOf(other, i) : other));
+    }
+    return at::cat(frames);
+  }
+
+ private:
+  // Whether a frame's rows depend, bit for bit, on where in a chunk they are: some kernels sum a
+  // product's last rows in another order than its first. Such a layer takes frame by frame.
+  bool PlaceMatters(int64_t out, int64_t in) const {
+    const Tensor frame = at::arange(kTokensPerFrame * in, at::kFloat).sin().view({-1, in});
+    const Tensor y = Run(frame.repeat({kChunkFrames, 1}), at::zeros({kChunkRows, out}));
+    for (int i = 1; i < kChunkFrames; ++i) {
+      if (!at::equal(FrameOf(y, i), FrameOf(y, 0))) return true;
+    }
+    return false;
+  }
+
+  static Tensor FrameOf(const Tensor& chunk, int i) {
+    return chunk.narrow(0, i * kTokensPerFrame, kTokensPerFrame);
+  }
+
+  Tensor Run(const Tensor& x, const Tensor& other) const {
+    static const auto plain =
         c10::Dispatcher::singleton()
             .findSchemaOrThrow("mkldnn::_linear_pointwise", "")
             .typed<Tensor(const Tensor&, const Tensor&, const OptionalTensor&, std::string_view,
                           c10::List<std::optional<at::Scalar>>, std::optional<std::string_view>)>();
-    const c10::List<std::optional<at::Scalar>> scalars;
-    switch (activation) {
-      case Activation::kGelu:
-        return linear.call(x, weight_, bias_, "gelu", scalars, "none");
-      case Activation::kSwish:
-        return linear.call(x, weight_, bias_, "swish", scalars, std::nullopt);
-      case Activation::kNone:
-        break;
-    }
-    return linear.call(x, weight_, bias_, "none", scalars, std::nullopt);
-  }
-
-  // The layer's result plus `other`, [kChunkRows, out].
-  Tensor AddTo(const Tensor& other, const Tensor& x) const {
-    static const auto linear = c10::Dispatcher::singleton()
+    static const auto binary = c10::Dispatcher::singleton()
                                    .findSchemaOrThrow("mkldnn::_linear_pointwise", "binary")
                                    .typed<Tensor(const Tensor&, const Tensor&, const Tensor&,
                                                  const OptionalTensor&, std::string_view)>();
-    return linear.call(x, other, weight_, bias_, "add");
+    if (epilogue_ == Epilogue::kAdd) return binary.call(x, other, weight_, bias_, "add");
+    const c10::List<std::optional<at::Scalar>> none;
+    if (epilogue_ == Epilogue::kGelu) return plain.call(x, weight_, bias_, "gelu", none, "none");
+    return plain.call(x, weight_, bias_, epilogue_ == Epilogue::kSwish ? "swish" : "none", none,
+                      std::nullopt);
   }
 
- private:
+  Epilogue epilogue_ = Epilogue::kNone;
   Tensor weight_;
   OptionalTensor bias_;
+  bool place_matters_ = false;
 };
 
 struct Norm {
@@ -95,7 +114,6 @@ struct Layer {
   Norm norm1, norm2;
   PackedLinear qkv, out, mlp1, mlp2;
   int heads = 0;
-  Activation activation = Activation::kGelu;
 
   Tensor operator()(const Tensor& x) const {
     const Tensor projected =
@@ -104,8 +122,8 @@ struct Layer {
     const Tensor attention = at::scaled_dot_product_attention(parts[0], parts[1], parts[2]);
     const Tensor joined =
         attention.transpose(1, 2).reshape({kChunkRows, int64_t{heads} * kHeadDim});
-    const Tensor y = out.AddTo(x, joined);
-    return mlp2.AddTo(y, mlp1(norm2(y), activation));
+    const Tensor y = out(joined, x);
+    return mlp2(mlp1(norm2(y)), y);
   }
 };
 
@@ -144,14 +162,16 @@ class Loader {
 
   bool Has(const std::string& name) const { return reader_.Has(name); }
 
-  absl::StatusOr<PackedLinear> Linear(const std::string& name, int64_t out, int64_t in) {
+  absl::StatusOr<PackedLinear> Linear(const std::string& name, int64_t out, int64_t in,
+                                      Epilogue epilogue = Epilogue::kNone) {
     ASSIGN_OR_RETURN(const Tensor weight, Read(name + ".weight", {out, in}));
     ASSIGN_OR_RETURN(const Tensor bias, Read(name + ".bias", {out}));
-    return PackedLinear(weight, bias);
+    return PackedLinear(weight, bias, epilogue);
   }
 
   // Layers of the same shape, [width, width], as one.
-  absl::StatusOr<PackedLinear> Stacked(const std::vector<std::string>& names) {
+  absl::StatusOr<PackedLinear> Stacked(const std::vector<std::string>& names,
+                                       Epilogue epilogue = Epilogue::kNone) {
     std::vector<Tensor> weights, biases;
     for (const std::string& name : names) {
       ASSIGN_OR_RETURN(const Tensor weight, Read(name + ".weight", {kVideoWidth, kVideoWidth}));
@@ -159,7 +179,7 @@ class Loader {
       weights.push_back(weight);
       biases.push_back(bias);
     }
-    return PackedLinear(at::cat(weights), at::cat(biases));
+    return PackedLinear(at::cat(weights), at::cat(biases), epilogue);
   }
 
   absl::StatusOr<Norm> LayerNorm(const std::string& name) {
@@ -176,7 +196,7 @@ class Loader {
     ASSIGN_OR_RETURN(layer.norm2, LayerNorm(prefix + "layer_norm2"));
     ASSIGN_OR_RETURN(layer.qkv, Stacked({prefix + "self_attn.q_proj", prefix + "self_attn.k_proj",
                                          prefix + "self_attn.v_proj"}));
-    ASSIGN_OR_RETURN(layer.out, Stacked({prefix + "self_attn.out_proj"}));
+    ASSIGN_OR_RETURN(layer.out, Stacked({prefix + "self_attn.out_proj"}, Epilogue::kAdd));
     const std::string mlp = prefix + "mlp.";
     ASSIGN_OR_RETURN(const int64_t width, Rows(mlp + "fc1.weight"));
     ASSIGN_OR_RETURN(const Tensor weight1, Read(mlp + "fc1.weight", {width, kVideoWidth}));
@@ -185,9 +205,8 @@ class Loader {
     ASSIGN_OR_RETURN(const Tensor bias2, Read(mlp + "fc2.bias", {kVideoWidth}));
     // Quick-GELU is x * sigmoid(1.702 x) = swish(1.702 x) / 1.702, and swish is fused into the
     // product.
-    layer.activation = Activation::kSwish;
-    layer.mlp1 = PackedLinear(weight1 * kQuickGelu, bias1 * kQuickGelu);
-    layer.mlp2 = PackedLinear(weight2 / kQuickGelu, bias2);
+    layer.mlp1 = PackedLinear(weight1 * kQuickGelu, bias1 * kQuickGelu, Epilogue::kSwish);
+    layer.mlp2 = PackedLinear(weight2 / kQuickGelu, bias2, Epilogue::kAdd);
     return layer;
   }
 
@@ -199,10 +218,13 @@ class Loader {
     ASSIGN_OR_RETURN(const Tensor qkv,
                      Read(prefix + "0.fn.to_qkv.weight", {3 * inner, kVideoWidth}));
     layer.qkv = PackedLinear(qkv, Tensor());
-    ASSIGN_OR_RETURN(layer.out, Linear(prefix + "0.fn.to_out.0", kVideoWidth, inner));
+    ASSIGN_OR_RETURN(layer.out,
+                     Linear(prefix + "0.fn.to_out.0", kVideoWidth, inner, Epilogue::kAdd));
     ASSIGN_OR_RETURN(layer.norm2, LayerNorm(prefix + "1.norm"));
-    ASSIGN_OR_RETURN(layer.mlp1, Linear(prefix + "1.fn.net.0", mlp_width, kVideoWidth));
-    ASSIGN_OR_RETURN(layer.mlp2, Linear(prefix + "1.fn.net.3", kVideoWidth, mlp_width));
+    ASSIGN_OR_RETURN(layer.mlp1,
+                     Linear(prefix + "1.fn.net.0", mlp_width, kVideoWidth, Epilogue::kGelu));
+    ASSIGN_OR_RETURN(layer.mlp2,
+                     Linear(prefix + "1.fn.net.3", kVideoWidth, mlp_width, Epilogue::kAdd));
     return layer;
   }
 
@@ -242,7 +264,7 @@ class TorchVideoNetworks : public VideoNetworks {
     const std::string cross = "multi_head_cross_attention.";
     ASSIGN_OR_RETURN(cross_query_, loader.Stacked({cross + "query"}));
     ASSIGN_OR_RETURN(cross_key_value_, loader.Stacked({cross + "key", cross + "value"}));
-    ASSIGN_OR_RETURN(cross_final_, loader.Stacked({cross + "final_linear"}));
+    ASSIGN_OR_RETURN(cross_final_, loader.Stacked({cross + "final_linear"}, Epilogue::kAdd));
     ASSIGN_OR_RETURN(cross_norm1_, loader.LayerNorm(cross + "norm1"));
     ASSIGN_OR_RETURN(cross_norm2_, loader.LayerNorm(cross + "norm2"));
     ASSIGN_OR_RETURN(projection_, loader.Linear("visual_feature_proj", config.dim, kVideoWidth));
@@ -256,7 +278,7 @@ class TorchVideoNetworks : public VideoNetworks {
       for (size_t i = 0; i < frames.size(); ++i) {
         ReadPatches(frames[i], patches.data_ptr<float>() + i * kTokensPerFrame * kPatchFloats);
       }
-      Tensor x = clip_norm_(clip_patch_.AddTo(clip_position_, patches));
+      Tensor x = clip_norm_(clip_patch_(patches, clip_position_));
       for (const Layer& layer : clip_layers_) x = layer(x);
       Scatter(x, states);
       return absl::OkStatus();
@@ -295,7 +317,7 @@ class TorchVideoNetworks : public VideoNetworks {
       const Tensor local = local_(Gather(states));
       const Tensor attended =
           cross_norm1_(Attend(local, static_cast<const Context&>(context)) + local);
-      Scatter(projection_(cross_norm2_(cross_final_.AddTo(attended, attended))), rows);
+      Scatter(projection_(cross_norm2_(cross_final_(attended, attended))), rows);
       return absl::OkStatus();
     });
   }
@@ -310,7 +332,7 @@ class TorchVideoNetworks : public VideoNetworks {
                      loader.Read(embeddings + "class_embedding", {kVideoWidth}));
     ASSIGN_OR_RETURN(Tensor position, loader.Read(embeddings + "position_embedding.weight",
                                                   {kTokensPerFrame, kVideoWidth}));
-    clip_patch_ = PackedLinear(patch.view({kVideoWidth, kPatchFloats}), Tensor());
+    clip_patch_ = PackedLinear(patch.view({kVideoWidth, kPatchFloats}), Tensor(), Epilogue::kAdd);
     // The class token has no pixels: with a patch of zeros, it is all in what is added.
     position[0] += token;
     clip_position_ = Loader::ForChunk(position);

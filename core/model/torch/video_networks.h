@@ -17,8 +17,8 @@ namespace vidmuse {
 inline constexpr int kTokensPerFrame = 50;  // CLIP's class token and 7 x 7 patches
 inline constexpr int kVideoWidth = 768;     // of CLIP and of the temporal transformers
 
-// Frames in one call. A call always computes this many, with zeros for those it wasn't given: with
-// one shape there is one order of summation, so a frame's result doesn't depend on its neighbours.
+// Frames in one call. A call always computes this many, with zeros for those it wasn't given: one
+// shape has one order of summation, so a frame's result doesn't depend on how many there are.
 inline constexpr int kChunkFrames = 4;
 
 // Floats of a frame on its way: CLIP's states, and the keys and values of cross-attention.
@@ -31,8 +31,8 @@ class GlobalContext {
   virtual ~GlobalContext() = default;
 };
 
-// Immutable and thread-safe. Each call runs on the calling thread alone. RESOURCE_EXHAUSTED: out of
-// memory.
+// Immutable and thread-safe. Each call runs on the calling thread alone. A frame's result is the
+// same, bit for bit, whatever its place and its neighbours. RESOURCE_EXHAUSTED: out of memory.
 //
 // Spans hold 1 to kChunkFrames pointers, and as many go out as come in.
 class VideoNetworks {
