@@ -15,6 +15,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "core/base/status_macros.h"
+#include "tests/support/http_get.h"
 
 namespace vidmuse {
 namespace {
@@ -86,29 +87,23 @@ absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::Start(
   ASSIGN_OR_RETURN(const std::string line, process->WaitForErrorLine("ready", kStartTimeout));
   // The first port is gRPC's, the second one the metrics'.
   static const std::regex kPort("127\\.0\\.0\\.1:([0-9]+)");
-  std::vector<std::string> addresses;
+  std::vector<std::string> ports;
   for (std::sregex_iterator it(line.begin(), line.end(), kPort), end; it != end; ++it) {
-    addresses.push_back(it->str());
+    ports.push_back(it->str(1));
   }
-  if (addresses.size() != 2) {
+  if (ports.size() != 2) {
     return absl::InternalError(absl::StrCat("two addresses expected in: ", line));
   }
-  return std::unique_ptr<ServerProcess>(
-      new ServerProcess(std::move(process), addresses[0], addresses[1]));
+  return std::unique_ptr<ServerProcess>(new ServerProcess(
+      std::move(process), absl::StrCat("127.0.0.1:", ports[0]), std::stoi(ports[1])));
 }
 
 ServerProcess::ServerProcess(std::unique_ptr<Subprocess> process, std::string address,
-                             std::string metrics)
-    : process_(std::move(process)),
-      address_(std::move(address)),
-      metrics_address_(std::move(metrics)) {}
+                             int metrics_port)
+    : process_(std::move(process)), address_(std::move(address)), metrics_port_(metrics_port) {}
 
 absl::StatusOr<std::string> ServerProcess::Metrics() const {
-  const RunResult result =
-      RunProgram({"/usr/bin/curl", "--silent", "--show-error", "--fail", "--max-time", "10",
-                  absl::StrCat("http://", metrics_address_, "/metrics")});
-  if (result.exit_code != 0) return absl::UnavailableError(result.error);
-  return result.output;
+  return HttpGet(metrics_port_, "/metrics");
 }
 
 absl::Status ServerProcess::WaitForMetric(const std::string& name, const std::string& label,

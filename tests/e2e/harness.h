@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "tests/e2e/subprocess.h"
+#include "tests/support/subprocess.h"
 
 namespace vidmuse {
 
@@ -34,7 +34,8 @@ class ServerProcess {
       const std::vector<std::string>& more_flags = {});
 
   const std::string& address() const { return address_; }
-  // The body of GET /metrics.
+  pid_t pid() const { return process_->pid(); }
+  // What GET /metrics answers.
   absl::StatusOr<std::string> Metrics() const;
   // Waits until /metrics has a sample of `name`, with `label` ("" for any) and `value` (-1 for
   // any).
@@ -51,11 +52,11 @@ class ServerProcess {
   std::string log() const { return process_->error(); }
 
  private:
-  ServerProcess(std::unique_ptr<Subprocess> process, std::string address, std::string metrics);
+  ServerProcess(std::unique_ptr<Subprocess> process, std::string address, int metrics_port);
 
   std::unique_ptr<Subprocess> process_;
   const std::string address_;
-  const std::string metrics_address_;
+  const int metrics_port_;
 };
 
 // `vidmuse generate` with `flags` after --server, --video and --output.

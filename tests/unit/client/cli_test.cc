@@ -10,7 +10,7 @@
 
 #include "absl/synchronization/notification.h"
 #include "client/cli/tokens_file.h"
-#include "tests/e2e/subprocess.h"
+#include "tests/support/subprocess.h"
 #include "tests/unit/client/fake_music_server.h"
 
 namespace vidmuse {

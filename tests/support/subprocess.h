@@ -1,6 +1,6 @@
 // A program run by a test, with its output caught and its end awaited with a deadline.
-#ifndef VIDMUSE_TESTS_E2E_SUBPROCESS_H_
-#define VIDMUSE_TESTS_E2E_SUBPROCESS_H_
+#ifndef VIDMUSE_TESTS_SUPPORT_SUBPROCESS_H_
+#define VIDMUSE_TESTS_SUPPORT_SUBPROCESS_H_
 
 #include <sys/types.h>
 
@@ -70,4 +70,4 @@ RunResult RunProgram(const std::vector<std::string>& args,
 
 }  // namespace vidmuse
 
-#endif  // VIDMUSE_TESTS_E2E_SUBPROCESS_H_
+#endif  // VIDMUSE_TESTS_SUPPORT_SUBPROCESS_H_
