@@ -56,14 +56,12 @@ GenerateCall::GenerateCall(const CallEnvironment& environment, grpc::CallbackSer
     : environment_(environment),
       context_(context),
       request_id_(ChooseRequestId(ProposedRequestId(*context))),
-      began_(absl::Now()) {
-  environment_.tracker->BeginCall();
-}
+      began_(absl::Now()) {}
 
 GenerateCall::~GenerateCall() {
   // The generator may go once no call is left.
   stream_.reset();
-  environment_.tracker->EndCall();
+  environment_.tracker->EndCall(this);
 }
 
 void GenerateCall::Begin() {
@@ -80,6 +78,7 @@ void GenerateCall::Begin() {
                                                options.upload_idle_timeout_seconds)));
     }
   }
+  environment_.tracker->BeginCall(shared_from_this());
   if (has_slot) {
     StartRead(&request_);
   } else {

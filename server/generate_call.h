@@ -45,6 +45,7 @@ struct CallEnvironment {
 // back, and the call finishes with that reason.
 class GenerateCall final
     : public grpc::ServerBidiReactor<v1::GenerateMusicRequest, v1::GenerateMusicResponse>,
+      public TrackedCall,
       public std::enable_shared_from_this<GenerateCall> {
  public:
   // The reactor to give to gRPC. It deletes itself.
@@ -58,6 +59,9 @@ class GenerateCall final
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
   void OnDone() override;
+
+  // The stream is cancelled with `status`. OK: everything was sent.
+  void End(absl::Status status) override;
 
  private:
   void Begin();
@@ -74,8 +78,6 @@ class GenerateCall final
   void OnEvent(absl::StatusOr<StreamEvent> event);
   void Record(const StreamEvent& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // Ends the call with `status` unless it has ended. OK: everything was sent.
-  void End(absl::Status status);
   // Finishes if the call has ended and nothing is outstanding. `this` may be gone afterwards,
   // unless called from one of gRPC's reactions.
   void MaybeFinish();

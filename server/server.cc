@@ -19,6 +19,8 @@ namespace vidmuse {
 namespace {
 
 constexpr absl::Duration kHealthPeriod = absl::Seconds(1);
+// For calls that are cut off to be told so.
+constexpr absl::Duration kHandOverGrace = absl::Seconds(1);
 // For calls that only wait, such as a health Watch, to be told that the server goes.
 constexpr absl::Duration kShutdownGrace = absl::Milliseconds(200);
 
@@ -103,6 +105,11 @@ bool Server::Drain(absl::Duration grace) {
   // The generator's requests first, then what is still to be sent of them.
   bool idle = generator_->WaitUntilIdle(grace);
   idle = tracker_.WaitUntilIdle(std::max(deadline - absl::Now(), absl::ZeroDuration())) && idle;
+  if (!idle) {
+    tracker_.EndAll(
+        absl::UnavailableError("the server is shutting down: another one can go on with `resume`"));
+    tracker_.WaitUntilIdle(kHandOverGrace);
+  }
   Shutdown();
   return idle;
 }

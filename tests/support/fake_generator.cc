@@ -206,9 +206,10 @@ int FakeGenerator::submissions() const {
   return submissions_;
 }
 
-bool FakeGenerator::draining() const {
+bool FakeGenerator::WaitForDrain(absl::Duration timeout) const {
   MutexLock lock(&mutex_);
-  return draining_;
+  return mutex_.AwaitFor(timeout,
+                         [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return draining_; });
 }
 
 absl::StatusOr<std::unique_ptr<MusicStream>> FakeGenerator::Submit(GenerationRequest request) {

@@ -78,7 +78,8 @@ class FakeGenerator final : public Generator {
   std::shared_ptr<FakeRequest> WaitForRequest(size_t index,
                                               absl::Duration timeout = absl::Seconds(20)) const;
   int submissions() const;  // refused ones too
-  bool draining() const;
+  // False if BeginDrain was not called within `timeout`.
+  bool WaitForDrain(absl::Duration timeout = absl::Seconds(20)) const;
 
   absl::StatusOr<std::unique_ptr<MusicStream>> Submit(GenerationRequest request) override;
   const ModelInfo& model_info() const override { return model_info_; }

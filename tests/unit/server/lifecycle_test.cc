@@ -99,7 +99,7 @@ TEST_F(LifecycleTest, DrainLetsRunningCallsEndAndRefusesNewOnes) {
     EXPECT_TRUE(WaitForStatus(name, HealthCheckResponse::NOT_SERVING)) << name;
   }
   EXPECT_TRUE(WaitForStatus("liveness", HealthCheckResponse::SERVING));
-  while (!generator_.draining()) std::this_thread::yield();
+  EXPECT_TRUE(generator_.WaitForDrain());
   ClientCall refused(stub_.get());
   refused.Send();
   EXPECT_EQ(refused.Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
@@ -118,7 +118,10 @@ TEST_F(LifecycleTest, DrainCutsOffWhatDoesNotEnd) {
   ASSERT_NE(request, nullptr);
   EXPECT_FALSE(server_->Drain(absl::Milliseconds(200)));
   EXPECT_TRUE(request->destroyed());
-  EXPECT_FALSE(running.Finish().ok());
+  EXPECT_EQ(request->cancelled().code(), absl::StatusCode::kUnavailable);
+  const grpc::Status status = running.Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(status.error_message(), HasSubstr("shutting down"));
 }
 
 TEST_F(LifecycleTest, DrainDoesNotWaitForHealthWatchers) {

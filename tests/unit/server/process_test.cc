@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
 #include <memory>
-#include <regex>
 #include <string>
 #include <vector>
 
@@ -105,16 +105,11 @@ class Ready {
     args.insert(args.end(), extra.begin(), extra.end());
     process = std::make_unique<Process>(args);
     EXPECT_TRUE(process->WaitForOutput("\n")) << process->output();
-    std::smatch match;
-    const std::regex line(
-        "vidmuse_server: ready on 127\\.0\\.0\\.1:(\\d+), metrics on 127\\.0\\.0\\.1:(\\d+)\n");
     const std::string& output = process->output();
-    if (!std::regex_match(output, match, line)) {
-      ADD_FAILURE() << output;
-      return;
-    }
-    port = std::stoi(match[1]);
-    metrics_port = std::stoi(match[2]);
+    std::sscanf(output.c_str(), "vidmuse_server: ready on 127.0.0.1:%d, metrics on 127.0.0.1:%d",
+                &port, &metrics_port);
+    EXPECT_EQ(output, absl::StrCat("vidmuse_server: ready on 127.0.0.1:", port,
+                                   ", metrics on 127.0.0.1:", metrics_port, "\n"));
   }
 
   // A call in the middle of its upload.
