@@ -1,5 +1,6 @@
 #include "client/music_client.h"
 
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -17,13 +18,17 @@ constexpr int kMaxReceiveBytes = 16 << 20;
 constexpr int kKeepaliveMs = 30'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
 
+// A replica that refuses connections is given up after it.
+constexpr std::chrono::milliseconds kReconnectWait(500);
+
 grpc::ChannelArguments ChannelArguments() {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxReceiveBytes);
   arguments.SetLoadBalancingPolicyName("round_robin");
   // A replica that comes back is found soon, whatever an earlier attempt has seen.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
+  // gRPC gives a connection attempt as long as this.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
@@ -50,6 +55,14 @@ absl::Status CheckOptions(const ClientOptions& options) {
                      absl::FormatDuration(options.max_backoff)));
   }
   return absl::OkStatus();
+}
+
+// Lets a broken channel connect again. Once it has failed, gRPC fails calls on it at once, and
+// works on its connection only while somebody waits for it: a call right after a replica came back
+// would never find it.
+void AwaitConnection(grpc::Channel& channel) {
+  const auto until = std::chrono::system_clock::now() + kReconnectWait;
+  if (channel.GetState(true) == GRPC_CHANNEL_TRANSIENT_FAILURE) channel.WaitForConnected(until);
 }
 
 absl::Status Annotate(const absl::Status& status, const std::string& address) {
@@ -120,7 +133,9 @@ absl::Status MusicClient::Generate(const GenerateOptions& options, const VideoSo
   }
   ResumableCall call(options_, options, video, sink);
   return call.Run([this](int attempt) {
-    return replicas_[static_cast<size_t>(attempt) % replicas_.size()].music.get();
+    const Replica& replica = replicas_[static_cast<size_t>(attempt) % replicas_.size()];
+    AwaitConnection(*replica.channel);
+    return replica.music.get();
   });
 }
 

@@ -28,7 +28,7 @@ PACKAGES=(
   prometheus-cpp-dev libgtest-dev libgmock-dev libbenchmark-dev libyaml-cpp-dev nlohmann-json3-dev
   libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libswresample-dev libebur128-dev
   # used by tests and the quickstart
-  ffmpeg curl clang-format
+  ffmpeg curl clang-format haproxy
 )
 
 missing=()
