@@ -292,8 +292,11 @@ void Job::SendFinished() {
     seconds_.total = absl::ToDoubleSeconds(Now() - submitted);
     finished.seconds = seconds_;
   }
+  // In this order: whoever takes the event may let go of the stream at once, which must not count
+  // as cancelling.
+  if (!MarkEnded(absl::OkStatus())) return;
   events_.Push(std::move(finished));
-  End(absl::OkStatus());
+  events_.End(absl::OkStatus());
 }
 
 void Job::CheckTime(absl::Duration stall_limit) {
@@ -313,22 +316,21 @@ void Job::CheckTime(absl::Duration stall_limit) {
   if (!status.ok()) End(status);
 }
 
-void Job::End(const absl::Status& status) {
-  {
-    MutexLock lock(&mutex_);
-    if (ended_) return;
-    ended_ = true;
-    end_ = status;
-    upload_ = {};
-    ReportEnd(status);
-  }
+bool Job::MarkEnded(const absl::Status& status) {
+  MutexLock lock(&mutex_);
+  if (ended_) return false;
+  ended_ = true;
+  end_ = status;
+  upload_ = {};
+  ReportEnd(status);
+  return true;
+}
+
+void Job::End(const absl::Status& error) {
+  if (!MarkEnded(error)) return;
   cancel.Cancel();
-  if (status.ok()) {
-    events_.End(status);
-  } else {
-    context_->engine->Wake();
-    events_.Fail(status);
-  }
+  context_->engine->Wake();
+  events_.Fail(error);
 }
 
 void Job::ReportEnd(const absl::Status& status) {

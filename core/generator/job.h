@@ -91,7 +91,10 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   // The stage that the job is in from now on, as metrics call it. Adds the time since the last call
   // to `seconds`.
   void EnterStage(const char* stage, double StageSeconds::*seconds);
-  void End(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Ends the job with an error, unless it has ended.
+  void End(const absl::Status& error) ABSL_LOCKS_EXCLUDED(mutex_);
+  // False: it had ended before.
+  bool MarkEnded(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   void ReportEnd(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Hold(uint64_t bytes);
   void ReleaseHeld(uint64_t bytes);

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -43,7 +45,7 @@ class GeneratorTest : public ::testing::Test {
       }
       return FakeFrames(max_seconds > 0 ? std::min(seconds, max_seconds) : seconds, seed);
     };
-    auto generator = NewGenerator(std::move(model), sampler, options, Clock::Real(), &metrics_);
+    auto generator = NewGenerator(std::move(model), sampler, options, Clock::Real(), metrics_);
     ASSERT_TRUE(generator.ok()) << generator.status();
     generator_ = *std::move(generator);
   }
@@ -72,7 +74,8 @@ class GeneratorTest : public ::testing::Test {
   }
   static ReadSong ReadAll(MusicStream& stream) { return ReadToEnd(stream, kSoon); }
 
-  NullMetricsSink metrics_;
+  NullMetricsSink null_metrics_;
+  MetricsSink* metrics_ = &null_metrics_;
   std::function<void(FakeModel&)> prepare_;
   std::function<void()> on_decode_;
   FakeModel* model_ = nullptr;
@@ -286,6 +289,45 @@ TEST_F(GeneratorTest, DrainRefusesNewAndFinishesOld) {
   EXPECT_TRUE(ReadAll(*stream).finished.ok());
 }
 
+// A sink that counts requests by their label.
+class CountingSink final : public MetricsSink {
+ public:
+  void Add(Counter counter, double, absl::string_view label) override {
+    MutexLock lock(&mutex_);
+    if (counter == Counter::kRequests) ++requests_[std::string(label)];
+  }
+  void Set(Gauge, double) override {}
+  void Observe(Histogram, double, absl::string_view) override {}
+  std::map<std::string, int> requests() {
+    MutexLock lock(&mutex_);
+    return requests_;
+  }
+
+ private:
+  Mutex mutex_;
+  std::map<std::string, int> requests_ ABSL_GUARDED_BY(mutex_);
+};
+
+TEST_F(GeneratorTest, AFinishedSongCountsAsOkHoweverFastItsStreamIsDropped) {
+  CountingSink counts;
+  metrics_ = &counts;
+  Start();
+  for (int i = 0; i < 200; ++i) {
+    auto stream = Submit(Request(), "1 1");
+    Notification finished;
+    std::function<void(absl::StatusOr<StreamEvent>)> next = [&](absl::StatusOr<StreamEvent> event) {
+      ASSERT_TRUE(event.ok()) << event.status();
+      if (std::holds_alternative<GenerationFinished>(*event)) return finished.Notify();
+      stream->Read(next);
+    };
+    stream->Read(next);
+    ASSERT_TRUE(finished.WaitFor(kSoon));
+    stream = nullptr;
+  }
+  EXPECT_EQ(counts.requests(), (std::map<std::string, int>{{"OK/", 200}}));
+  generator_ = nullptr;  // before its sink
+}
+
 TEST_F(GeneratorTest, ManyRequestsAtOnce) {
   GeneratorOptions options;
   options.limits.max_queued_requests = 300;
@@ -304,7 +346,7 @@ TEST_F(GeneratorTest, OptionsOutOfRangeAreNamed) {
   GeneratorOptions options;
   options.limits.max_batch = 0;
   const auto generator =
-      NewGenerator(std::make_unique<FakeModel>(), nullptr, options, Clock::Real(), &metrics_);
+      NewGenerator(std::make_unique<FakeModel>(), nullptr, options, Clock::Real(), metrics_);
   ASSERT_TRUE(absl::IsInvalidArgument(generator.status()));
   EXPECT_THAT(std::string(generator.status().message()), ::testing::HasSubstr("max_batch"));
 }
