@@ -33,10 +33,7 @@ uint64_t RandomSeed() {
 class JobStream final : public MusicStream {
  public:
   explicit JobStream(std::shared_ptr<Job> job) : job_(std::move(job)) {}
-  ~JobStream() override {
-    job_->Cancel(absl::CancelledError("the stream was dropped"));
-    job_->WaitForCallbacks();
-  }
+  ~JobStream() override { job_->Drop(); }
   absl::Status AppendVideo(absl::string_view bytes) override { return job_->AppendVideo(bytes); }
   absl::Status FinishVideo() override { return job_->FinishVideo(); }
   void Read(ReadCallback callback) override { job_->Read(std::move(callback)); }

@@ -333,6 +333,13 @@ void Job::End(const absl::Status& error) {
   events_.Fail(error);
 }
 
+void Job::Drop() {
+  const absl::Status dropped = absl::CancelledError("the stream was dropped");
+  End(dropped);
+  events_.Fail(dropped);  // a job that ended this moment may not have told its reader
+  events_.WaitForCallbacks();
+}
+
 void Job::ReportEnd(const absl::Status& status) {
   MetricsSink& metrics = *context_->metrics;
   metrics.Add(

@@ -59,7 +59,8 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   void Read(MusicStream::ReadCallback callback) { events_.Read(std::move(callback)); }
   // Ends the job with `reason`, if it has not ended. What is on its way for it stops soon.
   void Cancel(const absl::Status& reason) { End(reason); }
-  void WaitForCallbacks() { events_.WaitForCallbacks(); }
+  // Nobody reads any more: cancels what has not ended; no callback runs once this returns.
+  void Drop();
 
   // Ends the job if its deadline has passed, or its reader has let audio wait for `stall_limit`.
   void CheckTime(absl::Duration stall_limit);
