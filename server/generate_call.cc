@@ -7,19 +7,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/base/status_macros.h"
+#include "server/call_metadata.h"
 #include "server/convert.h"
 #include "server/grpc_status.h"
 
 namespace vidmuse {
 namespace {
-
-constexpr char kRequestIdKey[] = "x-request-id";
-
-std::string ProposedRequestId(const grpc::CallbackServerContext& context) {
-  const auto found = context.client_metadata().find(kRequestIdKey);
-  if (found == context.client_metadata().end()) return "";
-  return std::string(found->second.data(), found->second.size());
-}
 
 absl::Time Deadline(const grpc::CallbackServerContext& context) {
   const auto deadline = context.deadline();
@@ -38,12 +31,20 @@ absl::string_view RefusalReason(const absl::Status& status) {
       return "deadline";
     case absl::StatusCode::kCancelled:
       return "cancelled";
+    case absl::StatusCode::kUnauthenticated:
+      return "credentials";
     default:
       return "other";
   }
 }
 
 }  // namespace
+
+absl::StatusOr<std::string> Authenticate(ApiKeys* keys, const grpc::ServerContextBase& context) {
+  if (keys == nullptr) return "";
+  return keys->Authenticate(ClientMetadata(context, kAuthorizationKey),
+                            ClientMetadata(context, kApiKeyKey));
+}
 
 GenerateCall* GenerateCall::Start(const CallEnvironment& environment,
                                   grpc::CallbackServerContext* context) {
@@ -55,7 +56,7 @@ GenerateCall* GenerateCall::Start(const CallEnvironment& environment,
 GenerateCall::GenerateCall(const CallEnvironment& environment, grpc::CallbackServerContext* context)
     : environment_(environment),
       context_(context),
-      request_id_(ChooseRequestId(ProposedRequestId(*context))),
+      request_id_(ChooseRequestId(ClientMetadata(*context, kRequestIdKey))),
       began_(absl::Now()) {}
 
 GenerateCall::~GenerateCall() {
@@ -66,11 +67,15 @@ GenerateCall::~GenerateCall() {
 
 void GenerateCall::Begin() {
   const ServerOptions& options = *environment_.options;
-  const bool has_slot = environment_.tracker->BeginUpload();
+  absl::StatusOr<std::string> key = Authenticate(environment_.keys, *context_);
+  const bool has_slot = key.ok() && environment_.tracker->BeginUpload();
   {
     MutexLock lock(&mutex_);
     self_ = shared_from_this();
     record_.request_id = request_id_;
+    record_.client = context_->peer();
+    record_.trace = ParseTraceparent(ClientMetadata(*context_, kTraceparentKey));
+    record_.api_key = key.value_or("");
     last_message_ = began_;
     uploading_ = has_slot;
     if (has_slot) {
@@ -79,7 +84,9 @@ void GenerateCall::Begin() {
     }
   }
   environment_.tracker->BeginCall(shared_from_this());
-  if (has_slot) {
+  if (!key.ok()) {
+    End(key.status());
+  } else if (has_slot) {
     StartRead(&request_);
   } else {
     End(WithRetryAfter(
@@ -90,12 +97,14 @@ void GenerateCall::Begin() {
 }
 
 void GenerateCall::OnReadDone(bool ok) {
+  int64_t number = 0;
   {
     MutexLock lock(&mutex_);
     if (end_) return;
     last_message_ = absl::Now();
+    number = ++messages_;
   }
-  const absl::Status status = ok ? OnMessage() : OnUploadEnd();
+  const absl::Status status = ok ? OnMessage(number) : OnUploadEnd();
   if (!status.ok()) {
     End(status);
   } else if (ok) {
@@ -103,24 +112,23 @@ void GenerateCall::OnReadDone(bool ok) {
   }
 }
 
-absl::Status GenerateCall::OnMessage() {
-  ++messages_;
+absl::Status GenerateCall::OnMessage(int64_t number) {
   switch (request_.payload_case()) {
     case v1::GenerateMusicRequest::kConfig:
-      return OnConfig(request_.config());
+      return OnConfig(number, request_.config());
     case v1::GenerateMusicRequest::kVideoChunk:
       return OnVideoChunk(request_.video_chunk());
     case v1::GenerateMusicRequest::PAYLOAD_NOT_SET:
       break;
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("message ", messages_, " has neither config nor video_chunk"));
+      absl::StrCat("message ", number, " has neither config nor video_chunk"));
 }
 
-absl::Status GenerateCall::OnConfig(const v1::GenerateMusicConfig& config) {
-  if (messages_ > 1) {
+absl::Status GenerateCall::OnConfig(int64_t number, const v1::GenerateMusicConfig& config) {
+  if (number > 1) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "message ", messages_, " is a second config: the config comes first and only there"));
+        "message ", number, " is a second config: the config comes first and only there"));
   }
   ASSIGN_OR_RETURN(GenerationRequest request,
                    ToRequest(config, environment_.generator->model_info()));
@@ -156,7 +164,6 @@ absl::Status GenerateCall::OnVideoChunk(const std::string& bytes) {
   if (stream == nullptr) {
     return absl::InvalidArgumentError("message 1 is a video_chunk: the config comes first");
   }
-  has_video_ = has_video_ || !bytes.empty();
   return stream->AppendVideo(bytes);
 }
 
@@ -165,13 +172,15 @@ absl::Status GenerateCall::OnUploadEnd() {
   if (context_->IsCancelled()) return absl::OkStatus();
   v1::GenerateMusicRequest().Swap(&request_);  // the last chunk's memory
   MusicStream* stream = nullptr;
+  bool has_video = false;
   {
     MutexLock lock(&mutex_);
     stream = stream_.get();
+    has_video = record_.video_bytes > 0;
     ReleaseUploadSlot();
   }
   if (stream == nullptr) return absl::InvalidArgumentError("the call ended without a config");
-  if (!has_video_) return absl::InvalidArgumentError("the call ended without a video_chunk");
+  if (!has_video) return absl::InvalidArgumentError("the call ended without a video_chunk");
   return stream->FinishVideo();
 }
 
@@ -242,6 +251,10 @@ void GenerateCall::OnWriteDone(bool ok) {
 }
 
 void GenerateCall::OnCancel() {
+  {
+    MutexLock lock(&mutex_);
+    if (end_) return;
+  }
   // gRPC does not say why: the deadline passed, or the client cancelled or is gone.
   // A client's own clock may be a little ahead.
   constexpr absl::Duration kSlack = absl::Milliseconds(100);

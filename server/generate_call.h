@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "core/base/mutex.h"
+#include "server/api_keys.h"
 #include "server/call_tracker.h"
 #include "server/options.h"
 #include "server/request_log.h"
@@ -30,8 +31,12 @@ struct CallEnvironment {
   MetricsSink* metrics;
   RequestLog* log;
   CallTracker* tracker;
+  ApiKeys* keys;  // null: none are needed
   const ServerOptions* options;
 };
+
+// The name of the key that a call came with; empty if none is needed. UNAUTHENTICATED: refused.
+absl::StatusOr<std::string> Authenticate(ApiKeys* keys, const grpc::ServerContextBase& context);
 
 // Lifetime. gRPC calls OnDone last, after Finish and after every operation has been reported; the
 // call keeps itself alive till then. So nothing may run into a call after Finish: Finish waits
@@ -67,8 +72,8 @@ class GenerateCall final
   void Begin();
 
   // The upload, message by message. An error ends the call.
-  absl::Status OnMessage();
-  absl::Status OnConfig(const v1::GenerateMusicConfig& config);
+  absl::Status OnMessage(int64_t number);  // from 1
+  absl::Status OnConfig(int64_t number, const v1::GenerateMusicConfig& config);
   absl::Status OnVideoChunk(const std::string& bytes);
   absl::Status OnUploadEnd();
   void ReleaseUploadSlot() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -93,8 +98,6 @@ class GenerateCall final
 
   // Of the read side, which gRPC runs one reaction at a time.
   v1::GenerateMusicRequest request_;
-  int64_t messages_ = 0;
-  bool has_video_ = false;
 
   // Of the write side: gRPC's while a write is outstanding, else OnEvent's.
   v1::GenerateMusicResponse response_;
@@ -105,6 +108,7 @@ class GenerateCall final
   std::unique_ptr<MusicStream> stream_ ABSL_GUARDED_BY(mutex_);
   bool submitted_ ABSL_GUARDED_BY(mutex_) = false;  // the generator counts the request
   bool uploading_ ABSL_GUARDED_BY(mutex_) = false;  // holds an upload slot
+  int64_t messages_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Time last_message_ ABSL_GUARDED_BY(mutex_);
   bool stream_read_outstanding_ ABSL_GUARDED_BY(mutex_) = false;
   bool write_outstanding_ ABSL_GUARDED_BY(mutex_) = false;

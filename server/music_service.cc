@@ -1,6 +1,7 @@
 #include "server/music_service.h"
 
 #include "server/convert.h"
+#include "server/grpc_status.h"
 
 namespace vidmuse {
 
@@ -12,9 +13,14 @@ MusicService::GenerateMusic(grpc::CallbackServerContext* context) {
 grpc::ServerUnaryReactor* MusicService::GetModelInfo(grpc::CallbackServerContext* context,
                                                      const v1::GetModelInfoRequest*,
                                                      v1::GetModelInfoResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const absl::Status allowed = Authenticate(environment_.keys, *context).status();
+  if (!allowed.ok()) {
+    reactor->Finish(ToGrpcStatus(allowed, context));
+    return reactor;
+  }
   ToProto(environment_.generator->model_info(), environment_.generator->limits(),
           environment_.options->max_message_bytes, version_, response);
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   reactor->Finish(grpc::Status::OK);
   return reactor;
 }

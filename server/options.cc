@@ -101,6 +101,24 @@ std::vector<Flag> ServiceFlags() {
       AddressFlag(
           "metrics_listen", [](O & o) -> auto& { return o.metrics_listen; }, true,
           "where /metrics is served; port 0 picks a free one, empty: nowhere"),
+      StringFlag(
+          "tls_cert", [](O & o) -> auto& { return o.tls_cert; },
+          "the server's certificate chain in PEM; empty: plain text. The three TLS files are read "
+          "again when they change"),
+      StringFlag(
+          "tls_key", [](O & o) -> auto& { return o.tls_key; }, "private key of --tls_cert, in PEM"),
+      StringFlag(
+          "tls_client_ca", [](O & o) -> auto& { return o.tls_client_ca; },
+          "authorities in PEM; set: a client needs a certificate of theirs"),
+      StringFlag(
+          "api_keys_file", [](O & o) -> auto& { return o.api_keys_file; },
+          "SHA-256 hashes of the keys that clients may call with, one \"HASH [NAME]\" a line; read "
+          "again when it changes. Health checks need no key. Empty: no call does"),
+      RealFlag(
+          "max_connection_age_seconds", [](O & o) -> auto& { return o.max_connection_age_seconds; },
+          0, kMaxSeconds,
+          "a connection takes no new calls after it, so that clients spread over new replicas; "
+          "running calls end as they would. 0: never"),
       IntFlag(
           "max_message_bytes", [](O & o) -> auto& { return o.max_message_bytes; }, 1 << 10, 1 << 30,
           "size of one message from a client"),
@@ -212,6 +230,12 @@ absl::StatusOr<ServerOptions> ParseOptions(const std::vector<std::string>& args)
   }
   if (options.generator.model_dir.empty()) {
     return absl::InvalidArgumentError("--model_dir: not set, see --help");
+  }
+  if (options.tls_cert.empty() != options.tls_key.empty()) {
+    return absl::InvalidArgumentError("--tls_cert and --tls_key: one is set without the other");
+  }
+  if (options.tls_cert.empty() && !options.tls_client_ca.empty()) {
+    return absl::InvalidArgumentError("--tls_client_ca: set without --tls_cert");
   }
   return options;
 }

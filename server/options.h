@@ -15,11 +15,16 @@ struct ServerOptions {
   GeneratorOptions generator;
   std::string listen = "127.0.0.1:50051";
   std::string metrics_listen = "127.0.0.1:9090";  // empty: no metrics
+  std::string tls_cert;                           // empty: plain text
+  std::string tls_key;                            // set if tls_cert is
+  std::string tls_client_ca;                      // set: clients need a certificate
+  std::string api_keys_file;                      // empty: no keys are needed
   int max_message_bytes = 4 << 20;
   double drain_seconds = 30;
   int max_concurrent_uploads = 64;
   double upload_timeout_seconds = 600;      // of the whole upload
   double upload_idle_timeout_seconds = 30;  // between two messages of it
+  double max_connection_age_seconds = 0;    // 0: connections stay
   double send_timeout_seconds = 600;        // a message that the client does not take
   bool help = false;                        // --help was asked for
 };
@@ -27,7 +32,7 @@ struct ServerOptions {
 // Fills the options from `args` (without the program's name) and from the file that --config names.
 // The command line wins over the file, a later flag over an earlier one.
 // INVALID_ARGUMENT: an unknown flag, a value of the wrong type or out of range, a missing
-// --model_dir. NOT_FOUND: no such config file.
+// --model_dir, a certificate without its key. NOT_FOUND: no such config file.
 absl::StatusOr<ServerOptions> ParseOptions(const std::vector<std::string>& args);
 
 // What --help prints: every flag with its type, default and meaning.

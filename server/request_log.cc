@@ -23,6 +23,13 @@ nlohmann::ordered_json ToJson(const StageSeconds& seconds) {
           {"first_audio", seconds.first_audio}};
 }
 
+std::string Now() { return absl::FormatTime(absl::RFC3339_full, absl::Now(), absl::UTCTimeZone()); }
+
+// Messages may quote a client's bytes: replaces what is not UTF-8.
+std::string Dump(const nlohmann::ordered_json& line) {
+  return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
 bool IsIdCharacter(char c) {
   return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == ':' ||
          c == '-';
@@ -31,23 +38,34 @@ bool IsIdCharacter(char c) {
 }  // namespace
 
 void RequestLog::Write(const RequestRecord& record) {
-  nlohmann::ordered_json line = {
-      {"time", absl::FormatTime(absl::RFC3339_full, absl::Now(), absl::UTCTimeZone())},
-      {"event", "request"},
-      {"request_id", record.request_id},
-      {"status", absl::StatusCodeToString(record.status.code())},
-      {"seconds", absl::ToDoubleSeconds(record.duration)},
-      {"video_bytes", record.video_bytes},
-      {"frames", record.total_frames},
-      {"samples", record.samples},
-      {"audio_bytes", record.audio_bytes}};
+  nlohmann::ordered_json line = {{"time", Now()},
+                                 {"event", "request"},
+                                 {"request_id", record.request_id},
+                                 {"client", record.client},
+                                 {"status", absl::StatusCodeToString(record.status.code())},
+                                 {"seconds", absl::ToDoubleSeconds(record.duration)},
+                                 {"video_bytes", record.video_bytes},
+                                 {"frames", record.total_frames},
+                                 {"samples", record.samples},
+                                 {"audio_bytes", record.audio_bytes}};
+  if (!record.api_key.empty()) line["api_key"] = record.api_key;
+  if (record.trace) {
+    line["trace_id"] = record.trace->trace_id;
+    line["span_id"] = record.trace->span_id;
+  }
   if (!record.status.ok()) line["message"] = std::string(record.status.message());
   if (record.seconds) line["stages"] = ToJson(*record.seconds);
-  // Messages may quote a client's bytes: replace what is not UTF-8.
-  const std::string text =
-      line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  WriteLine(Dump(line));
+}
+
+void RequestLog::Notice(absl::string_view event, absl::string_view message) {
+  WriteLine(
+      Dump({{"time", Now()}, {"event", std::string(event)}, {"message", std::string(message)}}));
+}
+
+void RequestLog::WriteLine(const std::string& line) {
   MutexLock lock(&mutex_);
-  *out_ << text << '\n' << std::flush;
+  *out_ << line << '\n' << std::flush;
 }
 
 std::string ChooseRequestId(absl::string_view proposed) {

@@ -1,4 +1,5 @@
-// One JSON line for every finished request, and the identifiers that requests are known by.
+// One JSON line for every finished request, a few for the server itself, and the identifiers that
+// requests are known by.
 #ifndef VIDMUSE_SERVER_REQUEST_LOG_H_
 #define VIDMUSE_SERVER_REQUEST_LOG_H_
 
@@ -12,12 +13,16 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "core/base/mutex.h"
+#include "server/trace_context.h"
 #include "vidmuse/types.h"
 
 namespace vidmuse {
 
 struct RequestRecord {
   std::string request_id;
+  std::optional<TraceContext> trace;  // if the client sent one
+  std::string client;                 // its address, as gRPC writes it
+  std::string api_key;                // name of its key; empty: none was needed or it was refused
   absl::Status status;
   absl::Duration duration;
   uint64_t video_bytes = 0;             // received
@@ -32,10 +37,16 @@ class RequestLog {
  public:
   // Writes to `out`, which outlives this.
   explicit RequestLog(std::ostream* out) : out_(out) {}
+  RequestLog(const RequestLog&) = delete;
+  RequestLog& operator=(const RequestLog&) = delete;
 
   void Write(const RequestRecord& record);
+  // Something that happened to the server: `event` names what it is about.
+  void Notice(absl::string_view event, absl::string_view message);
 
  private:
+  void WriteLine(const std::string& line);
+
   Mutex mutex_;
   std::ostream* const out_ ABSL_PT_GUARDED_BY(mutex_);
 };

@@ -14,6 +14,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/base/status_macros.h"
+#include "server/credentials.h"
+#include "server/tls_files.h"
 
 namespace vidmuse {
 namespace {
@@ -28,8 +30,13 @@ int Milliseconds(absl::Duration duration) {
   return static_cast<int>(absl::ToInt64Milliseconds(duration));
 }
 
-// Dead peers are noticed, and peers that send too many pings or headers are cut off.
-void SetTransportLimits(grpc::ServerBuilder& builder) {
+absl::Status Annotated(absl::string_view what, const absl::Status& status) {
+  return absl::Status(status.code(), absl::StrCat(what, status.message()));
+}
+
+// Dead peers are noticed, and peers that send too many pings or headers are cut off, as are those
+// that never end their handshake or never call.
+void SetTransportLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(absl::Seconds(60)));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(absl::Seconds(20)));
@@ -40,6 +47,13 @@ void SetTransportLimits(grpc::ServerBuilder& builder) {
                              Milliseconds(absl::Seconds(10)));
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 256);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 16 << 10);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, Milliseconds(absl::Seconds(20)));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, Milliseconds(absl::Minutes(10)));
+  // Calls on an old connection have no bound but their own: gRPC's grace is without end.
+  if (options.max_connection_age_seconds > 0) {
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS,
+                               Milliseconds(absl::Seconds(options.max_connection_age_seconds)));
+  }
 }
 
 }  // namespace
@@ -48,20 +62,30 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
                                                       Generator* generator,
                                                       PrometheusMetrics* metrics,
                                                       std::ostream* log) {
-  std::unique_ptr<Server> server(new Server(options, generator, metrics, log));
+  const auto request_log = std::make_shared<RequestLog>(log);
+  std::shared_ptr<ApiKeys> keys;
+  if (!options.api_keys_file.empty()) {
+    absl::StatusOr<std::unique_ptr<ApiKeys>> opened =
+        ApiKeys::Open(options.api_keys_file, request_log);
+    if (!opened.ok()) return Annotated("--api_keys_file: ", opened.status());
+    keys = *std::move(opened);
+  }
+  std::unique_ptr<Server> server(new Server(options, generator, metrics, request_log, keys));
   RETURN_IF_ERROR(server->ListenForMetrics());
   RETURN_IF_ERROR(server->ListenForCalls());
   return server;
 }
 
 Server::Server(const ServerOptions& options, Generator* generator, PrometheusMetrics* metrics,
-               std::ostream* log)
+               std::shared_ptr<RequestLog> log, std::shared_ptr<ApiKeys> keys)
     : options_(options),
       generator_(generator),
       metrics_(metrics),
-      log_(log),
+      log_(std::move(log)),
+      keys_(std::move(keys)),
       tracker_(options.max_concurrent_uploads),
-      service_({generator, metrics, &log_, &tracker_, &options_}, VIDMUSE_VERSION) {}
+      service_({generator, metrics, log_.get(), &tracker_, keys_.get(), &options_},
+               VIDMUSE_VERSION) {}
 
 Server::~Server() { Shutdown(); }
 
@@ -83,10 +107,17 @@ absl::Status Server::ListenForCalls() {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 
+  std::shared_ptr<TlsFiles> tls;
+  if (!options_.tls_cert.empty()) {
+    absl::StatusOr<std::unique_ptr<TlsFiles>> opened =
+        TlsFiles::Open({options_.tls_cert, options_.tls_key, options_.tls_client_ca}, log_);
+    if (!opened.ok()) return Annotated("TLS: ", opened.status());
+    tls = *std::move(opened);
+  }
   grpc::ServerBuilder builder;
-  SetTransportLimits(builder);
+  SetTransportLimits(options_, builder);
   builder.SetMaxReceiveMessageSize(options_.max_message_bytes);
-  builder.AddListeningPort(options_.listen, grpc::InsecureServerCredentials(), &port_);
+  builder.AddListeningPort(options_.listen, MakeServerCredentials(std::move(tls), keys_), &port_);
   builder.RegisterService(&service_);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr || port_ == 0) {

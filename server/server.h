@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/api_keys.h"
 #include "server/call_tracker.h"
 #include "server/health.h"
 #include "server/metrics.h"
@@ -24,7 +25,7 @@ class Server {
  public:
   // Listens for calls and metrics. `generator`, `metrics` and `log` (a line for every request)
   // outlive the server; `metrics` must be described. UNAVAILABLE: an address cannot be listened on;
-  // the message names it.
+  // the message names it. INVALID_ARGUMENT and NOT_FOUND: a file of certificates or keys, named.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options,
                                                        Generator* generator,
                                                        PrometheusMetrics* metrics,
@@ -43,7 +44,7 @@ class Server {
 
  private:
   Server(const ServerOptions& options, Generator* generator, PrometheusMetrics* metrics,
-         std::ostream* log);
+         std::shared_ptr<RequestLog> log, std::shared_ptr<ApiKeys> keys);
 
   absl::Status ListenForMetrics();
   absl::Status ListenForCalls();
@@ -52,7 +53,8 @@ class Server {
   const ServerOptions options_;
   Generator* const generator_;
   PrometheusMetrics* const metrics_;
-  RequestLog log_;
+  const std::shared_ptr<RequestLog> log_;
+  const std::shared_ptr<ApiKeys> keys_;  // null: none are needed
   CallTracker tracker_;
   MusicService service_;
   int port_ = 0;
