@@ -11,6 +11,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "core/base/status_macros.h"
 #include "core/model/checkpoint/model_config.h"
 #include "core/model/cpu_music_model.h"
@@ -25,6 +26,7 @@ constexpr char kPretrained[] = "pretrained";
 constexpr char kPretrainedCodec[] = "facebook/encodec_32khz";
 constexpr uintmax_t kMaxConfigBytes = 1 << 20;
 constexpr size_t kSmallStepBytes = 4 << 20;
+constexpr cpu::Precision kDefaultPrecision = cpu::Precision::kFp32;
 
 // A codec's file and how to read it.
 struct CodecSource {
@@ -43,11 +45,18 @@ absl::Status CheckOptions(const ModelOptions& options) {
     return absl::InvalidArgumentError(
         absl::StrCat("device '", options.device, "', expected auto or cpu"));
   }
-  if (!options.precision.empty() && options.precision != "fp32") {
-    return absl::InvalidArgumentError(
-        absl::StrCat("precision '", options.precision, "', the CPU supports fp32"));
-  }
   return absl::OkStatus();
+}
+
+absl::StatusOr<cpu::Precision> FindPrecision(const std::string& name) {
+  if (name.empty()) return kDefaultPrecision;
+  std::vector<std::string> known;
+  for (const cpu::Precision precision : cpu::kAllPrecisions) {
+    if (name == cpu::PrecisionName(precision)) return precision;
+    known.push_back(cpu::PrecisionName(precision));
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("precision '", name, "', the CPU supports ", absl::StrJoin(known, ", ")));
 }
 
 // `status` with the file's name before its message.
@@ -177,6 +186,7 @@ int Threads(int wanted) {
 absl::StatusOr<std::unique_ptr<MusicModel>> Compose(std::unique_ptr<TensorFile> lm_file,
                                                     CodecSource codec_source,
                                                     const ModelOptions& options) {
+  ASSIGN_OR_RETURN(const cpu::Precision precision, FindPrecision(options.precision));
   ASSIGN_OR_RETURN(const std::string yaml, String(*lm_file, kConfig));
   absl::StatusOr<LmConfig> config = ParseLmConfig(yaml);
   if (!config.ok()) return In(lm_file->name(), config.status());
@@ -186,7 +196,7 @@ absl::StatusOr<std::unique_ptr<MusicModel>> Compose(std::unique_ptr<TensorFile> 
   info.name = Name(options);
   info.scale = Scale(*config);
   info.device = "cpu";
-  info.precision = "fp32";
+  info.precision = cpu::PrecisionName(precision);
   info.sample_rate = config->sample_rate;
   info.samples_per_frame = codec_source.config.samples_per_frame();
   info.codebooks = config->codebooks;
@@ -200,7 +210,7 @@ absl::StatusOr<std::unique_ptr<MusicModel>> Compose(std::unique_ptr<TensorFile> 
   ASSIGN_OR_RETURN(
       std::unique_ptr<cpu::LanguageModel> lm,
       cpu::LanguageModel::Load(*config, weights, SinusoidalPositions(positions, config->dim),
-                               cpu::CpuKernels()));
+                               cpu::CpuKernels(), precision));
   ASSIGN_OR_RETURN(std::unique_ptr<const VideoEncoder> encoder,
                    VideoEncoder::Load(*config, weights, encode_threads));
   RETURN_IF_ERROR(weights.CheckAllUsed(UnusedVideoTensors()));

@@ -1,42 +1,58 @@
 // The inner loops of a decoding step on a CPU, compiled for several instruction sets and chosen
 // once at run time.
 //
-// Row independence: each output element is one chain of fused multiply-adds in a fixed order, so a
-// row's result never depends on how many other rows are computed with it, or on which.
+// Row independence: each output element is computed in a fixed order, so a row's result never
+// depends on how many other rows are computed with it, or on which.
+//
+// Weights, keys and values are stored in one of the precisions; the arithmetic is float32 (numbers
+// are widened in registers). Linear layers with int8 weights are the exception: they round each row
+// of x to 16 bits with one scale, and sum exact integer products.
 #ifndef VIDMUSE_MODEL_CPU_KERNELS_H_
 #define VIDMUSE_MODEL_CPU_KERNELS_H_
 
 #include <cstdint>
 
+#include "core/model/cpu/precision.h"
+
 namespace vidmuse::cpu {
 
-// Outputs of a linear layer are stored in panels of this many: weights [panels][K][kPanel].
+// Outputs of a linear layer are stored in panels of this many: weights [panels][K][kPanel], or, of
+// int8, [panels][(K + 1) / 2][kPanel][2].
 inline constexpr int kPanel = 32;
 // Attention keys are stored in groups of this many positions: [groups][head_dim][kKeyGroup]. Value
 // rows are padded to a multiple of it.
 inline constexpr int kKeyGroup = 16;
 
 struct LinearArgs {
-  const float* weights = nullptr;  // [panels][k][kPanel]
-  const float* bias = nullptr;     // [panels * kPanel], or null
-  const float* x = nullptr;        // row r starts at x + r * x_stride
+  const void* weights = nullptr;  // in panels
+  const float* scales = nullptr;  // [panels * kPanel], of int8
+  const float* bias = nullptr;    // [panels * kPanel], or null
+  const float* x = nullptr;       // row r starts at x + r * x_stride
   int64_t x_stride = 0;
   float* y = nullptr;
   int64_t y_stride = 0;
   int64_t rows = 0;
   int k = 0;
-  int n = 0;                // outputs; the last panel may be partly used
-  bool accumulate = false;  // y += instead of y =
+  int n = 0;                 // outputs; the last panel may be partly used
+  bool accumulate = false;   // y += instead of y =
+  float* scratch = nullptr;  // LinearScratch(...) floats
 };
+
+// Floats of scratch that a linear layer needs.
+constexpr int64_t LinearScratch(Precision precision, int64_t rows, int64_t k) {
+  return precision == Precision::kInt8 ? rows * ((k + 1) / 2 + 1) : 0;
+}
 
 // Several queries of one head over the same keys and values.
 struct AttentionArgs {
   const float* q = nullptr;  // row r starts at q + r * q_stride, [head_dim]
   int64_t q_stride = 0;
   int rows = 0;
-  const int* lengths = nullptr;   // [rows]: row r sees positions [0, lengths[r])
-  const float* keys = nullptr;    // [groups][head_dim][kKeyGroup]
-  const float* values = nullptr;  // [positions][value_stride]
+  const int* lengths = nullptr;         // [rows]: row r sees positions [0, lengths[r])
+  const void* keys = nullptr;           // [groups][head_dim][kKeyGroup]
+  const void* values = nullptr;         // [positions][value_stride]
+  const float* key_scales = nullptr;    // [positions], of int8; whole groups
+  const float* value_scales = nullptr;  // likewise
   int head_dim = 0;
   int value_stride = 0;  // head_dim rounded up to kKeyGroup
   float scale = 1.0f;
@@ -52,9 +68,10 @@ constexpr int64_t AttentionScratch(int64_t positions) {
 
 struct Kernels {
   const char* name;
-  // Panels [panel_begin, panel_end) of y = x W^T + bias.
-  void (*linear)(const LinearArgs& args, int panel_begin, int panel_end);
-  void (*attention)(const AttentionArgs& args);
+  // By precision of the weights: panels [panel_begin, panel_end) of y = x W^T + bias.
+  void (*linear[kPrecisions])(const LinearArgs& args, int panel_begin, int panel_end);
+  // By precision of the keys and values.
+  void (*attention[kPrecisions])(const AttentionArgs& args);
   // y = (x - mean) / sqrt(var + 1e-5) * weight + bias over n elements.
   void (*layer_norm)(const float* x, const float* weight, const float* bias, int n, float* y);
   // x = 0.5 x (1 + erf(x / sqrt 2)), in place.

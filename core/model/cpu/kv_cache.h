@@ -6,6 +6,8 @@
 #include <cstdint>
 
 #include "core/model/cpu/aligned_buffer.h"
+#include "core/model/cpu/kernels.h"
+#include "core/model/cpu/precision.h"
 
 namespace vidmuse::cpu {
 
@@ -13,33 +15,38 @@ namespace vidmuse::cpu {
 class KvCache {
  public:
   // Throws std::bad_alloc.
-  KvCache(int layers, int heads, int head_dim, int capacity);
+  KvCache(Precision precision, int layers, int heads, int head_dim, int capacity);
 
   // Bytes that a cache of this size holds.
-  static size_t Bytes(int layers, int heads, int head_dim, int capacity);
+  static size_t Bytes(Precision precision, int layers, int heads, int head_dim, int capacity);
 
-  int capacity() const { return capacity_; }
-  int value_stride() const { return value_stride_; }
+  int capacity() const { return sizes_.capacity; }
 
-  // [groups][head_dim][kKeyGroup]
-  const float* keys(int layer, int head) const { return data_.data() + Offset(layer, head); }
-  // [positions][value_stride]
-  const float* values(int layer, int head) const { return keys(layer, head) + key_floats_; }
+  // Points `args` at one head's keys and values.
+  void Describe(int layer, int head, AttentionArgs* args) const;
 
   // Stores one position of one head; `key` and `value` are [head_dim].
   void Write(int layer, int head, int position, const float* key, const float* value);
 
  private:
+  // Bytes of one head, part by part.
+  struct Sizes {
+    Sizes(Precision precision, int head_dim, int capacity);
+    size_t head() const { return keys + values + 2 * scales; }
+    int capacity;      // positions, a multiple of kKeyGroup
+    int value_stride;  // numbers
+    size_t keys, values;
+    size_t scales;  // of the keys, and again of the values
+  };
+
   size_t Offset(int layer, int head) const {
-    return (static_cast<size_t>(layer) * heads_ + head) * (key_floats_ + value_floats_);
+    return (static_cast<size_t>(layer) * heads_ + head) * sizes_.head();
   }
 
+  const Precision precision_;
   const int heads_;
   const int head_dim_;
-  const int capacity_;  // positions, a multiple of kKeyGroup
-  const int value_stride_;
-  const size_t key_floats_;
-  const size_t value_floats_;
+  const Sizes sizes_;
   AlignedBuffer data_;
 };
 

@@ -16,11 +16,12 @@ size_t LanguageModel::step_weight_bytes() const {
 }
 
 std::unique_ptr<KvCache> LanguageModel::NewCache(int positions) const {
-  return std::make_unique<KvCache>(config_.num_layers, config_.num_heads, head_dim(), positions);
+  return std::make_unique<KvCache>(precision_, config_.num_layers, config_.num_heads, head_dim(),
+                                   positions);
 }
 
 size_t LanguageModel::CacheBytes(int positions) const {
-  return KvCache::Bytes(config_.num_layers, config_.num_heads, head_dim(), positions);
+  return KvCache::Bytes(precision_, config_.num_layers, config_.num_heads, head_dim(), positions);
 }
 
 void LanguageModel::ProjectCondition(int layer, const float* rows, int count, int position,
@@ -28,7 +29,8 @@ void LanguageModel::ProjectCondition(int layer, const float* rows, int count, in
   const int dim = config_.dim;
   const PackedLinear& linear = layers_[layer].cross_kv;
   std::vector<float> kv(static_cast<size_t>(count) * 2 * dim);
-  linear.Apply(kernels_, rows, dim, count, kv.data(), 2 * dim);
+  std::vector<float> scratch(LinearScratch(precision_, count, dim));
+  linear.Apply(kernels_, rows, dim, count, kv.data(), 2 * dim, false, scratch.data());
   for (int i = 0; i < count; ++i) {
     const float* row = kv.data() + static_cast<size_t>(i) * 2 * dim;
     for (int head = 0; head < config_.num_heads; ++head) {
@@ -69,6 +71,7 @@ void LanguageModel::Prepare(absl::Span<const SequenceInput> sequences, int threa
   for (Member& member : members_) {
     grow(member.normed, rows * dim);
     grow(member.attention, AttentionScratch(longest));
+    grow(member.linear, LinearScratch(precision_, rows, std::max(config_.dim, config_.ffn())));
   }
 }
 
@@ -120,15 +123,12 @@ void LanguageModel::SelfAttention(absl::Span<const SequenceInput> sequences, int
     args.q_stride = 3 * dim;
     args.rows = sequence.count;
     args.lengths = lengths_.data() + row;
-    args.keys = sequence.self->keys(layer, head);
-    args.values = sequence.self->values(layer, head);
-    args.head_dim = head_dim();
-    args.value_stride = sequence.self->value_stride();
+    sequence.self->Describe(layer, head, &args);
     args.scale = 1.0f / std::sqrt(static_cast<float>(head_dim()));
     args.out = attention_.data() + static_cast<size_t>(row) * dim + offset;
     args.out_stride = dim;
     args.scratch = member.attention.data();
-    kernels_.attention(args);
+    kernels_.attention[static_cast<int>(precision_)](args);
   }
 }
 
@@ -145,15 +145,12 @@ void LanguageModel::CrossAttention(absl::Span<const SequenceInput> sequences, in
     args.q_stride = dim;
     args.rows = sequence.count;
     args.lengths = cross_lengths_.data() + first_row_[item % count];
-    args.keys = sequence.cross->keys(layer, head);
-    args.values = sequence.cross->values(layer, head);
-    args.head_dim = head_dim();
-    args.value_stride = sequence.cross->value_stride();
+    sequence.cross->Describe(layer, head, &args);
     args.scale = 1.0f / std::sqrt(static_cast<float>(head_dim()));
     args.out = attention_.data() + start;
     args.out_stride = dim;
     args.scratch = member.attention.data();
-    kernels_.attention(args);
+    kernels_.attention[static_cast<int>(precision_)](args);
   }
 }
 
@@ -172,7 +169,8 @@ void LanguageModel::Logits(absl::Span<const SequenceInput> sequences, int begin,
   const int first = begin * kPanel;
   const int width = std::min(end * kPanel, n) - first;
   if (wanted == 0 || width <= 0) return;
-  heads_.Apply(kernels_, member.normed.data(), dim, wanted, logits_.data(), n, false, begin, end);
+  heads_.Apply(kernels_, member.normed.data(), dim, wanted, logits_.data(), n, false, begin, end,
+               member.linear.data());
   size_t i = 0;
   for (const SequenceInput& sequence : sequences) {
     if (sequence.logits == nullptr) continue;
@@ -190,7 +188,8 @@ void LanguageModel::RunMember(absl::Span<const SequenceInput> sequences, ThreadT
   const auto share = [&](int n) { return ThreadTeam::Share(n, index, team.size()); };
   const auto apply = [&](const PackedLinear& linear, const float* x, float* y, bool accumulate) {
     const auto [begin, end] = share(linear.panels());
-    linear.Apply(kernels_, x, linear.k(), rows, y, linear.n(), accumulate, begin, end);
+    linear.Apply(kernels_, x, linear.k(), rows, y, linear.n(), accumulate, begin, end,
+                 member.linear.data());
   };
 
   const auto [row_begin, row_end] = share(rows);

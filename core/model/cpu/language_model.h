@@ -31,11 +31,10 @@ struct SequenceInput {
 class LanguageModel {
  public:
   // `max_positions`: sequence steps of the longest window. `position_embedding`:
-  // [max_positions][dim].
-  static absl::StatusOr<std::unique_ptr<LanguageModel>> Load(const LmConfig& config,
-                                                             WeightReader& weights,
-                                                             std::vector<float> position_embedding,
-                                                             const Kernels& kernels);
+  // [max_positions][dim]. `precision`: of linear layers, keys and values.
+  static absl::StatusOr<std::unique_ptr<LanguageModel>> Load(
+      const LmConfig& config, WeightReader& weights, std::vector<float> position_embedding,
+      const Kernels& kernels, Precision precision = Precision::kFp32);
 
   const LmConfig& config() const { return config_; }
   int head_dim() const { return config_.dim / config_.num_heads; }
@@ -65,16 +64,19 @@ class LanguageModel {
   struct Member {                  // scratch of one thread
     std::vector<float> normed;     // [rows][dim]
     std::vector<float> attention;  // AttentionScratch
+    std::vector<float> linear;     // LinearScratch
   };
   struct Row {
     int sequence;
     int position;
   };
 
-  LanguageModel(const LmConfig& config, const Kernels& kernels)
-      : config_(config), kernels_(kernels) {}
+  LanguageModel(const LmConfig& config, const Kernels& kernels, Precision precision)
+      : config_(config), kernels_(kernels), precision_(precision) {}
   static absl::StatusOr<Norm> LoadNorm(const std::string& name, int dim, WeightReader& weights);
-  static absl::StatusOr<Layer> LoadLayer(const LmConfig& config, int index, WeightReader& weights);
+  absl::StatusOr<PackedLinear> LoadLinear(const std::string& name, int n, int k,
+                                          WeightReader& weights) const;
+  absl::StatusOr<Layer> LoadLayer(int index, WeightReader& weights) const;
 
   void Prepare(absl::Span<const SequenceInput> sequences, int threads);
   void Embed(absl::Span<const SequenceInput> sequences, int row_begin, int row_end);
@@ -88,6 +90,7 @@ class LanguageModel {
 
   const LmConfig config_;
   const Kernels& kernels_;
+  const Precision precision_;
   int max_positions_ = 0;
   std::vector<float> position_embedding_;      // [max_positions][dim]
   std::vector<std::vector<float>> embedding_;  // [codebooks][(card + 1) * dim]

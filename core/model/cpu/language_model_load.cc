@@ -7,15 +7,12 @@
 #include "core/model/cpu/language_model.h"
 
 namespace vidmuse::cpu {
-namespace {
 
-absl::StatusOr<PackedLinear> LoadLinear(const std::string& name, int n, int k,
-                                        WeightReader& weights) {
+absl::StatusOr<PackedLinear> LanguageModel::LoadLinear(const std::string& name, int n, int k,
+                                                       WeightReader& weights) const {
   ASSIGN_OR_RETURN(const std::vector<float> weight, weights.Read(name, {n, k}));
-  return PackedLinear(weight.data(), nullptr, n, k);
+  return PackedLinear(weight.data(), nullptr, n, k, precision_);
 }
-
-}  // namespace
 
 absl::StatusOr<LanguageModel::Norm> LanguageModel::LoadNorm(const std::string& name, int dim,
                                                             WeightReader& weights) {
@@ -25,9 +22,10 @@ absl::StatusOr<LanguageModel::Norm> LanguageModel::LoadNorm(const std::string& n
   return norm;
 }
 
-absl::StatusOr<LanguageModel::Layer> LanguageModel::LoadLayer(const LmConfig& config, int index,
-                                                              WeightReader& weights) {
-  const int dim = config.dim;
+absl::StatusOr<LanguageModel::Layer> LanguageModel::LoadLayer(int index,
+                                                              WeightReader& weights) const {
+  const int dim = config_.dim;
+  const int ffn = config_.ffn();
   const std::string prefix = absl::StrCat("transformer.layers.", index, ".");
   Layer layer;
   ASSIGN_OR_RETURN(layer.norm1, LoadNorm(prefix + "norm1", dim, weights));
@@ -39,22 +37,20 @@ absl::StatusOr<LanguageModel::Layer> LanguageModel::LoadLayer(const LmConfig& co
                    LoadLinear(prefix + "self_attn.out_proj.weight", dim, dim, weights));
   ASSIGN_OR_RETURN(const std::vector<float> cross,
                    weights.Read(prefix + "cross_attention.in_proj_weight", {3 * dim, dim}));
-  layer.cross_q = PackedLinear(cross.data(), nullptr, dim, dim);
-  layer.cross_kv =
-      PackedLinear(cross.data() + static_cast<size_t>(dim) * dim, nullptr, 2 * dim, dim);
+  layer.cross_q = PackedLinear(cross.data(), nullptr, dim, dim, precision_);
+  layer.cross_kv = PackedLinear(cross.data() + static_cast<size_t>(dim) * dim, nullptr, 2 * dim,
+                                dim, precision_);
   ASSIGN_OR_RETURN(layer.cross_out,
                    LoadLinear(prefix + "cross_attention.out_proj.weight", dim, dim, weights));
-  ASSIGN_OR_RETURN(layer.linear1,
-                   LoadLinear(prefix + "linear1.weight", config.ffn(), dim, weights));
-  ASSIGN_OR_RETURN(layer.linear2,
-                   LoadLinear(prefix + "linear2.weight", dim, config.ffn(), weights));
+  ASSIGN_OR_RETURN(layer.linear1, LoadLinear(prefix + "linear1.weight", ffn, dim, weights));
+  ASSIGN_OR_RETURN(layer.linear2, LoadLinear(prefix + "linear2.weight", dim, ffn, weights));
   return layer;
 }
 
 absl::StatusOr<std::unique_ptr<LanguageModel>> LanguageModel::Load(
     const LmConfig& config, WeightReader& weights, std::vector<float> position_embedding,
-    const Kernels& kernels) {
-  std::unique_ptr<LanguageModel> model(new LanguageModel(config, kernels));
+    const Kernels& kernels, Precision precision) {
+  std::unique_ptr<LanguageModel> model(new LanguageModel(config, kernels, precision));
   model->max_positions_ = static_cast<int>(position_embedding.size() / config.dim);
   model->position_embedding_ = std::move(position_embedding);
   for (int k = 0; k < config.codebooks; ++k) {
@@ -63,7 +59,7 @@ absl::StatusOr<std::unique_ptr<LanguageModel>> LanguageModel::Load(
     model->embedding_.push_back(std::move(table));
   }
   for (int i = 0; i < config.num_layers; ++i) {
-    ASSIGN_OR_RETURN(Layer layer, LoadLayer(config, i, weights));
+    ASSIGN_OR_RETURN(Layer layer, model->LoadLayer(i, weights));
     model->layers_.push_back(std::move(layer));
   }
   ASSIGN_OR_RETURN(model->out_norm_, LoadNorm("out_norm", config.dim, weights));
@@ -74,7 +70,8 @@ absl::StatusOr<std::unique_ptr<LanguageModel>> LanguageModel::Load(
         weights.Read(absl::StrCat("linears.", k, ".weight"), {config.card, config.dim}));
     heads.insert(heads.end(), head.begin(), head.end());
   }
-  model->heads_ = PackedLinear(heads.data(), nullptr, config.codebooks * config.card, config.dim);
+  model->heads_ =
+      PackedLinear(heads.data(), nullptr, config.codebooks * config.card, config.dim, precision);
   return model;
 }
 

@@ -13,28 +13,32 @@ namespace vidmuse::cpu {
 class PackedLinear {
  public:
   PackedLinear() = default;
-  // `weight`: [n, k] row-major; `bias`: [n] or null.
-  PackedLinear(const float* weight, const float* bias, int n, int k);
+  // `weight`: [n, k] row-major, finite; `bias`: [n] or null.
+  PackedLinear(const float* weight, const float* bias, int n, int k,
+               Precision precision = Precision::kFp32);
 
   int n() const { return n_; }
   int k() const { return k_; }
   int panels() const { return (n_ + kPanel - 1) / kPanel; }
-  size_t bytes() const { return weights_.bytes() + bias_.bytes(); }
+  size_t bytes() const { return weights_.bytes() + scales_.bytes() + bias_.bytes(); }
 
   // Rows of `x` through panels [panel_begin, panel_end), which are outputs from panel_begin *
-  // kPanel on.
+  // kPanel on. `scratch`: LinearScratch(precision, rows, k) floats.
   void Apply(const Kernels& kernels, const float* x, int64_t x_stride, int64_t rows, float* y,
-             int64_t y_stride, bool accumulate, int panel_begin, int panel_end) const;
+             int64_t y_stride, bool accumulate, int panel_begin, int panel_end,
+             float* scratch = nullptr) const;
   // Through all panels.
   void Apply(const Kernels& kernels, const float* x, int64_t x_stride, int64_t rows, float* y,
-             int64_t y_stride, bool accumulate = false) const {
-    Apply(kernels, x, x_stride, rows, y, y_stride, accumulate, 0, panels());
+             int64_t y_stride, bool accumulate = false, float* scratch = nullptr) const {
+    Apply(kernels, x, x_stride, rows, y, y_stride, accumulate, 0, panels(), scratch);
   }
 
  private:
+  Precision precision_ = Precision::kFp32;
   int n_ = 0;
   int k_ = 0;
   AlignedBuffer weights_;
+  AlignedBuffer scales_;  // of int8
   AlignedBuffer bias_;
 };
 

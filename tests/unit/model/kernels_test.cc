@@ -7,6 +7,7 @@
 #include <cstring>
 #include <random>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "core/model/cpu/kv_cache.h"
@@ -43,47 +44,89 @@ std::vector<const Kernels*> All() {
 INSTANTIATE_TEST_SUITE_P(Machine, KernelsTest, testing::ValuesIn(All()),
                          [](const auto& info) { return std::string(info.param->name); });
 
-TEST_P(KernelsTest, LinearIsTheMatrixProduct) {
+// Kernels that store numbers in a precision.
+class StoredKernelsTest : public testing::TestWithParam<std::tuple<const Kernels*, Precision>> {
+ protected:
+  const Kernels& kernels() const { return *std::get<0>(GetParam()); }
+  Precision precision() const { return std::get<1>(GetParam()); }
+  // Largest error of a stored number in [-1, 1]; int8's is relative to the largest.
+  double Rounding() const {
+    constexpr double kErrors[kPrecisions] = {0, 0x1p-9, 0x1p-12, 0.5 / 127};
+    return kErrors[static_cast<int>(precision())];
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Machine, StoredKernelsTest,
+                         testing::Combine(testing::ValuesIn(All()),
+                                          testing::ValuesIn(kAllPrecisions)),
+                         [](const auto& info) {
+                           return std::string(std::get<0>(info.param)->name) + "_" +
+                                  PrecisionName(std::get<1>(info.param));
+                         });
+
+// PackedLinear with the scratch that it needs.
+struct Layer {
+  Layer(const std::vector<float>& weight, const float* bias, int n, int k, Precision precision)
+      : linear(weight.data(), bias, n, k, precision), precision(precision) {}
+  void Apply(const Kernels& kernels, const float* x, int rows, float* y, int64_t y_stride,
+             bool accumulate, int panel_begin, int panel_end) const {
+    std::vector<float> scratch(LinearScratch(precision, rows, linear.k()), NAN);
+    linear.Apply(kernels, x, linear.k(), rows, y, y_stride, accumulate, panel_begin, panel_end,
+                 scratch.data());
+  }
+  void Apply(const Kernels& kernels, const float* x, int rows, float* y,
+             bool accumulate = false) const {
+    Apply(kernels, x, rows, y, linear.n(), accumulate, 0, linear.panels());
+  }
+  PackedLinear linear;
+  Precision precision;
+};
+
+TEST_P(StoredKernelsTest, LinearIsTheMatrixProduct) {
   for (const auto& [n, k, rows] : {std::tuple{1, 1, 1},
                                    {7, 3, 2},
                                    {32, 16, 5},
                                    {33, 17, 13},
                                    {100, 64, 12},
                                    {1, 48, 40},
-                                   {256, 301, 33}}) {
+                                   {256, 301, 33},
+                                   {40, 1500, 3}}) {
     SCOPED_TRACE(testing::Message() << n << " outputs, " << k << " inputs, " << rows << " rows");
     const std::vector<float> weight = Random(size_t(n) * k, 1);
     const std::vector<float> bias = Random(n, 2);
     const std::vector<float> x = Random(size_t(rows) * k, 3);
-    const PackedLinear linear(weight.data(), bias.data(), n, k);
-    const PackedLinear no_bias(weight.data(), nullptr, n, k);
+    const Layer linear(weight, bias.data(), n, k, precision());
+    const Layer no_bias(weight, nullptr, n, k, precision());
     std::vector<float> y(size_t(rows) * n, NAN);
-    linear.Apply(kernels(), x.data(), k, rows, y.data(), n);
+    linear.Apply(kernels(), x.data(), rows, y.data());
     std::vector<float> sum = y;
-    no_bias.Apply(kernels(), x.data(), k, rows, sum.data(), n, /*accumulate=*/true);
+    no_bias.Apply(kernels(), x.data(), rows, sum.data(), /*accumulate=*/true);
+    const double x_rounding = precision() == Precision::kInt8 ? 0.5 / 32767 : 0;
     for (int r = 0; r < rows; ++r) {
       for (int o = 0; o < n; ++o) {
-        double product = 0;
-        for (int i = 0; i < k; ++i) product += double{weight[o * k + i]} * x[r * k + i];
-        ASSERT_NEAR(y[r * n + o], product + bias[o], 1e-6 * (k + 1))
-            << "row " << r << ", output " << o;
-        ASSERT_NEAR(sum[r * n + o], 2 * product + bias[o], 2e-6 * (k + 1));
+        double product = 0, error = 1e-6 * (k + 1);
+        for (int i = 0; i < k; ++i) {
+          product += double{weight[o * k + i]} * x[r * k + i];
+          error += Rounding() * std::abs(x[r * k + i]) + x_rounding;
+        }
+        ASSERT_NEAR(y[r * n + o], product + bias[o], error) << "row " << r << ", output " << o;
+        ASSERT_NEAR(sum[r * n + o], 2 * product + bias[o], 2 * error);
       }
     }
   }
 }
 
-TEST_P(KernelsTest, LinearWritesItsPanelsAlone) {
+TEST_P(StoredKernelsTest, LinearWritesItsPanelsAlone) {
   const int n = 75, k = 20, rows = 3, stride = 80;
   const std::vector<float> weight = Random(n * k, 1);
   const std::vector<float> x = Random(rows * k, 2);
-  const PackedLinear linear(weight.data(), nullptr, n, k);
-  ASSERT_EQ(linear.panels(), 3);
+  const Layer linear(weight, nullptr, n, k, precision());
+  ASSERT_EQ(linear.linear.panels(), 3);
   std::vector<float> whole(rows * stride, 5.0f);
-  linear.Apply(kernels(), x.data(), k, rows, whole.data(), stride);
+  linear.Apply(kernels(), x.data(), rows, whole.data(), stride, false, 0, 3);
   for (int panel = 0; panel < 3; ++panel) {
     std::vector<float> y(rows * stride, 5.0f);
-    linear.Apply(kernels(), x.data(), k, rows, y.data(), stride, false, panel, panel + 1);
+    linear.Apply(kernels(), x.data(), rows, y.data(), stride, false, panel, panel + 1);
     for (int r = 0; r < rows; ++r) {
       for (int o = 0; o < stride; ++o) {
         const bool mine = o < n && o / kPanel == panel;
@@ -93,19 +136,19 @@ TEST_P(KernelsTest, LinearWritesItsPanelsAlone) {
   }
 }
 
-TEST_P(KernelsTest, LinearRowsDoNotDependOnEachOther) {
+TEST_P(StoredKernelsTest, LinearRowsDoNotDependOnEachOther) {
   const int n = 70, k = 129, most = 33;
   const std::vector<float> weight = Random(n * k, 1);
   const std::vector<float> bias = Random(n, 2);
   const std::vector<float> x = Random(most * k, 3);
-  const PackedLinear linear(weight.data(), bias.data(), n, k);
+  const Layer linear(weight, bias.data(), n, k, precision());
   std::vector<float> alone(most * n);
-  for (int r = 0; r < most; ++r) linear.Apply(kernels(), &x[r * k], k, 1, &alone[r * n], n);
+  for (int r = 0; r < most; ++r) linear.Apply(kernels(), &x[r * k], 1, &alone[r * n]);
   // 100 and 200 rows are more than the kernels take at a time.
   for (int rows = 1; rows <= most; ++rows) {
     for (int first = 0; first + rows <= most; ++first) {
       std::vector<float> y(rows * n);
-      linear.Apply(kernels(), &x[first * k], k, rows, y.data(), n);
+      linear.Apply(kernels(), &x[first * k], rows, y.data());
       ASSERT_TRUE(SameBits(y.data(), &alone[first * n], y.size()))
           << rows << " rows from " << first;
     }
@@ -113,14 +156,14 @@ TEST_P(KernelsTest, LinearRowsDoNotDependOnEachOther) {
   std::vector<float> many;
   for (int i = 0; i < 200; ++i) many.insert(many.end(), &x[(i % most) * k], &x[(i % most) * k] + k);
   std::vector<float> y(200 * n);
-  linear.Apply(kernels(), many.data(), k, 200, y.data(), n);
+  linear.Apply(kernels(), many.data(), 200, y.data());
   for (int i = 0; i < 200; ++i) ASSERT_TRUE(SameBits(&y[i * n], &alone[(i % most) * n], n)) << i;
 }
 
 // One head's cache, and attention over it.
 struct Head {
-  Head(int head_dim, int positions, uint32_t seed)
-      : dim(head_dim), cache(2, 3, head_dim, positions) {
+  Head(int head_dim, int positions, uint32_t seed, Precision precision = Precision::kFp32)
+      : dim(head_dim), precision(precision), cache(precision, 2, 3, head_dim, positions) {
     keys = Random(size_t(positions) * dim, seed, 2.0f);
     values = Random(size_t(positions) * dim, seed + 1);
     for (int t = 0; t < positions; ++t) cache.Write(1, 2, t, &keys[t * dim], &values[t * dim]);
@@ -135,15 +178,12 @@ struct Head {
     args.q_stride = dim;
     args.rows = static_cast<int>(lengths.size());
     args.lengths = lengths.data();
-    args.keys = cache.keys(1, 2);
-    args.values = cache.values(1, 2);
-    args.head_dim = dim;
-    args.value_stride = cache.value_stride();
+    cache.Describe(1, 2, &args);
     args.scale = 1.0f / std::sqrt(static_cast<float>(dim));
     args.out = out.data();
     args.out_stride = dim;
     args.scratch = scratch.data();
-    kernels.attention(args);
+    kernels.attention[static_cast<int>(precision)](args);
     return out;
   }
 
@@ -165,27 +205,31 @@ struct Head {
   }
 
   int dim;
+  Precision precision;
   KvCache cache;
   std::vector<float> keys, values;
 };
 
-TEST_P(KernelsTest, AttentionIsTheWeightedMean) {
+TEST_P(StoredKernelsTest, AttentionIsTheWeightedMean) {
+  // Keys are up to 2, so scores are off by up to |q| sqrt(dim) times this, in theory; values up
+  // to 1.
+  const double tolerance = 3e-6 + 6 * Rounding();
   for (const int dim : {16, 24, 32, 64}) {
-    Head head(dim, 100, 7);
+    Head head(dim, 100, 7, precision());
     const std::vector<float> q = Random(dim, 9, 2.0f);
     for (int length = 1; length <= 100; ++length) {
       const std::vector<float> out = head.Attend(kernels(), q.data(), {length});
       const std::vector<double> expected = head.Expected(q.data(), length);
       for (int d = 0; d < dim; ++d) {
-        ASSERT_NEAR(out[d], expected[d], 3e-6) << "head_dim " << dim << ", length " << length;
+        ASSERT_NEAR(out[d], expected[d], tolerance) << "head_dim " << dim << ", length " << length;
       }
     }
   }
 }
 
-TEST_P(KernelsTest, AttentionRowsDoNotDependOnEachOther) {
+TEST_P(StoredKernelsTest, AttentionRowsDoNotDependOnEachOther) {
   for (const int dim : {16, 24, 32, 64}) {
-    Head head(dim, 100, 3);
+    Head head(dim, 100, 3, precision());
     const int most = 33;
     const std::vector<float> q = Random(most * dim, 5, 2.0f);
     std::vector<int> lengths(most);

@@ -192,17 +192,22 @@ struct Sequence {
   std::vector<float> logits;
 };
 
-class LanguageModelTest : public testing::TestWithParam<std::pair<int, int>> {  // dim, heads
+struct Case {
+  int dim, heads;
+  Precision precision;
+};
+
+class LanguageModelTest : public testing::TestWithParam<Case> {
  protected:
   LanguageModelTest()
-      : config_(Config(GetParam().first, GetParam().second)),
+      : config_(Config(GetParam().dim, GetParam().heads)),
         file_(RandomWeights(config_)),
         positions_(Random(kPositions * config_.dim, 99)),
         model_(Load(CpuKernels())) {}
 
   std::unique_ptr<LanguageModel> Load(const Kernels& kernels) const {
     WeightReader reader(&file_, "");
-    auto model = LanguageModel::Load(config_, reader, positions_, kernels);
+    auto model = LanguageModel::Load(config_, reader, positions_, kernels, GetParam().precision);
     EXPECT_TRUE(model.ok()) << model.status();
     EXPECT_TRUE(reader.CheckAllUsed({}).ok());
     return *std::move(model);
@@ -252,12 +257,27 @@ class LanguageModelTest : public testing::TestWithParam<std::pair<int, int>> {  
   const std::unique_ptr<LanguageModel> model_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Sizes, LanguageModelTest,
-                         testing::Values(std::pair(48, 3), std::pair(64, 2), std::pair(48, 2),
-                                         std::pair(128, 2)),
+std::vector<Case> Cases() {
+  std::vector<Case> cases;
+  for (const Precision precision : kAllPrecisions) {
+    for (const auto& [dim, heads] : {std::pair(48, 3), {64, 2}, {48, 2}, {128, 2}}) {
+      cases.push_back({dim, heads, precision});
+    }
+  }
+  return cases;
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, LanguageModelTest, testing::ValuesIn(Cases()),
                          [](const auto& info) {
-                           return absl::StrCat("dim", info.param.first, "heads", info.param.second);
+                           return absl::StrCat("dim", info.param.dim, "heads", info.param.heads,
+                                               PrecisionName(info.param.precision));
                          });
+
+// Logits are about 1 in size.
+double Tolerance(Precision precision) {
+  constexpr double kTolerances[kPrecisions] = {2e-5, 0.03, 0.004, 0.08};
+  return kTolerances[static_cast<int>(precision)];
+}
 
 TEST_P(LanguageModelTest, IsTheTransformer) {
   const PlainModel plain(config_, file_, positions_);
@@ -272,7 +292,7 @@ TEST_P(LanguageModelTest, IsTheTransformer) {
       const std::vector<int32_t> fed(s.tokens.begin(), s.tokens.begin() + step * config_.codebooks);
       const std::vector<double> expected = plain.Logits(fed, Condition(37, 5));
       for (size_t j = 0; j < expected.size(); ++j) {
-        ASSERT_NEAR(s.logits[j], expected[j], 2e-5)
+        ASSERT_NEAR(s.logits[j], expected[j], Tolerance(GetParam().precision))
             << all[i]->name << ", step " << step << ", logit " << j;
       }
     }
@@ -372,9 +392,12 @@ TEST_P(LanguageModelTest, LogitsAreOptional) {
 }
 
 TEST_P(LanguageModelTest, CachesHoldTheBytesTheySay) {
-  const size_t padded = (config_.dim / config_.num_heads + 15) / 16 * 16;
-  const size_t per_position = (config_.dim / config_.num_heads + padded) * config_.num_heads *
-                              config_.num_layers * sizeof(float);
+  const size_t head_dim = config_.dim / config_.num_heads;
+  const size_t padded = (head_dim + 15) / 16 * 16;
+  const size_t scales = GetParam().precision == Precision::kInt8 ? 2 * sizeof(float) : 0;
+  const size_t per_position =
+      ((head_dim + padded) * PrecisionBytes(GetParam().precision) + scales) * config_.num_heads *
+      config_.num_layers;
   EXPECT_EQ(model_->CacheBytes(32), 32 * per_position);
   EXPECT_EQ(model_->CacheBytes(33), 48 * per_position);
 }

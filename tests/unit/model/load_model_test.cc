@@ -59,13 +59,16 @@ TEST(LoadModelTest, RefusesDevicesAndPrecisionsItLacks) {
     return LoadModelFromFiles(Lm(), Codec(), options).status();
   };
   EXPECT_TRUE(load("auto", "").ok());
-  EXPECT_TRUE(load("cpu", "fp32").ok());
+  for (const char* precision : {"fp32", "bf16", "fp16", "int8"}) {
+    EXPECT_TRUE(load("cpu", precision).ok()) << precision;
+  }
   EXPECT_EQ(load("cuda", "").code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(Message(load("cuda:1", "")), AllOf(HasSubstr("cuda:1"), HasSubstr("CPU")));
   EXPECT_EQ(load("tpu", "").code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(Message(load("tpu", "")), AllOf(HasSubstr("tpu"), HasSubstr("cpu")));
-  EXPECT_EQ(load("cpu", "int8").code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(Message(load("cpu", "int8")), AllOf(HasSubstr("int8"), HasSubstr("fp32")));
+  EXPECT_EQ(load("cpu", "int4").code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(Message(load("cpu", "int4")),
+              AllOf(HasSubstr("int4"), HasSubstr("fp32, bf16, fp16, int8")));
 }
 
 TEST(LoadModelTest, NamesTensorsThatAreMissingExtraOrMisshapen) {
