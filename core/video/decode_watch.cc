@@ -5,6 +5,10 @@
 
 namespace vidmuse {
 
+absl::Duration DecodeTimeLimit(const Limits& limits) {
+  return absl::Minutes(1) + 2 * absl::Seconds(limits.max_video_seconds);
+}
+
 DecodeWatch::DecodeWatch(const CancelFlag& cancel, absl::Duration time_limit)
     : cancel_(cancel), time_limit_(time_limit), start_(Clock::Real()->Monotonic()) {}
 

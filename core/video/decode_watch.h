@@ -5,8 +5,12 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "core/base/cancel.h"
+#include "vidmuse/types.h"
 
 namespace vidmuse {
+
+// The longest that a video may take: 1 minute and twice the longest video.
+absl::Duration DecodeTimeLimit(const Limits& limits);
 
 class DecodeWatch {
  public:

@@ -49,7 +49,7 @@ class Sampler {
       : bytes_(bytes),
         limits_(limits),
         max_seconds_(max_seconds),
-        watch_(cancel, absl::Minutes(1) + 2 * absl::Seconds(limits.max_video_seconds)) {}
+        watch_(cancel, DecodeTimeLimit(limits)) {}
 
   absl::StatusOr<VideoFrames> Run();
 

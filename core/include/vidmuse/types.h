@@ -123,6 +123,7 @@ struct Limits {
   int max_frame_height = 8192;
   int64_t max_frame_pixels = 8192ll * 4320;
   double max_frames_per_second = 240;
+  uint64_t max_decoder_bytes = 3ull << 29;   // memory to decode one video with, in its sandbox
   int max_queued_requests = 64;              // admitted, not yet running
   uint64_t max_queued_bytes = 1ull << 30;    // video bytes and frames held for all requests
   int max_batch = 8;                         // requests decoded together

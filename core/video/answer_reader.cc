@@ -1,0 +1,84 @@
+#include "core/video/answer_reader.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+
+namespace vidmuse {
+namespace {
+
+constexpr int kWatchMilliseconds = 10;  // how soon a cancellation is seen
+
+}  // namespace
+
+absl::StatusOr<AnswerReader::Answer> AnswerReader::ReadAnswer() {
+  Answer answer;
+  RETURN_IF_ERROR(Read(&answer.header, sizeof(answer.header)));
+  if (answer.header.magic != kAnswerMagic || answer.header.message_size > kMaxAnswerMessage) {
+    return absl::UnknownError("an answer of another form");
+  }
+  answer.message.resize(answer.header.message_size);
+  RETURN_IF_ERROR(Read(answer.message.data(), answer.message.size()));
+  for (char& c : answer.message) {
+    if (!absl::ascii_isprint(static_cast<unsigned char>(c))) c = '?';
+  }
+  return answer;
+}
+
+absl::StatusOr<VideoFrames> AnswerReader::ReadFrames(const AnswerHeader& header, int max_seconds) {
+  if (header.seconds < 1 || header.seconds > max_seconds) {
+    return absl::UnknownError(absl::StrCat("a video of ", header.seconds, " s"));
+  }
+  if (header.frames < 1 || header.frames > MaxFrames(header.seconds)) {
+    return absl::UnknownError(absl::StrCat("a video of ", header.frames, " distinct frames"));
+  }
+  VideoFrames video;
+  video.seconds = header.seconds;
+  const size_t local = static_cast<size_t>(header.seconds) * kLocalFrameRate;
+  ASSIGN_OR_RETURN(video.local, ReadIndices(local, header.frames));
+  ASSIGN_OR_RETURN(video.global, ReadIndices(kGlobalFrames, header.frames));
+  for (uint32_t i = 0; i < header.frames; ++i) {
+    std::vector<uint8_t>& frame = video.frames.emplace_back(kFrameBytes);
+    RETURN_IF_ERROR(Read(frame.data(), frame.size()));
+  }
+  return video;
+}
+
+absl::StatusOr<std::vector<int>> AnswerReader::ReadIndices(size_t count, uint32_t frames) {
+  std::vector<int> indices(count);
+  RETURN_IF_ERROR(Read(indices.data(), count * sizeof(int)));
+  for (const int index : indices) {
+    if (index < 0 || static_cast<uint32_t>(index) >= frames) {
+      return absl::UnknownError(absl::StrCat("frame ", index, " of ", frames));
+    }
+  }
+  return indices;
+}
+
+absl::Status AnswerReader::Read(void* bytes, size_t size) {
+  auto* next = static_cast<char*>(bytes);
+  while (size > 0) {
+    RETURN_IF_ERROR(watch_.Check());
+    const ssize_t got = read(fd_, next, size);
+    if (got > 0) {
+      next += got;
+      size -= static_cast<size_t>(got);
+      continue;
+    }
+    if (got == 0) return absl::DataLossError("the answer ends early");
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) return absl::UnknownError(std::strerror(errno));
+    pollfd ready = {fd_, POLLIN, 0};
+    poll(&ready, 1, kWatchMilliseconds);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace vidmuse

@@ -1,0 +1,121 @@
+#include "core/video/confinement.h"
+
+#include <fcntl.h>
+#include <seccomp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <fstream>
+#include <memory>
+#include <type_traits>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "core/base/status_macros.h"
+#include "core/video/decode_watch.h"
+#include "core/video/sandbox_protocol.h"
+
+namespace vidmuse {
+namespace {
+
+#ifdef VIDMUSE_SANITIZED
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
+absl::Status SetLimit(int resource, const char* name, uint64_t value) {
+  rlimit old;
+  if (getrlimit(static_cast<__rlimit_resource_t>(resource), &old) != 0) {
+    return absl::ErrnoToStatus(errno, absl::StrCat("getrlimit ", name));
+  }
+  const rlim_t limit = std::min<rlim_t>(value, old.rlim_max);
+  const rlimit now = {limit, limit};
+  if (setrlimit(static_cast<__rlimit_resource_t>(resource), &now) == 0) return absl::OkStatus();
+  return absl::ErrnoToStatus(errno, absl::StrCat("setrlimit ", name));
+}
+
+// Bytes of address space that the process has now.
+absl::StatusOr<uint64_t> AddressSpace() {
+  std::ifstream file("/proc/self/statm");
+  uint64_t pages = 0;
+  if (!(file >> pages)) return absl::UnavailableError("/proc/self/statm cannot be read");
+  return pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+uint64_t MaxFrameBytes(const Limits& limits) {
+  const auto seconds = static_cast<int64_t>(std::ceil(limits.max_video_seconds));
+  // The server holds no more than max_queued_bytes of them.
+  return std::min(static_cast<uint64_t>(MaxFrames(seconds)) * kFrameBytes, limits.max_queued_bytes);
+}
+
+}  // namespace
+
+absl::Status LimitResources(const Limits& limits) {
+  // Best effort: where it can't be written, the kernel chooses by size.
+  std::ofstream("/proc/self/oom_score_adj") << 1000;
+  ASSIGN_OR_RETURN(const uint64_t used, AddressSpace());
+  if (!kSanitized) {
+    RETURN_IF_ERROR(
+        SetLimit(RLIMIT_AS, "AS", used + MaxFrameBytes(limits) + limits.max_decoder_bytes));
+  }
+  const absl::Duration cpu = DecodeTimeLimit(limits) + absl::Seconds(10);
+  RETURN_IF_ERROR(SetLimit(RLIMIT_CPU, "CPU", static_cast<uint64_t>(absl::ToInt64Seconds(cpu))));
+  RETURN_IF_ERROR(SetLimit(RLIMIT_CORE, "CORE", 0));
+  RETURN_IF_ERROR(SetLimit(RLIMIT_FSIZE, "FSIZE", 0));
+  RETURN_IF_ERROR(SetLimit(RLIMIT_NPROC, "NPROC", 0));
+  RETURN_IF_ERROR(SetLimit(RLIMIT_NOFILE, "NOFILE", 0));
+  // Core dumps that go to a program ignore RLIMIT_CORE.
+  if (prctl(PR_SET_DUMPABLE, 0) != 0) return absl::ErrnoToStatus(errno, "prctl DUMPABLE");
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) return absl::OkStatus();
+  return absl::ErrnoToStatus(errno, "prctl NO_NEW_PRIVS");
+}
+
+absl::Status FilterSystemCalls() {
+  if (kSanitized) return absl::OkStatus();
+  using Filter = std::unique_ptr<std::remove_pointer_t<scmp_filter_ctx>, void (*)(scmp_filter_ctx)>;
+  const Filter filter(seccomp_init(SCMP_ACT_KILL_PROCESS), &seccomp_release);
+  if (filter == nullptr) {
+    return absl::UnavailableError("the kernel has no seccomp filters that end a process");
+  }
+  int error = seccomp_attr_set(filter.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+  const auto rule = [&](uint32_t action, int call, const std::initializer_list<scmp_arg_cmp>& on) {
+    if (error != 0) return;
+    error = seccomp_rule_add_array(filter.get(), action, call, static_cast<unsigned>(on.size()),
+                                   std::data(on));
+  };
+  for (const int call :
+       {SCMP_SYS(brk), SCMP_SYS(clock_gettime), SCMP_SYS(exit), SCMP_SYS(exit_group),
+        SCMP_SYS(futex), SCMP_SYS(getpid), SCMP_SYS(getrandom), SCMP_SYS(gettid),
+        SCMP_SYS(gettimeofday), SCMP_SYS(madvise), SCMP_SYS(mremap), SCMP_SYS(munmap),
+        SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
+        SCMP_SYS(sched_getaffinity), SCMP_SYS(sched_yield), SCMP_SYS(sysinfo), SCMP_SYS(time)}) {
+    rule(SCMP_ACT_ALLOW, call, {});
+  }
+  for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)}) {
+    rule(SCMP_ACT_ALLOW, call, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});
+  }
+  rule(SCMP_ACT_ALLOW, SCMP_SYS(write), {SCMP_A0(SCMP_CMP_EQ, kAnswerFd)});
+  // How abort() ends: a message, then a signal to itself.
+  for (const int call : {SCMP_SYS(write), SCMP_SYS(writev)}) {
+    rule(SCMP_ACT_ALLOW, call, {SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO)});
+  }
+  rule(SCMP_ACT_ALLOW, SCMP_SYS(tgkill),
+       {SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(getpid()))});
+  // Libraries look for optional files and do without.
+  for (const int call : {SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(newfstatat),
+                         SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(readlink), SCMP_SYS(stat)}) {
+    rule(SCMP_ACT_ERRNO(EACCES), call, {});
+  }
+  if (error == 0) error = seccomp_load(filter.get());
+  if (error == 0) return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrCat("the kernel takes no seccomp filter (error ", -error, ")"));
+}
+
+}  // namespace vidmuse

@@ -1,0 +1,114 @@
+#include "core/video/decoder_process.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/video/sandbox_protocol.h"
+#include "vidmuse/types.h"
+
+namespace vidmuse {
+namespace {
+
+constexpr absl::Duration kRetryAfter = absl::Seconds(5);
+
+// What posix_spawn is told about descriptors and signals.
+class SpawnSettings {
+ public:
+  SpawnSettings() {
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+  }
+  ~SpawnSettings() {
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+  }
+  SpawnSettings(const SpawnSettings&) = delete;
+  SpawnSettings& operator=(const SpawnSettings&) = delete;
+
+  // False: out of memory.
+  bool Fill(int request, int answer) {
+    sigset_t none, ignored;
+    sigemptyset(&none);
+    sigemptyset(&ignored);
+    sigaddset(&ignored, SIGPIPE);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &ignored);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    posix_spawnattr_setflags(
+        &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    return posix_spawn_file_actions_adddup2(&actions, request, kRequestFd) == 0 &&
+           posix_spawn_file_actions_adddup2(&actions, answer, kAnswerFd) == 0 &&
+           posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0) ==
+               0 &&
+           posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1) == 0;
+  }
+
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+};
+
+}  // namespace
+
+absl::Status SystemError(int error, const std::string& what) {
+  const std::string message = absl::StrCat(what, ": ", std::strerror(error));
+  if (error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE || error == ENOSPC) {
+    return WithRetryAfter(absl::ResourceExhaustedError(message), kRetryAfter);
+  }
+  return absl::InternalError(message);
+}
+
+absl::StatusOr<DecoderProcess> DecoderProcess::Start(const std::string& program,
+                                                     const UniqueFd& request) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return SystemError(errno, "a pipe to the video decoder");
+  UniqueFd answer(ends[0]);
+  const UniqueFd child_end(ends[1]);
+  if (fcntl(answer.get(), F_SETFL, O_NONBLOCK) != 0) {
+    return SystemError(errno, "the pipe to the video decoder");
+  }
+  SpawnSettings settings;
+  if (!settings.Fill(request.get(), child_end.get())) {
+    return SystemError(ENOMEM, "starting the video decoder");
+  }
+  std::string zone = "TZ=UTC0";  // so that times in a video need no file
+  std::string libraries = "LD_LIBRARY_PATH=";
+  const char* path = std::getenv("LD_LIBRARY_PATH");
+  if (path != nullptr) libraries += path;
+  char* environment[] = {zone.data(), path == nullptr ? nullptr : libraries.data(), nullptr};
+  std::string name = program;
+  char* arguments[] = {name.data(), nullptr};
+  pid_t pid = 0;
+  const int error = posix_spawn(&pid, program.c_str(), &settings.actions, &settings.attributes,
+                                arguments, environment);
+  if (error != 0) return SystemError(error, absl::StrCat("starting ", program));
+  return DecoderProcess(pid, std::move(answer));
+}
+
+DecoderProcess::DecoderProcess(pid_t pid, UniqueFd answer)
+    : pid_(pid), answer_(std::move(answer)) {}
+
+DecoderProcess::DecoderProcess(DecoderProcess&& other) noexcept
+    : pid_(std::exchange(other.pid_, 0)), answer_(std::move(other.answer_)) {}
+
+DecoderProcess::~DecoderProcess() { End(); }
+
+int DecoderProcess::End() {
+  if (pid_ == 0) return 0;
+  // Not yet waited for, so the id is still its own. A cause of death that came first stays.
+  kill(pid_, SIGKILL);
+  int status = 0;
+  while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  }
+  pid_ = 0;
+  return status;
+}
+
+}  // namespace vidmuse

@@ -1,0 +1,45 @@
+// One running decoder program, from the server's side.
+#ifndef VIDMUSE_VIDEO_DECODER_PROCESS_H_
+#define VIDMUSE_VIDEO_DECODER_PROCESS_H_
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/video/unique_fd.h"
+
+namespace vidmuse {
+
+// Not thread-safe, and bound to its thread: the program ends with the thread that started it.
+// Destruction ends the program.
+class DecoderProcess {
+ public:
+  // Starts `program` with `request` as its kRequestFd. It inherits no other descriptor, no
+  // environment but LD_LIBRARY_PATH, and no signal of the server's terminal.
+  // RESOURCE_EXHAUSTED: no memory, processes or descriptors left. INTERNAL: it can't be run.
+  static absl::StatusOr<DecoderProcess> Start(const std::string& program, const UniqueFd& request);
+  DecoderProcess(DecoderProcess&& other) noexcept;
+  DecoderProcess& operator=(DecoderProcess&&) = delete;
+  ~DecoderProcess();
+
+  // Where its answer is read, without blocking.
+  int answer() const { return answer_.get(); }
+
+  // Kills the program if it still runs, and returns how it ended, as waitpid() tells it.
+  int End();
+
+ private:
+  DecoderProcess(pid_t pid, UniqueFd answer);
+
+  pid_t pid_;  // 0: ended
+  UniqueFd answer_;
+};
+
+// RESOURCE_EXHAUSTED, worth another try soon, if `error` is a shortage; INTERNAL if not.
+absl::Status SystemError(int error, const std::string& what);
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_VIDEO_DECODER_PROCESS_H_

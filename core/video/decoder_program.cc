@@ -1,0 +1,119 @@
+#include "core/video/decoder_program.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <string>
+
+#include "core/base/status_macros.h"
+#include "core/video/confinement.h"
+#include "core/video/ffmpeg_util.h"
+#include "core/video/out_of_memory.h"
+#include "core/video/sandbox_protocol.h"
+
+namespace vidmuse {
+namespace {
+
+void Write(const void* bytes, size_t size) {
+  const auto* next = static_cast<const char*>(bytes);
+  while (size > 0) {
+    const ssize_t written = write(kAnswerFd, next, size);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) _exit(1);  // nobody listens
+    next += written;
+    size -= static_cast<size_t>(written);
+  }
+}
+
+void Answer(AnswerKind kind, absl::string_view message) {
+  AnswerHeader header;
+  header.magic = kAnswerMagic;
+  header.kind = kind;
+  message = message.substr(0, kMaxAnswerMessage);
+  header.message_size = static_cast<uint32_t>(message.size());
+  Write(&header, sizeof(header));
+  Write(message.data(), message.size());
+}
+
+void AnswerFrames(const VideoFrames& video) {
+  AnswerHeader header;
+  header.magic = kAnswerMagic;
+  header.kind = AnswerKind::kFrames;
+  header.seconds = video.seconds;
+  header.frames = static_cast<uint32_t>(video.frames.size());
+  Write(&header, sizeof(header));
+  Write(video.local.data(), video.local.size() * sizeof(int32_t));
+  Write(video.global.data(), video.global.size() * sizeof(int32_t));
+  for (const auto& frame : video.frames) Write(frame.data(), frame.size());
+}
+
+[[noreturn]] void FailToStart(absl::string_view message) {
+  Answer(AnswerKind::kNotStarted, message);
+  _exit(1);
+}
+
+struct MappedRequest {
+  DecodeRequest request;
+  absl::string_view video;
+};
+
+// The request stays mapped until the process ends.
+absl::StatusOr<MappedRequest> MapRequest() {
+  struct stat file;
+  if (fstat(kRequestFd, &file) != 0) return absl::ErrnoToStatus(errno, "the request");
+  const auto size = static_cast<size_t>(file.st_size);
+  MappedRequest mapped;
+  if (size < sizeof(DecodeRequest)) return absl::InvalidArgumentError("the request is cut");
+  void* bytes = mmap(nullptr, size, PROT_READ, MAP_SHARED, kRequestFd, 0);
+  if (bytes == MAP_FAILED) return absl::ErrnoToStatus(errno, "mapping the request");
+  close(kRequestFd);
+  std::memcpy(&mapped.request, bytes, sizeof(DecodeRequest));
+  if (mapped.request.magic != kRequestMagic) {
+    return absl::InvalidArgumentError("the request is of another version of the server");
+  }
+  mapped.video = absl::string_view(static_cast<const char*>(bytes), size);
+  mapped.video.remove_prefix(sizeof(DecodeRequest));
+  return mapped;
+}
+
+// Does now what the libraries would do later, when it is no longer allowed.
+void WarmUp() {
+  tzset();  // opens files; once only, since the environment holds TZ
+  InitFfmpeg();
+}
+
+}  // namespace
+
+void RunDecoderProgram(SampleFunction sample) {
+  const absl::StatusOr<MappedRequest> mapped = MapRequest();
+  if (!mapped.ok()) FailToStart(mapped.status().message());
+  const DecodeRequest& request = mapped->request;
+  // The server's end is this process's end, also if the server ended before this line.
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != request.server_pid) _exit(1);
+  WarmUp();
+  const absl::Status limited = LimitResources(request.limits);
+  if (!limited.ok()) FailToStart(limited.message());
+  const absl::Status filtered = FilterSystemCalls();
+  if (!filtered.ok() && request.require_filter != 0) FailToStart(filtered.message());
+  Answer(filtered.ok() ? AnswerKind::kConfined : AnswerKind::kUnfiltered, filtered.message());
+  ExitWhenOutOfMemory();
+
+  const CancelFlag never;  // the server ends the process instead
+  const absl::StatusOr<VideoFrames> frames =
+      sample(mapped->video, request.limits, request.max_seconds, never);
+  if (frames.ok()) {
+    AnswerFrames(*frames);
+  } else {
+    Answer(AnswerKind::kRefused, frames.status().message());
+  }
+  _exit(0);
+}
+
+}  // namespace vidmuse

@@ -1,0 +1,22 @@
+// The program that decodes one video, away from everything else: see sandbox.h.
+#ifndef VIDMUSE_VIDEO_DECODER_PROGRAM_H_
+#define VIDMUSE_VIDEO_DECODER_PROGRAM_H_
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "core/base/cancel.h"
+#include "core/model/video_frames.h"
+#include "vidmuse/types.h"
+
+namespace vidmuse {
+
+using SampleFunction = absl::StatusOr<VideoFrames> (*)(absl::string_view file, const Limits& limits,
+                                                       int max_seconds, const CancelFlag& cancel);
+
+// The program's main(): reads the request at kRequestFd, confines the process, answers with what
+// `sample` makes of the video at kAnswerFd, and ends the process.
+[[noreturn]] void RunDecoderProgram(SampleFunction sample);
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_VIDEO_DECODER_PROGRAM_H_

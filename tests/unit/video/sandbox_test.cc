@@ -1,0 +1,336 @@
+#include "core/video/sandbox.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <thread>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/video/frame_sampler.h"
+#include "core/video/sandbox_protocol.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/unit/video/test_videos.h"
+
+namespace vidmuse {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr char kDecoder[] = VIDMUSE_BIN_DIR "/vidmuse_video_decoder";
+constexpr char kMisbehaving[] = VIDMUSE_BIN_DIR "/tests/misbehaving_decoder";
+#ifdef VIDMUSE_SANITIZED
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
+std::unique_ptr<VideoSandbox> Sandbox(const std::string& program) {
+  auto sandbox = VideoSandbox::Create(program, VideoSandbox::Filter::kRequired);
+  if (!sandbox.ok()) ADD_FAILURE() << sandbox.status();
+  return sandbox.ok() ? *std::move(sandbox) : nullptr;
+}
+
+size_t OpenFiles() {
+  const std::filesystem::directory_iterator files("/proc/self/fd");
+  return static_cast<size_t>(std::distance(begin(files), end(files)));
+}
+
+bool HasChildren() { return waitpid(-1, nullptr, WNOHANG) >= 0 || errno != ECHILD; }
+
+std::string Golden(const std::string& name) {
+  std::ifstream file(absl::StrCat(VIDMUSE_TEST_DATA, "/golden/videos/", name), std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+// Checks that the sandbox gives what SampleVideo gives.
+void ExpectSame(const VideoSandbox& sandbox, const std::string& file, int max_seconds = 0) {
+  const CancelFlag never;
+  const auto expected = SampleVideo(file, Limits(), max_seconds, never);
+  const auto got = sandbox.Sample(file, Limits(), max_seconds, never);
+  ASSERT_EQ(got.status(), expected.status());
+  if (!expected.ok()) return;
+  EXPECT_EQ(got->seconds, expected->seconds);
+  EXPECT_EQ(got->local, expected->local);
+  EXPECT_EQ(got->global, expected->global);
+  EXPECT_TRUE(got->frames == expected->frames);
+}
+
+TEST(VideoSandbox, GoldenVideosAsInProcess) {
+  const auto sandbox = Sandbox(kDecoder);
+  EXPECT_EQ(sandbox->unfiltered(), "");
+  for (const char* name : {"pattern_4s.mp4", "life_7s.mp4", "zoom_63s.mp4"}) {
+    SCOPED_TRACE(name);
+    ExpectSame(*sandbox, Golden(name));
+  }
+  ExpectSame(*sandbox, Golden("life_7s.mp4"), 3);
+}
+
+// No decoder needs a system call that the filter refuses.
+TEST(VideoSandbox, EveryDecoderPassesTheFilter) {
+  const auto sandbox = Sandbox(kDecoder);
+  const std::string source =
+      "-f lavfi -i testsrc=size=320x240:rate=10:duration=2 -pix_fmt yuv420p ";
+  const std::pair<const char*, const char*> encoders[] = {
+      {"-c:v libx264", "a.mp4"},
+      {"-c:v libx264 -metadata creation_time=2020-02-02T02:02:02", "dated.mov"},
+      {"-c:v libx265 -x265-params log-level=none", "a.mkv"},
+      {"-c:v libvpx", "vp8.webm"},
+      {"-c:v libvpx-vp9", "vp9.webm"},
+      {"-c:v libaom-av1 -cpu-used 8", "av1.mp4"},
+      {"-c:v mpeg1video -r 25", "a.mpg"},
+      {"-c:v mpeg2video -r 25", "a.ts"},
+      {"-c:v mpeg4", "a.avi"},
+      {"-c:v msmpeg4v2", "v2.avi"},
+      {"-c:v msmpeg4", "v3.avi"},
+      {"-c:v flv", "a.flv"},
+      {"-c:v libtheora", "a.ogv"},
+      {"-c:v wmv1", "1.wmv"},
+      {"-c:v wmv2", "2.wmv"},
+      {"-c:v mjpeg -pix_fmt yuvj420p", "mjpeg.avi"},
+      {"-c:v prores -pix_fmt yuv422p10", "prores.mov"},
+      {"-c:v cfhd -pix_fmt yuv422p10", "cfhd.mov"},
+      {"-c:v qtrle -pix_fmt rgb24", "qtrle.mov"},
+      {"-c:v png -pix_fmt rgb24", "png.mov"},
+      {"-c:v ffv1", "ffv1.mkv"},
+      {"-c:v huffyuv -pix_fmt yuv422p", "huffyuv.avi"},
+      {"-c:v ffvhuff", "ffvhuff.avi"},
+      {"-c:v utvideo", "utvideo.avi"},
+      {"-c:v v210 -pix_fmt yuv422p10", "v210.mov"},
+      {"-c:v rawvideo", "raw.avi"},
+      {"-c:v libx264 -s 1920x1080 -vf scale=1920:1080", "large.mp4"},
+  };
+  const CancelFlag never;
+  for (const auto& [options, name] : encoders) {
+    SCOPED_TRACE(name);
+    const std::string file = Ffmpeg(source + options, name);
+    EXPECT_TRUE(SampleVideo(file, Limits(), 0, never).ok());
+    ExpectSame(*sandbox, file);
+  }
+}
+
+TEST(VideoSandbox, RefusalsAsInProcess) {
+  const auto sandbox = Sandbox(kDecoder);
+  const std::string file = Golden("pattern_4s.mp4");
+  ExpectSame(*sandbox, "");
+  ExpectSame(*sandbox, "not a video");
+  ExpectSame(*sandbox, std::string(100'000, '\0'));
+  ExpectSame(*sandbox, file.substr(0, file.size() / 3));
+  std::string damaged = file;
+  for (size_t i = 5000; i < damaged.size(); i += 997) damaged[i] = static_cast<char>(i);
+  ExpectSame(*sandbox, damaged);
+}
+
+TEST(VideoSandbox, LimitsReachTheDecoder) {
+  const auto sandbox = Sandbox(kDecoder);
+  const CancelFlag never;
+  Limits limits;
+  limits.max_frame_width = 10;
+  const auto video = sandbox->Sample(Golden("pattern_4s.mp4"), limits, 0, never);
+  EXPECT_THAT(std::string(video.status().message()), HasSubstr("limit of the width is 10"));
+}
+
+class MisbehavingDecoder : public ::testing::Test {
+ protected:
+  absl::Status Do(const std::string& deed) {
+    const CancelFlag never;
+    return sandbox_->Sample(deed, limits_, 0, never).status();
+  }
+
+  // The deed is the video's fault, and the next video is decoded.
+  void ExpectBlamed(const std::string& deed, const std::string& message) {
+    const absl::Status status = Do(deed);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << deed << ": " << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(message)) << deed;
+    EXPECT_FALSE(HasChildren()) << deed;
+    EXPECT_EQ(OpenFiles(), files_) << deed;
+    EXPECT_EQ(Do("behave"), absl::OkStatus()) << deed;
+  }
+
+  const std::unique_ptr<VideoSandbox> sandbox_ = Sandbox(kMisbehaving);
+  const size_t files_ = OpenFiles();
+  Limits limits_;
+};
+
+TEST_F(MisbehavingDecoder, Crashes) {
+  ExpectBlamed("crash", "crashed its decoder (signal 11)");
+  // A sanitizer turns these into exits of its own.
+  ExpectBlamed("write to null", kSanitized ? "crashed" : "crashed its decoder (signal 11)");
+  ExpectBlamed("abort", kSanitized ? "crashed" : "crashed its decoder (signal 6)");
+  ExpectBlamed("throw", kSanitized ? "crashed" : "crashed its decoder (signal 6)");
+  ExpectBlamed("exit", "crashed its decoder (exit code 3)");
+  // The filter ends it at close().
+  ExpectBlamed("close and loop", kSanitized ? "crashed its decoder (signal 9)" : "(signal 31)");
+}
+
+TEST_F(MisbehavingDecoder, MemoryIsLimited) {
+  if (kSanitized) GTEST_SKIP() << "sanitizers need memory without a limit";
+  limits_.max_decoder_bytes = 100 << 20;
+  ExpectBlamed("allocate without end", "max_decoder_bytes of 104857600");
+  ExpectBlamed("allocate too much at once", "max_decoder_bytes of 104857600");
+}
+
+TEST_F(MisbehavingDecoder, TimeIsLimited) {
+  limits_.max_video_seconds = -29.75;  // a limit of half a second: 1 minute + 2 * this
+  const absl::Time start = absl::Now();
+  const absl::Status status = Do("loop");
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("more than 500ms to decode"));
+  EXPECT_GE(absl::Now() - start, absl::Milliseconds(500));
+  EXPECT_FALSE(HasChildren());
+}
+
+TEST_F(MisbehavingDecoder, SystemCallsAreRefused) {
+  if (kSanitized) GTEST_SKIP() << "sanitizers need system calls without a filter";
+  ExpectBlamed("open a file", "open: Permission denied");
+  for (const char* deed :
+       {"open a socket", "run a program", "fork", "send a signal", "make code"}) {
+    ExpectBlamed(deed, "what it must not (signal 31)");
+  }
+}
+
+TEST_F(MisbehavingDecoder, AnswersAreChecked) {
+  ExpectBlamed("say nonsense", "another form");
+  ExpectBlamed("start twice", "out of order");
+  ExpectBlamed("message without end", "another form");
+  ExpectBlamed("escape codes", "?[31mred?\"status\":\"ok\"?");
+  ExpectBlamed("many frames", "37 distinct frames");
+  ExpectBlamed("no frames", "0 distinct frames");
+  ExpectBlamed("many seconds", "a video of 601 s");
+  ExpectBlamed("no seconds", "a video of 0 s");
+  ExpectBlamed("index below", "frame -1 of 1");
+  ExpectBlamed("index beyond", "frame 1 of 1");
+  ExpectBlamed("frames cut", "exit code 0");
+}
+
+TEST_F(MisbehavingDecoder, LongerThanAskedFor) {
+  const CancelFlag never;
+  EXPECT_TRUE(sandbox_->Sample("behave", limits_, 2, never).ok());
+  EXPECT_FALSE(sandbox_->Sample("behave", limits_, 1, never).ok());
+}
+
+TEST_F(MisbehavingDecoder, CancelledBefore) {
+  CancelFlag cancel;
+  cancel.Cancel();
+  EXPECT_EQ(sandbox_->Sample("loop", limits_, 0, cancel).status().code(),
+            absl::StatusCode::kCancelled);
+}
+
+// From several threads, at every point of a decoder's life.
+TEST_F(MisbehavingDecoder, CancellingLeavesNothingBehind) {
+  constexpr int kThreads = 4;
+  constexpr int kCallsPerThread = 50;
+  std::vector<absl::Duration> delays(kThreads);  // the longest from cancellation to return
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kCallsPerThread; ++i) {
+        CancelFlag cancel;
+        absl::Time cancelled;
+        std::thread canceller([&] {
+          absl::SleepFor(absl::Milliseconds(i));
+          cancelled = absl::Now();
+          cancel.Cancel();
+        });
+        const auto video = sandbox_->Sample("loop", limits_, 0, cancel);
+        const absl::Time returned = absl::Now();
+        canceller.join();
+        delays[static_cast<size_t>(t)] =
+            std::max(delays[static_cast<size_t>(t)], returned - cancelled);
+        EXPECT_EQ(video.status().code(), absl::StatusCode::kCancelled) << video.status();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_FALSE(HasChildren());
+  EXPECT_EQ(OpenFiles(), files_);
+  EXPECT_EQ(Do("behave"), absl::OkStatus());
+  std::printf("longest from cancellation to return: %s\n",
+              absl::FormatDuration(*std::max_element(delays.begin(), delays.end())).c_str());
+}
+
+// The state letter and the parent of a process, as /proc tells them.
+struct ProcessState {
+  char state = 0;  // 0: no such process
+  pid_t parent = 0;
+};
+
+ProcessState StateOf(pid_t pid) {
+  std::ifstream file(absl::StrCat("/proc/", pid, "/stat"));
+  std::string id, name;
+  ProcessState process;
+  file >> id >> name >> process.state >> process.parent;
+  return process;
+}
+
+pid_t WaitForChildOf(pid_t parent) {
+  const absl::Time deadline = absl::Now() + absl::Seconds(20);
+  while (absl::Now() < deadline) {
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+      const pid_t pid = std::atoi(entry.path().filename().c_str());
+      if (pid > 0 && StateOf(pid).parent == parent) return pid;
+    }
+  }
+  return 0;
+}
+
+TEST_F(MisbehavingDecoder, EndsWithTheServer) {
+  const pid_t server = fork();
+  if (server == 0) {
+    static_cast<void>(Do("loop"));
+    _exit(0);
+  }
+  const pid_t decoder = WaitForChildOf(server);
+  ASSERT_GT(decoder, 0);
+  kill(server, SIGKILL);
+  waitpid(server, nullptr, 0);
+  const absl::Time deadline = absl::Now() + absl::Seconds(20);
+  const auto gone = [&] {
+    const char state = StateOf(decoder).state;
+    return state == 0 || state == 'Z';
+  };
+  while (!gone() && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(1));
+  EXPECT_TRUE(gone());
+}
+
+TEST_F(MisbehavingDecoder, FewDescriptorsLeft) {
+  rlimit old;
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &old), 0);
+  int refused = 0;
+  for (rlim_t few = 3; few < 10; ++few) {
+    const rlimit limit = {few, old.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    const absl::Status status = Do("behave");
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &old), 0);
+    EXPECT_FALSE(HasChildren());
+    EXPECT_EQ(OpenFiles(), files_);
+    if (status.ok()) continue;
+    ++refused;
+    EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+    EXPECT_TRUE(RetryAfter(status).has_value());
+  }
+  EXPECT_GE(refused, 3);  // the memory file, the pipe's two ends
+  EXPECT_EQ(Do("behave"), absl::OkStatus());
+}
+
+TEST(VideoSandbox, ProgramsThatAreNoDecoder) {
+  for (const auto& [program, why] : {std::pair("/nowhere/decoder", "No such file"),
+                                     std::pair("/bin/true", "could not start (exit code 0)"),
+                                     std::pair("/etc/passwd", "Permission denied")}) {
+    const auto sandbox = VideoSandbox::Create(program, VideoSandbox::Filter::kRequired);
+    EXPECT_EQ(sandbox.status().code(), absl::StatusCode::kUnavailable);
+    EXPECT_THAT(std::string(sandbox.status().message()), HasSubstr(why));
+  }
+}
+
+}  // namespace
+}  // namespace vidmuse
