@@ -38,13 +38,14 @@ absl::string_view RefusalReason(const absl::Status& status) {
   }
 }
 
-}  // namespace
-
+// The name of the key that a call came with; empty if none is needed.
 absl::StatusOr<std::string> Authenticate(ApiKeys* keys, const grpc::ServerContextBase& context) {
   if (keys == nullptr) return "";
   return keys->Authenticate(ClientMetadata(context, kAuthorizationKey),
                             ClientMetadata(context, kApiKeyKey));
 }
+
+}  // namespace
 
 GenerateCall* GenerateCall::Start(const CallEnvironment& environment,
                                   grpc::CallbackServerContext* context) {

@@ -35,9 +35,6 @@ struct CallEnvironment {
   const ServerOptions* options;
 };
 
-// The name of the key that a call came with; empty if none is needed. UNAUTHENTICATED: refused.
-absl::StatusOr<std::string> Authenticate(ApiKeys* keys, const grpc::ServerContextBase& context);
-
 // Lifetime. gRPC calls OnDone last, after Finish and after every operation has been reported; the
 // call keeps itself alive till then. So nothing may run into a call after Finish: Finish waits
 // until neither a MusicStream::Read nor a write is outstanding. Alarms hold weak references.

@@ -65,6 +65,8 @@ TEST(OptionsTest, EveryFlagReachesItsField) {
                                        "--model_name=n",
                                        "--device=cpu",
                                        "--precision=bf16",
+                                       "--max_decoder_bytes=20000000",
+                                       "--video_sandbox=best_effort",
                                        "--device_threads=1",
                                        "--video_threads=2",
                                        "--encode_threads=3",
@@ -105,6 +107,8 @@ TEST(OptionsTest, EveryFlagReachesItsField) {
   EXPECT_EQ(generator.limits.max_frame_height, 10);
   EXPECT_EQ(generator.limits.max_frame_pixels, 11);
   EXPECT_EQ(generator.limits.max_frames_per_second, 12.5);
+  EXPECT_EQ(generator.limits.max_decoder_bytes, 20000000u);
+  EXPECT_EQ(generator.video_sandbox, "best_effort");
   EXPECT_EQ(generator.limits.max_queued_requests, 13);
   EXPECT_EQ(generator.limits.max_queued_bytes, 14u);
   EXPECT_EQ(generator.limits.max_stream_buffer_bytes, 2048u);
@@ -132,6 +136,8 @@ TEST(OptionsTest, BadFlagsNameTheFlagAndTheValue) {
   ExpectError({"--model_dir=m", "--max_video_seconds=nan"}, "--max_video_seconds: nan");
   ExpectError({"--model_dir=m", "--drain_seconds=inf"}, "--drain_seconds: inf is out of range");
   ExpectError({"--model_dir=m", "--precision=fp8"}, "\"fp8\" is none of fp32, bf16, fp16, int8");
+  ExpectError({"--model_dir=m", "--video_sandbox=on"},
+              "\"on\" is none of required, best_effort, off");
   ExpectError({"--model_dir=m", "--listen=localhost"}, "\"localhost\" is not host:port");
   ExpectError({"--model_dir=m", "--listen=h:65536"}, "is not host:port");
   ExpectError({"--model_dir=m", "--listen="}, "--listen: \"\" is not host:port");

@@ -14,6 +14,9 @@ TEST(RequestLogTest, OneJsonLine) {
   RequestLog log(&out);
   RequestRecord record;
   record.request_id = "abc";
+  record.client = "ipv4:10.0.0.1:5000";
+  record.api_key = "team";
+  record.trace = TraceContext{"11", "22"};
   record.duration = absl::Milliseconds(1500);
   record.video_bytes = 10;
   record.total_frames = 200;
@@ -24,6 +27,10 @@ TEST(RequestLogTest, OneJsonLine) {
   const auto json = nlohmann::json::parse(line);
   EXPECT_EQ(json["event"], "request");
   EXPECT_EQ(json["request_id"], "abc");
+  EXPECT_EQ(json["client"], "ipv4:10.0.0.1:5000");
+  EXPECT_EQ(json["api_key"], "team");
+  EXPECT_EQ(json["trace_id"], "11");
+  EXPECT_EQ(json["span_id"], "22");
   EXPECT_EQ(json["status"], "OK");
   EXPECT_EQ(json["seconds"], 1.5);
   EXPECT_EQ(json["video_bytes"], 10);
@@ -43,7 +50,19 @@ TEST(RequestLogTest, AnyMessageIsValidJson) {
   const auto json = nlohmann::json::parse(line);
   EXPECT_EQ(json["status"], "INVALID_ARGUMENT");
   EXPECT_EQ(json["message"].get<std::string>().substr(0, 17), "quote \" newline \n");
-  EXPECT_FALSE(json.contains("stages"));
+  for (const char* absent : {"stages", "api_key", "trace_id", "span_id"}) {
+    EXPECT_FALSE(json.contains(absent)) << absent;
+  }
+}
+
+TEST(RequestLogTest, Notices) {
+  std::ostringstream out;
+  RequestLog log(&out);
+  log.Notice("tls", "two\nlines");
+  const auto json = nlohmann::json::parse(out.str());
+  EXPECT_EQ(out.str().find('\n'), out.str().size() - 1);
+  EXPECT_EQ(json["event"], "tls");
+  EXPECT_EQ(json["message"], "two\nlines");
 }
 
 TEST(RequestIdTest, SaneOnesAreKept) {

@@ -1,0 +1,109 @@
+#include "server/credentials.h"
+
+#include <grpc/grpc.h>
+#include <grpc/grpc_security.h>
+#include <grpcpp/support/slice.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/string_view.h"
+#include "server/call_metadata.h"
+
+namespace vidmuse {
+namespace {
+
+struct State {
+  std::shared_ptr<TlsFiles> tls;
+  std::shared_ptr<ApiKeys> keys;
+};
+
+absl::string_view View(const grpc_slice& slice) {
+  return {reinterpret_cast<const char*>(GRPC_SLICE_START_PTR(slice)), GRPC_SLICE_LENGTH(slice)};
+}
+
+absl::string_view Find(const grpc_metadata* metadata, size_t count, absl::string_view key) {
+  for (size_t i = 0; i < count; ++i) {
+    if (View(metadata[i].key) == key) return View(metadata[i].value);
+  }
+  return "";
+}
+
+absl::Status CheckCall(ApiKeys* keys, const grpc_metadata* metadata, size_t count) {
+  if (keys == nullptr) return absl::OkStatus();
+  const absl::string_view path = Find(metadata, count, ":path");
+  if (absl::StartsWith(path, "/grpc.health.v1.Health/") ||
+      path == "/vidmuse.v1.MusicService/GenerateMusic") {
+    return absl::OkStatus();
+  }
+  return keys
+      ->Authenticate(Find(metadata, count, kAuthorizationKey), Find(metadata, count, kApiKeyKey))
+      .status();
+}
+
+// gRPC's hook between a call's headers and its handler.
+void ProcessMetadata(void* state, grpc_auth_context*, const grpc_metadata* metadata, size_t count,
+                     grpc_process_auth_metadata_done_cb done, void* call) {
+  const absl::Status status = CheckCall(static_cast<State*>(state)->keys.get(), metadata, count);
+  done(call, nullptr, 0, nullptr, 0, static_cast<grpc_status_code>(status.code()),
+       status.ok() ? nullptr : std::string(status.message()).c_str());
+}
+
+void DestroyState(void* state) { delete static_cast<State*>(state); }
+
+// gRPC's hook before each handshake.
+grpc_ssl_certificate_config_reload_status FetchCertificate(
+    void* state, grpc_ssl_server_certificate_config** config) {
+  const std::optional<TlsPem> pem = static_cast<State*>(state)->tls->Fetch();
+  if (!pem.has_value()) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
+  const grpc_ssl_pem_key_cert_pair pair = {pem->key.c_str(), pem->cert.c_str()};
+  // gRPC wants some authority even where clients are asked for no certificate: it plays no part.
+  const std::string& authority = pem->client_ca.empty() ? pem->cert : pem->client_ca;
+  *config = grpc_ssl_server_certificate_config_create(authority.c_str(), &pair, 1);
+  return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
+}
+
+grpc_server_credentials* MakeCoreCredentials(State* state) {
+  if (state->tls == nullptr) return grpc_insecure_server_credentials_create();
+  const auto clients = state->tls->wants_client_certificate()
+                           ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
+                           : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE;
+  return grpc_ssl_server_credentials_create_with_options(
+      grpc_ssl_server_credentials_create_options_using_config_fetcher(clients, FetchCertificate,
+                                                                      state));
+}
+
+// gRPC's own classes for this are either not reloaded, or drop a good certificate for a damaged
+// one, or take no look at metadata without TLS. Its C API does all three.
+class CoreCredentials final : public grpc::ServerCredentials {
+ public:
+  CoreCredentials(std::shared_ptr<TlsFiles> tls, std::shared_ptr<ApiKeys> keys) {
+    // gRPC's from here on: connections outlive this object.
+    auto* state = new State{std::move(tls), std::move(keys)};
+    credentials_ = MakeCoreCredentials(state);
+    grpc_server_credentials_set_auth_metadata_processor(credentials_,
+                                                        {ProcessMetadata, DestroyState, state});
+  }
+  ~CoreCredentials() override { grpc_server_credentials_release(credentials_); }
+
+  void SetAuthMetadataProcessor(const std::shared_ptr<grpc::AuthMetadataProcessor>&) override {}
+
+ private:
+  int AddPortToServer(const std::string& address, grpc_server* server) override {
+    return grpc_server_add_http2_port(server, address.c_str(), credentials_);
+  }
+
+  grpc_server_credentials* credentials_;
+};
+
+}  // namespace
+
+std::shared_ptr<grpc::ServerCredentials> MakeServerCredentials(std::shared_ptr<TlsFiles> tls,
+                                                               std::shared_ptr<ApiKeys> keys) {
+  if (tls == nullptr && keys == nullptr) return grpc::InsecureServerCredentials();
+  return std::make_shared<CoreCredentials>(std::move(tls), std::move(keys));
+}
+
+}  // namespace vidmuse

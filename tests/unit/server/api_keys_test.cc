@@ -1,0 +1,244 @@
+// API keys: what they guard, how they are sent, files that change, and that no key is ever logged.
+#include <gmock/gmock.h>
+#include <google/protobuf/descriptor.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "tests/unit/server/security_fixture.h"
+
+namespace vidmuse {
+namespace {
+
+using ::grpc::StatusCode;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// SHA-256 of the keys, as `printf %s KEY | sha256sum` prints them.
+constexpr char kKey[] = "sesame-open-0001";
+constexpr char kHash[] = "893962031749f5482c8dac437b3342492919ad952be61608d01e2a5cbfce7606";
+constexpr char kOtherKey[] = "sesame-open-0002";
+constexpr char kOtherHash[] = "8a0fc68ed13a4144a2b593cbcde0c5cb7ca979a6f7744269e131d7d42f8ce6fb";
+
+TEST(ParseApiKeysTest, HashesNamesAndComments) {
+  const std::string hash(64, 'A');
+  const auto keys = ParseApiKeys("# keys\n" + hash + "\n\n" + hash + "  -\n" + hash +
+                                 "\tteam.one_2-x # a comment\r\n");
+  ASSERT_TRUE(keys.ok()) << keys.status();
+  ASSERT_EQ(keys->size(), 3u);
+  EXPECT_EQ((*keys)[0].name, "aaaaaaaa");
+  EXPECT_EQ((*keys)[1].name, "aaaaaaaa");
+  EXPECT_EQ((*keys)[2].name, "team.one_2-x");
+  EXPECT_EQ((*keys)[0].hash[31], 0xaa);
+}
+
+TEST(ParseApiKeysTest, ErrorsNameTheLineAndNotWhatIsInIt) {
+  const std::string hash(64, 'a');
+  for (const std::string& line :
+       {std::string("plainkey"), hash.substr(1), hash + "a", absl::StrCat("g", hash.substr(1)),
+        hash + " two names", hash + " plain/key", hash + " " + std::string(65, 'n')}) {
+    const auto keys = ParseApiKeys(hash + "\n" + line);
+    ASSERT_FALSE(keys.ok()) << line;
+    EXPECT_THAT(std::string(keys.status().message()), HasSubstr("line 2: ")) << line;
+    EXPECT_THAT(std::string(keys.status().message()), Not(HasSubstr("plain"))) << line;
+  }
+  for (const char* text : {"", "\n", "# nothing\n"}) {
+    EXPECT_THAT(std::string(ParseApiKeys(text).status().message()), HasSubstr("no key"));
+  }
+}
+
+class ApiKeysTest : public SecurityFixture {
+ protected:
+  ApiKeysTest() {
+    options_.api_keys_file = Path("keys");
+    Write(options_.api_keys_file, std::string("# one\n") + kHash + " first\n");
+  }
+
+  grpc::Status AskPlain(const std::string& key = "", const std::string& value = "") {
+    return Ask(Connect(grpc::InsecureChannelCredentials()), key, value);
+  }
+
+  // A bidirectional call of any method, with nothing sent but headers.
+  grpc::Status Open(const std::string& method, const std::string& key) {
+    grpc::GenericStub stub(Connect(grpc::InsecureChannelCredentials()));
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(2)));
+    if (!key.empty()) context.AddMetadata("authorization", "Bearer " + key);
+    grpc::CompletionQueue queue;
+    const auto call = stub.PrepareCall(&context, method, &queue);
+    void* tag = nullptr;
+    bool ok = false;
+    call->StartCall(nullptr);
+    queue.Next(&tag, &ok);
+    grpc::Status status;
+    call->Finish(&status, nullptr);
+    queue.Next(&tag, &ok);
+    queue.Shutdown();
+    while (queue.Next(&tag, &ok)) {
+    }
+    return status;
+  }
+};
+
+TEST_F(ApiKeysTest, RefusedBeforeAnythingIsRead) {
+  StartServer();
+  ClientCall silent(stub_.get());  // sends nothing at all
+  const grpc::Status status = silent.Finish();
+  EXPECT_EQ(status.error_code(), StatusCode::UNAUTHENTICATED);
+  EXPECT_THAT(status.error_message(), HasSubstr("an API key is needed"));
+  ClientCall eager(stub_.get());
+  eager.Upload();
+  EXPECT_EQ(eager.Finish().error_code(), StatusCode::UNAUTHENTICATED);
+  EXPECT_EQ(generator_.submissions(), 0);
+  EXPECT_THAT(MetricsText(), HasSubstr("code=\"UNAUTHENTICATED\",reason=\"credentials\"} 2\n"));
+}
+
+TEST_F(ApiKeysTest, EveryMethodButHealthNeedsAKey) {
+  StartServer();
+  std::vector<std::string> methods = {
+      "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", "/no.Such/Method",
+      "/grpc.health.v1.Health2/Check"};
+  const auto* service = google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(
+      v1::MusicService::service_full_name());
+  ASSERT_NE(service, nullptr);
+  for (int i = 0; i < service->method_count(); ++i) {
+    methods.push_back(absl::StrCat("/", service->full_name(), "/", service->method(i)->name()));
+  }
+  for (const std::string& method : methods) {
+    for (const char* key : {"", kOtherKey}) {
+      EXPECT_EQ(Open(method, key).error_code(), StatusCode::UNAUTHENTICATED) << method;
+    }
+    EXPECT_NE(Open(method, kKey).error_code(), StatusCode::UNAUTHENTICATED) << method;
+  }
+
+  const auto health = grpc::health::v1::Health::NewStub(NewChannel());
+  grpc::ClientContext context;
+  grpc::health::v1::HealthCheckResponse response;
+  EXPECT_TRUE(health->Check(&context, {}, &response).ok());
+  EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::SERVING);
+}
+
+TEST_F(ApiKeysTest, WaysToSendAKey) {
+  StartServer();
+  const std::string key = kKey;
+  EXPECT_TRUE(AskPlain("authorization", "Bearer " + key).ok());
+  EXPECT_TRUE(AskPlain("authorization", "bearer  " + key).ok());
+  EXPECT_TRUE(AskPlain("x-api-key", key).ok());
+  for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
+           {"authorization", key},
+           {"authorization", "Basic " + key},
+           {"authorization", "Bearer"},
+           {"authorization", "Bearer "},
+           {"authorization", "Bearer " + key + "x"},
+           {"authorization", "Bearer " + key.substr(1)},
+           {"authorization", std::string("Bearer ") + kHash},
+           {"x-api-key", ""},
+           {"x-api-key", kOtherKey},
+           {"x-api-key", kHash},
+           {"x-other", key}}) {
+    EXPECT_EQ(AskPlain(name, value).error_code(), StatusCode::UNAUTHENTICATED)
+        << name << ": " << value;
+  }
+}
+
+TEST_F(ApiKeysTest, LogsNameTheKeyAndNeverHoldIt) {
+  StartServer();
+  generator_.SetScript(Song(1));
+  for (const char* key : {kKey, kOtherKey}) {
+    grpc::ClientContext context;
+    context.AddMetadata("authorization", std::string("Bearer ") + key);
+    const auto stream = stub_->GenerateMusic(&context);
+    v1::GenerateMusicRequest request;
+    request.mutable_config();
+    stream->Write(request);
+    request.set_video_chunk("video");
+    stream->Write(request);
+    stream->WritesDone();
+    v1::GenerateMusicResponse response;
+    while (stream->Read(&response)) {
+    }
+    EXPECT_EQ(stream->Finish().ok(), key == kKey);
+  }
+  const std::string log = Log();
+  EXPECT_EQ(Count(log, "\"event\":\"request\""), 2) << log;
+  EXPECT_EQ(Count(log, "\"api_key\":\"first\""), 1) << log;
+  EXPECT_EQ(Count(log, "\"status\":\"UNAUTHENTICATED\""), 1) << log;
+  EXPECT_THAT(log, Not(HasSubstr("sesame")));
+  EXPECT_THAT(log, Not(HasSubstr(kHash)));
+}
+
+// The keys alone, and what they log.
+class ReloadTest : public ApiKeysTest {
+ protected:
+  void SetUp() override {
+    auto keys = ApiKeys::Open(options_.api_keys_file, std::make_shared<RequestLog>(&log_));
+    ASSERT_TRUE(keys.ok()) << keys.status();
+    keys_ = *std::move(keys);
+  }
+
+  bool Accepts(const char* key) { return keys_->Authenticate("", key).ok(); }
+
+  // Calls come in till one of them has made the log say `part`, `count` times in all.
+  bool WaitForLog(const std::string& part, int count) {
+    const absl::Time deadline = absl::Now() + absl::Seconds(20);
+    while (Count(log_.str(), part) < count) {
+      if (absl::Now() > deadline) return false;
+      Accepts("anything");
+      absl::SleepFor(absl::Milliseconds(10));
+    }
+    return true;
+  }
+
+  std::unique_ptr<ApiKeys> keys_;
+};
+
+TEST_F(ReloadTest, AChangedFileIsReadAgain) {
+  EXPECT_TRUE(Accepts(kKey));
+  EXPECT_FALSE(Accepts(kOtherKey));
+  Write(options_.api_keys_file, std::string(kOtherHash) + "\n");
+  ASSERT_TRUE(WaitForLog("1 keys read", 1)) << log_.str();
+  EXPECT_FALSE(Accepts(kKey));
+  EXPECT_EQ(keys_->Authenticate("", kOtherKey).value(), "8a0fc68e");
+  Write(Path("new"), std::string(kOtherHash) + "\n" + kHash + "\n");
+  std::filesystem::rename(Path("new"), options_.api_keys_file);
+  ASSERT_TRUE(WaitForLog("2 keys read", 1)) << log_.str();
+  EXPECT_TRUE(Accepts(kKey));
+  EXPECT_TRUE(Accepts(kOtherKey));
+}
+
+TEST_F(ReloadTest, ADamagedFileLeavesTheOldKeys) {
+  Write(options_.api_keys_file, std::string(kOtherHash) + "\nsesame-open-0003\n");
+  ASSERT_TRUE(WaitForLog("the old keys stay", 1));
+  std::filesystem::remove(options_.api_keys_file);
+  ASSERT_TRUE(WaitForLog("the old keys stay", 2));
+  Write(options_.api_keys_file, "");
+  ASSERT_TRUE(WaitForLog("the old keys stay", 3));
+  EXPECT_TRUE(Accepts(kKey));
+  EXPECT_FALSE(Accepts(kOtherKey));
+  Write(options_.api_keys_file, std::string(kOtherHash) + "\n");
+  ASSERT_TRUE(WaitForLog("keys read", 1));
+  EXPECT_EQ(Count(log_.str(), "the old keys stay"), 3) << log_.str();  // once each
+  EXPECT_TRUE(Accepts(kOtherKey));
+  // A key that somebody forgot to hash stays secret too.
+  EXPECT_THAT(log_.str(), Not(HasSubstr("sesame")));
+}
+
+TEST_F(ReloadTest, FilesThatAreNoGoodAreNamedAtTheStart) {
+  for (const char* text : {"", "sesame-open-0003\n"}) {
+    Write(options_.api_keys_file, text);
+    const absl::Status status = Server::Start(options_, &generator_, &metrics_, &log_).status();
+    EXPECT_THAT(std::string(status.message()),
+                HasSubstr("--api_keys_file: " + options_.api_keys_file + ": "));
+    EXPECT_THAT(std::string(status.message()), Not(HasSubstr("sesame")));
+  }
+  options_.api_keys_file = Path("missing");
+  EXPECT_FALSE(Server::Start(options_, &generator_, &metrics_, &log_).ok());
+}
+
+}  // namespace
+}  // namespace vidmuse
