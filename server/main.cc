@@ -46,6 +46,9 @@ int Main(const std::vector<std::string>& args) {
   std::signal(SIGPIPE, SIG_IGN);
   ShutdownSignal signal;
 
+  options->generator.warn = [](const std::string& line) {
+    std::cerr << "vidmuse_server: " + line + "\n" << std::flush;
+  };
   PrometheusMetrics metrics;
   auto generator = Generator::Create(options->generator, &metrics);
   if (!generator.ok()) return Fail(kFailed, generator.status());

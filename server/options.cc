@@ -49,6 +49,11 @@ std::vector<Flag> ModelFlags() {
       IntFlag(
           "codec_threads", [](O & o) -> auto& { return o.generator.codec_threads; }, 0, kMaxThreads,
           "streams whose audio is decoded at once; 0: one a core"),
+      ChoiceFlag(
+          "video_sandbox", [](O & o) -> auto& { return o.generator.video_sandbox; },
+          {"required", "best_effort", "off"},
+          "videos are decoded in processes of their own, which may only compute; best_effort: with "
+          "what the kernel has, off: in the server's own process"),
       UintFlag(
           "max_kv_bytes", [](O & o) -> auto& { return o.generator.max_kv_bytes; }, 0, kMaxBytes,
           "memory for running requests; 0: half of what is free at start"),
@@ -79,6 +84,9 @@ std::vector<Flag> LimitFlags() {
           "max_frames_per_second",
           [](O & o) -> auto& { return o.generator.limits.max_frames_per_second; }, 1, 10000,
           "frame rate of a video"),
+      UintFlag(
+          "max_decoder_bytes", [](O & o) -> auto& { return o.generator.limits.max_decoder_bytes; },
+          16 << 20, kMaxBytes, "memory to decode one video with, in its sandbox"),
       IntFlag(
           "max_queued_requests",
           [](O & o) -> auto& { return o.generator.limits.max_queued_requests; }, 1, 100000,

@@ -1,16 +1,61 @@
 #include "vidmuse/generator.h"
 
+#include <memory>
+#include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/generator/generator_impl.h"
 #include "core/model/load_model.h"
 #include "core/video/frame_sampler.h"
+#include "core/video/sandbox.h"
 
 namespace vidmuse {
+namespace {
+
+constexpr char kAdvice[] =
+    "--video_sandbox=best_effort goes without the filter of system calls where the kernel has "
+    "none, "
+    "off decodes videos in the server's own process";
+
+absl::StatusOr<VideoSampler> NewVideoSampler(const GeneratorOptions& options) {
+  const std::string& mode = options.video_sandbox;
+  const auto warn = [&options](const std::string& line) {
+    if (options.warn) options.warn(line);
+  };
+  if (mode == "off") {
+    warn("videos are decoded in the server's own process (--video_sandbox=off)");
+    return VideoSampler(SampleVideo);
+  }
+  if (mode != "required" && mode != "best_effort") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("video_sandbox is \"", mode, "\"; it must be required, best_effort or off"));
+  }
+  using Filter = VideoSandbox::Filter;
+  absl::StatusOr<std::unique_ptr<VideoSandbox>> created = VideoSandbox::Create(
+      VideoSandbox::DefaultProgram(), mode == "required" ? Filter::kRequired : Filter::kIfPossible);
+  if (!created.ok()) {
+    return absl::UnavailableError(absl::StrCat("--video_sandbox=", mode,
+                                               ": videos can't be decoded in a sandbox here: ",
+                                               created.status().message(), "; ", kAdvice));
+  }
+  std::shared_ptr<const VideoSandbox> sandbox = *std::move(created);
+  if (!sandbox->unfiltered().empty()) {
+    warn(absl::StrCat("videos are decoded without a filter of system calls: ",
+                      sandbox->unfiltered()));
+  }
+  return VideoSampler([sandbox](absl::string_view file, const Limits& limits, int max_seconds,
+                                const CancelFlag& cancel) {
+    return sandbox->Sample(file, limits, max_seconds, cancel);
+  });
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Generator>> Generator::Create(const GeneratorOptions& options,
                                                              MetricsSink* metrics) {
+  ASSIGN_OR_RETURN(VideoSampler sample_video, NewVideoSampler(options));
   ModelOptions model_options;
   model_options.model_dir = options.model_dir;
   model_options.codec_dir = options.codec_dir;
@@ -20,7 +65,7 @@ absl::StatusOr<std::unique_ptr<Generator>> Generator::Create(const GeneratorOpti
   model_options.device_threads = options.device_threads;
   model_options.encode_threads = options.encode_threads;
   ASSIGN_OR_RETURN(std::unique_ptr<MusicModel> model, LoadModel(model_options));
-  return NewGenerator(std::move(model), SampleVideo, options, Clock::Real(), metrics);
+  return NewGenerator(std::move(model), std::move(sample_video), options, Clock::Real(), metrics);
 }
 
 }  // namespace vidmuse

@@ -178,6 +178,8 @@ absl::Status ValidateLimits(const Limits& limits) {
   RETURN_IF_ERROR(CheckPositive("max_frame_height", limits.max_frame_height));
   RETURN_IF_ERROR(CheckPositive("max_frame_pixels", static_cast<double>(limits.max_frame_pixels)));
   RETURN_IF_ERROR(CheckPositive("max_frames_per_second", limits.max_frames_per_second));
+  RETURN_IF_ERROR(
+      CheckPositive("max_decoder_bytes", static_cast<double>(limits.max_decoder_bytes)));
   RETURN_IF_ERROR(CheckPositive("max_queued_requests", limits.max_queued_requests));
   RETURN_IF_ERROR(CheckPositive("max_queued_bytes", static_cast<double>(limits.max_queued_bytes)));
   RETURN_IF_ERROR(CheckPositive("max_batch", limits.max_batch));

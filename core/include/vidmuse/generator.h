@@ -25,8 +25,13 @@ struct GeneratorOptions {
   int video_threads = 0;         // videos decoded at once; 0: one a core
   int encode_threads = 0;        // threads that encode video frames; 0: one a core
   int codec_threads = 0;         // streams whose audio is decoded at once; 0: one a core
+  // "required", "best_effort": without the system call filter where the kernel has none, "off":
+  // videos are decoded in this process.
+  std::string video_sandbox = "required";
   uint64_t max_kv_bytes = 0;     // memory for running requests; 0: half of what is free at start
   Limits limits;
+  // Called by Generator::Create with what the operator should know, a line at a time.
+  std::function<void(const std::string&)> warn;
 };
 
 // One request on its way. Destruction cancels it: the device stops working on it within one step and

@@ -1,6 +1,8 @@
 #include "core/video/sandbox.h"
 
+#include <seccomp.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,6 +11,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <iterator>
 #include <thread>
 
@@ -300,6 +303,53 @@ TEST_F(MisbehavingDecoder, EndsWithTheServer) {
   };
   while (!gone() && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(1));
   EXPECT_TRUE(gone());
+}
+
+// From now on this process is on a kernel without seccomp.
+bool TakeSeccompAway() {
+  const scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+  const uint32_t missing = SCMP_ACT_ERRNO(ENOSYS);
+  return seccomp_rule_add(filter, missing, SCMP_SYS(seccomp), 0) == 0 &&
+         seccomp_rule_add(filter, missing, SCMP_SYS(prctl), 1,
+                          SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP)) == 0 &&
+         seccomp_load(filter) == 0;
+}
+
+absl::Status CheckWithoutSeccomp() {
+  if (!TakeSeccompAway()) return absl::InternalError("no seccomp to take away");
+  using Filter = VideoSandbox::Filter;
+  if (VideoSandbox::Create(kDecoder, Filter::kRequired).ok()) {
+    return absl::InternalError("the filter was required, yet it could be done without");
+  }
+  const auto sandbox = VideoSandbox::Create(kDecoder, Filter::kIfPossible);
+  if (!sandbox.ok()) return sandbox.status();
+  if ((*sandbox)->unfiltered().empty()) return absl::InternalError("it claims to have a filter");
+  const CancelFlag never;
+  const auto video = (*sandbox)->Sample(Golden("pattern_4s.mp4"), Limits(), 0, never);
+  if (!video.ok()) return video.status();
+  // Limits hold nevertheless.
+  const auto misbehaving = VideoSandbox::Create(kMisbehaving, Filter::kIfPossible);
+  if (!misbehaving.ok()) return misbehaving.status();
+  const std::string opened(
+      (*misbehaving)->Sample("open a file", Limits(), 0, never).status().message());
+  const std::string connected(
+      (*misbehaving)->Sample("open a socket", Limits(), 0, never).status().message());
+  if (opened != "open: Too many open files") return absl::InternalError(opened);
+  if (connected != "socket: Too many open files") return absl::InternalError(connected);
+  return absl::OkStatus();
+}
+
+TEST(VideoSandbox, KernelWithoutFilters) {
+  if (kSanitized) GTEST_SKIP() << "sanitizers need system calls without a filter";
+  const pid_t child = fork();
+  if (child == 0) {
+    const absl::Status status = CheckWithoutSeccomp();
+    if (!status.ok()) std::cerr << status << std::endl;
+    _exit(status.ok() ? 0 : 1);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(MisbehavingDecoder, FewDescriptorsLeft) {
