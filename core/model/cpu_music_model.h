@@ -26,6 +26,7 @@ class CpuMusicModel final : public MusicModel {
                 int device_threads, int encode_threads);
 
   const ModelInfo& info() const override { return info_; }
+  const cpu::LanguageModel& token_model() const { return *lm_; }
   absl::StatusOr<std::shared_ptr<const VideoCondition>> EncodeVideo(
       const VideoFrames& video, const CancelFlag& cancel) override;
   size_t WindowBytes(int local_frames, int steps) const override;

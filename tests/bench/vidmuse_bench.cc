@@ -1,9 +1,8 @@
-// Speed of each stage and of the decoding step, on random weights at a published scale: no
-// checkpoint needed. Prints one JSON object.
+// Speed of each stage and of the decoding step, and what reduced precision costs in quality, on
+// random weights at a published scale: no checkpoint needed. Prints one JSON object.
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
@@ -23,11 +22,16 @@
 #include "core/base/status_macros.h"
 #include "core/model/cpu/kernels.h"
 #include "core/model/cpu/thread_team.h"
-#include "core/model/hash_model/hash_model.h"
-#include "core/model/load_model.h"
 #include "nlohmann/json.hpp"
+#include "tests/bench/bench_model.h"
+#include "tests/bench/quality.h"
 
 ABSL_FLAG(std::string, scale, "small", "tiny, small, medium or large");
+ABSL_FLAG(std::string, model_dir, "", "a checkpoint, instead of random weights of a scale");
+ABSL_FLAG(std::vector<std::string>, precisions, std::vector<std::string>({"fp32"}),
+          "of fp32, bf16, fp16 and int8; all measurements for each");
+ABSL_FLAG(bool, quality, false,
+          "compare the precisions' logits with fp32's over --steps steps, instead of times");
 ABSL_FLAG(std::vector<std::string>, requests, std::vector<std::string>({"1", "2", "4", "8"}),
           "how many requests a step decodes; one measurement each");
 ABSL_FLAG(int, seconds, 30, "length of the video, 1 to 30; of the window too");
@@ -43,51 +47,6 @@ using nlohmann::json;
 constexpr int kCodebooks = 4;
 constexpr int kFrameRate = 50;
 constexpr int kConditionTokens = 50;  // a local frame
-
-class Stopwatch {
- public:
-  double Seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
-
- private:
-  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
-
-absl::StatusOr<HashModelSizes> Sizes(const std::string& scale) {
-  HashModelSizes sizes;
-  if (scale == "tiny") return sizes;
-  sizes.hidden_scale = 4;
-  sizes.card = sizes.codec_bins = 2048;
-  sizes.clip_layers = 12;
-  sizes.clip_mlp = 3072;
-  sizes.codec_dimension = 128;
-  sizes.codec_filters = 64;
-  if (scale == "small") {
-    sizes.dim = 1024, sizes.num_heads = 16, sizes.num_layers = 24;
-  } else if (scale == "medium") {
-    sizes.dim = 1536, sizes.num_heads = 24, sizes.num_layers = 48;
-  } else if (scale == "large") {
-    sizes.dim = 2048, sizes.num_heads = 32, sizes.num_layers = 48;
-  } else {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--scale=", scale, ", expected tiny, small, medium or large"));
-  }
-  return sizes;
-}
-
-// Bytes of weights that a step reads once, whatever the number of requests.
-double WeightBytes(const HashModelSizes& sizes) {
-  const double dim = sizes.dim;
-  const double layer = 6 * dim * dim + 2 * dim * dim * sizes.hidden_scale;
-  return sizeof(float) * (sizes.num_layers * layer + kCodebooks * dim * sizes.card);
-}
-
-// Bytes of keys and values that one request's two rows read.
-double CacheBytes(const HashModelSizes& sizes, int local_frames, double position) {
-  const double token = 2.0 * sizes.dim * sizes.num_layers * sizeof(float);
-  return token * (kConditionTokens * (local_frames + 1) + 2 * position);
-}
 
 std::string CpuName() {
   std::ifstream file("/proc/cpuinfo");
@@ -147,48 +106,17 @@ class BandwidthProbe {
   std::vector<uint64_t> sums_;
 };
 
-VideoFrames RandomVideo(int seconds) {
-  std::mt19937_64 generator(1);
-  VideoFrames video;
-  video.seconds = seconds;
-  const int local = kLocalFrameRate * seconds;
-  for (int i = 0; i < local + kGlobalFrames; ++i) {
-    std::vector<uint8_t> frame(3 * kFrameSize * kFrameSize);
-    for (uint8_t& value : frame) value = static_cast<uint8_t>(generator());
-    video.frames.push_back(std::move(frame));
-    (i < local ? video.local : video.global).push_back(i);
-  }
-  return video;
+// Bytes that a step of this many requests reads.
+double StepBytes(const cpu::LanguageModel& lm, size_t requests, int local_frames, double position) {
+  const double token = static_cast<double>(lm.CacheBytes(cpu::kKeyGroup)) / cpu::kKeyGroup;
+  return static_cast<double>(lm.step_weight_bytes()) +
+         static_cast<double>(requests) * token *
+             (kConditionTokens * (local_frames + 1) + 2 * position);
 }
 
-// One request of the batch.
-struct Stream {
-  std::unique_ptr<Window> window;
-  SamplingOptions sampling;
-  std::vector<int32_t> tokens = std::vector<int32_t>(kCodebooks);
-};
-
-// Feeds `count` sequence steps to each stream and draws the next.
-absl::Status Step(MusicModel& model, absl::Span<Stream> streams, int count) {
-  std::vector<StepRequest> requests(streams.size());
-  std::vector<std::vector<int32_t>> fed(streams.size());
-  for (size_t i = 0; i < streams.size(); ++i) {
-    for (int s = 0; s < count; ++s) {
-      fed[i].insert(fed[i].end(), streams[i].tokens.begin(), streams[i].tokens.end());
-    }
-    requests[i].window = streams[i].window.get();
-    requests[i].tokens = fed[i];
-    requests[i].sampling = &streams[i].sampling;
-    requests[i].frame = streams[i].window->length();
-    requests[i].next_tokens = streams[i].tokens.data();
-  }
-  return model.Step(absl::MakeSpan(requests));
-}
-
-absl::StatusOr<json> MeasureSteps(MusicModel& model, const HashModelSizes& sizes,
-                                  absl::Span<Stream> streams, int local_frames,
-                                  BandwidthProbe& probe) {
-  const double bandwidth = probe.Measure();
+absl::StatusOr<json> MeasureSteps(CpuMusicModel& model, absl::Span<Stream> streams,
+                                  int local_frames, BandwidthProbe& probe) {
+  const double before = probe.Measure();
   const int steps = absl::GetFlag(FLAGS_steps);
   RETURN_IF_ERROR(Step(model, streams, 1));  // scratch memory
   const int first = streams[0].window->length();
@@ -200,9 +128,9 @@ absl::StatusOr<json> MeasureSteps(MusicModel& model, const HashModelSizes& sizes
   }
   std::sort(times.begin(), times.end());
   const double median = times[times.size() / 2];
+  const double bandwidth = std::max(before, probe.Measure());
   const double bytes =
-      WeightBytes(sizes) +
-      static_cast<double>(streams.size()) * CacheBytes(sizes, local_frames, first + steps / 2.0);
+      StepBytes(model.token_model(), streams.size(), local_frames, first + steps / 2.0);
   json result;
   result["requests"] = streams.size();
   result["position"] = first;
@@ -232,8 +160,7 @@ absl::StatusOr<json> MeasureCodec(MusicModel& model) {
 }
 
 // Decoding steps for every number of requests asked for.
-absl::StatusOr<json> MeasureDecoding(MusicModel& model, const HashModelSizes& sizes,
-                                     const VideoCondition& condition,
+absl::StatusOr<json> MeasureDecoding(CpuMusicModel& model, const VideoCondition& condition,
                                      const std::vector<int>& request_counts,
                                      BandwidthProbe& probe) {
   const int capacity = kFrameRate * absl::GetFlag(FLAGS_seconds) + kCodebooks - 1;
@@ -265,38 +192,25 @@ absl::StatusOr<json> MeasureDecoding(MusicModel& model, const HashModelSizes& si
   result["prefill_steps_per_s"] =
       static_cast<double>(streams.size()) * position / (prefill.Seconds() - open_seconds);
   for (const int count : request_counts) {
-    ASSIGN_OR_RETURN(json one,
-                     MeasureSteps(model, sizes, {streams.data(), static_cast<size_t>(count)},
-                                  local_frames, probe));
+    ASSIGN_OR_RETURN(json one, MeasureSteps(model, {streams.data(), static_cast<size_t>(count)},
+                                            local_frames, probe));
     result["step"].push_back(std::move(one));
   }
   return result;
 }
 
-absl::StatusOr<json> Run(const std::vector<int>& request_counts) {
-  ASSIGN_OR_RETURN(const HashModelSizes sizes, Sizes(absl::GetFlag(FLAGS_scale)));
-  ModelOptions options;
-  options.name = absl::GetFlag(FLAGS_scale);
-  options.device_threads = options.encode_threads = absl::GetFlag(FLAGS_threads);
-  const int cores = static_cast<int>(std::thread::hardware_concurrency());
-  BandwidthProbe probe(options.device_threads > 0 ? options.device_threads : cores);
+absl::StatusOr<json> MeasureModel(const BenchModel& source, const std::string& precision,
+                                  const std::vector<int>& request_counts, BandwidthProbe& probe) {
   json result;
-  result["scale"] = options.name;
-  result["machine"] = {{"cpu", CpuName()},
-                       {"cores", cores},
-                       {"kernels", cpu::CpuKernels().name},
-                       {"read_gb_s", probe.Measure()}};
-
-  const Stopwatch making;
-  std::unique_ptr<TensorFile> lm = HashLmFile(sizes), codec = HashCodecFile(sizes);
-  result["make_weights_s"] = making.Seconds();
-  const Stopwatch loading;
-  ASSIGN_OR_RETURN(const std::unique_ptr<MusicModel> model,
-                   LoadModelFromFiles(std::move(lm), std::move(codec), options));
-  result["load_s"] = loading.Seconds();
+  double load_seconds = 0;
+  ASSIGN_OR_RETURN(const auto model, MakeModel(source, precision, &load_seconds));
+  result["load_s"] = load_seconds;
   result["model"] = {{"parameters", model->info().parameters},
                      {"precision", model->info().precision}};
-  result["memory"] = {{"loaded_rss_gb", RssGb()}, {"step_weights_gb", WeightBytes(sizes) / 1e9}};
+  result["memory"] = {
+      {"loaded_rss_gb", RssGb()},
+      {"loaded_peak_rss_gb", PeakRssGb()},
+      {"step_weights_gb", static_cast<double>(model->token_model().step_weight_bytes()) / 1e9}};
 
   const int seconds = absl::GetFlag(FLAGS_seconds);
   const VideoFrames video = RandomVideo(seconds);
@@ -308,11 +222,35 @@ absl::StatusOr<json> Run(const std::vector<int>& request_counts) {
           model->WindowBytes(condition->local_frames(), kFrameRate * seconds + kCodebooks - 1)) /
       1e9;
 
-  ASSIGN_OR_RETURN(const json decoding,
-                   MeasureDecoding(*model, sizes, *condition, request_counts, probe));
+  ASSIGN_OR_RETURN(const json decoding, MeasureDecoding(*model, *condition, request_counts, probe));
   result.update(decoding);
   ASSIGN_OR_RETURN(result["codec"], MeasureCodec(*model));
   result["memory"]["peak_rss_gb"] = PeakRssGb();
+  return result;
+}
+
+absl::StatusOr<json> Run(const std::vector<int>& request_counts) {
+  BenchModel source;
+  source.scale = absl::GetFlag(FLAGS_scale);
+  source.model_dir = absl::GetFlag(FLAGS_model_dir);
+  source.threads = absl::GetFlag(FLAGS_threads);
+  const std::vector<std::string> precisions = absl::GetFlag(FLAGS_precisions);
+  if (absl::GetFlag(FLAGS_quality)) {
+    return MeasureQuality(source, precisions, absl::GetFlag(FLAGS_seconds),
+                          absl::GetFlag(FLAGS_steps));
+  }
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  BandwidthProbe probe(source.threads > 0 ? source.threads : cores);
+  json result;
+  result["scale"] = source.model_dir.empty() ? source.scale : source.model_dir;
+  result["machine"] = {{"cpu", CpuName()},
+                       {"cores", cores},
+                       {"kernels", cpu::CpuKernels().name},
+                       {"read_gb_s", probe.Measure()}};
+  for (const std::string& precision : precisions) {
+    ASSIGN_OR_RETURN(result["precisions"][precision],
+                     MeasureModel(source, precision, request_counts, probe));
+  }
   return result;
 }
 
@@ -339,7 +277,8 @@ absl::StatusOr<std::vector<int>> RequestCounts() {
 
 int main(int argc, char** argv) {
   absl::SetProgramUsageMessage(
-      "Measures each stage of VidMuse and its decoding step on random weights; prints JSON.");
+      "Measures each stage of VidMuse and its decoding step, or its quality in reduced precision; "
+      "prints JSON.");
   absl::ParseCommandLine(argc, argv);
   const auto counts = vidmuse::RequestCounts();
   const auto result = counts.ok() ? vidmuse::Run(*counts) : counts.status();
