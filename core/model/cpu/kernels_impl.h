@@ -26,11 +26,8 @@ constexpr int kMaxRows = 4;
 typedef float Vec __attribute__((vector_size(kLanes * sizeof(float))));
 typedef int32_t IntVec __attribute__((vector_size(kLanes * sizeof(int32_t))));
 typedef uint32_t UintVec __attribute__((vector_size(kLanes * sizeof(uint32_t))));
-typedef uint16_t HalfVec __attribute__((vector_size(kLanes * sizeof(uint16_t))));
-typedef int8_t ByteVec __attribute__((vector_size(kLanes)));
 typedef int16_t ShortHalfVec __attribute__((vector_size(kLanes * sizeof(int16_t))));
 typedef int16_t ShortVec __attribute__((vector_size(2 * kLanes * sizeof(int16_t))));
-typedef int8_t BytePairVec __attribute__((vector_size(2 * kLanes)));
 
 constexpr int kBlockVecs = 2;  // outputs computed together: two vectors
 constexpr int kBlock = kBlockVecs * kLanes;
@@ -47,6 +44,57 @@ inline Vec Load(const float* p) {
   return v;
 }
 
+// Widening loads. Written out where GCC 12 makes poor code of __builtin_convertvector; the masked
+// forms, for it warns of values that aren't initialised in the others.
+#if defined(__AVX512F__)
+inline IntVec LoadInt8(const int8_t* p) {
+  return (IntVec)_mm512_maskz_cvtepi8_epi32(0xffff, _mm_loadu_si128((const __m128i*)p));
+}
+inline UintVec LoadUint16(const uint16_t* p) {
+  return (UintVec)_mm512_maskz_cvtepu16_epi32(0xffff, _mm256_loadu_si256((const __m256i*)p));
+}
+inline ShortVec LoadInt8Pairs(const int8_t* p) {
+  return (ShortVec)_mm512_maskz_cvtepi8_epi16(0xffffffff, _mm256_loadu_si256((const __m256i*)p));
+}
+inline Vec LoadFp16(const uint16_t* p) {
+  return (Vec)_mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256((const __m256i*)p));
+}
+#elif defined(__AVX2__)
+inline IntVec LoadInt8(const int8_t* p) {
+  return (IntVec)_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)p));
+}
+inline UintVec LoadUint16(const uint16_t* p) {
+  return (UintVec)_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i*)p));
+}
+inline ShortVec LoadInt8Pairs(const int8_t* p) {
+  return (ShortVec)_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)p));
+}
+inline Vec LoadFp16(const uint16_t* p) {
+  return (Vec)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p));
+}
+#else
+inline UintVec LoadUint16(const uint16_t* p) {
+  return (UintVec)_mm_unpacklo_epi16(_mm_loadl_epi64((const __m128i*)p), _mm_setzero_si128());
+}
+inline ShortVec LoadInt8Pairs(const int8_t* p) {
+  const __m128i bytes = _mm_loadl_epi64((const __m128i*)p);
+  return (ShortVec)_mm_srai_epi16(_mm_unpacklo_epi8(bytes, bytes), 8);
+}
+inline IntVec LoadInt8(const int8_t* p) {
+  int32_t four;
+  std::memcpy(&four, p, sizeof(four));
+  const __m128i bytes = _mm_cvtsi32_si128(four);
+  const __m128i shorts = _mm_unpacklo_epi8(bytes, bytes);
+  return (IntVec)_mm_srai_epi32(_mm_unpacklo_epi16(shorts, shorts), 24);
+}
+inline Vec LoadFp16(const uint16_t* p) {
+  const UintVec bits = LoadUint16(p);
+  // The product moves from a half's exponents to a float's, subnormals too.
+  const Vec magnitude = (Vec)((bits & 0x7fff) << 13) * 0x1p112f;
+  return (Vec)((UintVec)magnitude | (bits & 0x8000) << 16);
+}
+#endif
+
 // Stored numbers, and a vector of them widened to floats.
 template <Precision precision>
 struct Stored;
@@ -60,42 +108,19 @@ struct Stored<Precision::kFp32> {
 template <>
 struct Stored<Precision::kBf16> {
   typedef uint16_t Type;
-  static Vec Widen(const uint16_t* p) {
-    HalfVec v;
-    std::memcpy(&v, p, sizeof(v));
-    return (Vec)(__builtin_convertvector(v, UintVec) << 16);
-  }
+  static Vec Widen(const uint16_t* p) { return (Vec)(LoadUint16(p) << 16); }
 };
 
 template <>
 struct Stored<Precision::kFp16> {
   typedef uint16_t Type;
-  static Vec Widen(const uint16_t* p) {
-#if defined(__AVX512F__)
-    // The form without a mask makes GCC 12 warn of a value that isn't initialised.
-    return (Vec)_mm512_maskz_cvtph_ps(0xffff,
-                                      _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
-#elif defined(__AVX2__)
-    return (Vec)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-#else
-    HalfVec v;
-    std::memcpy(&v, p, sizeof(v));
-    const UintVec bits = __builtin_convertvector(v, UintVec);
-    // The product moves from a half's exponents to a float's, subnormals too.
-    const Vec magnitude = (Vec)((bits & 0x7fff) << 13) * 0x1p112f;
-    return (Vec)((UintVec)magnitude | (bits & 0x8000) << 16);
-#endif
-  }
+  static Vec Widen(const uint16_t* p) { return LoadFp16(p); }
 };
 
 template <>
 struct Stored<Precision::kInt8> {
   typedef int8_t Type;
-  static Vec Widen(const int8_t* p) {
-    ByteVec v;
-    std::memcpy(&v, p, sizeof(v));
-    return __builtin_convertvector(__builtin_convertvector(v, IntVec), Vec);
-  }
+  static Vec Widen(const int8_t* p) { return __builtin_convertvector(LoadInt8(p), Vec); }
 };
 
 inline void Store(float* p, Vec v) { std::memcpy(p, &v, sizeof(v)); }
@@ -271,9 +296,7 @@ struct LinearBlock<Precision::kInt8> {
         __builtin_prefetch(w + kPrefetchBytes);
         ShortVec weight[kBlockVecs];
         for (int v = 0; v < kBlockVecs; ++v) {
-          BytePairVec bytes;
-          std::memcpy(&bytes, w + 2 * v * kLanes, sizeof(bytes));
-          weight[v] = __builtin_convertvector(bytes, ShortVec);
+          weight[v] = LoadInt8Pairs(w + 2 * v * kLanes);
         }
         for (int r = 0; r < R; ++r) {
           int32_t pair;
