@@ -1,8 +1,10 @@
 #include "client/music_client.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "client/resumable_call.h"
 #include "client/retry_policy.h"
@@ -42,6 +44,11 @@ absl::Status CheckOptions(const ClientOptions& options) {
   if (options.addresses.empty()) return absl::InvalidArgumentError("no server address");
   for (const std::string& address : options.addresses) {
     if (address.empty()) return absl::InvalidArgumentError("an empty server address");
+  }
+  const auto is_visible = [](unsigned char c) { return absl::ascii_isgraph(c); };
+  if (!std::all_of(options.api_key.begin(), options.api_key.end(), is_visible)) {
+    // Not quoted: errors are logged.
+    return absl::InvalidArgumentError("api_key has characters that are not visible ASCII");
   }
   if (options.max_retries < 0) {
     return absl::InvalidArgumentError(
@@ -145,6 +152,7 @@ absl::StatusOr<v1::GetModelInfoResponse> MusicClient::GetModelInfo(absl::Duratio
   for (const Replica& replica : replicas_) {
     grpc::ClientContext context;
     context.set_deadline(absl::ToChronoTime(deadline));
+    AddApiKey(options_, &context);
     v1::GetModelInfoResponse response;
     const absl::Status status =
         FromGrpcStatus(replica.music->GetModelInfo(&context, {}, &response));

@@ -33,6 +33,8 @@ struct ClientOptions {
   std::vector<std::string> addresses;
 
   std::shared_ptr<grpc::ChannelCredentials> credentials = nullptr;  // null: plain text
+  // Sent with every call but health checks, as `authorization: Bearer KEY`. Empty: none.
+  std::string api_key = {};
 
   // Attempts after the first that a call may spend in a row without getting any further.
   int max_retries = 5;

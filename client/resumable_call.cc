@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 
 namespace vidmuse {
@@ -15,6 +16,11 @@ namespace {
 constexpr uint64_t kPieceBytes = 256 << 10;
 
 }  // namespace
+
+void AddApiKey(const ClientOptions& options, grpc::ClientContext* context) {
+  if (options.api_key.empty()) return;
+  context->AddMetadata("authorization", absl::StrCat("Bearer ", options.api_key));
+}
 
 ResumableCall::ResumableCall(const ClientOptions& client, const GenerateOptions& options,
                              const VideoSource& video, const GenerateSink& sink)
@@ -51,6 +57,7 @@ absl::Status ResumableCall::Run(const std::function<v1::MusicService::Stub*(int 
 ResumableCall::Outcome ResumableCall::RunAttempt(v1::MusicService::Stub* stub) {
   grpc::ClientContext context;
   if (deadline_ != absl::InfiniteFuture()) context.set_deadline(absl::ToChronoTime(deadline_));
+  AddApiKey(client_, &context);
   cancellation_->Attach(&context);
   auto detach = absl::MakeCleanup([&] { cancellation_->Detach(); });
   const std::unique_ptr<Stream> stream = stub->GenerateMusic(&context);

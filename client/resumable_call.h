@@ -13,6 +13,8 @@
 
 namespace vidmuse {
 
+void AddApiKey(const ClientOptions& options, grpc::ClientContext* context);
+
 // Used once, by one thread.
 class ResumableCall {
  public:

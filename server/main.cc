@@ -7,11 +7,13 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "server/metrics.h"
 #include "server/options.h"
 #include "server/server.h"
 #include "server/shutdown_signal.h"
 #include "vidmuse/generator.h"
+#include "vidmuse/self_test.h"
 
 namespace vidmuse {
 namespace {
@@ -36,6 +38,11 @@ void SayReady(const ServerOptions& options, const Server& server) {
   std::cerr << line + "\n" << std::flush;
 }
 
+int SayTested(const std::string& model) {
+  std::cout << "self-test passed" << (model.empty() ? "" : ", one step of " + model) << std::endl;
+  return 0;
+}
+
 int Main(const std::vector<std::string>& args) {
   absl::StatusOr<ServerOptions> options = ParseOptions(args);
   if (!options.ok()) return Fail(kBadUsage, options.status());
@@ -46,12 +53,19 @@ int Main(const std::vector<std::string>& args) {
   std::signal(SIGPIPE, SIG_IGN);
   ShutdownSignal signal;
 
+  const absl::Status tested = SelfTest();
+  if (!tested.ok()) {
+    return Fail(kFailed, absl::InternalError(absl::StrCat("self-test: ", tested.message())));
+  }
+  if (options->self_test && options->generator.model_dir.empty()) return SayTested("");
+
   options->generator.warn = [](const std::string& line) {
     std::cerr << "vidmuse_server: " + line + "\n" << std::flush;
   };
   PrometheusMetrics metrics;
   auto generator = Generator::Create(options->generator, &metrics);
   if (!generator.ok()) return Fail(kFailed, generator.status());
+  if (options->self_test) return SayTested((*generator)->model_info().name);
   metrics.Describe((*generator)->model_info(), VIDMUSE_VERSION);
   auto server = Server::Start(*options, generator->get(), &metrics, &std::cerr);
   if (!server.ok()) return Fail(kFailed, server.status());

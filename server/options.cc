@@ -200,8 +200,9 @@ absl::StatusOr<std::vector<Setting>> SplitArguments(const std::vector<std::strin
   std::vector<Setting> settings;
   for (size_t i = 0; i < args.size(); ++i) {
     absl::string_view arg = args[i];
-    if (arg == "--help" || arg == "-h") {
-      settings.push_back({"help", ""});
+    if (arg == "--help" || arg == "-h") arg = "--help";
+    if (arg == "--help" || arg == "--self_test") {
+      settings.push_back({std::string(arg.substr(2)), ""});
       continue;
     }
     if (!absl::ConsumePrefix(&arg, "--") || arg.empty()) {
@@ -234,9 +235,13 @@ absl::StatusOr<ServerOptions> ParseOptions(const std::vector<std::string>& args)
   }
   for (const Setting& setting : settings) {
     if (setting.name == "config") continue;
+    if (setting.name == "self_test") {
+      options.self_test = true;
+      continue;
+    }
     RETURN_IF_ERROR(SetFlag(setting.name, setting.value, options));
   }
-  if (options.generator.model_dir.empty()) {
+  if (options.generator.model_dir.empty() && !options.self_test) {
     return absl::InvalidArgumentError("--model_dir: not set, see --help");
   }
   if (options.tls_cert.empty() != options.tls_key.empty()) {
@@ -261,6 +266,9 @@ std::string OptionsHelp() {
   };
   add("config", "file", "", "YAML with these names and their values; the command line wins");
   for (const Flag& flag : Flags()) add(flag.name, flag.type, flag.get(defaults), flag.help);
+  add("self_test", "no value", "",
+      "computes what every start computes first, says whether it is right, and ends; with "
+      "--model_dir, a step of that model too");
   add("help", "no value", "", "prints this");
   return text;
 }

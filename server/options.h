@@ -26,11 +26,13 @@ struct ServerOptions {
   double upload_idle_timeout_seconds = 30;  // between two messages of it
   double max_connection_age_seconds = 0;    // 0: connections stay
   double send_timeout_seconds = 600;        // a message that the client does not take
+  bool self_test = false;                   // --self_test was asked for
   bool help = false;                        // --help was asked for
 };
 
 // Fills the options from `args` (without the program's name) and from the file that --config names.
-// The command line wins over the file, a later flag over an earlier one.
+// The command line wins over the file, a later flag over an earlier one. --self_test needs no
+// --model_dir.
 // INVALID_ARGUMENT: an unknown flag, a value of the wrong type or out of range, a missing
 // --model_dir, a certificate without its key. NOT_FOUND: no such config file.
 absl::StatusOr<ServerOptions> ParseOptions(const std::vector<std::string>& args);

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <exception>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -91,14 +90,8 @@ Server::~Server() { Shutdown(); }
 
 absl::Status Server::ListenForMetrics() {
   if (options_.metrics_listen.empty()) return absl::OkStatus();
-  try {
-    exposer_ = std::make_unique<prometheus::Exposer>(options_.metrics_listen);
-    exposer_->RegisterCollectable(metrics_->registry());
-    metrics_port_ = exposer_->GetListeningPorts().at(0);
-  } catch (const std::exception& e) {
-    return absl::UnavailableError(absl::StrCat("--metrics_listen: cannot listen on ",
-                                               options_.metrics_listen, ": ", e.what()));
-  }
+  ASSIGN_OR_RETURN(metrics_listener_,
+                   MetricsListener::Start(options_.metrics_listen, metrics_->registry()));
   return absl::OkStatus();
 }
 
@@ -153,7 +146,7 @@ void Server::Shutdown() {
     tracker_.WaitUntilIdle(absl::InfiniteDuration());
     server_.reset();
   }
-  exposer_.reset();
+  metrics_listener_.reset();
 }
 
 }  // namespace vidmuse

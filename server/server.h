@@ -3,7 +3,6 @@
 #define VIDMUSE_SERVER_SERVER_H_
 
 #include <grpcpp/server.h>
-#include <prometheus/exposer.h>
 
 #include <memory>
 #include <ostream>
@@ -14,6 +13,7 @@
 #include "server/call_tracker.h"
 #include "server/health.h"
 #include "server/metrics.h"
+#include "server/metrics_listener.h"
 #include "server/music_service.h"
 #include "server/options.h"
 #include "server/request_log.h"
@@ -36,7 +36,8 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   int port() const { return port_; }
-  int metrics_port() const { return metrics_port_; }  // 0: none
+  // 0: none.
+  int metrics_port() const { return metrics_listener_ == nullptr ? 0 : metrics_listener_->port(); }
 
   // Refuses new requests, waits for the running ones for up to `grace`, then ends the rest and
   // stops listening. True if all of them ended by themselves. Call once.
@@ -58,8 +59,7 @@ class Server {
   CallTracker tracker_;
   MusicService service_;
   int port_ = 0;
-  int metrics_port_ = 0;
-  std::unique_ptr<prometheus::Exposer> exposer_;
+  std::unique_ptr<MetricsListener> metrics_listener_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<HealthReporter> health_;
 };

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
+#include "client/cli/credentials.h"
 #include "client/cli/output_file.h"
 #include "client/cli/progress.h"
 #include "client/cli/tokens_file.h"
@@ -28,6 +29,8 @@ struct Song {
 absl::StatusOr<std::unique_ptr<MusicClient>> Connect(const CliOptions& options) {
   ClientOptions client;
   client.addresses = options.servers;
+  ASSIGN_OR_RETURN(client.credentials, ChannelCredentials(options));
+  ASSIGN_OR_RETURN(client.api_key, ApiKey(options));
   return MusicClient::Create(std::move(client));
 }
 

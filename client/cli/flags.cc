@@ -113,6 +113,11 @@ absl::Status SetLoudness(const std::string& text, CliOptions* options) {
   return absl::OkStatus();
 }
 
+absl::Status SetTls(const std::string&, CliOptions* options) {
+  options->tls = true;
+  return absl::OkStatus();
+}
+
 absl::Status SetGreedy(const std::string&, CliOptions* options) {
   options->config.mutable_sampling()->set_greedy(true);
   return absl::OkStatus();
@@ -141,6 +146,15 @@ const std::vector<Flag>& Flags() {
   using Config = v1::SamplingConfig;
   static const auto* const flags = new std::vector<Flag>{
       {"server", "ADDR[,ADDR...]", false, "replicas, tried in turn (127.0.0.1:50051)", SetServers},
+      {"tls", "", false, "connect with TLS", SetTls},
+      {"tls_ca", "FILE", false, "authorities to trust, in PEM (the system's)",
+       Text(&CliOptions::tls_ca)},
+      {"tls_cert", "FILE", false, "this client's certificate, in PEM (none)",
+       Text(&CliOptions::tls_cert)},
+      {"tls_key", "FILE", false, "the private key of --tls_cert, in PEM",
+       Text(&CliOptions::tls_key)},
+      {"api_key_file", "FILE", false, "holds the API key (the variable VIDMUSE_API_KEY)",
+       Text(&CliOptions::api_key_file)},
       {"video", "FILE", true, "the video to make music for", Text(&CliOptions::video)},
       {"output", "FILE", true, "where the music goes; - is standard output",
        Text(&CliOptions::output)},
@@ -218,6 +232,16 @@ absl::Status TakeFlag(const std::vector<std::string>& args, size_t* index, CliOp
       absl::StrCat("--", flag->name, " ", status.message(), ", not '", text, "'"));
 }
 
+absl::Status CheckTls(const CliOptions& options) {
+  if (options.tls_cert.empty() != options.tls_key.empty()) {
+    return absl::InvalidArgumentError("--tls_cert and --tls_key: one is set without the other");
+  }
+  if (!options.tls && !(options.tls_ca.empty() && options.tls_cert.empty())) {
+    return absl::InvalidArgumentError("--tls_ca, --tls_cert and --tls_key need --tls");
+  }
+  return absl::OkStatus();
+}
+
 v1::AudioFormat FormatOfExtension(const std::string& path) {
   const std::string lower = absl::AsciiStrToLower(path);
   if (absl::EndsWith(lower, ".flac")) return v1::AUDIO_FORMAT_FLAC;
@@ -236,6 +260,7 @@ absl::StatusOr<CliOptions> ParseCommandLine(const std::vector<std::string>& args
     if (args[index] == "--help" || args[index] == "-h") return CliOptions{};
     RETURN_IF_ERROR(TakeFlag(args, &index, &options));
   }
+  RETURN_IF_ERROR(CheckTls(options));
   if (options.command != Command::kGenerate) return options;
   if (options.video.empty()) return absl::InvalidArgumentError("generate needs --video");
   if (options.output.empty()) return absl::InvalidArgumentError("generate needs --output");

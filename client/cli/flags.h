@@ -17,6 +17,11 @@ enum class Command { kHelp, kGenerate, kModels, kHealth };
 struct CliOptions {
   Command command = Command::kHelp;
   std::vector<std::string> servers = {"127.0.0.1:50051"};
+  bool tls = false;
+  std::string tls_ca;    // empty: the system's authorities
+  std::string tls_cert;  // with tls_key: this client's own; empty: none
+  std::string tls_key;
+  std::string api_key_file;  // empty: the environment's key, if there is one
   std::string video;
   std::string output;  // "-": standard output
   std::string tokens;  // empty: none written

@@ -8,6 +8,7 @@
 #include "core/base/status_macros.h"
 #include "core/generator/generator_impl.h"
 #include "core/model/load_model.h"
+#include "core/model/self_test.h"
 #include "core/video/frame_sampler.h"
 #include "core/video/sandbox.h"
 
@@ -65,6 +66,8 @@ absl::StatusOr<std::unique_ptr<Generator>> Generator::Create(const GeneratorOpti
   model_options.device_threads = options.device_threads;
   model_options.encode_threads = options.encode_threads;
   ASSIGN_OR_RETURN(std::unique_ptr<MusicModel> model, LoadModel(model_options));
+  // A model that cannot make a step is found now, not by the first request.
+  RETURN_IF_ERROR(MakeSelfTestSong(*model, 1).status());
   return NewGenerator(std::move(model), std::move(sample_video), options, Clock::Real(), metrics);
 }
 

@@ -133,11 +133,31 @@ TEST(Flags, ErrorsNameTheFlagAndTheValue) {
       {{"generate", "--video", "v", "--output", "x", "--tokens", "x"}, "the same file"},
       {{"health", "--video", "a"}, "unknown flag '--video'"},
       {{"models", "now"}, "unexpected argument 'now'"},
+      {{"models", "--tls_ca", "a"}, "need --tls"},
+      {{"models", "--tls_cert", "a", "--tls_key", "b"}, "need --tls"},
+      {{"models", "--tls", "--tls_cert", "a"}, "--tls_cert and --tls_key"},
+      {{"models", "--tls", "--tls_key", "a"}, "--tls_cert and --tls_key"},
+      {{"models", "--api_key", "secret"}, "unknown flag '--api_key'"},
   };
   for (const auto& [args, message] : cases) {
     const absl::Status status = ParseCommandLine(args).status();
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << message;
     EXPECT_THAT(status.message(), HasSubstr(message));
+  }
+}
+
+TEST(Flags, TlsAndKeysGoWithEveryCommand) {
+  for (std::vector<std::string> args :
+       {std::vector<std::string>{"models"}, std::vector<std::string>{"health"}}) {
+    args.insert(args.end(), {"--tls", "--tls_ca", "ca", "--tls_cert=c", "--tls_key", "k",
+                             "--api_key_file", "f"});
+    const auto options = ParseCommandLine(args);
+    ASSERT_TRUE(options.ok()) << options.status();
+    EXPECT_TRUE(options->tls);
+    EXPECT_EQ(options->tls_ca, "ca");
+    EXPECT_EQ(options->tls_cert, "c");
+    EXPECT_EQ(options->tls_key, "k");
+    EXPECT_EQ(options->api_key_file, "f");
   }
 }
 

@@ -341,6 +341,12 @@ TEST_F(ClientTest, OptionsAreChecked) {
   EXPECT_TRUE(absl::IsInvalidArgument(
       MusicClient::Create({.addresses = {"a:1"}, .initial_backoff = absl::ZeroDuration()})
           .status()));
+  for (const char* key : {"two words", "line\n", "caf\xc3\xa9"}) {
+    const absl::Status status =
+        MusicClient::Create({.addresses = {"a:1"}, .api_key = key}).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(status));
+    EXPECT_EQ(status.message().find(key), absl::string_view::npos) << status;
+  }
   options_.config.mutable_resume()->set_received_bytes(1);
   EXPECT_TRUE(absl::IsInvalidArgument(Generate({"127.0.0.1:1"})));
 }

@@ -1,8 +1,16 @@
 // Gives vidmuse_fake_server its generator: model_dir decides how it behaves.
+#include <cstdlib>
+
 #include "tests/support/fake_generator.h"
 #include "vidmuse/generator.h"
+#include "vidmuse/self_test.h"
 
 namespace vidmuse {
+
+absl::Status SelfTest() {
+  if (std::getenv("FAKE_SELF_TEST_FAILS") == nullptr) return absl::OkStatus();
+  return absl::InternalError("tokens 1 2, expected 1 3");
+}
 
 absl::StatusOr<std::unique_ptr<Generator>> Generator::Create(const GeneratorOptions& options,
                                                              MetricsSink*) {

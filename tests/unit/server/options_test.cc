@@ -143,6 +143,24 @@ TEST(OptionsTest, BadFlagsNameTheFlagAndTheValue) {
   ExpectError({"--model_dir=m", "--listen="}, "--listen: \"\" is not host:port");
 }
 
+TEST(OptionsTest, TlsFilesGoTogether) {
+  const ServerOptions options = Parse(
+      {"--model_dir=/m", "--tls_cert=c", "--tls_key=k", "--tls_client_ca=a", "--api_keys_file=f"});
+  EXPECT_EQ(options.tls_cert, "c");
+  EXPECT_EQ(options.tls_key, "k");
+  EXPECT_EQ(options.tls_client_ca, "a");
+  EXPECT_EQ(options.api_keys_file, "f");
+  ExpectError({"--model_dir=/m", "--tls_cert=c"}, "--tls_cert and --tls_key");
+  ExpectError({"--model_dir=/m", "--tls_key=k"}, "--tls_cert and --tls_key");
+  ExpectError({"--model_dir=/m", "--tls_client_ca=a"}, "--tls_client_ca");
+}
+
+TEST(OptionsTest, SelfTestNeedsNoModel) {
+  EXPECT_TRUE(Parse({"--self_test"}).self_test);
+  EXPECT_FALSE(Parse({"--model_dir=/m"}).self_test);
+  EXPECT_EQ(Parse({"--self_test", "--model_dir", "/m"}).generator.model_dir, "/m");
+}
+
 TEST(OptionsTest, ConfigFileGivesValuesAndTheCommandLineWins) {
   const ConfigFile file("# comment\nmodel_dir: /from/file\nmax_batch: 3\ndrain_seconds: 1.5\n");
   const ServerOptions options = Parse({"--max_batch=5", "--config", file.path()});

@@ -150,6 +150,27 @@ TEST(ProcessTest, ModelThatCannotBeLoaded) {
   EXPECT_EQ(process.output(), "vidmuse_server: missing/state_dict.bin: no such file\n");
 }
 
+TEST(ProcessTest, SelfTestAlone) {
+  Process process({"--self_test"});
+  EXPECT_EQ(process.Wait(), 0);
+  EXPECT_EQ(process.output(), "self-test passed\n");
+  Process with_model({"--self_test", "--model_dir=m"});
+  EXPECT_EQ(with_model.Wait(), 0);
+  EXPECT_EQ(with_model.output(), "self-test passed, one step of fake\n");
+}
+
+TEST(ProcessTest, AMachineThatComputesWrongDoesNotServe) {
+  setenv("FAKE_SELF_TEST_FAILS", "1", 1);
+  for (const std::vector<std::string>& args :
+       {std::vector<std::string>{"--self_test"},
+        {"--model_dir=m", "--listen=127.0.0.1:0", "--metrics_listen="}}) {
+    Process process(args);
+    EXPECT_EQ(process.Wait(), 1);
+    EXPECT_EQ(process.output(), "vidmuse_server: self-test: tokens 1 2, expected 1 3\n");
+  }
+  unsetenv("FAKE_SELF_TEST_FAILS");
+}
+
 TEST(ProcessTest, BusyPort) {
   const Ready first;
   Process second(
@@ -165,8 +186,10 @@ TEST(ProcessTest, ServesAndEndsInOrder) {
     ASSERT_TRUE(page.ok()) << page.status();
     EXPECT_THAT(*page, HasSubstr("vidmuse_draining"));
     server.process->Kill(SIGPIPE);  // ignored
+    const absl::Time told = absl::Now();
     server.process->Kill(signal);
     EXPECT_EQ(server.process->Wait(), 0);
+    EXPECT_LT(absl::Now() - told, absl::Seconds(1));  // an idle server has nothing to wait for
     EXPECT_THAT(server.process->output(), HasSubstr("vidmuse_server: draining\n"));
   }
 }

@@ -1,0 +1,52 @@
+#include "client/cli/credentials.h"
+
+#include <cstdlib>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "client/video_source.h"
+#include "core/base/status_macros.h"
+
+namespace vidmuse {
+namespace {
+
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
+  constexpr uint64_t kMaxBytes = 1 << 20;
+  ASSIGN_OR_RETURN(const std::unique_ptr<VideoSource> file, VideoSource::OpenFile(path));
+  if (file->size() == 0 || file->size() > kMaxBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " has ", file->size(), " bytes, expected 1 to ", kMaxBytes));
+  }
+  std::string text;
+  RETURN_IF_ERROR(file->ReadAt(0, file->size(), &text));
+  return text;
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> ChannelCredentials(
+    const CliOptions& options) {
+  if (!options.tls) return nullptr;
+  grpc::SslCredentialsOptions ssl;
+  if (!options.tls_ca.empty()) {
+    ASSIGN_OR_RETURN(ssl.pem_root_certs, ReadFile(options.tls_ca));
+  }
+  if (!options.tls_cert.empty()) {
+    ASSIGN_OR_RETURN(ssl.pem_cert_chain, ReadFile(options.tls_cert));
+    ASSIGN_OR_RETURN(ssl.pem_private_key, ReadFile(options.tls_key));
+  }
+  return grpc::SslCredentials(ssl);
+}
+
+absl::StatusOr<std::string> ApiKey(const CliOptions& options) {
+  if (options.api_key_file.empty()) {
+    const char* key = std::getenv("VIDMUSE_API_KEY");
+    return std::string(key == nullptr ? "" : key);
+  }
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(options.api_key_file));
+  const std::string key(absl::StripAsciiWhitespace(text));
+  if (!key.empty()) return key;
+  return absl::InvalidArgumentError(absl::StrCat(options.api_key_file, " holds no key"));
+}
+
+}  // namespace vidmuse

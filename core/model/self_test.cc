@@ -1,0 +1,132 @@
+#include "core/model/self_test.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <memory>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/types/span.h"
+#include "core/base/cancel.h"
+#include "core/base/status_macros.h"
+#include "core/model/hash_model/hash_model.h"
+#include "core/model/load_model.h"
+#include "vidmuse/self_test.h"
+
+namespace vidmuse {
+namespace {
+
+// What the hash model of default sizes makes of TestVideo().
+constexpr int kSteps = 8;
+constexpr std::array<int32_t, 4 * kSteps> kTokens = {57, 0,  28, 4,  57, 55, 44, 14, 57, 47, 58,
+                                                     14, 51, 11, 58, 16, 51, 0,  28, 32, 57, 55,
+                                                     55, 4,  51, 55, 44, 4,  51, 55, 44, 4};
+constexpr double kRms = 0.249788766;
+
+// Two frames, so that time matters too.
+VideoFrames TestVideo() {
+  VideoFrames video;
+  video.seconds = 1;
+  for (int frame = 0; frame < 2; ++frame) {
+    std::vector<uint8_t> pixels(3 * kFrameSize * kFrameSize);
+    for (size_t i = 0; i < pixels.size(); ++i) {
+      pixels[i] = static_cast<uint8_t>((i / kFrameSize + 3 * (i % kFrameSize) + 90 * frame) & 255);
+    }
+    video.frames.push_back(std::move(pixels));
+  }
+  video.local = {0, 1};
+  for (int i = 0; i < kGlobalFrames; ++i) video.global.push_back(i * 2 / kGlobalFrames);
+  return video;
+}
+
+// By how much the largest of `logits` is above the next one.
+float Margin(absl::Span<const float> logits) {
+  float first = -HUGE_VALF, second = -HUGE_VALF;
+  for (const float logit : logits) {
+    second = std::max(second, std::min(first, logit));
+    first = std::max(first, logit);
+  }
+  return first - second;
+}
+
+absl::StatusOr<double> Rms(MusicModel& model, const std::vector<int32_t>& tokens) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<AudioDecoder> decoder, model.NewAudioDecoder());
+  std::vector<float> samples;
+  RETURN_IF_ERROR(decoder->Push(tokens, true, &samples));
+  double sum = 0;
+  for (const float sample : samples) sum += double{sample} * sample;
+  const double rms = std::sqrt(sum / static_cast<double>(std::max<size_t>(1, samples.size())));
+  if (std::isfinite(rms)) return rms;
+  return absl::InternalError("the samples aren't finite");
+}
+
+absl::Status Compare(const SelfTestSong& song) {
+  if (!std::equal(song.tokens.begin(), song.tokens.end(), kTokens.begin(), kTokens.end())) {
+    return absl::InternalError(absl::StrCat("tokens ", absl::StrJoin(song.tokens, " "),
+                                            ", expected ", absl::StrJoin(kTokens, " ")));
+  }
+  // Instruction sets round differently, in the last digits.
+  constexpr double kTolerance = 1e-3;
+  if (std::abs(song.rms - kRms) > kTolerance * kRms) {
+    return absl::InternalError(absl::StrCat("audio of an RMS of ", song.rms, ", expected ", kRms));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<SelfTestSong> MakeSelfTestSong(MusicModel& model, int steps) {
+  const CancelFlag never;
+  const VideoFrames video = TestVideo();
+  const int codebooks = model.info().codebooks;
+  const int card = model.info().card;
+  ASSIGN_OR_RETURN(const std::shared_ptr<const VideoCondition> condition,
+                   model.EncodeVideo(video, never));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Window> window,
+                   model.OpenWindow(*condition, 0, condition->local_frames(), steps, never));
+  SamplingOptions sampling;
+  sampling.greedy = true;
+  sampling.cfg_coef = model.info().default_cfg_coef;
+  SelfTestSong song;
+  song.margin = HUGE_VALF;
+  std::vector<int32_t> fed(codebooks, card), drawn(codebooks);
+  std::vector<float> logits(static_cast<size_t>(codebooks) * card);
+  for (int step = 0; step < steps; ++step) {
+    StepRequest request;
+    request.window = window.get();
+    request.tokens = fed;
+    request.sampling = &sampling;
+    request.frame = step;
+    request.next_tokens = drawn.data();
+    request.logits = logits.data();
+    RETURN_IF_ERROR(model.Step(absl::MakeSpan(&request, 1)));
+    for (int k = 0; k < codebooks; ++k) {
+      // The delay pattern: codebook k begins k steps later.
+      fed[k] = k <= step ? drawn[k] : card;
+      song.margin = std::min(
+          song.margin, Margin(absl::MakeConstSpan(logits).subspan(size_t{1} * k * card, card)));
+    }
+    song.tokens.insert(song.tokens.end(), drawn.begin(), drawn.end());
+  }
+  ASSIGN_OR_RETURN(song.rms, Rms(model, song.tokens));
+  return song;
+}
+
+absl::Status SelfTest() {
+  ModelOptions options;
+  options.name = "self-test";
+  options.device = "cpu";
+  options.precision = "fp32";
+  options.device_threads = 1;
+  options.encode_threads = 1;
+  const HashModelSizes sizes;
+  ASSIGN_OR_RETURN(const std::unique_ptr<MusicModel> model,
+                   LoadModelFromFiles(HashLmFile(sizes), HashCodecFile(sizes), options));
+  ASSIGN_OR_RETURN(const SelfTestSong song, MakeSelfTestSong(*model, kSteps));
+  return Compare(song);
+}
+
+}  // namespace vidmuse

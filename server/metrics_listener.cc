@@ -1,0 +1,72 @@
+#include "server/metrics_listener.h"
+
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <exception>
+#include <thread>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/mutex.h"
+
+namespace vidmuse {
+namespace {
+
+void Connect(const std::string& host, int port) {
+  addrinfo hints = {};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) return;
+  const int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd >= 0) {
+    connect(fd, found->ai_addr, found->ai_addrlen);
+    close(fd);
+  }
+  freeaddrinfo(found);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<MetricsListener>> MetricsListener::Start(
+    const std::string& address, const std::shared_ptr<prometheus::Registry>& registry) {
+  try {
+    auto exposer = std::make_unique<prometheus::Exposer>(address);
+    exposer->RegisterCollectable(registry);
+    // The constructor is private: std::make_unique cannot call it.
+    return std::unique_ptr<MetricsListener>(
+        new MetricsListener(address.substr(0, address.rfind(':')), std::move(exposer)));
+  } catch (const std::exception& e) {
+    return absl::UnavailableError(
+        absl::StrCat("--metrics_listen: cannot listen on ", address, ": ", e.what()));
+  }
+}
+
+MetricsListener::MetricsListener(std::string host, std::unique_ptr<prometheus::Exposer> exposer)
+    : host_(std::move(host)),
+      exposer_(std::move(exposer)),
+      port_(exposer_->GetListeningPorts().at(0)) {}
+
+MetricsListener::~MetricsListener() {
+  // The library's thread looks every 2 s whether it is to stop, and after each connection.
+  constexpr absl::Duration kPeriod = absl::Milliseconds(5);
+  Mutex mutex;
+  bool stopped = false;
+  std::thread stop([&] {
+    exposer_.reset();
+    MutexLock lock(&mutex);
+    stopped = true;
+  });
+  for (;;) {
+    {
+      MutexLock lock(&mutex);
+      if (mutex.AwaitFor(kPeriod, [&] { return stopped; })) break;
+    }
+    Connect(host_, port_);
+  }
+  stop.join();
+}
+
+}  // namespace vidmuse

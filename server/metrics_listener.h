@@ -1,0 +1,37 @@
+// Serves the metrics page.
+#ifndef VIDMUSE_SERVER_METRICS_LISTENER_H_
+#define VIDMUSE_SERVER_METRICS_LISTENER_H_
+
+#include <prometheus/exposer.h>
+#include <prometheus/registry.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace vidmuse {
+
+class MetricsListener {
+ public:
+  // Serves /metrics on `address` (host:port; port 0: a free one). UNAVAILABLE: it cannot.
+  static absl::StatusOr<std::unique_ptr<MetricsListener>> Start(
+      const std::string& address, const std::shared_ptr<prometheus::Registry>& registry);
+  // Stops at once.
+  ~MetricsListener();
+  MetricsListener(const MetricsListener&) = delete;
+  MetricsListener& operator=(const MetricsListener&) = delete;
+
+  int port() const { return port_; }
+
+ private:
+  MetricsListener(std::string host, std::unique_ptr<prometheus::Exposer> exposer);
+
+  const std::string host_;
+  std::unique_ptr<prometheus::Exposer> exposer_;
+  const int port_;
+};
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_SERVER_METRICS_LISTENER_H_

@@ -1,0 +1,101 @@
+// The real programs with TLS and API keys.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/e2e/harness.h"
+#include "tests/support/certificates.h"
+
+namespace vidmuse {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr char kClient[] = VIDMUSE_BIN_DIR "/vidmuse";
+constexpr char kKey[] = "sesame-open-0001";
+constexpr char kHash[] = "893962031749f5482c8dac437b3342492919ad952be61608d01e2a5cbfce7606";
+
+class SecurityE2eTest : public ::testing::Test {
+ protected:
+  SecurityE2eTest() {
+    std::ofstream(TempFile("hashes")) << kHash << " team\n";
+    std::ofstream(TempFile("key")) << kKey << "\n";
+    std::ofstream(TempFile("wrong_key")) << "sesame-open-0002\n";
+  }
+
+  void Start(const std::vector<std::string>& flags) {
+    auto server = ServerProcess::Start(flags);
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+  }
+
+  RunResult Run(const std::string& command, std::vector<std::string> flags) const {
+    flags.insert(flags.begin(), {kClient, command, "--server", server_->address()});
+    return RunProgram(flags);
+  }
+
+  std::unique_ptr<ServerProcess> server_;
+};
+
+TEST_F(SecurityE2eTest, MutualTls) {
+  const std::string folder = TempFile("certificates");
+  std::filesystem::create_directories(folder);
+  const TestAuthority authority(folder, "authority");
+  const CertificateFiles own = authority.Issue("server");
+  const CertificateFiles client = authority.Issue("client");
+  Start({"--tls_cert", own.cert, "--tls_key", own.key, "--tls_client_ca", authority.cert()});
+
+  const std::vector<std::string> all = {"--tls",     "--tls_ca",  authority.cert(), "--tls_cert",
+                                        client.cert, "--tls_key", client.key};
+  const RunResult made = Generate(*server_, GoldenVideo("pattern_4s"), TempFile("tls.wav"), all);
+  EXPECT_EQ(made.exit_code, 0) << made.error;
+  EXPECT_EQ(Run("models", all).exit_code, 0);
+  EXPECT_EQ(Run("health", all).exit_code, 0);
+  EXPECT_EQ(Run("models", {"--tls", "--tls_ca", authority.cert()}).exit_code, 1);
+  EXPECT_EQ(Run("models", {"--tls"}).exit_code, 1);
+  EXPECT_EQ(Run("models", {}).exit_code, 1);
+}
+
+TEST_F(SecurityE2eTest, ApiKeys) {
+  Start({"--api_keys_file", TempFile("hashes")});
+  const std::string video = GoldenVideo("pattern_4s");
+  const RunResult made =
+      Generate(*server_, video, TempFile("k.wav"), {"--api_key_file", TempFile("key")});
+  EXPECT_EQ(made.exit_code, 0) << made.error;
+  for (const std::vector<std::string>& flags :
+       {std::vector<std::string>{}, {"--api_key_file", TempFile("wrong_key")}}) {
+    for (const RunResult& refused :
+         {Generate(*server_, video, TempFile("n.wav"), flags), Run("models", flags)}) {
+      EXPECT_EQ(refused.exit_code, 1);
+      EXPECT_THAT(refused.error, HasSubstr("UNAUTHENTICATED"));
+      EXPECT_THAT(refused.error, Not(HasSubstr("sesame")));
+    }
+  }
+  EXPECT_FALSE(std::filesystem::exists(TempFile("n.wav")));
+  EXPECT_EQ(Run("health", {}).exit_code, 0);
+  EXPECT_EQ(Run("models", {"--api_key_file", TempFile("nonesuch")}).exit_code, 1);
+
+  setenv("VIDMUSE_API_KEY", kKey, 1);
+  EXPECT_EQ(Run("models", {}).exit_code, 0);
+  setenv("VIDMUSE_API_KEY", "two words", 1);
+  EXPECT_THAT(Run("models", {}).error, HasSubstr("api_key has characters"));
+  unsetenv("VIDMUSE_API_KEY");
+
+  EXPECT_EQ(server_->Stop(), absl::OkStatus());
+  EXPECT_THAT(server_->log(), HasSubstr("\"api_key\":\"team\""));
+  EXPECT_THAT(server_->log(), HasSubstr("\"client\":\"ipv4:127.0.0.1:"));
+  EXPECT_THAT(server_->log(), HasSubstr("UNAUTHENTICATED"));
+  EXPECT_THAT(server_->log(), Not(HasSubstr("sesame")));
+  EXPECT_THAT(server_->log(), Not(HasSubstr(kHash)));
+}
+
+}  // namespace
+}  // namespace vidmuse
