@@ -100,13 +100,13 @@ absl::Status FilterSystemCalls() {
   for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)}) {
     rule(SCMP_ACT_ALLOW, call, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});
   }
-  rule(SCMP_ACT_ALLOW, SCMP_SYS(write), {SCMP_A0(SCMP_CMP_EQ, kAnswerFd)});
+  rule(SCMP_ACT_ALLOW, SCMP_SYS(write), {SCMP_A0(SCMP_CMP_EQ, kAnswerFd, 0)});
   // How abort() ends: a message, then a signal to itself.
   for (const int call : {SCMP_SYS(write), SCMP_SYS(writev)}) {
-    rule(SCMP_ACT_ALLOW, call, {SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO)});
+    rule(SCMP_ACT_ALLOW, call, {SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO, 0)});
   }
   rule(SCMP_ACT_ALLOW, SCMP_SYS(tgkill),
-       {SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(getpid()))});
+       {SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(getpid()), 0)});
   // Libraries look for optional files and do without.
   for (const int call : {SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(newfstatat),
                          SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(readlink), SCMP_SYS(stat)}) {

@@ -311,7 +311,7 @@ bool TakeSeccompAway() {
   const uint32_t missing = SCMP_ACT_ERRNO(ENOSYS);
   return seccomp_rule_add(filter, missing, SCMP_SYS(seccomp), 0) == 0 &&
          seccomp_rule_add(filter, missing, SCMP_SYS(prctl), 1,
-                          SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP)) == 0 &&
+                          SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP, 0)) == 0 &&
          seccomp_load(filter) == 0;
 }
 
