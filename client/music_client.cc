@@ -163,15 +163,17 @@ absl::StatusOr<v1::GetModelInfoResponse> MusicClient::GetModelInfo(absl::Duratio
   return failure;
 }
 
-absl::Status MusicClient::CheckHealth(absl::Duration timeout) {
+absl::Status MusicClient::CheckHealth(absl::Duration timeout, const std::string& service) {
   using grpc::health::v1::HealthCheckResponse;
   const absl::Time deadline = absl::Now() + timeout;
   for (const Replica& replica : replicas_) {
     grpc::ClientContext context;
     context.set_deadline(absl::ToChronoTime(deadline));
+    grpc::health::v1::HealthCheckRequest request;
+    request.set_service(service);
     HealthCheckResponse response;
     const auto stub = grpc::health::v1::Health::NewStub(replica.channel);
-    const absl::Status status = FromGrpcStatus(stub->Check(&context, {}, &response));
+    const absl::Status status = FromGrpcStatus(stub->Check(&context, request, &response));
     if (!status.ok()) return Annotate(status, replica.address);
     if (response.status() != HealthCheckResponse::SERVING) {
       return absl::UnavailableError(absl::StrCat(

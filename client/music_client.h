@@ -111,7 +111,9 @@ class MusicClient {
   absl::StatusOr<v1::GetModelInfoResponse> GetModelInfo(absl::Duration timeout = absl::Seconds(10));
 
   // OK if every address serves; else UNAVAILABLE, or why the check failed, naming the address.
-  absl::Status CheckHealth(absl::Duration timeout = absl::Seconds(10));
+  // `service`: a name of the health service's, such as "liveness".
+  absl::Status CheckHealth(absl::Duration timeout = absl::Seconds(10),
+                           const std::string& service = "");
 
  private:
   struct Replica;

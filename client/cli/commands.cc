@@ -148,7 +148,7 @@ absl::Status RunModels(const CliOptions& options) {
 
 absl::Status RunHealth(const CliOptions& options) {
   ASSIGN_OR_RETURN(const std::unique_ptr<MusicClient> client, Connect(options));
-  RETURN_IF_ERROR(client->CheckHealth());
+  RETURN_IF_ERROR(client->CheckHealth(absl::Seconds(10), options.service));
   absl::PrintF("SERVING\n");
   return absl::OkStatus();
 }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <functional>
+#include <optional>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -16,8 +17,8 @@ namespace {
 
 struct Flag {
   const char* name;
-  const char* value;  // what to call it in the help; "": a switch
-  bool only_generate;
+  const char* value;            // what to call it in the help; "": a switch
+  std::optional<Command> only;  // nullopt: of every command
   const char* help;
   // `text` is empty for a switch.
   std::function<absl::Status(const std::string& text, CliOptions* options)> apply;
@@ -144,43 +145,49 @@ auto Seconds(void (v1::GenerateMusicConfig::*set)(double)) {
 
 const std::vector<Flag>& Flags() {
   using Config = v1::SamplingConfig;
+  constexpr auto kGenerate = Command::kGenerate;
+  constexpr auto kAll = std::nullopt;
   static const auto* const flags = new std::vector<Flag>{
-      {"server", "ADDR[,ADDR...]", false, "replicas, tried in turn (127.0.0.1:50051)", SetServers},
-      {"tls", "", false, "connect with TLS", SetTls},
-      {"tls_ca", "FILE", false, "authorities to trust, in PEM (the system's)",
+      {"server", "ADDR[,ADDR...]", kAll, "replicas, tried in turn (127.0.0.1:50051)", SetServers},
+      {"tls", "", kAll, "connect with TLS", SetTls},
+      {"tls_ca", "FILE", kAll, "authorities to trust, in PEM (the system's)",
        Text(&CliOptions::tls_ca)},
-      {"tls_cert", "FILE", false, "this client's certificate, in PEM (none)",
+      {"tls_cert", "FILE", kAll, "this client's certificate, in PEM (none)",
        Text(&CliOptions::tls_cert)},
-      {"tls_key", "FILE", false, "the private key of --tls_cert, in PEM",
+      {"tls_key", "FILE", kAll, "the private key of --tls_cert, in PEM",
        Text(&CliOptions::tls_key)},
-      {"api_key_file", "FILE", false, "holds the API key (the variable VIDMUSE_API_KEY)",
+      {"api_key_file", "FILE", kAll, "holds the API key (the variable VIDMUSE_API_KEY)",
        Text(&CliOptions::api_key_file)},
-      {"video", "FILE", true, "the video to make music for", Text(&CliOptions::video)},
-      {"output", "FILE", true, "where the music goes; - is standard output",
+      {"service", "NAME", Command::kHealth,
+       "of the health service: readiness or liveness (the server as a whole)",
+       Text(&CliOptions::service)},
+      {"video", "FILE", kGenerate, "the video to make music for", Text(&CliOptions::video)},
+      {"output", "FILE", kGenerate, "where the music goes; - is standard output",
        Text(&CliOptions::output)},
-      {"greedy", "", true, "always the best token", SetGreedy},
-      {"seed", "N", true, "seed of the random choices (drawn by the server)",
+      {"greedy", "", kGenerate, "always the best token", SetGreedy},
+      {"seed", "N", kGenerate, "seed of the random choices (drawn by the server)",
        Sampling<uint64_t>(Integer, [](Config* c, uint64_t v) { c->set_seed(v); })},
-      {"temperature", "X", true, "0 to 10 (1)",
+      {"temperature", "X", kGenerate, "0 to 10 (1)",
        Sampling<double>(Number, [](Config* c, double v) { c->set_temperature(v); })},
-      {"top_k", "N", true, "choose among the N best tokens (250); 0: all",
+      {"top_k", "N", kGenerate, "choose among the N best tokens (250); 0: all",
        Sampling<uint32_t>(Integer, [](Config* c, uint32_t v) { c->set_top_k(v); })},
-      {"top_p", "X", true, "0 to 1 (0); above 0: choose among the most likely X instead of top_k",
+      {"top_p", "X", kGenerate,
+       "0 to 1 (0); above 0: choose among the most likely X instead of top_k",
        Sampling<double>(Number, [](Config* c, double v) { c->set_top_p(v); })},
-      {"cfg_coef", "X", true, "guidance, 0 to 20 (the model's own)",
+      {"cfg_coef", "X", kGenerate, "guidance, 0 to 20 (the model's own)",
        Sampling<double>(Number, [](Config* c, double v) { c->set_cfg_coef(v); })},
-      {"duration", "S", true, "at most this many seconds of music (as long as the video)",
+      {"duration", "S", kGenerate, "at most this many seconds of music (as long as the video)",
        Seconds(&v1::GenerateMusicConfig::set_max_duration_seconds)},
-      {"format", "FMT", true,
+      {"format", "FMT", kGenerate,
        "wav, pcm_s16le, pcm_f32le, flac, mp3 or ogg (by the output's extension, else wav)",
        SetFormat},
-      {"loudness", "MODE", true, "reference, streaming or none (reference)", SetLoudness},
-      {"tokens", "FILE", true, "also write the tokens: one line a frame, four integers",
+      {"loudness", "MODE", kGenerate, "reference, streaming or none (reference)", SetLoudness},
+      {"tokens", "FILE", kGenerate, "also write the tokens: one line a frame, four integers",
        Text(&CliOptions::tokens)},
-      {"resume", "FILE", true, "go on after these tokens; give the earlier run's seed too",
+      {"resume", "FILE", kGenerate, "go on after these tokens; give the earlier run's seed too",
        Text(&CliOptions::resume)},
-      {"deadline", "S", true, "give up after this many seconds (never)", SetDeadline},
-      {"chunk", "S", true, "longest piece that the server sends at once (0.25 growing to 2)",
+      {"deadline", "S", kGenerate, "give up after this many seconds (never)", SetDeadline},
+      {"chunk", "S", kGenerate, "longest piece that the server sends at once (0.25 growing to 2)",
        Seconds(&v1::GenerateMusicConfig::set_max_chunk_seconds)},
   };
   return *flags;
@@ -197,7 +204,7 @@ absl::StatusOr<Command> ParseCommand(const std::string& name) {
 
 const Flag* FindFlag(absl::string_view name, Command command) {
   for (const Flag& flag : Flags()) {
-    if (name == flag.name && (command == Command::kGenerate || !flag.only_generate)) return &flag;
+    if (name == flag.name && (!flag.only.has_value() || flag.only == command)) return &flag;
   }
   return nullptr;
 }

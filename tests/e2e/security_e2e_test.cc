@@ -59,6 +59,11 @@ TEST_F(SecurityE2eTest, MutualTls) {
   EXPECT_EQ(made.exit_code, 0) << made.error;
   EXPECT_EQ(Run("models", all).exit_code, 0);
   EXPECT_EQ(Run("health", all).exit_code, 0);
+  for (const auto& [name, code] : {std::pair("liveness", 0), std::pair("nonesuch", 1)}) {
+    std::vector<std::string> flags = all;
+    flags.insert(flags.end(), {"--service", name});
+    EXPECT_EQ(Run("health", flags).exit_code, code) << name;
+  }
   EXPECT_EQ(Run("models", {"--tls", "--tls_ca", authority.cert()}).exit_code, 1);
   EXPECT_EQ(Run("models", {"--tls"}).exit_code, 1);
   EXPECT_EQ(Run("models", {}).exit_code, 1);

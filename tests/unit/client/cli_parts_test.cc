@@ -133,6 +133,7 @@ TEST(Flags, ErrorsNameTheFlagAndTheValue) {
       {{"generate", "--video", "v", "--output", "x", "--tokens", "x"}, "the same file"},
       {{"health", "--video", "a"}, "unknown flag '--video'"},
       {{"models", "now"}, "unexpected argument 'now'"},
+      {{"models", "--service", "liveness"}, "unknown flag '--service'"},
       {{"models", "--tls_ca", "a"}, "need --tls"},
       {{"models", "--tls_cert", "a", "--tls_key", "b"}, "need --tls"},
       {{"models", "--tls", "--tls_cert", "a"}, "--tls_cert and --tls_key"},

@@ -150,13 +150,27 @@ TEST_F(GenerateTest, FinishedRequestIsLogged) {
   StartServer();
   generator_.SetScript(Song(5, 10));
   {
-    ClientCall call(stub_.get(), absl::Seconds(30), "logged");
-    call.Upload("12345");
-    ASSERT_TRUE(call.Finish().ok());
+    grpc::ClientContext context;
+    context.AddMetadata("x-request-id", "logged");
+    context.AddMetadata("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    const auto stream = stub_->GenerateMusic(&context);
+    v1::GenerateMusicRequest request;
+    request.mutable_config();
+    ASSERT_TRUE(stream->Write(request));
+    request.set_video_chunk("five5");
+    stream->WriteLast(request, {});
+    v1::GenerateMusicResponse response;
+    while (stream->Read(&response)) {
+    }
+    ASSERT_TRUE(stream->Finish().ok());
   }
   server_.reset();
   const auto json = nlohmann::json::parse(log_.str());
   EXPECT_EQ(json["request_id"], "logged");
+  EXPECT_EQ(json["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
+  EXPECT_EQ(json["span_id"], "00f067aa0ba902b7");
+  EXPECT_EQ(json["client"].get<std::string>().substr(0, 15), "ipv4:127.0.0.1:");
+  EXPECT_EQ(log_.str().find("five5"), std::string::npos);  // the video's bytes
   EXPECT_EQ(json["status"], "OK");
   EXPECT_EQ(json["video_bytes"], 5);
   EXPECT_EQ(json["frames"], 5);

@@ -4,10 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "tests/support/http_get.h"
@@ -133,6 +136,36 @@ TEST_F(LifecycleTest, DrainDoesNotWaitForHealthWatchers) {
   const absl::Time before = absl::Now();
   EXPECT_TRUE(server_->Drain(absl::Seconds(60)));
   EXPECT_LT(absl::Now() - before, absl::Seconds(30));
+}
+
+// Distinct values of "client" in the log.
+std::set<std::string> Clients(const std::string& log) {
+  std::set<std::string> clients;
+  for (absl::string_view line : absl::StrSplit(log, '\n', absl::SkipEmpty())) {
+    clients.insert(nlohmann::json::parse(line)["client"]);
+  }
+  return clients;
+}
+
+TEST_F(LifecycleTest, OldConnectionsTakeNoNewCallsAndEndWithTheirs) {
+  options_.max_connection_age_seconds = 0.2;
+  StartServer();
+  ClientCall running(stub_.get());
+  running.Upload();
+  const auto request = generator_.WaitForRequest(0);
+  ASSERT_NE(request, nullptr);
+  generator_.SetScript(Song(1));
+  const absl::Time until = absl::Now() + absl::Seconds(1);
+  while (absl::Now() < until) {
+    ClientCall call(stub_.get());
+    call.Upload();
+    EXPECT_TRUE(call.Finish().ok());
+  }
+  ASSERT_TRUE(request->WaitForFinishedVideo());
+  for (auto& event : Song(2)) request->Push(std::move(event));
+  EXPECT_TRUE(running.Finish().ok());
+  server_ = nullptr;
+  EXPECT_GE(Clients(log_.str()).size(), 2u);
 }
 
 TEST_F(LifecycleTest, ReflectionIsThere) {

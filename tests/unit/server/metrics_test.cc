@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
@@ -15,6 +16,7 @@ namespace {
 
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::MatchesRegex;
 using ::testing::Not;
 
@@ -40,6 +42,27 @@ TEST_F(MetricsTest, NothingBeforeTheModelIsKnown) {
   metrics_.Set(Gauge::kDraining, 1);
   metrics_.Observe(Histogram::kBatchSize, 1);
   EXPECT_EQ(Text(), "");
+}
+
+// What `promtool check metrics` asks for.
+TEST_F(MetricsTest, NamesFollowPrometheusRules) {
+  metrics_.Describe(FakeModel(), "1.0");
+  for (const prometheus::MetricFamily& family : metrics_.registry()->Collect()) {
+    const std::string& name = family.name;
+    EXPECT_THAT(name, MatchesRegex("[a-z_]+")) << name;
+    EXPECT_THAT(family.help, Not(IsEmpty())) << name;
+    const bool is_counter = family.type == prometheus::MetricType::Counter;
+    EXPECT_EQ(absl::EndsWith(name, "_total"), is_counter) << name;
+    for (const char* taken : {"_count", "_sum", "_bucket"}) {
+      EXPECT_FALSE(absl::EndsWith(name, taken)) << name;
+    }
+    for (const std::string& word : std::vector<std::string>(absl::StrSplit(name, '_'))) {
+      // A type in the name; units that are abbreviated or not the base ones.
+      EXPECT_THAT(word, Not(AnyOf("counter", "gauge", "histogram", "ms", "milliseconds", "s", "sec",
+                                  "minutes", "hours", "b", "kb", "mb", "percent")))
+          << name;
+    }
+  }
 }
 
 TEST_F(MetricsTest, EveryMetricHasItsNameHelpAndType) {
