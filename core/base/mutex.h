@@ -36,6 +36,8 @@ class ABSL_LOCKABLE Mutex {
   template <typename Condition>
   bool AwaitFor(absl::Duration timeout, Condition condition) ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
     std::unique_lock<std::mutex> lock(mutex_, std::adopt_lock);
+    // Waiting unlocks: others may wait for what this thread changed before.
+    if (waiters_ > 0) changed_.notify_all();
     ++waiters_;
     // Longer waits could overflow the clock.
     const bool forever = timeout > absl::Hours(24 * 365);
