@@ -210,7 +210,7 @@ absl::StatusOr<std::unique_ptr<MusicModel>> Compose(std::unique_ptr<TensorFile> 
   ASSIGN_OR_RETURN(
       std::unique_ptr<cpu::LanguageModel> lm,
       cpu::LanguageModel::Load(*config, weights, SinusoidalPositions(positions, config->dim),
-                               cpu::CpuKernels(), precision));
+                               cpu::CpuKernels(), precision, Threads(options.device_threads)));
   ASSIGN_OR_RETURN(std::unique_ptr<const VideoEncoder> encoder,
                    VideoEncoder::Load(*config, weights, encode_threads));
   RETURN_IF_ERROR(weights.CheckAllUsed(UnusedVideoTensors()));

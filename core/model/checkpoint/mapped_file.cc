@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
@@ -30,6 +31,16 @@ absl::StatusOr<std::unique_ptr<MappedFile>> MappedFile::Open(const std::string& 
     return absl::ErrnoToStatus(errno, absl::StrCat("cannot map ", path));
   }
   return std::unique_ptr<MappedFile>(new MappedFile(data, size));
+}
+
+void MappedFile::DropPages(absl::string_view part) const {
+  const auto begin = reinterpret_cast<uintptr_t>(part.data());
+  const auto data = reinterpret_cast<uintptr_t>(data_);
+  if (begin < data || begin - data > size_ || part.size() > size_ - (begin - data)) return;
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const uintptr_t first = (begin + page - 1) / page * page;
+  const uintptr_t last = (begin + part.size()) / page * page;
+  if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
 }
 
 MappedFile::~MappedFile() { munmap(data_, size_); }

@@ -22,6 +22,10 @@ class MappedFile {
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
 
+  // Takes whole pages within `part`, if it is a part of bytes(), out of memory until they are used
+  // again.
+  void DropPages(absl::string_view part) const;
+
   absl::string_view bytes() const { return {static_cast<const char*>(data_), size_}; }
 
  private:

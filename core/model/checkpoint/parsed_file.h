@@ -26,6 +26,12 @@ struct ParsedFile : TensorFile {
   const std::map<std::string, std::string>& strings() const override { return string_map; }
   const std::string& name() const override { return file_name; }
 
+  void DropPages(const TensorView& tensor) const override {
+    if (mapping == nullptr || tensor.data == nullptr) return;
+    mapping->DropPages({static_cast<const char*>(tensor.data),
+                        static_cast<size_t>(tensor.elements() * DTypeSize(tensor.dtype))});
+  }
+
   const std::string file_name;
   std::unique_ptr<MappedFile> mapping;          // null if the caller owns the bytes
   std::vector<std::unique_ptr<char[]>> copies;  // of tensors that were not contiguous

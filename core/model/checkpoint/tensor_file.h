@@ -64,6 +64,9 @@ class TensorFile {
   virtual const std::map<std::string, TensorView>& tensors() const = 0;
   virtual const std::map<std::string, std::string>& strings() const = 0;
   virtual const std::string& name() const = 0;
+  // Takes the tensor's pages of a mapped file out of the process's memory: they are read again when
+  // they are used again.
+  virtual void DropPages(const TensorView& /*tensor*/) const {}
 };
 
 }  // namespace vidmuse

@@ -1,11 +1,12 @@
-// Bytes on page boundaries, zeroed; they come straight from the system page by page, so
-// memory is used only as it is touched.
+// Bytes on page boundaries (of huge pages, where they are used), zeroed; they come straight from
+// the system page by page, so memory is used only as it is touched.
 #ifndef VIDMUSE_MODEL_CPU_ALIGNED_BUFFER_H_
 #define VIDMUSE_MODEL_CPU_ALIGNED_BUFFER_H_
 
 #include <sys/mman.h>
 
 #include <cstddef>
+#include <memory>
 #include <new>
 #include <utility>
 
@@ -17,17 +18,22 @@ class AlignedBuffer {
   // Throws std::bad_alloc.
   explicit AlignedBuffer(size_t bytes) : bytes_(bytes) {
     if (bytes == 0) return;
-    void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) throw std::bad_alloc();
-    if (bytes >= (size_t{4} << 20)) madvise(memory, bytes, MADV_HUGEPAGE);
-    data_ = memory;
+    const size_t alignment = bytes >= kHugePage ? kHugePage : kPage;
+    mapped_ = bytes + alignment - kPage;
+    mapping_ = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapping_ == MAP_FAILED) throw std::bad_alloc();
+    data_ = mapping_;
+    size_t space = mapped_;
+    std::align(alignment, bytes, data_, space);
+    if (bytes >= kHugePage) madvise(data_, bytes, MADV_HUGEPAGE);
   }
   ~AlignedBuffer() {
-    if (data_ != nullptr) munmap(data_, bytes_);
+    if (data_ != nullptr) munmap(mapping_, mapped_);
   }
-  AlignedBuffer(AlignedBuffer&& other) noexcept
-      : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+  AlignedBuffer(AlignedBuffer&& other) noexcept { *this = std::move(other); }
   AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {
+    std::swap(mapping_, other.mapping_);
+    std::swap(mapped_, other.mapped_);
     std::swap(data_, other.data_);
     std::swap(bytes_, other.bytes_);
     return *this;
@@ -45,6 +51,11 @@ class AlignedBuffer {
   size_t bytes() const { return bytes_; }
 
  private:
+  static constexpr size_t kPage = 4096;
+  static constexpr size_t kHugePage = size_t{2} << 20;
+
+  void* mapping_ = nullptr;  // `data_` is the first aligned address in it
+  size_t mapped_ = 0;
   void* data_ = nullptr;
   size_t bytes_ = 0;
 };

@@ -32,8 +32,8 @@ typedef int16_t ShortVec __attribute__((vector_size(2 * kLanes * sizeof(int16_t)
 constexpr int kBlockVecs = 2;  // outputs computed together: two vectors
 constexpr int kBlock = kBlockVecs * kLanes;
 constexpr int kGroupVecs = kKeyGroup / kLanes;
-constexpr float kLowest = -3.0e38f;  // a score whose weight is 0
-constexpr int kPrefetchBytes = 2048;
+constexpr float kLowest = -3.0e38f;   // a score whose weight is 0
+constexpr int kPrefetchBytes = 4096;  // ahead of what is read
 constexpr float kMaxRounded = 32767;
 // So many sums of two products of 8 and 16 bits fit into 32 bits.
 constexpr int64_t kExactPairs = 256;
@@ -378,8 +378,12 @@ inline void ScoreGroups(const AttentionArgs& a, Queries<R>& queries, int64_t gro
   typedef typename Stored<P>::Type Type;
   const int64_t group_size = int64_t{a.head_dim} * kKeyGroup;
   const Type* keys = static_cast<const Type*>(a.keys) + group * group_size;
+  constexpr int kBytes = G * kKeyGroup * sizeof(Type);  // that one of the head's dimensions takes
+  const char* ahead = reinterpret_cast<const char*>(keys) + kPrefetchBytes;
   Vec acc[G][R][kGroupVecs] = {};
   for (int d = 0; d < a.head_dim; ++d) {
+    for (int i = 0; i < kBytes; i += 64) __builtin_prefetch(ahead + i);
+    ahead += kBytes;
     for (int g = 0; g < G; ++g) {
       for (int v = 0; v < kGroupVecs; ++v) {
         const Vec key = Stored<P>::Widen(keys + g * group_size + d * kKeyGroup + v * kLanes);
@@ -438,6 +442,8 @@ void WeightedSum(const AttentionArgs& a, const Queries<R>& queries, int column) 
   Vec even[R][V] = {};
   Vec odd[R][V] = {};
   const auto add = [&](Vec(*acc)[V], int64_t t) {
+    const char* ahead = reinterpret_cast<const char*>(values + t * a.value_stride) + kPrefetchBytes;
+    for (int i = 0; i < V * kLanes * int{sizeof(Type)}; i += 64) __builtin_prefetch(ahead + i);
     for (int v = 0; v < V; ++v) {
       const Vec x = Stored<P>::Widen(values + t * a.value_stride + v * kLanes);
       for (int r = 0; r < R; ++r) acc[r][v] += x * a.scratch[r * queries.stride + t];

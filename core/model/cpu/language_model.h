@@ -31,10 +31,11 @@ struct SequenceInput {
 class LanguageModel {
  public:
   // `max_positions`: sequence steps of the longest window. `position_embedding`:
-  // [max_positions][dim]. `precision`: of linear layers, keys and values.
+  // [max_positions][dim]. `precision`: of linear layers, keys and values. `threads`: that
+  // load. Memory may be short: RESOURCE_EXHAUSTED, or std::bad_alloc.
   static absl::StatusOr<std::unique_ptr<LanguageModel>> Load(
       const LmConfig& config, WeightReader& weights, std::vector<float> position_embedding,
-      const Kernels& kernels, Precision precision = Precision::kFp32);
+      const Kernels& kernels, Precision precision = Precision::kFp32, int threads = 1);
 
   const LmConfig& config() const { return config_; }
   int head_dim() const { return config_.dim / config_.num_heads; }
@@ -74,9 +75,11 @@ class LanguageModel {
   LanguageModel(const LmConfig& config, const Kernels& kernels, Precision precision)
       : config_(config), kernels_(kernels), precision_(precision) {}
   static absl::StatusOr<Norm> LoadNorm(const std::string& name, int dim, WeightReader& weights);
-  absl::StatusOr<PackedLinear> LoadLinear(const std::string& name, int n, int k,
-                                          WeightReader& weights) const;
-  absl::StatusOr<Layer> LoadLayer(int index, WeightReader& weights) const;
+  // Of one layer's packed weights.
+  size_t LayerBytes() const;
+  absl::StatusOr<Layer> LoadLayer(int index, WeightReader& weights);
+  absl::Status LoadLayers(WeightReader& weights, int threads);
+  absl::Status LoadHeads(WeightReader& weights);
 
   void Prepare(absl::Span<const SequenceInput> sequences, int threads);
   void Embed(absl::Span<const SequenceInput> sequences, int row_begin, int row_end);
@@ -94,6 +97,7 @@ class LanguageModel {
   int max_positions_ = 0;
   std::vector<float> position_embedding_;      // [max_positions][dim]
   std::vector<std::vector<float>> embedding_;  // [codebooks][(card + 1) * dim]
+  AlignedBuffer arena_;  // weights of the layers, then of the heads: one stretch of huge pages
   std::vector<Layer> layers_;
   Norm out_norm_;
   PackedLinear heads_;  // all codebooks' outputs one after the other

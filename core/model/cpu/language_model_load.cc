@@ -1,4 +1,6 @@
 // Weights from a checkpoint into the kernels' layout.
+#include <algorithm>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -8,10 +10,30 @@
 
 namespace vidmuse::cpu {
 
-absl::StatusOr<PackedLinear> LanguageModel::LoadLinear(const std::string& name, int n, int k,
-                                                       WeightReader& weights) const {
-  ASSIGN_OR_RETURN(const std::vector<float> weight, weights.Read(name, {n, k}));
-  return PackedLinear(weight.data(), nullptr, n, k, precision_);
+namespace {
+
+// Hands out memory from front to back.
+class Arena {
+ public:
+  explicit Arena(char* memory) : next_(memory) {}
+  PackedLinear Pack(const float* weight, int n, int k, Precision precision) {
+    char* const memory = next_;
+    next_ += PackedLinear::WeightBytes(n, k, precision);
+    return PackedLinear(weight, nullptr, n, k, precision, memory);
+  }
+
+ private:
+  char* next_;
+};
+
+}  // namespace
+
+size_t LanguageModel::LayerBytes() const {
+  const auto bytes = [this](int n, int k) { return PackedLinear::WeightBytes(n, k, precision_); };
+  const int dim = config_.dim;
+  const int ffn = config_.ffn();
+  return bytes(3 * dim, dim) + 3 * bytes(dim, dim) + bytes(2 * dim, dim) + bytes(ffn, dim) +
+         bytes(dim, ffn);
 }
 
 absl::StatusOr<LanguageModel::Norm> LanguageModel::LoadNorm(const std::string& name, int dim,
@@ -22,8 +44,7 @@ absl::StatusOr<LanguageModel::Norm> LanguageModel::LoadNorm(const std::string& n
   return norm;
 }
 
-absl::StatusOr<LanguageModel::Layer> LanguageModel::LoadLayer(int index,
-                                                              WeightReader& weights) const {
+absl::StatusOr<LanguageModel::Layer> LanguageModel::LoadLayer(int index, WeightReader& weights) {
   const int dim = config_.dim;
   const int ffn = config_.ffn();
   const std::string prefix = absl::StrCat("transformer.layers.", index, ".");
@@ -31,25 +52,62 @@ absl::StatusOr<LanguageModel::Layer> LanguageModel::LoadLayer(int index,
   ASSIGN_OR_RETURN(layer.norm1, LoadNorm(prefix + "norm1", dim, weights));
   ASSIGN_OR_RETURN(layer.norm_cross, LoadNorm(prefix + "norm_cross", dim, weights));
   ASSIGN_OR_RETURN(layer.norm2, LoadNorm(prefix + "norm2", dim, weights));
-  ASSIGN_OR_RETURN(layer.self_qkv,
-                   LoadLinear(prefix + "self_attn.in_proj_weight", 3 * dim, dim, weights));
-  ASSIGN_OR_RETURN(layer.self_out,
-                   LoadLinear(prefix + "self_attn.out_proj.weight", dim, dim, weights));
-  ASSIGN_OR_RETURN(const std::vector<float> cross,
-                   weights.Read(prefix + "cross_attention.in_proj_weight", {3 * dim, dim}));
-  layer.cross_q = PackedLinear(cross.data(), nullptr, dim, dim, precision_);
-  layer.cross_kv = PackedLinear(cross.data() + static_cast<size_t>(dim) * dim, nullptr, 2 * dim,
-                                dim, precision_);
-  ASSIGN_OR_RETURN(layer.cross_out,
-                   LoadLinear(prefix + "cross_attention.out_proj.weight", dim, dim, weights));
-  ASSIGN_OR_RETURN(layer.linear1, LoadLinear(prefix + "linear1.weight", ffn, dim, weights));
-  ASSIGN_OR_RETURN(layer.linear2, LoadLinear(prefix + "linear2.weight", dim, ffn, weights));
+  Arena arena(arena_.data<char>() + index * LayerBytes());
+  const auto load = [&](const std::string& name, int n, int k) -> absl::StatusOr<PackedLinear> {
+    ASSIGN_OR_RETURN(const std::vector<float> weight, weights.Read(prefix + name, {n, k}));
+    return arena.Pack(weight.data(), n, k, precision_);
+  };
+  ASSIGN_OR_RETURN(layer.self_qkv, load("self_attn.in_proj_weight", 3 * dim, dim));
+  ASSIGN_OR_RETURN(layer.self_out, load("self_attn.out_proj.weight", dim, dim));
+  {
+    ASSIGN_OR_RETURN(const std::vector<float> cross,
+                     weights.Read(prefix + "cross_attention.in_proj_weight", {3 * dim, dim}));
+    const size_t size = static_cast<size_t>(dim) * dim;
+    layer.cross_q = arena.Pack(cross.data(), dim, dim, precision_);
+    layer.cross_kv = arena.Pack(cross.data() + size, 2 * dim, dim, precision_);
+  }
+  ASSIGN_OR_RETURN(layer.cross_out, load("cross_attention.out_proj.weight", dim, dim));
+  ASSIGN_OR_RETURN(layer.linear1, load("linear1.weight", ffn, dim));
+  ASSIGN_OR_RETURN(layer.linear2, load("linear2.weight", dim, ffn));
   return layer;
+}
+
+absl::Status LanguageModel::LoadLayers(WeightReader& weights, int threads) {
+  layers_.resize(config_.num_layers);
+  std::vector<absl::Status> statuses(layers_.size());
+  ThreadTeam team(std::min(threads, config_.num_layers));
+  team.Run([&](int member) {
+    for (int i = member; i < config_.num_layers; i += team.size()) {
+      try {
+        absl::StatusOr<Layer> layer = LoadLayer(i, weights);
+        statuses[i] = layer.status();
+        if (layer.ok()) layers_[i] = *std::move(layer);
+      } catch (const std::bad_alloc&) {
+        statuses[i] = absl::ResourceExhaustedError("out of memory for the token model's weights");
+      }
+    }
+  });
+  for (const absl::Status& status : statuses) RETURN_IF_ERROR(status);
+  return absl::OkStatus();
+}
+
+absl::Status LanguageModel::LoadHeads(WeightReader& weights) {
+  std::vector<float> heads;
+  heads.reserve(static_cast<size_t>(config_.codebooks) * config_.card * config_.dim);
+  for (int k = 0; k < config_.codebooks; ++k) {
+    ASSIGN_OR_RETURN(
+        const std::vector<float> head,
+        weights.Read(absl::StrCat("linears.", k, ".weight"), {config_.card, config_.dim}));
+    heads.insert(heads.end(), head.begin(), head.end());
+  }
+  heads_ = Arena(arena_.data<char>() + layers_.size() * LayerBytes())
+               .Pack(heads.data(), config_.codebooks * config_.card, config_.dim, precision_);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<LanguageModel>> LanguageModel::Load(
     const LmConfig& config, WeightReader& weights, std::vector<float> position_embedding,
-    const Kernels& kernels, Precision precision) {
+    const Kernels& kernels, Precision precision, int threads) {
   std::unique_ptr<LanguageModel> model(new LanguageModel(config, kernels, precision));
   model->max_positions_ = static_cast<int>(position_embedding.size() / config.dim);
   model->position_embedding_ = std::move(position_embedding);
@@ -58,20 +116,12 @@ absl::StatusOr<std::unique_ptr<LanguageModel>> LanguageModel::Load(
                                                             {config.card + 1, config.dim}));
     model->embedding_.push_back(std::move(table));
   }
-  for (int i = 0; i < config.num_layers; ++i) {
-    ASSIGN_OR_RETURN(Layer layer, model->LoadLayer(i, weights));
-    model->layers_.push_back(std::move(layer));
-  }
+  model->arena_ = AlignedBuffer(
+      config.num_layers * model->LayerBytes() +
+      PackedLinear::WeightBytes(config.codebooks * config.card, config.dim, precision));
+  RETURN_IF_ERROR(model->LoadLayers(weights, threads));
   ASSIGN_OR_RETURN(model->out_norm_, LoadNorm("out_norm", config.dim, weights));
-  std::vector<float> heads;
-  for (int k = 0; k < config.codebooks; ++k) {
-    ASSIGN_OR_RETURN(
-        const std::vector<float> head,
-        weights.Read(absl::StrCat("linears.", k, ".weight"), {config.card, config.dim}));
-    heads.insert(heads.end(), head.begin(), head.end());
-  }
-  model->heads_ =
-      PackedLinear(heads.data(), nullptr, config.codebooks * config.card, config.dim, precision);
+  RETURN_IF_ERROR(model->LoadHeads(weights));
   return model;
 }
 

@@ -24,31 +24,48 @@ float PackInt8Row(const float* row, int k, int8_t* out) {
   return scale;
 }
 
+// Numbers in a panel.
+size_t PanelSize(int k, Precision precision) {
+  const size_t padded_k = precision == Precision::kInt8 ? (k + 1) / 2 * 2 : k;
+  return padded_k * kPanel;
+}
+
+size_t Panels(int n) { return (n + kPanel - 1) / kPanel; }
+
 }  // namespace
 
+size_t PackedLinear::WeightBytes(int n, int k, Precision precision) {
+  const size_t scales = precision == Precision::kInt8 ? kPanel * sizeof(float) : 0;
+  return Panels(n) * (PanelSize(k, precision) * PrecisionBytes(precision) + scales);
+}
+
 PackedLinear::PackedLinear(const float* weight, const float* bias, int n, int k,
-                           Precision precision)
+                           Precision precision, void* memory)
     : precision_(precision), n_(n), k_(k) {
-  const size_t padded_k = precision == Precision::kInt8 ? (k + 1) / 2 * 2 : k;
-  const size_t panel_size = padded_k * kPanel;
-  weights_ = AlignedBuffer(panels() * panel_size * PrecisionBytes(precision));
-  if (precision == Precision::kInt8) scales_ = AlignedBuffer(sizeof(float) * panels() * kPanel);
+  if (memory == nullptr) {
+    own_ = AlignedBuffer(WeightBytes(n, k, precision));
+    memory = own_.data<void>();
+  }
+  const size_t panel_size = PanelSize(k, precision);
+  auto* const scales = reinterpret_cast<float*>(static_cast<char*>(memory) +
+                                                Panels(n) * panel_size * PrecisionBytes(precision));
+  weights_ = memory;
+  scales_ = scales;
   for (int o = 0; o < n; ++o) {
     const float* row = weight + static_cast<size_t>(o) * k;
     const size_t at = o / kPanel * panel_size + o % kPanel;
     switch (precision) {
       case Precision::kFp32:
-        PackRow(row, k, weights_.data<float>() + at, [](float x) { return x; });
+        PackRow(row, k, static_cast<float*>(memory) + at, [](float x) { return x; });
         break;
       case Precision::kBf16:
-        PackRow(row, k, weights_.data<uint16_t>() + at, FloatToBf16);
+        PackRow(row, k, static_cast<uint16_t*>(memory) + at, FloatToBf16);
         break;
       case Precision::kFp16:
-        PackRow(row, k, weights_.data<uint16_t>() + at, FloatToHalf);
+        PackRow(row, k, static_cast<uint16_t*>(memory) + at, FloatToHalf);
         break;
       case Precision::kInt8:
-        scales_.data<float>()[o] =
-            PackInt8Row(row, k, weights_.data<int8_t>() + o / kPanel * panel_size + o % kPanel * 2);
+        scales[o] = PackInt8Row(row, k, static_cast<int8_t*>(memory) + at + o % kPanel);
         break;
     }
   }
@@ -62,8 +79,8 @@ void PackedLinear::Apply(const Kernels& kernels, const float* x, int64_t x_strid
                          float* y, int64_t y_stride, bool accumulate, int panel_begin,
                          int panel_end, float* scratch) const {
   LinearArgs args;
-  args.weights = weights_.data<void>();
-  args.scales = scales_.data<float>();
+  args.weights = weights_;
+  args.scales = scales_;
   args.bias = bias_.data<float>();
   args.x = x;
   args.x_stride = x_stride;

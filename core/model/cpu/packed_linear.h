@@ -13,14 +13,18 @@ namespace vidmuse::cpu {
 class PackedLinear {
  public:
   PackedLinear() = default;
-  // `weight`: [n, k] row-major, finite; `bias`: [n] or null.
+  // `weight`: [n, k] row-major, finite; `bias`: [n] or null. `memory`: WeightBytes(...) zeros on a
+  // cache line's boundary that outlive the layer, for its weights; null: it has its own.
   PackedLinear(const float* weight, const float* bias, int n, int k,
-               Precision precision = Precision::kFp32);
+               Precision precision = Precision::kFp32, void* memory = nullptr);
+
+  // A multiple of a cache line.
+  static size_t WeightBytes(int n, int k, Precision precision);
 
   int n() const { return n_; }
   int k() const { return k_; }
   int panels() const { return (n_ + kPanel - 1) / kPanel; }
-  size_t bytes() const { return weights_.bytes() + scales_.bytes() + bias_.bytes(); }
+  size_t bytes() const { return WeightBytes(n_, k_, precision_) + bias_.bytes(); }
 
   // Rows of `x` through panels [panel_begin, panel_end), which are outputs from panel_begin *
   // kPanel on. `scratch`: LinearScratch(precision, rows, k) floats.
@@ -37,8 +41,9 @@ class PackedLinear {
   Precision precision_ = Precision::kFp32;
   int n_ = 0;
   int k_ = 0;
-  AlignedBuffer weights_;
-  AlignedBuffer scales_;  // of int8
+  AlignedBuffer own_;
+  const void* weights_ = nullptr;
+  const float* scales_ = nullptr;  // of int8
   AlignedBuffer bias_;
 };
 

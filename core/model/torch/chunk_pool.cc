@@ -1,6 +1,7 @@
 #include "core/model/torch/chunk_pool.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <new>
@@ -13,6 +14,8 @@ ChunkPool::ChunkPool(const std::string& name, int threads) {
   for (int i = 0; i < threads; ++i) {
     threads_.emplace_back([this, name] {
       pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+      // On Linux, of the calling thread alone. If it fails, the thread just isn't nicer.
+      [[maybe_unused]] const int niceness = nice(kNiceness);
       Work();
     });
   }
@@ -20,7 +23,7 @@ ChunkPool::ChunkPool(const std::string& name, int threads) {
 
 ChunkPool::~ChunkPool() {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     stopping_ = true;
   }
   for (std::thread& thread : threads_) thread.join();
@@ -30,10 +33,12 @@ absl::Status ChunkPool::Run(int count, const CancelFlag& cancel,
                             const std::function<absl::Status(int)>& work) {
   if (count == 0) return absl::OkStatus();
   Job job{&work, &cancel, count};
-  absl::MutexLock lock(&mutex_);
-  waiting_.push_back(&job);
-  mutex_.Await(absl::Condition(
-      +[](Job* job) { return job->next == job->count && job->running == 0; }, &job));
+  {
+    MutexLock lock(&mutex_);  // unlocking tells the threads; waiting does not
+    waiting_.push_back(&job);
+  }
+  MutexLock lock(&mutex_);
+  mutex_.Await([&job] { return job.next == job.count && job.running == 0; });
   return job.status;
 }
 
@@ -46,32 +51,32 @@ absl::Status ChunkPool::RunChunk(const Job& job, int chunk) {
   }
 }
 
-void ChunkPool::Work() {
-  absl::MutexLock lock(&mutex_);
-  for (;;) {
-    mutex_.Await(absl::Condition(
-        +[](ChunkPool* pool) ABSL_EXCLUSIVE_LOCKS_REQUIRED(pool->mutex_) {
-          return pool->stopping_ || !pool->waiting_.empty();
-        },
-        this));
-    if (waiting_.empty()) return;
-    Job* job = waiting_.front();
-    waiting_.pop_front();
-    const int chunk = job->next++;
-    ++job->running;
-    if (job->next < job->count) waiting_.push_back(job);
+ChunkPool::Job* ChunkPool::Take(int* chunk) {
+  MutexLock lock(&mutex_);
+  mutex_.Await(
+      [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || !waiting_.empty(); });
+  if (waiting_.empty()) return nullptr;
+  Job* job = waiting_.front();
+  waiting_.pop_front();
+  *chunk = job->next++;
+  ++job->running;
+  if (job->next < job->count) waiting_.push_back(job);
+  return job;
+}
 
-    mutex_.Unlock();
-    absl::Status status = RunChunk(*job, chunk);
-    mutex_.Lock();
-
-    --job->running;
-    if (!status.ok() && job->status.ok()) {
-      job->status = std::move(status);
-      job->next = job->count;
-      waiting_.erase(std::remove(waiting_.begin(), waiting_.end(), job), waiting_.end());
-    }
+void ChunkPool::Finish(Job* job, absl::Status status) {
+  MutexLock lock(&mutex_);
+  --job->running;
+  if (!status.ok() && job->status.ok()) {
+    job->status = std::move(status);
+    job->next = job->count;
+    waiting_.erase(std::remove(waiting_.begin(), waiting_.end(), job), waiting_.end());
   }
+}
+
+void ChunkPool::Work() {
+  int chunk = 0;
+  while (Job* job = Take(&chunk)) Finish(job, RunChunk(*job, chunk));
 }
 
 }  // namespace vidmuse

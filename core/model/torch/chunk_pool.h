@@ -10,14 +10,17 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "core/base/cancel.h"
+#include "core/base/mutex.h"
 
 namespace vidmuse {
 
 // Thread-safe. Outlives its calls to Run.
 class ChunkPool {
  public:
+  // The threads' niceness, on top of the process's: they give way to the device thread.
+  static constexpr int kNiceness = 5;
+
   // `name` shows in debuggers and `top -H` (15 characters).
   ChunkPool(const std::string& name, int threads);
   ~ChunkPool();
@@ -43,9 +46,12 @@ class ChunkPool {
   };
 
   static absl::Status RunChunk(const Job& job, int chunk);
+  // The next chunk, and whose it is; null when the pool stops.
+  Job* Take(int* chunk);
+  void Finish(Job* job, absl::Status status);
   void Work();
 
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::deque<Job*> waiting_ ABSL_GUARDED_BY(mutex_);  // those with chunks left
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;  // constant after construction

@@ -72,6 +72,7 @@ absl::StatusOr<const TensorView*> WeightReader::Find(absl::string_view name) {
   if (found == file_->tensors().end()) {
     return absl::NotFoundError(absl::StrCat(file_->name(), ": tensor '", name, "' is missing"));
   }
+  MutexLock lock(&mutex_);
   used_.insert(found->first);
   return &found->second;
 }
@@ -105,12 +106,20 @@ absl::StatusOr<std::vector<float>> WeightReader::Read(absl::string_view name,
           absl::StrCat(file_->name(), ": tensor '", name, "' holds a value that is not finite"));
     }
   }
+  file_->DropPages(*tensor);
+  MutexLock lock(&mutex_);
   parameters_ += count;
   return values;
 }
 
+int64_t WeightReader::parameters() const {
+  MutexLock lock(&mutex_);
+  return parameters_;
+}
+
 absl::Status WeightReader::CheckAllUsed(const std::vector<std::string>& ignored) const {
   std::vector<std::string> unknown;
+  MutexLock lock(&mutex_);
   for (const auto& [name, tensor] : file_->tensors()) {
     if (!absl::StartsWith(name, prefix_) || used_.count(name) > 0) continue;
     bool skip = false;

@@ -7,15 +7,17 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "core/base/mutex.h"
 #include "core/model/checkpoint/tensor_file.h"
 
 namespace vidmuse {
 
 // Reads tensors of one checkpoint file as float32 and remembers which were asked for. Errors name
-// the file and the tensor. Used by one thread.
+// the file and the tensor. Thread-safe.
 class WeightReader {
  public:
   // `prefix` comes before every name: "best_state/". `file` outlives the reader.
@@ -27,7 +29,8 @@ class WeightReader {
   absl::StatusOr<std::vector<int64_t>> Shape(absl::string_view name);
 
   // The tensor's values, row-major. NOT_FOUND: missing; INVALID_ARGUMENT: another shape, not a
-  // float type, or a value that isn't finite.
+  // float type, or a value that isn't finite. The file's pages that it read are dropped from
+  // memory.
   absl::StatusOr<std::vector<float>> Read(absl::string_view name,
                                           const std::vector<int64_t>& shape);
 
@@ -36,15 +39,16 @@ class WeightReader {
   absl::Status CheckAllUsed(const std::vector<std::string>& ignored) const;
 
   // Values read so far.
-  int64_t parameters() const { return parameters_; }
+  int64_t parameters() const;
 
  private:
   absl::StatusOr<const TensorView*> Find(absl::string_view name);
 
   const TensorFile* const file_;
   const std::string prefix_;
-  std::set<std::string> used_;
-  int64_t parameters_ = 0;
+  mutable Mutex mutex_;
+  std::set<std::string> used_ ABSL_GUARDED_BY(mutex_);
+  int64_t parameters_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace vidmuse

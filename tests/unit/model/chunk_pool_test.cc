@@ -1,13 +1,16 @@
 #include "core/model/torch/chunk_pool.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <atomic>
 #include <new>
 #include <thread>
 #include <vector>
 
-#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
+#include "tests/support/notification.h"
 
 namespace vidmuse {
 namespace {
@@ -28,14 +31,28 @@ TEST(ChunkPoolTest, RunsEveryChunkOnce) {
 
 TEST(ChunkPoolTest, ComputesOnAllThreadsAtOnce) {
   ChunkPool pool("test", 2);
-  absl::Notification first, second;
+  Notification first, second;
   const absl::Status status = pool.Run(2, CancelFlag(), [&](int chunk) {
     (chunk == 0 ? first : second).Notify();
-    return (chunk == 0 ? second : first).WaitForNotificationWithTimeout(absl::Seconds(10))
+    return (chunk == 0 ? second : first).WaitFor(absl::Seconds(10))
                ? absl::OkStatus()
                : absl::DeadlineExceededError("alone");
   });
   EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST(ChunkPoolTest, ItsThreadsGiveWayAndOthersDoNot) {
+  const int own = getpriority(PRIO_PROCESS, 0);
+  ChunkPool pool("test", 1);
+  int seen = 0;
+  ASSERT_TRUE(pool.Run(1, CancelFlag(),
+                       [&](int) {
+                         seen = getpriority(PRIO_PROCESS, 0);
+                         return absl::OkStatus();
+                       })
+                  .ok());
+  EXPECT_EQ(seen, std::min(own + ChunkPool::kNiceness, 19));
+  EXPECT_EQ(getpriority(PRIO_PROCESS, 0), own);
 }
 
 TEST(ChunkPoolTest, TheFirstErrorEndsTheCall) {
@@ -74,7 +91,7 @@ TEST(ChunkPoolTest, BadAllocIsResourceExhausted) {
 TEST(ChunkPoolTest, CallersTakeTurns) {
   ChunkPool pool("test", 1);
   constexpr int kMany = 10000;
-  absl::Notification done;
+  Notification done;
   std::thread other;
   int chunks_after = 0;  // of the long call, when the short one was done
   const absl::Status status = pool.Run(kMany, CancelFlag(), [&](int chunk) {
@@ -87,7 +104,7 @@ TEST(ChunkPoolTest, CallersTakeTurns) {
                              })
                         .ok());
       });
-    } else if (done.WaitForNotificationWithTimeout(absl::Milliseconds(1))) {
+    } else if (done.WaitFor(absl::Milliseconds(1))) {
       ++chunks_after;
     }
     return absl::OkStatus();
