@@ -185,13 +185,21 @@ TEST(ProcessTest, ServesAndEndsInOrder) {
     const auto page = HttpGet(server.metrics_port, "/metrics");
     ASSERT_TRUE(page.ok()) << page.status();
     EXPECT_THAT(*page, HasSubstr("vidmuse_draining"));
-    server.process->Kill(SIGPIPE);  // ignored
     const absl::Time told = absl::Now();
     server.process->Kill(signal);
     EXPECT_EQ(server.process->Wait(), 0);
     EXPECT_LT(absl::Now() - told, absl::Seconds(1));  // an idle server has nothing to wait for
     EXPECT_THAT(server.process->output(), HasSubstr("vidmuse_server: draining\n"));
   }
+}
+
+TEST(ProcessTest, BrokenPipesAreIgnored) {
+  // Without the metrics page: its library ignores them too.
+  Process process({"--model_dir=m", "--listen=127.0.0.1:0", "--metrics_listen="});
+  ASSERT_TRUE(process.WaitForOutput("ready on"));
+  process.Kill(SIGPIPE);
+  process.Kill(SIGTERM);
+  EXPECT_EQ(process.Wait(), 0);
 }
 
 TEST(ProcessTest, DrainIsBounded) {
