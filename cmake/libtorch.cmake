@@ -4,8 +4,11 @@
 # deploy/setup.sh unpacked. Its include folders hold another Protobuf, so they come last on the search
 # path, and only targets in core/model/torch may use them.
 
-set(LIBTORCH_DIR "$ENV{LIBTORCH_DIR}" CACHE PATH "LibTorch: a folder with include/ and lib/")
+set(LIBTORCH_DIR "" CACHE PATH "LibTorch: a folder with include/ and lib/")
 set(torch_dir ${LIBTORCH_DIR})
+if(NOT torch_dir)
+  set(torch_dir $ENV{LIBTORCH_DIR})
+endif()
 if(NOT torch_dir)
   set(torch_dir ${CMAKE_SOURCE_DIR}/.deps/wheels/torch)
 endif()
