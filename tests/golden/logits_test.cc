@@ -52,8 +52,9 @@ std::vector<int32_t> Sequence(int card) {
 class LogitsTest : public testing::TestWithParam<const char*> {
  protected:
   static void SetUpTestSuite() {
-    auto model = LoadModelFromFiles(HashLmFile(HashModelSizes()), HashCodecFile(HashModelSizes()),
-                                    ModelOptions());
+    ModelOptions options;
+    options.precision = "fp32";
+    auto model = LoadModelFromFiles(HashLmFile({}), HashCodecFile({}), options);
     ASSERT_TRUE(model.ok()) << model.status();
     model_ = model->release();
     auto expected = TensorFile::OpenTorch(Golden("tiny/expected.pt"));

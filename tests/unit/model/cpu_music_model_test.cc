@@ -33,6 +33,7 @@ HashModelSizes Sizes() {
 std::unique_ptr<MusicModel> Load(int device_threads) {
   ModelOptions options;
   options.name = "unit";
+  options.precision = "fp32";
   options.device_threads = device_threads;
   options.encode_threads = 2;
   auto model = LoadModelFromFiles(HashLmFile(Sizes()), HashCodecFile(Sizes()), options);
