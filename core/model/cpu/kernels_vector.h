@@ -1,0 +1,189 @@
+// Vectors of floats as wide as the instruction set, and what the kernels compute with them. Part of
+// kernels_impl.h.
+#ifndef VIDMUSE_MODEL_CPU_KERNELS_VECTOR_H_
+#define VIDMUSE_MODEL_CPU_KERNELS_VECTOR_H_
+
+#include <immintrin.h>
+
+#include <cstdint>
+#include <cstring>
+
+#include "core/model/cpu/kernels.h"
+
+namespace vidmuse::cpu {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+constexpr int kMaxRows = 12;
+#elif defined(__AVX2__)
+constexpr int kLanes = 8;
+constexpr int kMaxRows = 6;
+#else
+constexpr int kLanes = 4;
+constexpr int kMaxRows = 4;
+#endif
+
+typedef float Vec __attribute__((vector_size(kLanes * sizeof(float))));
+typedef int32_t IntVec __attribute__((vector_size(kLanes * sizeof(int32_t))));
+typedef uint32_t UintVec __attribute__((vector_size(kLanes * sizeof(uint32_t))));
+typedef int16_t ShortHalfVec __attribute__((vector_size(kLanes * sizeof(int16_t))));
+typedef int16_t ShortVec __attribute__((vector_size(2 * kLanes * sizeof(int16_t))));
+
+constexpr int kBlockVecs = 2;  // outputs computed together: two vectors
+constexpr int kBlock = kBlockVecs * kLanes;
+constexpr int kGroupVecs = kKeyGroup / kLanes;
+constexpr float kLowest = -3.0e38f;   // a score whose weight is 0
+constexpr int kPrefetchBytes = 4096;  // ahead of what is read
+constexpr float kMaxRounded = 32767;
+// So many sums of two products of 8 and 16 bits fit into 32 bits.
+constexpr int64_t kExactPairs = 256;
+
+inline Vec Load(const float* p) {
+  Vec v;
+  std::memcpy(&v, p, sizeof(v));
+  return v;
+}
+
+// Widening loads. Written out where GCC 12 makes poor code of __builtin_convertvector; the masked
+// forms, for it warns of values that aren't initialised in the others.
+#if defined(__AVX512F__)
+inline IntVec LoadInt8(const int8_t* p) {
+  return (IntVec)_mm512_maskz_cvtepi8_epi32(0xffff, _mm_loadu_si128((const __m128i*)p));
+}
+inline UintVec LoadUint16(const uint16_t* p) {
+  return (UintVec)_mm512_maskz_cvtepu16_epi32(0xffff, _mm256_loadu_si256((const __m256i*)p));
+}
+inline ShortVec LoadInt8Pairs(const int8_t* p) {
+  return (ShortVec)_mm512_maskz_cvtepi8_epi16(0xffffffff, _mm256_loadu_si256((const __m256i*)p));
+}
+inline Vec LoadFp16(const uint16_t* p) {
+  return (Vec)_mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256((const __m256i*)p));
+}
+#elif defined(__AVX2__)
+inline IntVec LoadInt8(const int8_t* p) {
+  return (IntVec)_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)p));
+}
+inline UintVec LoadUint16(const uint16_t* p) {
+  return (UintVec)_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i*)p));
+}
+inline ShortVec LoadInt8Pairs(const int8_t* p) {
+  return (ShortVec)_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)p));
+}
+inline Vec LoadFp16(const uint16_t* p) {
+  return (Vec)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p));
+}
+#else
+inline UintVec LoadUint16(const uint16_t* p) {
+  return (UintVec)_mm_unpacklo_epi16(_mm_loadl_epi64((const __m128i*)p), _mm_setzero_si128());
+}
+inline ShortVec LoadInt8Pairs(const int8_t* p) {
+  const __m128i bytes = _mm_loadl_epi64((const __m128i*)p);
+  return (ShortVec)_mm_srai_epi16(_mm_unpacklo_epi8(bytes, bytes), 8);
+}
+inline IntVec LoadInt8(const int8_t* p) {
+  int32_t four;
+  std::memcpy(&four, p, sizeof(four));
+  const __m128i bytes = _mm_cvtsi32_si128(four);
+  const __m128i shorts = _mm_unpacklo_epi8(bytes, bytes);
+  return (IntVec)_mm_srai_epi32(_mm_unpacklo_epi16(shorts, shorts), 24);
+}
+inline Vec LoadFp16(const uint16_t* p) {
+  const UintVec bits = LoadUint16(p);
+  // The product moves from a half's exponents to a float's, subnormals too.
+  const Vec magnitude = (Vec)((bits & 0x7fff) << 13) * 0x1p112f;
+  return (Vec)((UintVec)magnitude | (bits & 0x8000) << 16);
+}
+#endif
+
+// Stored numbers, and a vector of them widened to floats.
+template <Precision precision>
+struct Stored;
+
+template <>
+struct Stored<Precision::kFp32> {
+  typedef float Type;
+  static Vec Widen(const float* p) { return Load(p); }
+};
+
+template <>
+struct Stored<Precision::kBf16> {
+  typedef uint16_t Type;
+  static Vec Widen(const uint16_t* p) { return (Vec)(LoadUint16(p) << 16); }
+};
+
+template <>
+struct Stored<Precision::kFp16> {
+  typedef uint16_t Type;
+  static Vec Widen(const uint16_t* p) { return LoadFp16(p); }
+};
+
+template <>
+struct Stored<Precision::kInt8> {
+  typedef int8_t Type;
+  static Vec Widen(const int8_t* p) { return __builtin_convertvector(LoadInt8(p), Vec); }
+};
+
+inline void Store(float* p, Vec v) { std::memcpy(p, &v, sizeof(v)); }
+inline Vec Splat(float x) { return Vec{} + x; }
+
+inline Vec Select(IntVec mask, Vec yes, Vec no) {
+  return (Vec)((mask & (IntVec)yes) | (~mask & (IntVec)no));
+}
+inline Vec Max(Vec a, Vec b) { return Select(a > b, a, b); }
+inline Vec Min(Vec a, Vec b) { return Select(a < b, a, b); }
+
+inline float Sum(Vec v) {
+  float sum = 0;
+  for (int i = 0; i < kLanes; ++i) sum += v[i];
+  return sum;
+}
+
+// exp(x) for x <= 88, relative error about 1e-7; 0 below -87.
+inline Vec Exp(Vec x) {
+  const Vec clamped = Max(x, Splat(-87.0f));
+  const Vec shifted = clamped * 1.44269504f + 12582912.0f;  // round to nearest: 1.5 * 2^23
+  const Vec n = shifted - 12582912.0f;
+  const Vec r = (clamped - n * 0.693359375f) + n * 2.12194440e-4f;
+  Vec p = Splat(1.0f / 5040);
+  p = p * r + (1.0f / 720);
+  p = p * r + (1.0f / 120);
+  p = p * r + (1.0f / 24);
+  p = p * r + (1.0f / 6);
+  p = p * r + 0.5f;
+  p = p * r + 1.0f;
+  p = p * r + 1.0f;
+  const IntVec exponent = (__builtin_convertvector(n, IntVec) + 127) << 23;
+  return Select(x < Splat(-87.0f), Vec{}, p * (Vec)exponent);
+}
+
+// Polynomials fitted for this project: z P(z^2) below 1, 1 - exp(-z^2) Q(1 / (1 + z / 2)) above.
+inline Vec Erf(Vec x) {
+  const Vec z = Max(x, -x);
+  const Vec u = z * z;
+  Vec small = Splat(7.882497e-05f);
+  small = small * u - 8.018855e-04f;
+  small = small * u + 5.189312156e-03f;
+  small = small * u - 2.685432881e-02f;
+  small = small * u + 1.1283597350e-01f;
+  small = small * u - 3.7612625957e-01f;
+  small = small * u + 1.1283791065f;
+  small = small * x;
+  const Vec t = 1.0f / (1.0f + 0.5f * z);
+  Vec q = Splat(-6.159986928e-02f);
+  q = q * t - 3.345672414e-02f;
+  q = q * t + 3.746519983e-01f;
+  q = q * t + 1.200931966e-01f;
+  q = q * t + 3.240832090e-01f;
+  q = q * t + 2.748980224e-01f;
+  q = q * t + 5.064845900e-04f;
+  const Vec large = 1.0f - Exp(-Min(u, Splat(80.0f))) * q;
+  const Vec magnitude = Select(z > Splat(4.2f), Splat(1.0f), large);
+  const Vec signed_large = Select(x < Vec{}, -magnitude, magnitude);
+  return Select(z < Splat(1.0f), small, signed_large);
+}
+
+}  // namespace
+}  // namespace vidmuse::cpu
+
+#endif  // VIDMUSE_MODEL_CPU_KERNELS_VECTOR_H_
