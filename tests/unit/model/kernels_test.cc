@@ -116,6 +116,17 @@ TEST_P(StoredKernelsTest, LinearIsTheMatrixProduct) {
   }
 }
 
+// Every number the largest of its row: sums of integers must not run over.
+TEST_P(StoredKernelsTest, LinearBearsTheLargestSums) {
+  const int n = 33, k = 5000;
+  for (const float sign : {1.0f, -1.0f}) {
+    const std::vector<float> weight(n * k, sign), x(k, 3.0f);
+    std::vector<float> y(n);
+    Layer(weight, nullptr, n, k, precision()).Apply(kernels(), x.data(), 1, y.data());
+    for (int o = 0; o < n; ++o) ASSERT_NEAR(y[o], sign * 3 * k, 1e-5 * 3 * k) << "output " << o;
+  }
+}
+
 TEST_P(StoredKernelsTest, LinearWritesItsPanelsAlone) {
   const int n = 75, k = 20, rows = 3, stride = 80;
   const std::vector<float> weight = Random(n * k, 1);
