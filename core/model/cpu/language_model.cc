@@ -103,6 +103,21 @@ void LanguageModel::NormRows(const Norm& norm, Member& member) {
   }
 }
 
+void LanguageModel::Attend(const KvCache& cache, int layer, int head, const float* q, int q_stride,
+                           int row, int rows, const std::vector<int>& lengths, Member& member) {
+  AttentionArgs args;
+  args.q = q;
+  args.q_stride = q_stride;
+  args.rows = rows;
+  args.lengths = lengths.data() + row;
+  cache.Describe(layer, head, &args);
+  args.scale = 1.0f / std::sqrt(static_cast<float>(head_dim()));
+  args.out = attention_.data() + static_cast<size_t>(row) * config_.dim + head * head_dim();
+  args.out_stride = config_.dim;
+  args.scratch = member.attention.data();
+  kernels_.attention[static_cast<int>(precision_)](args);
+}
+
 // Items are (head, sequence) pairs, head first, so that shares weigh about the same.
 void LanguageModel::SelfAttention(absl::Span<const SequenceInput> sequences, int layer, int begin,
                                   int end, Member& member) {
@@ -118,17 +133,7 @@ void LanguageModel::SelfAttention(absl::Span<const SequenceInput> sequences, int
       const float* steps = qkv + static_cast<size_t>(i) * 3 * dim;
       sequence.self->Write(layer, head, sequence.position + i, steps + dim, steps + 2 * dim);
     }
-    AttentionArgs args;
-    args.q = qkv;
-    args.q_stride = 3 * dim;
-    args.rows = sequence.count;
-    args.lengths = lengths_.data() + row;
-    sequence.self->Describe(layer, head, &args);
-    args.scale = 1.0f / std::sqrt(static_cast<float>(head_dim()));
-    args.out = attention_.data() + static_cast<size_t>(row) * dim + offset;
-    args.out_stride = dim;
-    args.scratch = member.attention.data();
-    kernels_.attention[static_cast<int>(precision_)](args);
+    Attend(*sequence.self, layer, head, qkv, 3 * dim, row, sequence.count, lengths_, member);
   }
 }
 
@@ -139,18 +144,9 @@ void LanguageModel::CrossAttention(absl::Span<const SequenceInput> sequences, in
   for (int item = begin; item < end; ++item) {
     const int head = item / count;
     const SequenceInput& sequence = sequences[item % count];
-    const size_t start = static_cast<size_t>(first_row_[item % count]) * dim + head * head_dim();
-    AttentionArgs args;
-    args.q = q_.data() + start;
-    args.q_stride = dim;
-    args.rows = sequence.count;
-    args.lengths = cross_lengths_.data() + first_row_[item % count];
-    sequence.cross->Describe(layer, head, &args);
-    args.scale = 1.0f / std::sqrt(static_cast<float>(head_dim()));
-    args.out = attention_.data() + start;
-    args.out_stride = dim;
-    args.scratch = member.attention.data();
-    kernels_.attention[static_cast<int>(precision_)](args);
+    const int row = first_row_[item % count];
+    const float* q = q_.data() + static_cast<size_t>(row) * dim + head * head_dim();
+    Attend(*sequence.cross, layer, head, q, dim, row, sequence.count, cross_lengths_, member);
   }
 }
 
