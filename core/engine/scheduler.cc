@@ -34,7 +34,7 @@ void Scheduler::Add(std::shared_ptr<Generation> generation) {
                      options_.max_kv_bytes, " this server has for all")));
     return;
   }
-  waiting_.push_back(std::move(generation));
+  waiting_.push_back({std::move(generation), bytes});
   ReportLoad();
 }
 
@@ -48,12 +48,12 @@ absl::Status Scheduler::MustLeave(const Generation& generation) const {
 
 void Scheduler::DropLeavers() {
   for (auto it = waiting_.begin(); it != waiting_.end();) {
-    const absl::Status status = MustLeave(**it);
+    const absl::Status status = MustLeave(*it->generation);
     if (status.ok()) {
       ++it;
       continue;
     }
-    (*it)->OnGenerated(status);
+    it->generation->OnGenerated(status);
     it = waiting_.erase(it);
   }
   for (const auto& running : running_) {
@@ -65,14 +65,13 @@ void Scheduler::DropLeavers() {
 
 void Scheduler::Place() {
   while (!waiting_.empty() && static_cast<int>(running_.size()) < options_.max_batch) {
-    const size_t bytes = KvBytes(*waiting_.front());
-    if (kv_bytes_ + bytes > options_.max_kv_bytes) break;
+    if (kv_bytes_ + waiting_.front().kv_bytes > options_.max_kv_bytes) break;
     auto running = std::make_unique<Running>();
     running->id = next_id_++;
-    running->generation = std::move(waiting_.front());
+    running->generation = std::move(waiting_.front().generation);
+    running->kv_bytes = waiting_.front().kv_bytes;
     waiting_.pop_front();
-    running->kv_bytes = bytes;
-    kv_bytes_ += bytes;
+    kv_bytes_ += running->kv_bytes;
     running->tokens = running->generation->known;
     running->next_frame = static_cast<int64_t>(running->tokens.size()) / codebooks();
     running->window_index = WindowOfFrame(running->generation->windows, running->next_frame);
@@ -230,14 +229,14 @@ void Scheduler::Finish(Running& running, const absl::Status& status) {
 void Scheduler::Abort(const absl::Status& status) {
   for (const auto& running : running_) Finish(*running, status);
   running_.clear();
-  for (const auto& generation : waiting_) generation->OnGenerated(status);
+  for (const Waiting& waiting : waiting_) waiting.generation->OnGenerated(status);
   waiting_.clear();
   ReportLoad();
 }
 
 absl::Time Scheduler::next_deadline() const {
   absl::Time next = absl::InfiniteFuture();
-  for (const auto& generation : waiting_) next = std::min(next, generation->deadline);
+  for (const Waiting& waiting : waiting_) next = std::min(next, waiting.generation->deadline);
   for (const auto& running : running_) next = std::min(next, running->generation->deadline);
   return next;
 }
@@ -248,9 +247,9 @@ SchedulerLoad Scheduler::load() const {
   load.waiting = static_cast<int>(waiting_.size());
   load.kv_bytes = kv_bytes_;
   load.frames_per_second = frames_per_second_;
-  for (const auto& generation : waiting_) {
-    load.backlog_frames += generation->windows.back().end_frame() -
-                           static_cast<int64_t>(generation->known.size()) / codebooks();
+  for (const Waiting& waiting : waiting_) {
+    load.backlog_frames += waiting.generation->windows.back().end_frame() -
+                           static_cast<int64_t>(waiting.generation->known.size()) / codebooks();
   }
   for (const auto& running : running_) {
     load.backlog_frames += running->generation->windows.back().end_frame() - running->next_frame;

@@ -75,6 +75,10 @@ class Scheduler {
   SchedulerLoad load() const;
 
  private:
+  struct Waiting {
+    std::shared_ptr<Generation> generation;
+    size_t kv_bytes = 0;  // for its largest window
+  };
   // A generation with a place in the batch.
   struct Running {
     uint64_t id = 0;
@@ -110,7 +114,7 @@ class Scheduler {
   MetricsSink* const metrics_;
   const WindowOpener open_window_;
 
-  std::deque<std::shared_ptr<Generation>> waiting_;
+  std::deque<Waiting> waiting_;
   std::vector<std::unique_ptr<Running>> running_;  // in order of arrival
   uint64_t next_id_ = 1;
   size_t kv_bytes_ = 0;

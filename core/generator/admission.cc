@@ -78,8 +78,7 @@ Admission::Admission(const Limits& limits, MetricsSink* metrics,
     : limits_(limits), metrics_(metrics), load_(std::move(load)) {}
 
 // Everything ahead has to be made first, at the speed of late.
-absl::Duration Admission::EstimatedDelay() const {
-  const SchedulerLoad load = load_();
+absl::Duration Admission::EstimatedDelay(const SchedulerLoad& load) const {
   if (load.frames_per_second <= 0 || load.running + load.waiting < limits_.max_batch) {
     return absl::ZeroDuration();
   }
@@ -111,10 +110,11 @@ absl::Status Admission::Enter(const GenerationRequest& request, absl::Time now) 
   double seconds = 1;
   RETURN_IF_ERROR(CheckDeclared(request, limits_, &seconds));
   if (request.deadline <= now) return absl::DeadlineExceededError("the deadline has passed");
-  const absl::Duration delay = EstimatedDelay();
+  const SchedulerLoad load = load_();
+  const absl::Duration delay = EstimatedDelay(load);
   const absl::Duration retry = std::clamp(delay, absl::Seconds(1), absl::Seconds(60));
   // A bound from below: the whole batch's speed for this request alone, once it has a place.
-  const double rate = load_().frames_per_second;
+  const double rate = load.frames_per_second;
   absl::Duration least;
   if (rate > 0 && !request.resume) least = delay + absl::Seconds(seconds * kFrameRate / rate);
   if (now + least > request.deadline) {

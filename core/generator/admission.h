@@ -46,7 +46,7 @@ class Admission {
   bool WaitUntilEmpty(absl::Duration timeout);
 
  private:
-  absl::Duration EstimatedDelay() const;
+  absl::Duration EstimatedDelay(const SchedulerLoad& load) const;
   int& Count(RequestPhase phase) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return counts_[static_cast<int>(phase)];
   }

@@ -127,27 +127,28 @@ void Job::DecodeVideo() {
   if (const absl::Status status = StartSong(); !status.ok()) return End(status);
   EnterStage("queue", &StageSeconds::decode);
 
-  const int64_t known_frames =
-      static_cast<int64_t>(known.size()) / context_->model->info().codebooks;
-  if (known_frames < total_frames_) {
+  if (known_frames() < total_frames_) {
     RunOn(context_->encode_pool, &Job::EncodeVideo);
   } else {
     OnGenerated(absl::OkStatus());
   }
 }
 
+uint64_t Job::frame_bytes() const {
+  uint64_t bytes = 0;
+  for (const auto& frame : frames_.frames) bytes += frame.size();
+  return bytes;
+}
+
 absl::Status Job::StartSong() {
   const ModelInfo& model = context_->model->info();
   windows = PlanWindows(frames_.seconds);
   total_frames_ = windows.back().end_frame();
-  const int64_t known_frames = static_cast<int64_t>(known.size()) / model.codebooks;
-  if (known_frames > total_frames_) {
-    return absl::InvalidArgumentError(absl::StrCat("resume.tokens holds ", known_frames,
+  if (known_frames() > total_frames_) {
+    return absl::InvalidArgumentError(absl::StrCat("resume.tokens holds ", known_frames(),
                                                    " frames, but the song has ", total_frames_));
   }
-  uint64_t bytes = 0;
-  for (const auto& frame : frames_.frames) bytes += frame.size();
-  RETURN_IF_ERROR(Hold(bytes));
+  RETURN_IF_ERROR(Hold(frame_bytes()));
 
   AudioPipelineOptions options;
   options.format = request_.format;
@@ -155,7 +156,7 @@ absl::Status Job::StartSong() {
   options.total_frames = total_frames_;
   options.chunk_seconds = request_.chunk_seconds;
   options.return_tokens = request_.return_tokens;
-  options.known_frames = known_frames;
+  options.known_frames = known_frames();
   if (request_.resume) options.received_bytes = request_.resume->received_bytes;
   ASSIGN_OR_RETURN(std::unique_ptr<AudioDecoder> decoder, context_->model->NewAudioDecoder());
   ASSIGN_OR_RETURN(audio_, AudioPipeline::Create(options, model, std::move(decoder)));
@@ -182,8 +183,7 @@ void Job::EncodeVideo() {
   EnterStage("encode", &StageSeconds::queue);
   absl::StatusOr<std::shared_ptr<const VideoCondition>> encoded =
       context_->model->EncodeVideo(frames_, cancel);
-  uint64_t bytes = 0;
-  for (const auto& frame : frames_.frames) bytes += frame.size();
+  const uint64_t bytes = frame_bytes();
   frames_ = {};
   ReleaseHeld(bytes);
   if (!encoded.ok()) return End(encoded.status());

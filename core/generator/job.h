@@ -99,6 +99,10 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   void ReportEnd(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Hold(uint64_t bytes);
   void ReleaseHeld(uint64_t bytes);
+  int64_t known_frames() const {
+    return static_cast<int64_t>(known.size()) / context_->model->info().codebooks;
+  }
+  uint64_t frame_bytes() const;  // of `frames_`
   absl::Duration Now() const { return context_->clock->Monotonic(); }
 
   const JobContext* const context_;
