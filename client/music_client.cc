@@ -79,30 +79,30 @@ absl::Status Annotate(const absl::Status& status, const std::string& address) {
 }  // namespace
 
 void Cancellation::Cancel() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   cancelled_ = true;
   if (context_ != nullptr) context_->TryCancel();
 }
 
 bool Cancellation::cancelled() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return cancelled_;
 }
 
 void Cancellation::Attach(grpc::ClientContext* context) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   context_ = context;
   if (cancelled_) context->TryCancel();
 }
 
 void Cancellation::Detach() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   context_ = nullptr;
 }
 
 void Cancellation::WaitFor(absl::Duration timeout) const {
-  absl::MutexLock lock(&mutex_);
-  mutex_.AwaitWithTimeout(absl::Condition(&cancelled_), timeout);
+  MutexLock lock(&mutex_);
+  mutex_.AwaitFor(timeout, [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return cancelled_; });
 }
 
 struct MusicClient::Replica {

@@ -20,9 +20,9 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "client/video_source.h"
+#include "core/base/mutex.h"
 #include "vidmuse/v1/music.grpc.pb.h"
 
 namespace vidmuse {
@@ -64,7 +64,7 @@ class Cancellation {
   void Detach();
   void WaitFor(absl::Duration timeout) const;
 
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   grpc::ClientContext* context_ ABSL_GUARDED_BY(mutex_) = nullptr;
 };

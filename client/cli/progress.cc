@@ -32,20 +32,20 @@ Progress::Progress(uint64_t video_bytes)
     : shown_(isatty(STDERR_FILENO) == 1), video_bytes_(video_bytes) {}
 
 void Progress::OnUploaded(uint64_t sent_bytes) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   sent_bytes_ = sent_bytes;
   Draw(sent_bytes == video_bytes_);
 }
 
 void Progress::OnStarted(const v1::GenerationStarted& started) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   song_ = started;
   started_at_ = absl::Now();
   Draw(true);
 }
 
 void Progress::OnChunk(const v1::AudioChunk& chunk) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   // Tokens, not audio: loudness may hold all audio back to the end.
   if (!chunk.tokens().empty()) {
     made_frames_ = chunk.first_frame() + chunk.tokens().size() / (2 * song_.codebooks());
@@ -54,7 +54,7 @@ void Progress::OnChunk(const v1::AudioChunk& chunk) {
 }
 
 void Progress::OnRetry(const absl::Status& status, absl::Duration delay) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   if (!shown_ || closed_) return;
   absl::FPrintF(stderr, "\r\033[Kvidmuse: %s; trying again in %.1f s\n", status.ToString(),
                 absl::ToDoubleSeconds(delay));
@@ -62,7 +62,7 @@ void Progress::OnRetry(const absl::Status& status, absl::Duration delay) {
 }
 
 void Progress::Close() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   if (shown_ && !closed_) std::fputs("\r\033[K", stderr);
   closed_ = true;
 }

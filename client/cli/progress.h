@@ -7,8 +7,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "core/base/mutex.h"
 #include "vidmuse/v1/music.pb.h"
 
 namespace vidmuse {
@@ -35,7 +35,7 @@ class Progress {
   const bool shown_;
   const uint64_t video_bytes_;
 
-  absl::Mutex mutex_;
+  Mutex mutex_;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Time last_drawn_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   absl::Time started_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();

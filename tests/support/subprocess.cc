@@ -68,7 +68,7 @@ void Subprocess::Drain(int fd, Pipe* pipe) {
   for (;;) {
     const ssize_t got = read(fd, buffer, sizeof(buffer));
     if (got < 0 && errno == EINTR) continue;
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (got <= 0) {
       pipe->closed = true;
       break;
@@ -83,7 +83,7 @@ void Subprocess::Reap() {
   siginfo_t info;
   while (waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
   }
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   int status = 0;
   waitpid(pid_, &status, 0);
   ended_ = true;
@@ -91,15 +91,14 @@ void Subprocess::Reap() {
 }
 
 void Subprocess::Signal(int signal) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   if (!ended_) kill(pid_, signal);
 }
 
 absl::StatusOr<std::string> Subprocess::WaitForErrorLine(const std::string& text,
                                                          absl::Duration timeout) {
   std::string line;
-  const auto found = [&] {
-    mutex_.AssertReaderHeld();
+  const auto found = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const size_t at = error_.text.find(text);
     const size_t end = at == std::string::npos ? at : error_.text.find('\n', at);
     if (end == std::string::npos) return error_.closed;
@@ -108,31 +107,30 @@ absl::StatusOr<std::string> Subprocess::WaitForErrorLine(const std::string& text
     line = error_.text.substr(first, end - first);
     return true;
   };
-  absl::MutexLock lock(&mutex_);
-  const bool in_time = mutex_.AwaitWithTimeout(absl::Condition(&found), timeout);
+  MutexLock lock(&mutex_);
+  const bool in_time = mutex_.AwaitFor(timeout, found);
   if (!line.empty()) return line;
   const std::string why = absl::StrCat("no line with '", text, "' in: ", error_.text);
   return in_time ? absl::UnavailableError(why) : absl::DeadlineExceededError(why);
 }
 
 absl::StatusOr<int> Subprocess::Wait(absl::Duration timeout) {
-  const auto done = [&] {
-    mutex_.AssertReaderHeld();
+  const auto done = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return ended_ && output_.closed && error_.closed;
   };
-  absl::MutexLock lock(&mutex_);
-  if (mutex_.AwaitWithTimeout(absl::Condition(&done), timeout)) return exit_code_;
+  MutexLock lock(&mutex_);
+  if (mutex_.AwaitFor(timeout, done)) return exit_code_;
   return absl::DeadlineExceededError(
       absl::StrCat("process ", pid_, " still runs; it wrote: ", error_.text));
 }
 
 std::string Subprocess::output() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return output_.text;
 }
 
 std::string Subprocess::error() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return error_.text;
 }
 

@@ -11,8 +11,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "core/base/mutex.h"
 
 namespace vidmuse {
 
@@ -50,7 +50,7 @@ class Subprocess {
   void Reap();
 
   const pid_t pid_;
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   Pipe output_ ABSL_GUARDED_BY(mutex_);
   Pipe error_ ABSL_GUARDED_BY(mutex_);
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;

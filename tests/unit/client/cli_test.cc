@@ -8,8 +8,8 @@
 #include <fstream>
 #include <sstream>
 
-#include "absl/synchronization/notification.h"
 #include "client/cli/tokens_file.h"
+#include "tests/support/notification.h"
 #include "tests/support/subprocess.h"
 #include "tests/unit/client/fake_music_server.h"
 
@@ -139,7 +139,7 @@ TEST_F(CliTest, ABadTokensFileIsNamed) {
 
 TEST_F(CliTest, ASignalCancels) {
   for (const int signal : {SIGINT, SIGTERM}) {
-    absl::Notification streaming;
+    Notification streaming;
     FakeMusicServer server({[&](FakeMusicServer::Call& call) {
       ReadVideo(call);
       song_.Send(call.stream, {}, 20);
@@ -148,7 +148,7 @@ TEST_F(CliTest, ASignalCancels) {
     }});
     auto process = Subprocess::Start(Arguments(server, {}));
     ASSERT_TRUE(process.ok());
-    ASSERT_TRUE(streaming.WaitForNotificationWithTimeout(absl::Seconds(30)));
+    ASSERT_TRUE(streaming.WaitFor(absl::Seconds(30)));
     (*process)->Signal(signal);
     const absl::StatusOr<int> code = (*process)->Wait(absl::Seconds(30));
     ASSERT_TRUE(code.ok()) << code.status();

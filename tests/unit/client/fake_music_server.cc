@@ -95,7 +95,7 @@ class FakeMusicServer::Service final : public v1::MusicService::Service {
     Call call{request.config(), context, stream};
     size_t number;
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       number = configs_.size();
       configs_.push_back(call.config);
     }
@@ -110,13 +110,13 @@ class FakeMusicServer::Service final : public v1::MusicService::Service {
   }
 
   std::vector<v1::GenerateMusicConfig> configs() const {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     return configs_;
   }
 
  private:
   const std::vector<Script> scripts_;
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   std::vector<v1::GenerateMusicConfig> configs_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
+#include "tests/support/notification.h"
 #include "tests/unit/client/fake_music_server.h"
 
 namespace vidmuse {
@@ -255,7 +255,7 @@ TEST_F(ClientTest, TokensOfAnEarlierRunAreSentAndContinued) {
 }
 
 TEST_F(ClientTest, CancelFromAnotherThread) {
-  absl::Notification streaming;
+  Notification streaming;
   FakeMusicServer server({[&](FakeMusicServer::Call& call) {
     ReadVideo(call);
     song_.Send(call.stream, {}, 10);
@@ -265,7 +265,7 @@ TEST_F(ClientTest, CancelFromAnotherThread) {
   Cancellation cancellation;
   options_.cancellation = &cancellation;
   std::thread canceller([&] {
-    streaming.WaitForNotification();
+    EXPECT_TRUE(streaming.WaitFor(absl::Seconds(30)));
     cancellation.Cancel();
   });
   EXPECT_TRUE(absl::IsCancelled(Generate({server.address()})));
