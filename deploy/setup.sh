@@ -49,14 +49,14 @@ fi
 unpack_wheels() {  # folder, pip download arguments...
   local folder=$1; shift
   wheels=$(mktemp -d)
+  # Every glibc up to Debian 12's own and the older names: pip takes only what is listed.
+  local platforms=(--platform manylinux2014_x86_64 --platform manylinux1_x86_64)
+  for minor in $(seq 36 -1 5); do platforms+=(--platform "manylinux_2_${minor}_x86_64"); done
   trap 'rm -rf "$wheels"' EXIT
   # Debian's own python3, which has the pip of python3-pip: another on the PATH may lack it.
   /usr/bin/python3 -m pip download --quiet --disable-pip-version-check --dest "$wheels" --only-binary=:all: \
     --implementation cp --python-version 3.11 --abi cp311 --abi abi3 --abi none \
-    --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 \
-    --platform manylinux_2_25_x86_64 --platform manylinux_2_24_x86_64 \
-    --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \
-    --platform manylinux1_x86_64 --platform linux_x86_64 "$@"
+    "${platforms[@]}" --platform linux_x86_64 "$@"
   mkdir -p "$folder"
   for wheel in "$wheels"/*.whl; do unzip -q -o "$wheel" -d "$folder"; done
   rm -rf "$wheels"
