@@ -211,8 +211,11 @@ absl::StatusOr<std::unique_ptr<MusicModel>> Compose(std::unique_ptr<TensorFile> 
       std::unique_ptr<cpu::LanguageModel> lm,
       cpu::LanguageModel::Load(*config, weights, SinusoidalPositions(positions, config->dim),
                                cpu::CpuKernels(), precision, Threads(options.device_threads)));
-  ASSIGN_OR_RETURN(std::unique_ptr<const VideoEncoder> encoder,
-                   VideoEncoder::Load(*config, weights, encode_threads));
+  // fp16 is for those who want float32's results at half the bytes.
+  const bool reduced = precision == cpu::Precision::kBf16 || precision == cpu::Precision::kInt8;
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<const VideoEncoder> encoder,
+      VideoEncoder::Load(*config, weights, encode_threads, BestVideoPrecision(reduced)));
   RETURN_IF_ERROR(weights.CheckAllUsed(UnusedVideoTensors()));
   info.parameters = weights.parameters();
   lm_file.reset();

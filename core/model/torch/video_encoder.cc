@@ -88,12 +88,17 @@ VideoEncoder::VideoEncoder(std::unique_ptr<const VideoNetworks> networks, int di
       dim_(dim) {}
 
 absl::StatusOr<std::unique_ptr<VideoEncoder>> VideoEncoder::Load(const LmConfig& config,
-                                                                 WeightReader& weights,
-                                                                 int threads) {
+                                                                 WeightReader& weights, int threads,
+                                                                 VideoPrecision precision) {
   ASSIGN_OR_RETURN(std::unique_ptr<const VideoNetworks> networks,
-                   VideoNetworks::Load(config, weights));
+                   VideoNetworks::Load(config, weights, precision));
+  return Create(std::move(networks), config.dim, threads);
+}
+
+absl::StatusOr<std::unique_ptr<VideoEncoder>> VideoEncoder::Create(
+    std::unique_ptr<const VideoNetworks> networks, int dim, int threads) {
   std::unique_ptr<VideoEncoder> encoder =
-      absl::WrapUnique(new VideoEncoder(std::move(networks), config.dim, std::max(1, threads)));
+      absl::WrapUnique(new VideoEncoder(std::move(networks), dim, std::max(1, threads)));
   VideoFrames black;
   black.frames.emplace_back(kFrameBytes, uint8_t{0});
   black.local = {0};

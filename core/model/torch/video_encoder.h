@@ -31,8 +31,12 @@ class VideoEncoder {
  public:
   // `threads` >= 1: how many chunks of frames are computed at once, over all calls of Encode.
   // Errors name the tensor. RESOURCE_EXHAUSTED: out of memory.
-  static absl::StatusOr<std::unique_ptr<VideoEncoder>> Load(const LmConfig& config,
-                                                            WeightReader& weights, int threads);
+  static absl::StatusOr<std::unique_ptr<VideoEncoder>> Load(
+      const LmConfig& config, WeightReader& weights, int threads,
+      VideoPrecision precision = VideoPrecision::kFp32);
+  // Over networks that are loaded; `dim`: width of what they make.
+  static absl::StatusOr<std::unique_ptr<VideoEncoder>> Create(
+      std::unique_ptr<const VideoNetworks> networks, int dim, int threads);
 
   // The condition of every local frame, row-major [local frames * 50][dim]. A frame's rows are a
   // function of that frame and of the global frames, bit for bit: not of the other local frames, of

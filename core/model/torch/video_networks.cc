@@ -42,18 +42,20 @@ enum class Epilogue { kNone, kGelu, kSwish, kAdd };
 class PackedLinear {
  public:
   PackedLinear() = default;
-  // `weight`: [out, in]; `bias`: [out], or undefined.
-  PackedLinear(const Tensor& weight, const Tensor& bias, Epilogue epilogue = Epilogue::kNone)
-      : epilogue_(epilogue) {
+  // `weight`: [out, in]; `bias`: [out], or undefined. `type`: of the product's operands.
+  PackedLinear(const Tensor& weight, const Tensor& bias, at::ScalarType type,
+               Epilogue epilogue = Epilogue::kNone)
+      : type_(type), epilogue_(epilogue) {
     static const auto reorder = c10::Dispatcher::singleton()
                                     .findSchemaOrThrow("mkldnn::_reorder_linear_weight", "")
                                     .typed<Tensor(const Tensor&, std::optional<c10::SymInt>)>();
-    weight_ = reorder.call(weight, c10::SymInt(kChunkRows));
-    if (bias.defined()) bias_ = bias;
+    weight_ = reorder.call(weight.to(type_), c10::SymInt(kChunkRows));
+    if (bias.defined()) bias_ = bias.to(type_);
     place_matters_ = PlaceMatters(weight.size(0), weight.size(1));
   }
 
-  // x: [kChunkRows, in]; `other`, for kAdd: [kChunkRows, out].
+  // x: [kChunkRows, in]; `other`, for kAdd: [kChunkRows, out]. What is added to stays in float32,
+  // and so does the sum; else the result has the operands' type.
   Tensor operator()(const Tensor& x, const Tensor& other = Tensor()) const {
     if (!place_matters_) return Run(x, other);
     std::vector<Tensor> frames;
@@ -79,7 +81,8 @@ class PackedLinear {
     return chunk.narrow(0, i * kTokensPerFrame, kTokensPerFrame);
   }
 
-  Tensor Run(const Tensor& x, const Tensor& other) const {
+  Tensor Run(const Tensor& input, const Tensor& other) const {
+    const Tensor x = input.to(type_);
     static const auto plain =
         c10::Dispatcher::singleton()
             .findSchemaOrThrow("mkldnn::_linear_pointwise", "")
@@ -89,13 +92,19 @@ class PackedLinear {
                                    .findSchemaOrThrow("mkldnn::_linear_pointwise", "binary")
                                    .typed<Tensor(const Tensor&, const Tensor&, const Tensor&,
                                                  const OptionalTensor&, std::string_view)>();
-    if (epilogue_ == Epilogue::kAdd) return binary.call(x, other, weight_, bias_, "add");
+    if (epilogue_ == Epilogue::kAdd && type_ == at::kFloat) {
+      return binary.call(x, other, weight_, bias_, "add");
+    }
     const c10::List<std::optional<at::Scalar>> none;
+    if (epilogue_ == Epilogue::kAdd) {
+      return plain.call(x, weight_, bias_, "none", none, std::nullopt) + other;
+    }
     if (epilogue_ == Epilogue::kGelu) return plain.call(x, weight_, bias_, "gelu", none, "none");
     return plain.call(x, weight_, bias_, epilogue_ == Epilogue::kSwish ? "swish" : "none", none,
                       std::nullopt);
   }
 
+  at::ScalarType type_ = at::kFloat;
   Epilogue epilogue_ = Epilogue::kNone;
   Tensor weight_;
   OptionalTensor bias_;
@@ -117,7 +126,7 @@ struct Layer {
 
   Tensor operator()(const Tensor& x) const {
     const Tensor projected =
-        qkv(norm1(x)).view({kChunkFrames, kTokensPerFrame, 3, heads, kHeadDim});
+        qkv(norm1(x)).to(at::kFloat).view({kChunkFrames, kTokensPerFrame, 3, heads, kHeadDim});
     const std::vector<Tensor> parts = projected.permute({2, 0, 3, 1, 4}).unbind(0);
     const Tensor attention = at::scaled_dot_product_attention(parts[0], parts[1], parts[2]);
     const Tensor joined =
@@ -147,7 +156,13 @@ struct Transformer {
 // Reads weights by name.
 class Loader {
  public:
-  explicit Loader(WeightReader& reader) : reader_(reader) {}
+  // `type`: of the linear layers' operands.
+  Loader(WeightReader& reader, at::ScalarType type) : reader_(reader), type_(type) {}
+
+  PackedLinear Pack(const Tensor& weight, const Tensor& bias,
+                    Epilogue epilogue = Epilogue::kNone) const {
+    return PackedLinear(weight, bias, type_, epilogue);
+  }
 
   absl::StatusOr<Tensor> Read(const std::string& name, const std::vector<int64_t>& shape) {
     ASSIGN_OR_RETURN(std::vector<float> values, reader_.Read(name, shape));
@@ -166,7 +181,7 @@ class Loader {
                                       Epilogue epilogue = Epilogue::kNone) {
     ASSIGN_OR_RETURN(const Tensor weight, Read(name + ".weight", {out, in}));
     ASSIGN_OR_RETURN(const Tensor bias, Read(name + ".bias", {out}));
-    return PackedLinear(weight, bias, epilogue);
+    return Pack(weight, bias, epilogue);
   }
 
   // Layers of the same shape, [width, width], as one.
@@ -179,7 +194,7 @@ class Loader {
       weights.push_back(weight);
       biases.push_back(bias);
     }
-    return PackedLinear(at::cat(weights), at::cat(biases), epilogue);
+    return Pack(at::cat(weights), at::cat(biases), epilogue);
   }
 
   absl::StatusOr<Norm> LayerNorm(const std::string& name) {
@@ -205,8 +220,8 @@ class Loader {
     ASSIGN_OR_RETURN(const Tensor bias2, Read(mlp + "fc2.bias", {kVideoWidth}));
     // Quick-GELU is x * sigmoid(1.702 x) = swish(1.702 x) / 1.702, and swish is fused into the
     // product.
-    layer.mlp1 = PackedLinear(weight1 * kQuickGelu, bias1 * kQuickGelu, Epilogue::kSwish);
-    layer.mlp2 = PackedLinear(weight2 / kQuickGelu, bias2, Epilogue::kAdd);
+    layer.mlp1 = Pack(weight1 * kQuickGelu, bias1 * kQuickGelu, Epilogue::kSwish);
+    layer.mlp2 = Pack(weight2 / kQuickGelu, bias2, Epilogue::kAdd);
     return layer;
   }
 
@@ -217,7 +232,7 @@ class Loader {
     ASSIGN_OR_RETURN(layer.norm1, LayerNorm(prefix + "0.norm"));
     ASSIGN_OR_RETURN(const Tensor qkv,
                      Read(prefix + "0.fn.to_qkv.weight", {3 * inner, kVideoWidth}));
-    layer.qkv = PackedLinear(qkv, Tensor());
+    layer.qkv = Pack(qkv, Tensor());
     ASSIGN_OR_RETURN(layer.out,
                      Linear(prefix + "0.fn.to_out.0", kVideoWidth, inner, Epilogue::kAdd));
     ASSIGN_OR_RETURN(layer.norm2, LayerNorm(prefix + "1.norm"));
@@ -252,12 +267,13 @@ class Loader {
 
  private:
   WeightReader& reader_;
+  const at::ScalarType type_;
 };
 
 class TorchVideoNetworks : public VideoNetworks {
  public:
-  absl::Status Read(const LmConfig& config, WeightReader& weights) {
-    Loader loader(weights);
+  absl::Status Read(const LmConfig& config, WeightReader& weights, VideoPrecision precision) {
+    Loader loader(weights, precision == VideoPrecision::kBf16 ? at::kBFloat16 : at::kFloat);
     RETURN_IF_ERROR(ReadClip(loader));
     ASSIGN_OR_RETURN(local_, loader.Temporal("local", config));
     ASSIGN_OR_RETURN(global_, loader.Temporal("global", config));
@@ -288,7 +304,7 @@ class TorchVideoNetworks : public VideoNetworks {
   absl::Status Global(absl::Span<const float* const> states,
                       absl::Span<float* const> keys_values) const override {
     return RunTorch([&] {
-      Scatter(cross_key_value_(global_(Gather(states))), keys_values);
+      Scatter(cross_key_value_(global_(Gather(states))).to(at::kFloat), keys_values);
       return absl::OkStatus();
     });
   }
@@ -317,7 +333,7 @@ class TorchVideoNetworks : public VideoNetworks {
       const Tensor local = local_(Gather(states));
       const Tensor attended =
           cross_norm1_(Attend(local, static_cast<const Context&>(context)) + local);
-      Scatter(projection_(cross_norm2_(cross_final_(attended, attended))), rows);
+      Scatter(projection_(cross_norm2_(cross_final_(attended, attended))).to(at::kFloat), rows);
       return absl::OkStatus();
     });
   }
@@ -332,7 +348,7 @@ class TorchVideoNetworks : public VideoNetworks {
                      loader.Read(embeddings + "class_embedding", {kVideoWidth}));
     ASSIGN_OR_RETURN(Tensor position, loader.Read(embeddings + "position_embedding.weight",
                                                   {kTokensPerFrame, kVideoWidth}));
-    clip_patch_ = PackedLinear(patch.view({kVideoWidth, kPatchFloats}), Tensor(), Epilogue::kAdd);
+    clip_patch_ = loader.Pack(patch.view({kVideoWidth, kPatchFloats}), Tensor(), Epilogue::kAdd);
     // The class token has no pixels: with a patch of zeros, it is all in what is added.
     position[0] += token;
     clip_position_ = Loader::ForChunk(position);
@@ -349,6 +365,7 @@ class TorchVideoNetworks : public VideoNetworks {
   Tensor Attend(const Tensor& local, const Context& context) const {
     constexpr int kDim = kVideoWidth / kCrossHeads;
     const Tensor query = cross_query_(local)
+                             .to(at::kFloat)
                              .view({kChunkFrames, kTokensPerFrame, kCrossHeads, kDim})
                              .transpose(1, 2);
     const int64_t tokens = context.keys.size(2);
@@ -386,10 +403,16 @@ class TorchVideoNetworks : public VideoNetworks {
 
 }  // namespace
 
+VideoPrecision BestVideoPrecision(bool reduced) {
+  return reduced && __builtin_cpu_supports("avx512bf16") ? VideoPrecision::kBf16
+                                                         : VideoPrecision::kFp32;
+}
+
 absl::StatusOr<std::unique_ptr<const VideoNetworks>> VideoNetworks::Load(const LmConfig& config,
-                                                                         WeightReader& weights) {
+                                                                         WeightReader& weights,
+                                                                         VideoPrecision precision) {
   auto networks = std::make_unique<TorchVideoNetworks>();
-  RETURN_IF_ERROR(RunTorch([&] { return networks->Read(config, weights); }));
+  RETURN_IF_ERROR(RunTorch([&] { return networks->Read(config, weights, precision); }));
   return networks;
 }
 

@@ -25,6 +25,13 @@ inline constexpr int kChunkFrames = 4;
 inline constexpr int kStateFloats = kTokensPerFrame * kVideoWidth;
 inline constexpr int kKeyValueFloats = 2 * kStateFloats;
 
+// Operands of the matrix products. Sums, norms, attention and what runs from layer to layer are
+// float32 in both.
+enum class VideoPrecision { kFp32, kBf16 };
+
+// The fastest here that `reduced` allows: bfloat16 where the CPU multiplies it, else float32.
+VideoPrecision BestVideoPrecision(bool reduced);
+
 // Keys and values of a video's global frames. Immutable.
 class GlobalContext {
  public:
@@ -39,7 +46,8 @@ class VideoNetworks {
  public:
   // Layers and MLP widths follow from the tensors' shapes. Errors name the tensor.
   static absl::StatusOr<std::unique_ptr<const VideoNetworks>> Load(const LmConfig& config,
-                                                                   WeightReader& weights);
+                                                                   WeightReader& weights,
+                                                                   VideoPrecision precision);
   virtual ~VideoNetworks() = default;
 
   // CLIP's last hidden state without its final norm. `frames`: RGB planes [3][224][224]; `states`:
