@@ -16,7 +16,9 @@ struct ModelOptions {
   std::string codec_dir;        // Hugging Face EnCodec directory; empty: model_dir/encodec_32khz
   std::string name;             // empty: the last part of model_dir
   std::string device = "auto";  // "auto" or "cpu"
-  std::string precision;        // "fp32", "bf16", "fp16" or "int8"; empty: the default
+  // "fp32", "bf16", "fp16" or "int8". Empty: fp32 for models so small that a step takes 2 ms at
+  // most, int8 for others.
+  std::string precision;
   int device_threads = 0;  // threads of a decoding step; 0: one a core (one, if the model is tiny)
   int encode_threads = 0;  // threads that encode videos and open windows; 0: one a core
 };

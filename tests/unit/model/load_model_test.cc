@@ -71,6 +71,21 @@ TEST(LoadModelTest, RefusesDevicesAndPrecisionsItLacks) {
               AllOf(HasSubstr("int4"), HasSubstr("fp32, bf16, fp16, int8")));
 }
 
+TEST(LoadModelTest, LargeModelsAreInt8UnlessToldOtherwise) {
+  const auto precision = [](const HashModelSizes& sizes) {
+    auto model = LoadModelFromFiles(HashLmFile(sizes), HashCodecFile(sizes), {});
+    EXPECT_TRUE(model.ok()) << model.status();
+    return (*model)->info().precision;
+  };
+  HashModelSizes sizes;
+  EXPECT_EQ(precision(sizes), "fp32");
+  sizes.dim = 512;
+  sizes.num_heads = 8;
+  sizes.num_layers = 6;
+  sizes.hidden_scale = 4;  // 88 MB a step in float32
+  EXPECT_EQ(precision(sizes), "int8");
+}
+
 TEST(LoadModelTest, NamesTensorsThatAreMissingExtraOrMisshapen) {
   auto lm = Lm();
   lm->Rename("best_state/out_norm.weight", "best_state/out_norm.wait");
