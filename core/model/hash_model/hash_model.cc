@@ -65,6 +65,15 @@ absl::Status CheckHashModelSizes(const HashModelSizes& sizes) {
                                                    " layers with an MLP of ", sizes.clip_mlp,
                                                    ", expected up to 64 layers and up to 16384"));
   }
+  // Heads of 64 in the tower, 3 heads in cross-attention.
+  if (sizes.clip_width < 192 || sizes.clip_width > 16384 || sizes.clip_width % 192 != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a CLIP width of ", sizes.clip_width, ", expected a multiple of 192"));
+  }
+  if (sizes.temporal_layers < 1 || sizes.temporal_layers > 64) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(sizes.temporal_layers, " temporal layers, expected 1 to 64"));
+  }
   return absl::OkStatus();
 }
 

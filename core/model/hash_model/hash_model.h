@@ -23,7 +23,9 @@ struct HashModelSizes {
   int hidden_scale = 1;
   int card = 64;
   int clip_layers = 1;
-  int clip_mlp = 128;  // width of the CLIP tower's MLP
+  int clip_mlp = 128;    // width of the CLIP tower's MLP
+  int clip_width = 768;  // of the CLIP tower and the temporal transformers; a multiple of 192
+  int temporal_layers = 2;
   int codec_dimension = 16;
   int codec_filters = 4;
   int codec_bins = 64;

@@ -4,7 +4,6 @@
 namespace vidmuse {
 namespace {
 
-constexpr int kClip = 768;      // width of the CLIP tower
 constexpr int kTokens = 50;     // of a frame
 constexpr int kHeadWidth = 64;  // in the temporal transformers
 constexpr int kCodebooks = 4;
@@ -32,39 +31,41 @@ class Tensors {
 void AddTemporalTransformer(const HashModelSizes& sizes, const std::string& branch,
                             Tensors* tensors) {
   const int inner = sizes.num_heads * kHeadWidth;
-  const int mlp = kClip * sizes.hidden_scale;
-  tensors->Add(branch + "_pos_embedding", {1, kTokens, kClip});
+  const int width = sizes.clip_width;
+  const int mlp = width * sizes.hidden_scale;
+  tensors->Add(branch + "_pos_embedding", {1, kTokens, width});
   const std::string name = branch + "_temporal_transformer";
-  for (int layer = 0; layer < 2; ++layer) {
+  for (int layer = 0; layer < sizes.temporal_layers; ++layer) {
     const std::string at = absl::StrCat(name, ".layers.", layer);
-    tensors->Norm(at + ".0.norm", kClip);
-    tensors->Add(at + ".0.fn.to_qkv.weight", {3 * inner, kClip});
-    tensors->Linear(at + ".0.fn.to_out.0", kClip, inner);
-    tensors->Norm(at + ".1.norm", kClip);
-    tensors->Linear(at + ".1.fn.net.0", mlp, kClip);
-    tensors->Linear(at + ".1.fn.net.3", kClip, mlp);
+    tensors->Norm(at + ".0.norm", width);
+    tensors->Add(at + ".0.fn.to_qkv.weight", {3 * inner, width});
+    tensors->Linear(at + ".0.fn.to_out.0", width, inner);
+    tensors->Norm(at + ".1.norm", width);
+    tensors->Linear(at + ".1.fn.net.0", mlp, width);
+    tensors->Linear(at + ".1.fn.net.3", width, mlp);
   }
-  tensors->Norm(name + ".norm", kClip);
+  tensors->Norm(name + ".norm", width);
 }
 
 void AddClip(const HashModelSizes& sizes, Tensors* tensors) {
+  const int width = sizes.clip_width;
   const std::string tower = "visual_encoder_model.vision_model.";
-  tensors->Add(tower + "embeddings.class_embedding", {kClip});
-  tensors->Add(tower + "embeddings.patch_embedding.weight", {kClip, 3, 32, 32});
-  tensors->Add(tower + "embeddings.position_embedding.weight", {kTokens, kClip});
-  tensors->Norm(tower + "pre_layrnorm", kClip);
+  tensors->Add(tower + "embeddings.class_embedding", {width});
+  tensors->Add(tower + "embeddings.patch_embedding.weight", {width, 3, 32, 32});
+  tensors->Add(tower + "embeddings.position_embedding.weight", {kTokens, width});
+  tensors->Norm(tower + "pre_layrnorm", width);
   for (int layer = 0; layer < sizes.clip_layers; ++layer) {
     const std::string at = absl::StrCat(tower, "encoder.layers.", layer);
     for (const char* projection : {"k_proj", "v_proj", "q_proj", "out_proj"}) {
-      tensors->Linear(absl::StrCat(at, ".self_attn.", projection), kClip, kClip);
+      tensors->Linear(absl::StrCat(at, ".self_attn.", projection), width, width);
     }
-    tensors->Norm(at + ".layer_norm1", kClip);
-    tensors->Linear(at + ".mlp.fc1", sizes.clip_mlp, kClip);
-    tensors->Linear(at + ".mlp.fc2", kClip, sizes.clip_mlp);
-    tensors->Norm(at + ".layer_norm2", kClip);
+    tensors->Norm(at + ".layer_norm1", width);
+    tensors->Linear(at + ".mlp.fc1", sizes.clip_mlp, width);
+    tensors->Linear(at + ".mlp.fc2", width, sizes.clip_mlp);
+    tensors->Norm(at + ".layer_norm2", width);
   }
-  tensors->Norm(tower + "post_layernorm", kClip);
-  tensors->Add("visual_encoder_model.visual_projection.weight", {512, kClip});
+  tensors->Norm(tower + "post_layernorm", width);
+  tensors->Add("visual_encoder_model.visual_projection.weight", {512, width});
 }
 
 void AddTransformer(const HashModelSizes& sizes, Tensors* tensors) {
@@ -86,6 +87,7 @@ void AddTransformer(const HashModelSizes& sizes, Tensors* tensors) {
 }  // namespace
 
 std::vector<NamedShape> LmTensors(const HashModelSizes& sizes) {
+  const int width = sizes.clip_width;
   Tensors tensors;
   AddTemporalTransformer(sizes, "local", &tensors);
   AddTemporalTransformer(sizes, "global", &tensors);
@@ -98,11 +100,11 @@ std::vector<NamedShape> LmTensors(const HashModelSizes& sizes) {
   AddClip(sizes, &tensors);
   const std::string cross = "multi_head_cross_attention.";
   for (const char* part : {"query", "key", "value", "final_linear"}) {
-    tensors.Linear(cross + part, kClip, kClip);
+    tensors.Linear(cross + part, width, width);
   }
-  tensors.Norm(cross + "norm1", kClip);
-  tensors.Norm(cross + "norm2", kClip);
-  tensors.Linear("visual_feature_proj", sizes.dim, kClip);
+  tensors.Norm(cross + "norm1", width);
+  tensors.Norm(cross + "norm2", width);
+  tensors.Linear("visual_feature_proj", sizes.dim, width);
   return tensors.Take();
 }
 

@@ -18,6 +18,7 @@ ABSL_FLAG(int, hidden_scale, 1, "width of its MLP over its width");
 ABSL_FLAG(int, card, 64, "tokens a codebook");
 ABSL_FLAG(int, clip_layers, 1, "layers of the CLIP tower");
 ABSL_FLAG(int, clip_mlp, 128, "width of its MLP");
+ABSL_FLAG(int, clip_width, 768, "width of the tower itself, a multiple of 192");
 ABSL_FLAG(int, codec_dim, 16, "width of the codec's vectors");
 ABSL_FLAG(int, codec_filters, 4, "width of the codec's last stage");
 ABSL_FLAG(int, codec_bins, 64, "vectors a codebook; at least card");
@@ -40,6 +41,7 @@ int main(int argc, char** argv) {
   sizes.card = absl::GetFlag(FLAGS_card);
   sizes.clip_layers = absl::GetFlag(FLAGS_clip_layers);
   sizes.clip_mlp = absl::GetFlag(FLAGS_clip_mlp);
+  sizes.clip_width = absl::GetFlag(FLAGS_clip_width);
   sizes.codec_dimension = absl::GetFlag(FLAGS_codec_dim);
   sizes.codec_filters = absl::GetFlag(FLAGS_codec_filters);
   sizes.codec_bins = absl::GetFlag(FLAGS_codec_bins);

@@ -1,0 +1,32 @@
+// What a synthetic clip is: a few choices that its picture and its music share.
+#ifndef VIDMUSE_TRAIN_CLIP_SPEC_H_
+#define VIDMUSE_TRAIN_CLIP_SPEC_H_
+
+#include <array>
+#include <cstdint>
+
+namespace vidmuse::train {
+
+// Token frames (20 ms) from one note to the next. With two notes a beat: 75, 94, 125, 167 beats a
+// minute.
+inline constexpr std::array<int, 4> kNoteFrames = {20, 16, 12, 9};
+inline constexpr int kTempos = static_cast<int>(kNoteFrames.size());
+inline constexpr int kTimbres = 3;
+inline constexpr int kProgressions = 2;
+
+// All but the progression shows in the picture, and the music follows it. The seed draws the rest.
+struct ClipSpec {
+  uint64_t seed = 0;
+  bool minor = false;       // a cold palette; else a warm one
+  int tempo = 0;            // index of kNoteFrames: how fast and how many the shapes are
+  bool high = false;        // bright, small shapes; else dark, large ones
+  int timbre = 0;           // discs, squares or diamonds
+  int progression = 0;      // of two a mode
+};
+
+// The clip of that seed.
+ClipSpec MakeClipSpec(uint64_t seed);
+
+}  // namespace vidmuse::train
+
+#endif  // VIDMUSE_TRAIN_CLIP_SPEC_H_

@@ -1,0 +1,207 @@
+#include "core/train/codec_network.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+namespace vidmuse::train {
+namespace {
+
+using at::Tensor;
+
+// Layers of one half of the codec, "encoder.model." or "decoder.model.", by their position.
+class Layers {
+ public:
+  Layers(const CodecConfig& config, const Parameters& parameters, std::string prefix)
+      : config_(config), parameters_(parameters), prefix_(std::move(prefix)) {}
+
+  // Padded so that n inputs make n / stride outputs.
+  Tensor Conv(const std::string& at, const Tensor& x, int64_t stride = 1) const {
+    const std::string name = absl::StrCat(prefix_, at, ".conv.conv");
+    const Tensor weight = Weight(name);
+    const int64_t padding = weight.size(2) - stride;
+    const int64_t right = padding / 2;
+    return at::conv1d(Pad(x, padding - right, right), weight, parameters_[name + ".bias"], stride);
+  }
+
+  Tensor Upsampling(const std::string& at, const Tensor& x, int64_t stride) const {
+    const std::string name = absl::StrCat(prefix_, at, ".convtr.convtr");
+    const Tensor y =
+        at::conv_transpose1d(x, Weight(name), parameters_[name + ".bias"], {stride});
+    return y.narrow(2, stride - stride / 2, x.size(2) * stride);
+  }
+
+  Tensor Residual(const std::string& at, const Tensor& x) const {
+    const Tensor hidden = Conv(at + ".block.1", Elu(x));
+    return x + Conv(at + ".block.3", Elu(hidden));
+  }
+
+  Tensor Lstm(const std::string& at, const Tensor& x) const {
+    const Tensor input = x.permute({2, 0, 1});
+    std::vector<Tensor> weights;
+    for (int layer = 0; layer < config_.lstm_layers; ++layer) {
+      for (const char* part : {"weight_ih", "weight_hh", "bias_ih", "bias_hh"}) {
+        weights.push_back(parameters_[absl::StrCat(prefix_, at, ".lstm.", part, "_l", layer)]);
+      }
+    }
+    const Tensor zeros =
+        at::zeros({config_.lstm_layers, x.size(0), x.size(1)}, x.options());
+    const Tensor output =
+        std::get<0>(at::lstm(input, {zeros, zeros}, weights, /*has_biases=*/true,
+                             config_.lstm_layers, /*dropout=*/0.0, /*train=*/false,
+                             /*bidirectional=*/false, /*batch_first=*/false));
+    return (output + input).permute({1, 2, 0});
+  }
+
+  Tensor Elu(const Tensor& x) const { return at::elu(x, config_.elu_alpha); }
+
+ private:
+  Tensor Weight(const std::string& name) const {
+    return at::_weight_norm(parameters_[name + ".weight_v"], parameters_[name + ".weight_g"], 0);
+  }
+
+  Tensor Pad(const Tensor& x, int64_t left, int64_t right) const {
+    if (config_.reflect_padding) return at::reflection_pad1d(x, {left, right});
+    return at::constant_pad_nd(x, {left, right}, 0);
+  }
+
+  const CodecConfig& config_;
+  const Parameters& parameters_;
+  const std::string prefix_;
+};
+
+std::string Codebook(int k) { return absl::StrCat("quantizer.vq.layers.", k, "._codebook."); }
+
+// The nearest of `embed`'s rows to each of `x`'s.
+Tensor Nearest(const Tensor& x, const Tensor& embed) {
+  const Tensor distance = embed.pow(2).sum(1) - 2 * x.matmul(embed.t());
+  return distance.argmin(1);
+}
+
+// `count` of `x`'s rows.
+Tensor Draw(const Tensor& x, int64_t count, Random& random) {
+  std::vector<int64_t> rows(static_cast<size_t>(count));
+  for (int64_t& row : rows) row = random.Index(x.size(0));
+  return x.index_select(0, at::tensor(rows, at::kLong).to(x.device()));
+}
+
+// [rows][bins]: ones where a row chose a code.
+Tensor Choices(const Tensor& codes, int64_t bins, const Tensor& like) {
+  return at::zeros({codes.size(0), bins}, like.options()).scatter_(1, codes.unsqueeze(1), 1);
+}
+
+// Lloyd's algorithm, from a random choice of vectors.
+void PlaceCodebook(const Tensor& x, Random& random, const Tensor& embed) {
+  constexpr int kIterations = 10;
+  embed.copy_(Draw(x, embed.size(0), random));
+  for (int i = 0; i < kIterations; ++i) {
+    const Tensor choices = Choices(Nearest(x, embed), embed.size(0), x);
+    const Tensor counts = choices.sum(0).unsqueeze(1);
+    const Tensor means = choices.t().matmul(x) / counts.clamp_min(1);
+    embed.copy_(at::where(counts > 0, means, embed));
+  }
+}
+
+void MoveCodebook(const Parameters& parameters, int k, const Tensor& x, const Tensor& codes,
+                  const CodebookUpdate& update) {
+  constexpr double kEpsilon = 1e-5;
+  const Tensor embed = parameters[Codebook(k) + "embed"];
+  const Tensor sums = parameters[Codebook(k) + "embed_avg"];
+  const Tensor sizes = parameters[Codebook(k) + "cluster_size"];
+  const Tensor choices = Choices(codes, embed.size(0), x);
+  if (update.first) {
+    // Every code begins with its share, so that none is dead at once.
+    sizes.fill_(static_cast<double>(x.size(0)) / static_cast<double>(embed.size(0)));
+    sums.copy_(embed * sizes.unsqueeze(1));
+    return;
+  }
+  sizes.mul_(update.decay).add_(choices.sum(0), 1 - update.decay);
+  sums.mul_(update.decay).add_(choices.t().matmul(x), 1 - update.decay);
+  const Tensor dead = sizes < update.dead_below;
+  const Tensor total = sizes.sum();
+  const Tensor smoothed =
+      (sizes + kEpsilon) / (total + static_cast<double>(embed.size(0)) * kEpsilon) * total;
+  embed.copy_(sums / smoothed.unsqueeze(1));
+  // A dead code takes the place of one of the batch's vectors, with a size that lets it live on.
+  const double size = 2 * update.dead_below;
+  const Tensor fresh = Draw(x, embed.size(0), *update.random);
+  embed.copy_(at::where(dead.unsqueeze(1), fresh, embed));
+  sums.copy_(at::where(dead.unsqueeze(1), fresh * size, sums));
+  sizes.masked_fill_(dead, size);
+}
+
+}  // namespace
+
+Tensor EncodeAudio(const CodecConfig& config, const Parameters& parameters, const Tensor& audio) {
+  const Layers layers(config, parameters, "encoder.model.");
+  int at = 0;
+  Tensor x = layers.Conv(absl::StrCat(at++), audio.unsqueeze(1));
+  for (auto ratio = config.ratios.rbegin(); ratio != config.ratios.rend(); ++ratio) {
+    x = layers.Residual(absl::StrCat(at), x);
+    x = layers.Conv(absl::StrCat(at + 2), layers.Elu(x), *ratio);
+    at += 3;
+  }
+  if (config.lstm_layers > 0) x = layers.Lstm(absl::StrCat(at++), x);
+  return layers.Conv(absl::StrCat(at + 1), layers.Elu(x));
+}
+
+Tensor DecodeLatents(const CodecConfig& config, const Parameters& parameters,
+                     const Tensor& latents) {
+  const Layers layers(config, parameters, "decoder.model.");
+  int at = 0;
+  Tensor x = layers.Conv(absl::StrCat(at++), latents);
+  if (config.lstm_layers > 0) x = layers.Lstm(absl::StrCat(at++), x);
+  for (const int ratio : config.ratios) {
+    x = layers.Upsampling(absl::StrCat(at + 1), layers.Elu(x), ratio);
+    x = layers.Residual(absl::StrCat(at + 2), x);
+    at += 3;
+  }
+  return layers.Conv(absl::StrCat(at + 1), layers.Elu(x)).squeeze(1);
+}
+
+Quantized Quantize(const CodecConfig& config, const Parameters& parameters, const Tensor& latents,
+                   const CodebookUpdate* update) {
+  const int64_t batch = latents.size(0);
+  const int64_t frames = latents.size(2);
+  const Tensor x = latents.transpose(1, 2).reshape({-1, latents.size(1)});
+  Tensor residual = x;
+  Tensor commitment = at::zeros({}, x.options());
+  std::vector<Tensor> codes;
+  for (int k = 0; k < config.codebooks; ++k) {
+    const Tensor embed = parameters[Codebook(k) + "embed"];
+    Tensor chosen, vectors;
+    {
+      c10::NoGradGuard no_grad;
+      const Tensor rows = residual.detach();
+      if (update != nullptr && update->first) PlaceCodebook(rows, *update->random, embed);
+      chosen = Nearest(rows, embed);
+      vectors = embed.index_select(0, chosen);
+      if (update != nullptr) MoveCodebook(parameters, k, rows, chosen, *update);
+    }
+    commitment = commitment + (residual - vectors).pow(2).mean();
+    residual = residual - vectors;
+    codes.push_back(chosen.view({batch, frames}));
+  }
+  // x minus what is left of it is the sum of the vectors; x alone has a gradient.
+  const Tensor sum = x - residual.detach();
+  return {sum.view({batch, frames, -1}).transpose(1, 2), at::stack(codes, 1),
+          commitment / config.codebooks};
+}
+
+Tensor LookUp(const CodecConfig& config, const Parameters& parameters, const Tensor& codes) {
+  Tensor sum;
+  for (int k = 0; k < config.codebooks; ++k) {
+    const Tensor chosen = codes.select(1, k);
+    const Tensor vectors = parameters[Codebook(k) + "embed"]
+                               .index_select(0, chosen.reshape(-1))
+                               .view({chosen.size(0), chosen.size(1), config.dimension});
+    sum = k == 0 ? vectors : sum + vectors;
+  }
+  return sum.transpose(1, 2);
+}
+
+}  // namespace vidmuse::train

@@ -1,0 +1,160 @@
+#include "core/train/parameters.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <cmath>
+#include <cstring>
+#include <new>
+#include <stdexcept>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/model/weights/weight_reader.h"
+#include "core/train/random.h"
+
+namespace vidmuse::train {
+namespace {
+
+bool Contains(absl::string_view name, absl::string_view part) {
+  return absl::StrContains(name, part);
+}
+
+// Standard deviation of a new tensor's values.
+double InitialScale(const NamedShape& tensor) {
+  const std::string& name = tensor.name;
+  double fan_in = 1;
+  for (size_t i = 1; i < tensor.shape.size(); ++i) fan_in *= static_cast<double>(tensor.shape[i]);
+  if (absl::StartsWith(name, "emb.")) return 0.5;
+  if (Contains(name, "pos_embedding") || Contains(name, "position_embedding") ||
+      Contains(name, "class_embedding")) {
+    return 0.3;
+  }
+  // A transposed convolution of kernel 2r and stride r adds two positions of each input channel.
+  if (Contains(name, ".convtr.")) return 1 / std::sqrt(2.0 * static_cast<double>(tensor.shape[0]));
+  if (Contains(name, "_weight") || Contains(name, "weight_")) return 1 / std::sqrt(fan_in);
+  // What adds to the residual stream begins small.
+  const bool adds = Contains(name, "out_proj") || Contains(name, "linear2") ||
+                    Contains(name, ".to_out.") || Contains(name, ".net.3") ||
+                    Contains(name, "fc2");
+  return (adds ? 0.3 : 1.0) / std::sqrt(fan_in);
+}
+
+bool IsNorm(const NamedShape& tensor) {
+  return tensor.shape.size() == 1 && Contains(tensor.name, "norm") &&
+         absl::EndsWith(tensor.name, ".weight");
+}
+
+bool IsBias(absl::string_view name) {
+  return Contains(name.substr(name.rfind('.') + 1), "bias");
+}
+
+at::Tensor InitialValues(const NamedShape& tensor, uint64_t seed) {
+  at::Tensor values = at::zeros(tensor.shape, at::kFloat);
+  if (IsBias(tensor.name)) return values;
+  if (tensor.ones || IsNorm(tensor)) return values.fill_(1);
+  Random random(seed, tensor.name);
+  const double scale = InitialScale(tensor);
+  float* out = values.data_ptr<float>();
+  for (int64_t i = 0; i < values.numel(); ++i) {
+    out[i] = static_cast<float>(scale * random.Normal());
+  }
+  return values;
+}
+
+}  // namespace
+
+bool IsTrainable(absl::string_view name) {
+  for (const char* part : {"quantizer.", "condition_provider.", "visual_projection",
+                           "post_layernorm", "position_ids"}) {
+    if (Contains(name, part)) return false;
+  }
+  return true;
+}
+
+Parameters Parameters::Initialize(const std::vector<NamedShape>& layout, uint64_t seed) {
+  Parameters parameters;
+  for (const NamedShape& tensor : layout) {
+    parameters.Add(tensor.name, InitialValues(tensor, seed));
+    // A weight-normed layer begins as its direction tensor says.
+    if (absl::EndsWith(tensor.name, ".weight_v")) {
+      const std::string g = tensor.name.substr(0, tensor.name.size() - 1) + "g";
+      parameters[g].copy_(at::norm_except_dim(parameters[tensor.name], 2, 0));
+    }
+  }
+  return parameters;
+}
+
+void Parameters::Add(std::string name, at::Tensor tensor) {
+  index_.emplace(name, entries_.size());
+  entries_.push_back({std::move(name), std::move(tensor)});
+}
+
+const at::Tensor& Parameters::operator[](absl::string_view name) const {
+  const auto found = index_.find(name);
+  if (found == index_.end()) throw std::out_of_range(absl::StrCat("no tensor '", name, "'"));
+  return entries_[found->second].tensor;
+}
+
+std::vector<at::Tensor> Parameters::Trainable() const {
+  std::vector<at::Tensor> tensors;
+  for (const Entry& entry : entries_) {
+    if (IsTrainable(entry.name)) tensors.push_back(entry.tensor);
+  }
+  return tensors;
+}
+
+Parameters Parameters::Clone() const {
+  Parameters copy;
+  for (const Entry& entry : entries_) copy.Add(entry.name, entry.tensor.detach().clone());
+  return copy;
+}
+
+Parameters Parameters::To(at::Device device, at::ScalarType type) const {
+  Parameters copy;
+  for (const Entry& entry : entries_) {
+    copy.Add(entry.name, entry.tensor.detach().to(device, type, false, true));
+  }
+  return copy;
+}
+
+absl::Status Parameters::ReadFrom(const TensorFile& file, const std::string& prefix) {
+  WeightReader reader(&file, prefix);
+  c10::NoGradGuard no_grad;
+  for (const Entry& entry : entries_) {
+    const std::vector<int64_t> shape = entry.tensor.sizes().vec();
+    ASSIGN_OR_RETURN(std::vector<float> values, reader.Read(entry.name, shape));
+    entry.tensor.copy_(at::from_blob(values.data(), shape));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Parameters::WriteTo(TorchFileWriter& writer, const std::string& prefix,
+                                 DType type) const {
+  for (const Entry& entry : entries_) {
+    const bool half = type == DType::kFloat16 && !absl::EndsWith(entry.name, ".inited") &&
+                      !absl::EndsWith(entry.name, ".cluster_size");
+    const at::Tensor values =
+        entry.tensor.detach().to(at::kCPU, half ? at::kHalf : at::kFloat).contiguous();
+    RETURN_IF_ERROR(writer.AddTensor(
+        prefix + entry.name, TensorView{half ? DType::kFloat16 : DType::kFloat32,
+                                        values.sizes().vec(), values.const_data_ptr()}));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CatchTorch(absl::FunctionRef<absl::Status()> body) {
+  try {
+    return body();
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("training: out of memory");
+  } catch (const c10::Error& error) {
+    return absl::InternalError(absl::StrCat("Torch: ", error.what_without_backtrace()));
+  } catch (const std::exception& error) {
+    return absl::InternalError(absl::StrCat("training: ", error.what()));
+  }
+}
+
+}  // namespace vidmuse::train
