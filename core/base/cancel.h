@@ -2,18 +2,20 @@
 #ifndef VIDMUSE_BASE_CANCEL_H_
 #define VIDMUSE_BASE_CANCEL_H_
 
-#include <atomic>
+#include <stop_token>
 
 namespace vidmuse {
 
 // Thread-safe.
 class CancelFlag {
  public:
-  void Cancel() { cancelled_.store(true, std::memory_order_relaxed); }
-  bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
+  // Runs what waits for it (std::stop_callback on `token`) in this thread.
+  void Cancel() { source_.request_stop(); }
+  bool cancelled() const { return source_.stop_requested(); }
+  std::stop_token token() const { return source_.get_token(); }
 
  private:
-  std::atomic<bool> cancelled_{false};
+  std::stop_source source_;
 };
 
 }  // namespace vidmuse

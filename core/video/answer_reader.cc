@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -14,7 +15,11 @@
 namespace vidmuse {
 namespace {
 
-constexpr int kWatchMilliseconds = 10;  // how soon a cancellation is seen
+// For poll(): rounded up, so that the time is up when it returns.
+int Milliseconds(absl::Duration left) {
+  constexpr absl::Duration kMost = absl::Hours(1);
+  return static_cast<int>(absl::ToInt64Milliseconds(std::min(left, kMost))) + 1;
+}
 
 }  // namespace
 
@@ -72,11 +77,15 @@ absl::Status AnswerReader::Read(void* bytes, size_t size) {
       size -= static_cast<size_t>(got);
       continue;
     }
-    if (got == 0) return absl::DataLossError("the answer ends early");
+    if (got == 0) {
+      RETURN_IF_ERROR(watch_.Check());  // a cancelled program is killed: that is no crash
+      return absl::DataLossError("the answer ends early");
+    }
     if (errno == EINTR) continue;
     if (errno != EAGAIN) return absl::UnknownError(std::strerror(errno));
     pollfd ready = {fd_, POLLIN, 0};
-    poll(&ready, 1, kWatchMilliseconds);
+    // The end of the program wakes it, and so does cancelling, which kills the program.
+    poll(&ready, 1, Milliseconds(watch_.left()));
   }
   return absl::OkStatus();
 }

@@ -19,7 +19,7 @@ namespace vidmuse {
 // the protocol has. Not thread-safe.
 class AnswerReader {
  public:
-  // `fd` does not block. It and `watch` outlive the reader.
+  // `fd` does not block, and ends when `watch` is cancelled. Both outlive the reader.
   AnswerReader(int fd, const DecodeWatch& watch) : fd_(fd), watch_(watch) {}
 
   struct Answer {

@@ -1,5 +1,7 @@
 #include "core/video/decode_watch.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "core/base/clock.h"
 
@@ -20,6 +22,10 @@ absl::Status DecodeWatch::Check() const {
                                                    " to decode, which is the limit"));
   }
   return absl::OkStatus();
+}
+
+absl::Duration DecodeWatch::left() const {
+  return std::max(time_limit_ - (Clock::Real()->Monotonic() - start_), absl::ZeroDuration());
 }
 
 }  // namespace vidmuse

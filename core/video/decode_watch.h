@@ -2,6 +2,8 @@
 #ifndef VIDMUSE_VIDEO_DECODE_WATCH_H_
 #define VIDMUSE_VIDEO_DECODE_WATCH_H_
 
+#include <stop_token>
+
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "core/base/cancel.h"
@@ -19,6 +21,10 @@ class DecodeWatch {
 
   // CANCELLED, or INVALID_ARGUMENT when the time is up. Cheap: called for every packet and read.
   absl::Status Check() const;
+
+  // Till the time is up; not below zero.
+  absl::Duration left() const;
+  std::stop_token cancel_token() const { return cancel_.token(); }
 
  private:
   const CancelFlag& cancel_;

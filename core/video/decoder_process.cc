@@ -96,12 +96,20 @@ DecoderProcess::DecoderProcess(pid_t pid, UniqueFd answer)
     : pid_(pid), answer_(std::move(answer)) {}
 
 DecoderProcess::DecoderProcess(DecoderProcess&& other) noexcept
-    : pid_(std::exchange(other.pid_, 0)), answer_(std::move(other.answer_)) {}
+    : pid_(std::exchange(other.pid_, 0)),
+      answer_(std::move(other.answer_)),
+      killer_(std::move(other.killer_)) {}
 
 DecoderProcess::~DecoderProcess() { End(); }
 
+void DecoderProcess::EndOn(const std::stop_token& stop) {
+  killer_ = std::make_unique<std::stop_callback<std::function<void()>>>(
+      stop, [pid = pid_] { kill(pid, SIGKILL); });
+}
+
 int DecoderProcess::End() {
   if (pid_ == 0) return 0;
+  killer_ = nullptr;  // before the id may become another process's
   // Not yet waited for, so the id is still its own. A cause of death that came first stays.
   kill(pid_, SIGKILL);
   int status = 0;

@@ -4,11 +4,14 @@
 
 #include <sys/types.h>
 
+#include <functional>
+#include <memory>
+#include <stop_token>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "core/video/unique_fd.h"
+#include "core/base/unique_fd.h"
 
 namespace vidmuse {
 
@@ -27,6 +30,9 @@ class DecoderProcess {
   // Where its answer is read, without blocking.
   int answer() const { return answer_.get(); }
 
+  // From now on a stop kills the program, in the thread that asks for it.
+  void EndOn(const std::stop_token& stop);
+
   // Kills the program if it still runs, and returns how it ended, as waitpid() tells it.
   int End();
 
@@ -35,6 +41,7 @@ class DecoderProcess {
 
   pid_t pid_;  // 0: ended
   UniqueFd answer_;
+  std::unique_ptr<std::stop_callback<std::function<void()>>> killer_;
 };
 
 // RESOURCE_EXHAUSTED, worth another try soon, if `error` is a shortage; INTERNAL if not.

@@ -15,11 +15,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/base/unique_fd.h"
 #include "core/video/answer_reader.h"
 #include "core/video/decode_watch.h"
 #include "core/video/decoder_process.h"
 #include "core/video/sandbox_protocol.h"
-#include "core/video/unique_fd.h"
 
 namespace vidmuse {
 namespace {
@@ -85,7 +85,9 @@ absl::Status Crashed(int wait_status, const Limits& limits) {
 class Run {
  public:
   Run(DecoderProcess process, const DecodeWatch& watch, const Limits& limits)
-      : process_(std::move(process)), reader_(process_.answer(), watch), limits_(limits) {}
+      : process_(std::move(process)), reader_(process_.answer(), watch), limits_(limits) {
+    process_.EndOn(watch.cancel_token());
+  }
 
   // Why system calls are not filtered; empty if they are.
   absl::StatusOr<std::string> ReadStart();

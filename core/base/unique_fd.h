@@ -1,6 +1,6 @@
 // Owner of a file descriptor.
-#ifndef VIDMUSE_VIDEO_UNIQUE_FD_H_
-#define VIDMUSE_VIDEO_UNIQUE_FD_H_
+#ifndef VIDMUSE_BASE_UNIQUE_FD_H_
+#define VIDMUSE_BASE_UNIQUE_FD_H_
 
 #include <unistd.h>
 
@@ -22,6 +22,8 @@ class UniqueFd {
   }
 
   int get() const { return fd_; }  // -1: none
+  // The caller owns it from now on.
+  int Release() { return std::exchange(fd_, -1); }
 
  private:
   int fd_ = -1;
@@ -29,4 +31,4 @@ class UniqueFd {
 
 }  // namespace vidmuse
 
-#endif  // VIDMUSE_VIDEO_UNIQUE_FD_H_
+#endif  // VIDMUSE_BASE_UNIQUE_FD_H_
