@@ -1,8 +1,53 @@
 #include "server/call_tracker.h"
 
-#include <vector>
+#include <pthread.h>
+
+#include <utility>
 
 namespace vidmuse {
+namespace {
+
+// gRPC's own timers would do, but for a wall clock that is set back by hours: then they stand still
+// (Debian's gRPC 1.51 waits by the wall clock).
+constexpr absl::Duration kWatchPeriod = absl::Milliseconds(20);
+
+}  // namespace
+
+CallTracker::CallTracker(int max_uploads)
+    : max_uploads_(max_uploads), watch_thread_([this] { Watch(); }) {}
+
+CallTracker::~CallTracker() {
+  {
+    MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
+  watch_thread_.join();
+}
+
+void CallTracker::Watch() {
+  pthread_setname_np(pthread_self(), "vm-calls");
+  for (;;) {
+    std::vector<std::shared_ptr<TrackedCall>> calls;
+    {
+      MutexLock lock(&mutex_);
+      mutex_.Await(
+          [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || !calls_.empty(); });
+      mutex_.AwaitFor(kWatchPeriod,
+                      [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_; });
+      if (stopping_) return;
+      calls = Calls();
+    }
+    for (const std::shared_ptr<TrackedCall>& call : calls) call->CheckProgress();
+  }
+}
+
+std::vector<std::shared_ptr<TrackedCall>> CallTracker::Calls() {
+  std::vector<std::shared_ptr<TrackedCall>> calls;
+  for (const auto& [key, call] : calls_) {
+    if (std::shared_ptr<TrackedCall> alive = call.lock()) calls.push_back(std::move(alive));
+  }
+  return calls;
+}
 
 void CallTracker::BeginCall(const std::shared_ptr<TrackedCall>& call) {
   MutexLock lock(&mutex_);
@@ -27,13 +72,10 @@ void CallTracker::EndUpload() {
 }
 
 void CallTracker::EndAll(const absl::Status& status) {
-  // Ended and let go of without the lock: a call's destructor takes it.
   std::vector<std::shared_ptr<TrackedCall>> calls;
   {
     MutexLock lock(&mutex_);
-    for (const auto& [key, call] : calls_) {
-      if (std::shared_ptr<TrackedCall> alive = call.lock()) calls.push_back(std::move(alive));
-    }
+    calls = Calls();
   }
   for (const std::shared_ptr<TrackedCall>& call : calls) call->End(status);
 }

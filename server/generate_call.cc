@@ -1,11 +1,11 @@
 #include "server/generate_call.h"
 
-#include <algorithm>
 #include <chrono>
+#include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "core/base/clock.h"
 #include "core/base/status_macros.h"
 #include "server/call_metadata.h"
 #include "server/convert.h"
@@ -14,10 +14,14 @@
 namespace vidmuse {
 namespace {
 
-absl::Time Deadline(const grpc::CallbackServerContext& context) {
+absl::Duration Now() { return Clock::Real()->Monotonic(); }
+
+// Till the call's deadline. gRPC holds it on a clock that does not jump, and works out the wall
+// clock's when it is asked.
+absl::Duration TimeLeft(const grpc::CallbackServerContext& context) {
   const auto deadline = context.deadline();
-  if (deadline == std::chrono::system_clock::time_point::max()) return absl::InfiniteFuture();
-  return absl::FromChrono(deadline);
+  if (deadline == std::chrono::system_clock::time_point::max()) return absl::InfiniteDuration();
+  return absl::FromChrono(deadline - std::chrono::system_clock::now());
 }
 
 // Why a request that never reached the generator ended, for its counter.
@@ -58,7 +62,7 @@ GenerateCall::GenerateCall(const CallEnvironment& environment, grpc::CallbackSer
     : environment_(environment),
       context_(context),
       request_id_(ChooseRequestId(ClientMetadata(*context, kRequestIdKey))),
-      began_(absl::Now()) {}
+      began_(Now()) {}
 
 GenerateCall::~GenerateCall() {
   // The generator may go once no call is left.
@@ -79,10 +83,6 @@ void GenerateCall::Begin() {
     record_.api_key = key.value_or("");
     last_message_ = began_;
     uploading_ = has_slot;
-    if (has_slot) {
-      ArmAlarm(began_ + absl::Seconds(std::min(options.upload_timeout_seconds,
-                                               options.upload_idle_timeout_seconds)));
-    }
   }
   environment_.tracker->BeginCall(shared_from_this());
   if (!key.ok()) {
@@ -102,10 +102,15 @@ void GenerateCall::OnReadDone(bool ok) {
   {
     MutexLock lock(&mutex_);
     if (end_) return;
-    last_message_ = absl::Now();
+    last_message_ = Now();
     number = ++messages_;
   }
-  const absl::Status status = ok ? OnMessage(number) : OnUploadEnd();
+  absl::Status status;
+  try {
+    status = ok ? OnMessage(number) : OnUploadEnd();
+  } catch (const std::bad_alloc&) {
+    status = WithRetryAfter(absl::ResourceExhaustedError("out of memory"), absl::Seconds(5));
+  }
   if (!status.ok()) {
     End(status);
   } else if (ok) {
@@ -134,7 +139,7 @@ absl::Status GenerateCall::OnConfig(int64_t number, const v1::GenerateMusicConfi
   ASSIGN_OR_RETURN(GenerationRequest request,
                    ToRequest(config, environment_.generator->model_info()));
   request.request_id = request_id_;
-  request.deadline = Deadline(*context_);
+  request.time_limit = TimeLeft(*context_);
   {
     MutexLock lock(&mutex_);
     if (end_) return *end_;
@@ -212,7 +217,7 @@ void GenerateCall::OnEvent(absl::StatusOr<StreamEvent> event) {
       last_event_ = std::holds_alternative<GenerationFinished>(*event);
       ToProto(*std::move(event), environment_.generator->model_info(), &response_);
       write_outstanding_ = true;
-      write_began_ = absl::Now();
+      write_began_ = Now();
       write = true;
     }
   }
@@ -259,7 +264,7 @@ void GenerateCall::OnCancel() {
   // gRPC does not say why: the deadline passed, or the client cancelled or is gone.
   // A client's own clock may be a little ahead.
   constexpr absl::Duration kSlack = absl::Milliseconds(100);
-  if (absl::Now() + kSlack >= Deadline(*context_)) {
+  if (TimeLeft(*context_) <= kSlack) {
     End(absl::DeadlineExceededError("the deadline has passed"));
   } else {
     End(absl::CancelledError("cancelled by the client"));
@@ -268,10 +273,8 @@ void GenerateCall::OnCancel() {
 
 void GenerateCall::OnDone() {
   std::shared_ptr<GenerateCall> self;  // destroyed after the lock is released
-  std::unique_ptr<grpc::Alarm> alarm;
   MutexLock lock(&mutex_);
   self = std::move(self_);
-  alarm = std::move(alarm_);
 }
 
 void GenerateCall::End(absl::Status status) {
@@ -296,7 +299,7 @@ void GenerateCall::MaybeFinish() {
     finished_ = true;
     ReleaseUploadSlot();
     record_.status = *end_;
-    record_.duration = absl::Now() - began_;
+    record_.duration = Now() - began_;
     record = record_;
     submitted = submitted_;
     // Headers that a refusal has no room for, see OnConfig.
@@ -313,45 +316,28 @@ void GenerateCall::MaybeFinish() {
 
 void GenerateCall::CheckProgress() {
   const ServerOptions& options = *environment_.options;
-  const absl::Time now = absl::Now();
+  const absl::Duration now = Now();
   absl::Status status;
   {
     MutexLock lock(&mutex_);
     if (finished_) return;
-    const absl::Duration send_timeout = absl::Seconds(options.send_timeout_seconds);
-    absl::Time next = now + send_timeout;
     if (uploading_ && !end_) {
-      const absl::Time whole = began_ + absl::Seconds(options.upload_timeout_seconds);
-      const absl::Time idle = last_message_ + absl::Seconds(options.upload_idle_timeout_seconds);
-      next = std::min(whole, idle);
-      if (now >= whole) {
+      if (now - began_ >= absl::Seconds(options.upload_timeout_seconds)) {
         status = absl::DeadlineExceededError(
             absl::StrCat("the upload took longer than ", options.upload_timeout_seconds, " s"));
-      } else if (now >= idle) {
+      } else if (now - last_message_ >= absl::Seconds(options.upload_idle_timeout_seconds)) {
         status = absl::DeadlineExceededError(
             absl::StrCat("the upload stood still for ", options.upload_idle_timeout_seconds, " s"));
       }
-    } else if (write_outstanding_) {
-      next = write_began_ + send_timeout;
-      if (now >= next) {
-        status = absl::CancelledError(
-            absl::StrCat("the client took no message for ", options.send_timeout_seconds, " s"));
-        // Makes the write fail. Under the lock, so that the call is not done meanwhile.
-        context_->TryCancel();
-      }
+    } else if (write_outstanding_ &&
+               now - write_began_ >= absl::Seconds(options.send_timeout_seconds)) {
+      status = absl::CancelledError(
+          absl::StrCat("the client took no message for ", options.send_timeout_seconds, " s"));
+      // Makes the write fail. Under the lock, so that the call is not done meanwhile.
+      context_->TryCancel();
     }
-    if (status.ok()) ArmAlarm(next);
   }
   if (!status.ok()) End(std::move(status));
-}
-
-void GenerateCall::ArmAlarm(absl::Time time) {
-  // A fresh one each time: an alarm is not to be set again from its own callback.
-  alarm_ = std::make_unique<grpc::Alarm>();
-  alarm_->Set(absl::ToChronoTime(time), [weak = weak_from_this()](bool expired) {
-    if (!expired) return;
-    if (const std::shared_ptr<GenerateCall> call = weak.lock()) call->CheckProgress();
-  });
 }
 
 }  // namespace vidmuse

@@ -2,7 +2,6 @@
 #ifndef VIDMUSE_SERVER_GENERATE_CALL_H_
 #define VIDMUSE_SERVER_GENERATE_CALL_H_
 
-#include <grpcpp/alarm.h>
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
@@ -37,7 +36,7 @@ struct CallEnvironment {
 
 // Lifetime. gRPC calls OnDone last, after Finish and after every operation has been reported; the
 // call keeps itself alive till then. So nothing may run into a call after Finish: Finish waits
-// until neither a MusicStream::Read nor a write is outstanding. Alarms hold weak references.
+// until neither a MusicStream::Read nor a write is outstanding. The tracker holds weak references.
 //
 // Threads. gRPC reports reads, writes and cancellation from different threads, the generator
 // reports events from its own. `mutex_` guards what they share, and is never held while the stream
@@ -64,6 +63,7 @@ class GenerateCall final
 
   // The stream is cancelled with `status`. OK: everything was sent.
   void End(absl::Status status) override;
+  void CheckProgress() override;
 
  private:
   void Begin();
@@ -84,14 +84,10 @@ class GenerateCall final
   // unless called from one of gRPC's reactions.
   void MaybeFinish();
 
-  // Ends a call whose client is too slow, else looks again later.
-  void CheckProgress();
-  void ArmAlarm(absl::Time time) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-
   const CallEnvironment environment_;
   grpc::CallbackServerContext* const context_;
   const std::string request_id_;
-  const absl::Time began_;
+  const absl::Duration began_;  // Clock::Monotonic(), as all points in time here
 
   // Of the read side, which gRPC runs one reaction at a time.
   v1::GenerateMusicRequest request_;
@@ -106,15 +102,14 @@ class GenerateCall final
   bool submitted_ ABSL_GUARDED_BY(mutex_) = false;  // the generator counts the request
   bool uploading_ ABSL_GUARDED_BY(mutex_) = false;  // holds an upload slot
   int64_t messages_ ABSL_GUARDED_BY(mutex_) = 0;
-  absl::Time last_message_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration last_message_ ABSL_GUARDED_BY(mutex_);
   bool stream_read_outstanding_ ABSL_GUARDED_BY(mutex_) = false;
   bool write_outstanding_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::Time write_began_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration write_began_ ABSL_GUARDED_BY(mutex_);
   bool last_event_ ABSL_GUARDED_BY(mutex_) = false;  // `response_` is the last message
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   RequestRecord record_ ABSL_GUARDED_BY(mutex_);
-  std::unique_ptr<grpc::Alarm> alarm_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace vidmuse

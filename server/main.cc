@@ -1,4 +1,5 @@
 // vidmuse_server: loads a model, serves it over gRPC, ends in order on SIGTERM and SIGINT.
+#include <algorithm>
 #include <csignal>
 #include <iostream>
 #include <memory>
@@ -8,10 +9,15 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "server/grpc_log.h"
+#include "server/log_writer.h"
 #include "server/metrics.h"
 #include "server/options.h"
 #include "server/server.h"
 #include "server/shutdown_signal.h"
+#include "server/watchdog.h"
 #include "vidmuse/generator.h"
 #include "vidmuse/self_test.h"
 
@@ -21,63 +27,104 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kBadUsage = 2;
 
-int Fail(int code, const absl::Status& status) {
-  std::cerr << "vidmuse_server: " << status.message() << std::endl;
-  return code;
-}
-
 std::string Host(const std::string& address) { return address.substr(0, address.rfind(':')); }
 
-void SayReady(const ServerOptions& options, const Server& server) {
-  std::string line =
-      "vidmuse_server: ready on " + Host(options.listen) + ":" + std::to_string(server.port());
-  if (server.metrics_port() != 0) {
-    line += ", metrics on " + Host(options.metrics_listen) + ":" +
-            std::to_string(server.metrics_port());
-  }
-  std::cerr << line + "\n" << std::flush;
+std::string ReadyLine(const ServerOptions& options, const Server& server) {
+  std::string line = absl::StrCat("ready on ", Host(options.listen), ":", server.port());
+  if (server.metrics_port() == 0) return line;
+  return absl::StrCat(line, ", metrics on ", Host(options.metrics_listen), ":",
+                      server.metrics_port());
 }
 
-int SayTested(const std::string& model) {
-  std::cout << "self-test passed" << (model.empty() ? "" : ", one step of " + model) << std::endl;
+// One run of the server. Lines that it writes itself begin with its name.
+class ServerMain {
+ public:
+  explicit ServerMain(const ServerOptions& options)
+      : options_(options), log_(std::make_shared<LogWriter>(&std::cerr)) {}
+
+  ~ServerMain() {
+    watchdog_ = nullptr;
+    log_->Flush(LogWriter::kFlushTimeout);
+  }
+
+  int Run();
+
+ private:
+  void Say(absl::string_view line) { log_->Write(absl::StrCat("vidmuse_server: ", line)); }
+  int Fail(const absl::Status& status) {
+    Say(status.message());
+    return kFailed;
+  }
+  // Ends the process if the self-test hangs.
+  std::unique_ptr<Watchdog> SelfTestWatchdog() const {
+    return std::make_unique<Watchdog>(
+        absl::Seconds(options_.self_test_seconds), kFailed,
+        absl::StrCat("vidmuse_server: self-test: not done after ", options_.self_test_seconds,
+                     " s (self_test_seconds)"),
+        log_);
+  }
+  static int SayTested(const std::string& model) {
+    std::cout << "self-test passed" << (model.empty() ? "" : ", one step of " + model) << std::endl;
+    return 0;
+  }
+  void Drain(std::unique_ptr<Server> server);
+
+  ShutdownSignal signal_;  // first: threads started later don't take the signals
+  ServerOptions options_;
+  const std::shared_ptr<LogWriter> log_;
+  std::unique_ptr<Watchdog> watchdog_;  // of what comes last
+};
+
+int ServerMain::Run() {
+  std::signal(SIGPIPE, SIG_IGN);
+  SendGrpcLogTo(log_);
+
+  watchdog_ = SelfTestWatchdog();
+  const absl::Status tested = SelfTest();
+  watchdog_ = nullptr;
+  if (!tested.ok()) return Fail(absl::InternalError(absl::StrCat("self-test: ", tested.message())));
+  if (options_.self_test && options_.generator.model_dir.empty()) return SayTested("");
+
+  options_.generator.warn = [this](const std::string& line) { Say(line); };
+  options_.generator.loaded = [this] { watchdog_ = SelfTestWatchdog(); };
+  PrometheusMetrics metrics;
+  auto generator = Generator::Create(options_.generator, &metrics);
+  watchdog_ = nullptr;
+  if (!generator.ok()) return Fail(generator.status());
+  if (options_.self_test) return SayTested((*generator)->model_info().name);
+  metrics.Describe((*generator)->model_info(), VIDMUSE_VERSION);
+  auto server = Server::Start(options_, generator->get(), &metrics, log_);
+  if (!server.ok()) return Fail(server.status());
+
+  signal_.Arm();
+  Say(ReadyLine(options_, **server));
+  signal_.Wait();
+  Drain(*std::move(server));
   return 0;
+}
+
+void ServerMain::Drain(std::unique_ptr<Server> server) {
+  Say("draining");
+  // Watches over what comes after the drain too, to the end of the process.
+  const absl::Duration limit = absl::Seconds(std::max(options_.drain_seconds, 1.0));
+  watchdog_ = std::make_unique<Watchdog>(
+      limit, 0, "vidmuse_server: drain_seconds passed, ended with work left", log_);
+  if (!server->Drain(absl::Seconds(options_.drain_seconds))) {
+    Say("drain_seconds passed, requests were cut off");
+  }
 }
 
 int Main(const std::vector<std::string>& args) {
   absl::StatusOr<ServerOptions> options = ParseOptions(args);
-  if (!options.ok()) return Fail(kBadUsage, options.status());
+  if (!options.ok()) {
+    std::cerr << "vidmuse_server: " << options.status().message() << std::endl;
+    return kBadUsage;
+  }
   if (options->help) {
     std::cout << OptionsHelp();
     return 0;
   }
-  std::signal(SIGPIPE, SIG_IGN);
-  ShutdownSignal signal;
-
-  const absl::Status tested = SelfTest();
-  if (!tested.ok()) {
-    return Fail(kFailed, absl::InternalError(absl::StrCat("self-test: ", tested.message())));
-  }
-  if (options->self_test && options->generator.model_dir.empty()) return SayTested("");
-
-  options->generator.warn = [](const std::string& line) {
-    std::cerr << "vidmuse_server: " + line + "\n" << std::flush;
-  };
-  PrometheusMetrics metrics;
-  auto generator = Generator::Create(options->generator, &metrics);
-  if (!generator.ok()) return Fail(kFailed, generator.status());
-  if (options->self_test) return SayTested((*generator)->model_info().name);
-  metrics.Describe((*generator)->model_info(), VIDMUSE_VERSION);
-  auto server = Server::Start(*options, generator->get(), &metrics, &std::cerr);
-  if (!server.ok()) return Fail(kFailed, server.status());
-
-  signal.Arm();
-  SayReady(*options, **server);
-  signal.Wait();
-  std::cerr << "vidmuse_server: draining\n" << std::flush;
-  if (!(*server)->Drain(absl::Seconds(options->drain_seconds))) {
-    std::cerr << "vidmuse_server: drain_seconds passed, requests were cut off\n" << std::flush;
-  }
-  return 0;
+  return ServerMain(*options).Run();
 }
 
 }  // namespace

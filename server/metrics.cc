@@ -30,7 +30,7 @@ struct Spec {
   std::vector<double> buckets = {};  // of a histogram
 };
 
-constexpr size_t kCounters = Index(Counter::kVideoBytes) + 1;
+constexpr size_t kCounters = Index(Counter::kStreamUnderruns) + 1;
 constexpr size_t kGauges = Index(Gauge::kDraining) + 1;
 constexpr size_t kHistograms = Index(Histogram::kRealtimeFactor) + 1;
 
@@ -46,6 +46,9 @@ Spec SpecOf(Counter counter) {
       return {"vidmuse_wasted_tokens_total", "Tokens of requests that ended early, by cause."};
     case Counter::kVideoBytes:
       return {"vidmuse_video_bytes_total", "Bytes of video received."};
+    case Counter::kStreamUnderruns:
+      return {"vidmuse_stream_underruns_total",
+              "Streams that would have run dry, played in real time from their first chunk on."};
   }
   return {};
 }
@@ -141,6 +144,36 @@ class Labelled {
 
 }  // namespace
 
+namespace {
+
+class MetricsPage final : public prometheus::Collectable {
+ public:
+  MetricsPage(std::shared_ptr<prometheus::Registry> registry, const Labels& labels,
+              std::vector<ReadMetric> more)
+      : registry_(std::move(registry)), more_(std::move(more)) {
+    for (const auto& [name, value] : labels) labels_.push_back({name, value});
+  }
+
+  std::vector<prometheus::MetricFamily> Collect() const override {
+    std::vector<prometheus::MetricFamily> families = registry_->Collect();
+    for (const ReadMetric& metric : more_) {
+      prometheus::ClientMetric sample;
+      sample.label = labels_;
+      (metric.type == prometheus::MetricType::Counter ? sample.counter.value : sample.gauge.value) =
+          metric.value();
+      families.push_back({metric.name, metric.help, metric.type, {sample}});
+    }
+    return families;
+  }
+
+ private:
+  const std::shared_ptr<prometheus::Registry> registry_;
+  std::vector<prometheus::ClientMetric::Label> labels_;
+  const std::vector<ReadMetric> more_;
+};
+
+}  // namespace
+
 struct PrometheusMetrics::Handles {
   Handles(prometheus::Registry& registry, const Labels& common);
 
@@ -187,7 +220,8 @@ PrometheusMetrics::Handles::Handles(prometheus::Registry& registry, const Labels
         return family.Add({{"stage", std::string(label)}},
                           SpecOf(Histogram::kStageSeconds).buckets);
       }) {
-  for (const Counter id : {Counter::kAudioSeconds, Counter::kTokens, Counter::kVideoBytes}) {
+  for (const Counter id : {Counter::kAudioSeconds, Counter::kTokens, Counter::kVideoBytes,
+                           Counter::kStreamUnderruns}) {
     counters[Index(id)] = &Register(registry, id, common).Add({});
   }
   for (size_t i = 0; i < kGauges; ++i) {
@@ -211,16 +245,21 @@ PrometheusMetrics::PrometheusMetrics() : registry_(std::make_shared<prometheus::
 PrometheusMetrics::~PrometheusMetrics() = default;
 
 void PrometheusMetrics::Describe(const ModelInfo& model, absl::string_view version) {
-  const Labels common = {{"model", model.name}, {"device", model.device}};
-  handles_ = std::make_unique<Handles>(*registry_, common);
+  common_labels_ = {{"model", model.name}, {"device", model.device}};
+  handles_ = std::make_unique<Handles>(*registry_, common_labels_);
   prometheus::BuildGauge()
       .Name("vidmuse_build_info")
       .Help("Always 1; the labels say what runs.")
-      .Labels(common)
+      .Labels(common_labels_)
       .Register(*registry_)
       .Add({{"version", std::string(version)}, {"precision", model.precision}})
       .Set(1);
   published_.store(handles_.get(), std::memory_order_release);
+}
+
+std::shared_ptr<prometheus::Collectable> PrometheusMetrics::Page(
+    std::vector<ReadMetric> more) const {
+  return std::make_shared<MetricsPage>(registry_, common_labels_, std::move(more));
 }
 
 void PrometheusMetrics::Add(Counter counter, double value, absl::string_view label) {

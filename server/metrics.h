@@ -2,16 +2,28 @@
 #ifndef VIDMUSE_SERVER_METRICS_H_
 #define VIDMUSE_SERVER_METRICS_H_
 
+#include <prometheus/collectable.h>
 #include <prometheus/registry.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "vidmuse/metrics_sink.h"
 #include "vidmuse/types.h"
 
 namespace vidmuse {
+
+// A metric whose value is read when the page is.
+struct ReadMetric {
+  prometheus::MetricType type;  // Counter or Gauge
+  std::string name;
+  std::string help;
+  std::function<double()> value;
+};
 
 // Names start with `vidmuse_`; each metric has the labels `model` and `device`. Thread-safe.
 class PrometheusMetrics final : public MetricsSink {
@@ -27,11 +39,14 @@ class PrometheusMetrics final : public MetricsSink {
   void Observe(Histogram histogram, double value, absl::string_view label = "") override;
 
   std::shared_ptr<prometheus::Registry> registry() const { return registry_; }
+  // What is served: all that was reported, and `more`.
+  std::shared_ptr<prometheus::Collectable> Page(std::vector<ReadMetric> more) const;
 
  private:
   struct Handles;
 
   const std::shared_ptr<prometheus::Registry> registry_;
+  prometheus::Labels common_labels_;
   std::unique_ptr<Handles> handles_;
   std::atomic<Handles*> published_{nullptr};  // `handles_` once it is complete
 };

@@ -31,21 +31,23 @@ void Connect(const std::string& host, int port) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<MetricsListener>> MetricsListener::Start(
-    const std::string& address, const std::shared_ptr<prometheus::Registry>& registry) {
+    const std::string& address, std::shared_ptr<prometheus::Collectable> page) {
   try {
     auto exposer = std::make_unique<prometheus::Exposer>(address);
-    exposer->RegisterCollectable(registry);
+    exposer->RegisterCollectable(page);
     // The constructor is private: std::make_unique cannot call it.
-    return std::unique_ptr<MetricsListener>(
-        new MetricsListener(address.substr(0, address.rfind(':')), std::move(exposer)));
+    return std::unique_ptr<MetricsListener>(new MetricsListener(
+        address.substr(0, address.rfind(':')), std::move(page), std::move(exposer)));
   } catch (const std::exception& e) {
     return absl::UnavailableError(
         absl::StrCat("--metrics_listen: cannot listen on ", address, ": ", e.what()));
   }
 }
 
-MetricsListener::MetricsListener(std::string host, std::unique_ptr<prometheus::Exposer> exposer)
+MetricsListener::MetricsListener(std::string host, std::shared_ptr<prometheus::Collectable> page,
+                                 std::unique_ptr<prometheus::Exposer> exposer)
     : host_(std::move(host)),
+      page_(std::move(page)),
       exposer_(std::move(exposer)),
       port_(exposer_->GetListeningPorts().at(0)) {}
 

@@ -2,8 +2,8 @@
 #ifndef VIDMUSE_SERVER_METRICS_LISTENER_H_
 #define VIDMUSE_SERVER_METRICS_LISTENER_H_
 
+#include <prometheus/collectable.h>
 #include <prometheus/exposer.h>
-#include <prometheus/registry.h>
 
 #include <memory>
 #include <string>
@@ -16,7 +16,7 @@ class MetricsListener {
  public:
   // Serves /metrics on `address` (host:port; port 0: a free one). UNAVAILABLE: it cannot.
   static absl::StatusOr<std::unique_ptr<MetricsListener>> Start(
-      const std::string& address, const std::shared_ptr<prometheus::Registry>& registry);
+      const std::string& address, std::shared_ptr<prometheus::Collectable> page);
   // Stops at once.
   ~MetricsListener();
   MetricsListener(const MetricsListener&) = delete;
@@ -25,9 +25,11 @@ class MetricsListener {
   int port() const { return port_; }
 
  private:
-  MetricsListener(std::string host, std::unique_ptr<prometheus::Exposer> exposer);
+  MetricsListener(std::string host, std::shared_ptr<prometheus::Collectable> page,
+                  std::unique_ptr<prometheus::Exposer> exposer);
 
   const std::string host_;
+  const std::shared_ptr<prometheus::Collectable> page_;  // the exposer does not own it
   std::unique_ptr<prometheus::Exposer> exposer_;
   const int port_;
 };

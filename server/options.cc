@@ -131,6 +131,9 @@ std::vector<Flag> ServiceFlags() {
           "max_message_bytes", [](O & o) -> auto& { return o.max_message_bytes; }, 1 << 10, 1 << 30,
           "size of one message from a client"),
       IntFlag(
+          "max_connections", [](O & o) -> auto& { return o.max_connections; }, 1, 100000,
+          "connections at once; more are closed as they come. Each takes two file descriptors"),
+      IntFlag(
           "max_concurrent_uploads", [](O & o) -> auto& { return o.max_concurrent_uploads; }, 1,
           100000, "calls whose video is on its way"),
       RealFlag(
@@ -145,7 +148,11 @@ std::vector<Flag> ServiceFlags() {
           kMaxSeconds, "for a client to take a message; then it is cut off"),
       RealFlag(
           "drain_seconds", [](O & o) -> auto& { return o.drain_seconds; }, 0, kMaxSeconds,
-          "for running requests to end after SIGTERM or SIGINT"),
+          "for the server to end after SIGTERM or SIGINT, one second at least. Running requests "
+          "have all of it but the last two seconds, in which clients are sent elsewhere"),
+      RealFlag(
+          "self_test_seconds", [](O & o) -> auto& { return o.self_test_seconds; }, 0.01,
+          kMaxSeconds, "for the self-test at the start and for the model's first step, each"),
   };
 }
 

@@ -55,17 +55,12 @@ void RequestLog::Write(const RequestRecord& record) {
   }
   if (!record.status.ok()) line["message"] = std::string(record.status.message());
   if (record.seconds) line["stages"] = ToJson(*record.seconds);
-  WriteLine(Dump(line));
+  out_->Write(Dump(line));
 }
 
 void RequestLog::Notice(absl::string_view event, absl::string_view message) {
-  WriteLine(
+  out_->Write(
       Dump({{"time", Now()}, {"event", std::string(event)}, {"message", std::string(message)}}));
-}
-
-void RequestLog::WriteLine(const std::string& line) {
-  MutexLock lock(&mutex_);
-  *out_ << line << '\n' << std::flush;
 }
 
 std::string ChooseRequestId(absl::string_view proposed) {

@@ -4,15 +4,15 @@
 #define VIDMUSE_SERVER_REQUEST_LOG_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
-#include <ostream>
 #include <string>
+#include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "core/base/mutex.h"
+#include "server/log_writer.h"
 #include "server/trace_context.h"
 #include "vidmuse/types.h"
 
@@ -32,11 +32,10 @@ struct RequestRecord {
   std::optional<StageSeconds> seconds;  // of a request that finished
 };
 
-// Thread-safe.
+// Thread-safe. Nothing here blocks.
 class RequestLog {
  public:
-  // Writes to `out`, which outlives this.
-  explicit RequestLog(std::ostream* out) : out_(out) {}
+  explicit RequestLog(std::shared_ptr<LogWriter> out) : out_(std::move(out)) {}
   RequestLog(const RequestLog&) = delete;
   RequestLog& operator=(const RequestLog&) = delete;
 
@@ -45,10 +44,7 @@ class RequestLog {
   void Notice(absl::string_view event, absl::string_view message);
 
  private:
-  void WriteLine(const std::string& line);
-
-  Mutex mutex_;
-  std::ostream* const out_ ABSL_PT_GUARDED_BY(mutex_);
+  const std::shared_ptr<LogWriter> out_;
 };
 
 // `proposed` if it is 1 to 128 characters of [A-Za-z0-9._:-], else a random identifier.

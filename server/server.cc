@@ -8,10 +8,12 @@
 #include <algorithm>
 #include <chrono>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "core/base/clock.h"
 #include "core/base/status_macros.h"
 #include "server/credentials.h"
 #include "server/tls_files.h"
@@ -20,10 +22,13 @@ namespace vidmuse {
 namespace {
 
 constexpr absl::Duration kHealthPeriod = absl::Seconds(1);
-// For calls that are cut off to be told so.
-constexpr absl::Duration kHandOverGrace = absl::Seconds(1);
+// For calls that are cut off to be told so: the last of the grace, half of a short one.
+constexpr absl::Duration kHandOver = absl::Seconds(2);
+constexpr absl::Duration kLeastHandOver = absl::Milliseconds(200);
 // For calls that only wait, such as a health Watch, to be told that the server goes.
 constexpr absl::Duration kShutdownGrace = absl::Milliseconds(200);
+
+absl::Duration Now() { return Clock::Real()->Monotonic(); }
 
 int Milliseconds(absl::Duration duration) {
   return static_cast<int>(absl::ToInt64Milliseconds(duration));
@@ -60,7 +65,7 @@ void SetTransportLimits(const ServerOptions& options, grpc::ServerBuilder& build
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
                                                       Generator* generator,
                                                       PrometheusMetrics* metrics,
-                                                      std::ostream* log) {
+                                                      std::shared_ptr<LogWriter> log) {
   const auto request_log = std::make_shared<RequestLog>(log);
   std::shared_ptr<ApiKeys> keys;
   if (!options.api_keys_file.empty()) {
@@ -69,17 +74,25 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
     if (!opened.ok()) return Annotated("--api_keys_file: ", opened.status());
     keys = *std::move(opened);
   }
-  std::unique_ptr<Server> server(new Server(options, generator, metrics, request_log, keys));
+  std::unique_ptr<Server> server(
+      new Server(options, generator, metrics, std::move(log), request_log, keys));
+  absl::StatusOr<std::unique_ptr<ConnectionListener>> listener =
+      ConnectionListener::Listen(options.listen, options.max_connections);
+  if (!listener.ok()) return Annotated("--listen: ", listener.status());
+  server->listener_ = *std::move(listener);
+  server->port_ = server->listener_->port();
   RETURN_IF_ERROR(server->ListenForMetrics());
   RETURN_IF_ERROR(server->ListenForCalls());
   return server;
 }
 
 Server::Server(const ServerOptions& options, Generator* generator, PrometheusMetrics* metrics,
-               std::shared_ptr<RequestLog> log, std::shared_ptr<ApiKeys> keys)
+               std::shared_ptr<LogWriter> log_writer, std::shared_ptr<RequestLog> log,
+               std::shared_ptr<ApiKeys> keys)
     : options_(options),
       generator_(generator),
       metrics_(metrics),
+      log_writer_(std::move(log_writer)),
       log_(std::move(log)),
       keys_(std::move(keys)),
       tracker_(options.max_concurrent_uploads),
@@ -90,8 +103,18 @@ Server::~Server() { Shutdown(); }
 
 absl::Status Server::ListenForMetrics() {
   if (options_.metrics_listen.empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(metrics_listener_,
-                   MetricsListener::Start(options_.metrics_listen, metrics_->registry()));
+  using prometheus::MetricType;
+  std::vector<ReadMetric> more;
+  more.push_back({MetricType::Counter, "vidmuse_log_lines_dropped_total",
+                  "Lines of the log that could not be written, or not fast enough.",
+                  [log = log_writer_] { return static_cast<double>(log->dropped()); }});
+  more.push_back({MetricType::Gauge, "vidmuse_connections", "Connections that are open.",
+                  [this] { return static_cast<double>(listener_->connections()); }});
+  more.push_back({MetricType::Counter, "vidmuse_connections_refused_total",
+                  "Connections closed as they came, since there were max_connections.",
+                  [this] { return static_cast<double>(listener_->refused()); }});
+  ASSIGN_OR_RETURN(metrics_listener_, MetricsListener::Start(options_.metrics_listen,
+                                                             metrics_->Page(std::move(more))));
   return absl::OkStatus();
 }
 
@@ -110,29 +133,33 @@ absl::Status Server::ListenForCalls() {
   grpc::ServerBuilder builder;
   SetTransportLimits(options_, builder);
   builder.SetMaxReceiveMessageSize(options_.max_message_bytes);
-  builder.AddListeningPort(options_.listen, MakeServerCredentials(std::move(tls), keys_), &port_);
+  auto acceptor = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      MakeServerCredentials(std::move(tls), keys_));
   builder.RegisterService(&service_);
   server_ = builder.BuildAndStart();
-  if (server_ == nullptr || port_ == 0) {
-    return absl::UnavailableError(absl::StrCat("--listen: cannot listen on ", options_.listen,
-                                               ": in use, or not an address of this host"));
-  }
+  if (server_ == nullptr) return absl::InternalError("gRPC's server does not start");
+  listener_->Start(std::move(acceptor), [this] {
+    log_->Notice("connections", absl::StrCat("max_connections = ", options_.max_connections,
+                                             " are open; more are closed as they come"));
+  });
   health_ =
       std::make_unique<HealthReporter>(generator_, server_->GetHealthCheckService(), kHealthPeriod);
   return absl::OkStatus();
 }
 
 bool Server::Drain(absl::Duration grace) {
-  const absl::Time deadline = absl::Now() + grace;
+  const absl::Duration end = Now() + grace;
+  const absl::Duration cut = end - std::min(grace / 2, kHandOver);
   health_->SetDraining();
   generator_->BeginDrain();
   // The generator's requests first, then what is still to be sent of them.
-  bool idle = generator_->WaitUntilIdle(grace);
-  idle = tracker_.WaitUntilIdle(std::max(deadline - absl::Now(), absl::ZeroDuration())) && idle;
+  bool idle = generator_->WaitUntilIdle(cut - Now());
+  idle = tracker_.WaitUntilIdle(std::max(cut - Now(), absl::ZeroDuration())) && idle;
   if (!idle) {
     tracker_.EndAll(
         absl::UnavailableError("the server is shutting down: another one can go on with `resume`"));
-    tracker_.WaitUntilIdle(kHandOverGrace);
+    tracker_.WaitUntilIdle(std::max(end - kShutdownGrace - Now(), kLeastHandOver));
   }
   Shutdown();
   return idle;
@@ -144,9 +171,10 @@ void Server::Shutdown() {
     server_->Shutdown(absl::ToChronoTime(absl::Now() + kShutdownGrace));
     server_->Wait();
     tracker_.WaitUntilIdle(absl::InfiniteDuration());
-    server_.reset();
   }
   metrics_listener_.reset();
+  listener_.reset();  // holds what belongs to gRPC's server
+  server_.reset();
 }
 
 }  // namespace vidmuse

@@ -5,12 +5,13 @@
 #include <grpcpp/server.h>
 
 #include <memory>
-#include <ostream>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/api_keys.h"
 #include "server/call_tracker.h"
+#include "server/connection_listener.h"
 #include "server/health.h"
 #include "server/metrics.h"
 #include "server/metrics_listener.h"
@@ -23,13 +24,14 @@ namespace vidmuse {
 
 class Server {
  public:
-  // Listens for calls and metrics. `generator`, `metrics` and `log` (a line for every request)
-  // outlive the server; `metrics` must be described. UNAVAILABLE: an address cannot be listened on;
-  // the message names it. INVALID_ARGUMENT and NOT_FOUND: a file of certificates or keys, named.
+  // Listens for calls and metrics. `generator` and `metrics` outlive the server; `metrics` must be
+  // described. `log` gets a line for every request.
+  // UNAVAILABLE: an address cannot be listened on; the message names it. RESOURCE_EXHAUSTED: too
+  // few file descriptors. INVALID_ARGUMENT and NOT_FOUND: a file of certificates or keys, named.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options,
                                                        Generator* generator,
                                                        PrometheusMetrics* metrics,
-                                                       std::ostream* log);
+                                                       std::shared_ptr<LogWriter> log);
   // Ends what still runs.
   ~Server();
   Server(const Server&) = delete;
@@ -39,13 +41,14 @@ class Server {
   // 0: none.
   int metrics_port() const { return metrics_listener_ == nullptr ? 0 : metrics_listener_->port(); }
 
-  // Refuses new requests, waits for the running ones for up to `grace`, then ends the rest and
-  // stops listening. True if all of them ended by themselves. Call once.
+  // Refuses new requests, waits for the running ones, then ends the rest and stops listening: all
+  // in about `grace`. True if all of them ended by themselves. Call once.
   bool Drain(absl::Duration grace);
 
  private:
   Server(const ServerOptions& options, Generator* generator, PrometheusMetrics* metrics,
-         std::shared_ptr<RequestLog> log, std::shared_ptr<ApiKeys> keys);
+         std::shared_ptr<LogWriter> log_writer, std::shared_ptr<RequestLog> log,
+         std::shared_ptr<ApiKeys> keys);
 
   absl::Status ListenForMetrics();
   absl::Status ListenForCalls();
@@ -54,11 +57,13 @@ class Server {
   const ServerOptions options_;
   Generator* const generator_;
   PrometheusMetrics* const metrics_;
+  const std::shared_ptr<LogWriter> log_writer_;
   const std::shared_ptr<RequestLog> log_;
   const std::shared_ptr<ApiKeys> keys_;  // null: none are needed
   CallTracker tracker_;
   MusicService service_;
   int port_ = 0;
+  std::unique_ptr<ConnectionListener> listener_;
   std::unique_ptr<MetricsListener> metrics_listener_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<HealthReporter> health_;

@@ -2,7 +2,6 @@
 #ifndef VIDMUSE_BASE_CLOCK_H_
 #define VIDMUSE_BASE_CLOCK_H_
 
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 
 namespace vidmuse {
@@ -11,8 +10,8 @@ namespace vidmuse {
 class Clock {
  public:
   virtual ~Clock() = default;
-  virtual absl::Time Now() const = 0;
-  // Seconds that only go forward, for durations: a change of the wall clock does not move them.
+  // Time that only goes forward, from a beginning of its own: a change of the wall clock does not
+  // move it.
   virtual absl::Duration Monotonic() const = 0;
 
   static Clock* Real();

@@ -8,7 +8,6 @@
 #include <mutex>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 
 namespace vidmuse {
@@ -50,11 +49,6 @@ class ABSL_LOCKABLE Mutex {
     --waiters_;
     lock.release();
     return held;
-  }
-  // Or until the wall clock says `deadline`.
-  template <typename Condition>
-  bool AwaitUntil(absl::Time deadline, Condition condition) ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
-    return AwaitFor(deadline - absl::Now(), condition);
   }
 
  private:

@@ -2,7 +2,11 @@
 
 #include <pthread.h>
 
+#include <exception>
+#include <new>
 #include <utility>
+
+#include "absl/strings/str_cat.h"
 
 namespace vidmuse {
 
@@ -51,16 +55,24 @@ absl::Status Engine::CheckProgress(absl::Duration limit) const {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::unique_ptr<Window>> Engine::TryToOpen(const WindowRequest& request) {
+  const CancelFlag& cancel = request.generation->cancel;
+  if (cancel.cancelled()) return absl::CancelledError("cancelled");
+  try {
+    return model_->OpenWindow(*request.generation->condition, request.window.first_local,
+                              request.window.local_count, request.capacity, cancel);
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("out of memory for a window");
+  } catch (const std::exception& error) {
+    return absl::InternalError(absl::StrCat("a window could not be opened: ", error.what()));
+  }
+}
+
 void Engine::OpenWindow(WindowRequest request) {
   const uint64_t id = request.id;
   const bool taken = window_pool_->Submit([this, request = std::move(request)] {
     const absl::Duration begin = clock_->Monotonic();
-    absl::StatusOr<std::unique_ptr<Window>> window = absl::CancelledError("cancelled");
-    if (!request.generation->cancel.cancelled()) {
-      window = model_->OpenWindow(*request.generation->condition, request.window.first_local,
-                                  request.window.local_count, request.capacity,
-                                  request.generation->cancel);
-    }
+    absl::StatusOr<std::unique_ptr<Window>> window = TryToOpen(request);
     MutexLock lock(&mutex_);
     opened_.push_back({request.id, std::move(window), clock_->Monotonic() - begin});
   });
@@ -80,8 +92,8 @@ void Engine::Run() {
       in_step_ = false;
       load_ = scheduler_.load();
       if (!stepped) {
-        mutex_.AwaitUntil(scheduler_.next_deadline(),
-                          [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return HasWork(); });
+        mutex_.AwaitFor(scheduler_.next_deadline() - clock_->Monotonic(),
+                        [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return HasWork(); });
       }
       woken_ = false;
       if (stopping_) break;
@@ -90,11 +102,20 @@ void Engine::Run() {
       in_step_ = true;
       step_began_ = clock_->Monotonic();
     }
-    for (auto& generation : added) scheduler_.Add(std::move(generation));
-    for (OpenedWindow& window : opened) {
-      scheduler_.WindowOpened(window.id, std::move(window.window), window.took);
+    size_t taken = 0;
+    try {
+      for (; taken < added.size(); ++taken) scheduler_.Add(added[taken]);
+      added.clear();
+      for (OpenedWindow& window : opened) {
+        scheduler_.WindowOpened(window.id, std::move(window.window), window.took);
+      }
+      stepped = scheduler_.RunStep();
+    } catch (const std::bad_alloc&) {
+      // Outside the model, whose exceptions the scheduler blames on one request each.
+      const absl::Status status = absl::ResourceExhaustedError("out of memory");
+      scheduler_.Abort(status);
+      for (; taken < added.size(); ++taken) added[taken]->OnGenerated(status);
     }
-    stepped = scheduler_.RunStep();
   }
   std::vector<std::shared_ptr<Generation>> added;
   {

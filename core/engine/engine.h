@@ -45,6 +45,7 @@ class Engine {
   };
 
   void OpenWindow(WindowRequest request);
+  absl::StatusOr<std::unique_ptr<Window>> TryToOpen(const WindowRequest& request);
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return stopping_ || woken_ || !added_.empty() || !opened_.empty();
   }

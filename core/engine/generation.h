@@ -33,8 +33,8 @@ class Generation {
   SamplingOptions sampling;
   std::vector<WindowSpec> windows;
   std::vector<int32_t> known;  // [n][codebooks]: the song's first n frames, made before (resume)
-  absl::Time deadline = absl::InfiniteFuture();
-  absl::Duration submitted;  // Clock::Monotonic() at submission
+  absl::Duration submitted;    // Clock::Monotonic() at submission
+  absl::Duration deadline = absl::InfiniteDuration();  // on the same clock
   CancelFlag cancel;
 
   // Written by the scheduler alone.

@@ -8,6 +8,11 @@
 
 namespace vidmuse {
 
+absl::Duration SchedulerLoad::Delay(int max_batch) const {
+  if (frames_per_second <= 0 || running + waiting < max_batch) return absl::ZeroDuration();
+  return absl::Seconds(static_cast<double>(backlog_frames) / frames_per_second);
+}
+
 Scheduler::Scheduler(MusicModel* model, const SchedulerOptions& options, const Clock* clock,
                      MetricsSink* metrics, WindowOpener open_window)
     : model_(model),
@@ -40,7 +45,7 @@ void Scheduler::Add(std::shared_ptr<Generation> generation) {
 
 absl::Status Scheduler::MustLeave(const Generation& generation) const {
   if (generation.cancel.cancelled()) return absl::CancelledError("cancelled");
-  if (generation.deadline <= clock_->Now()) {
+  if (generation.deadline <= clock_->Monotonic()) {
     return absl::DeadlineExceededError("the deadline passed before the music was made");
   }
   return absl::OkStatus();
@@ -234,8 +239,8 @@ void Scheduler::Abort(const absl::Status& status) {
   ReportLoad();
 }
 
-absl::Time Scheduler::next_deadline() const {
-  absl::Time next = absl::InfiniteFuture();
+absl::Duration Scheduler::next_deadline() const {
+  absl::Duration next = absl::InfiniteDuration();
   for (const Waiting& waiting : waiting_) next = std::min(next, waiting.generation->deadline);
   for (const auto& running : running_) next = std::min(next, running->generation->deadline);
   return next;
@@ -263,6 +268,8 @@ void Scheduler::ReportLoad() {
                 options_.max_kv_bytes == 0
                     ? 0.0
                     : static_cast<double>(kv_bytes_) / static_cast<double>(options_.max_kv_bytes));
+  metrics_->Set(Gauge::kEstimatedQueueDelaySeconds,
+                absl::ToDoubleSeconds(load().Delay(options_.max_batch)));
 }
 
 }  // namespace vidmuse

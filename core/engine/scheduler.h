@@ -45,6 +45,9 @@ struct SchedulerLoad {
   int64_t backlog_frames = 0;    // frames still to be made for all of them
   size_t kv_bytes = 0;           // reserved
   double frames_per_second = 0;  // made lately, all together; 0 until known
+
+  // How long a new request would wait for a place: everything ahead has to be made first.
+  absl::Duration Delay(int max_batch) const;
 };
 
 // First come, first placed: a generation keeps its place, and the memory for its largest window,
@@ -71,7 +74,7 @@ class Scheduler {
 
   bool idle() const { return waiting_.empty() && running_.empty(); }
   // When RunStep has to be called though nothing happened.
-  absl::Time next_deadline() const;
+  absl::Duration next_deadline() const;  // Clock::Monotonic()
   SchedulerLoad load() const;
 
  private:

@@ -77,14 +77,6 @@ Admission::Admission(const Limits& limits, MetricsSink* metrics,
                      std::function<SchedulerLoad()> load)
     : limits_(limits), metrics_(metrics), load_(std::move(load)) {}
 
-// Everything ahead has to be made first, at the speed of late.
-absl::Duration Admission::EstimatedDelay(const SchedulerLoad& load) const {
-  if (load.frames_per_second <= 0 || load.running + load.waiting < limits_.max_batch) {
-    return absl::ZeroDuration();
-  }
-  return absl::Seconds(static_cast<double>(load.backlog_frames) / load.frames_per_second);
-}
-
 absl::Status Admission::CheckRoom(const GenerationRequest& request) const {
   const int waiting = counts_[static_cast<int>(RequestPhase::kWaiting)];
   if (waiting >= limits_.max_queued_requests) {
@@ -106,20 +98,22 @@ absl::Status Admission::CheckRoom(const GenerationRequest& request) const {
   return absl::OkStatus();
 }
 
-absl::Status Admission::Enter(const GenerationRequest& request, absl::Time now) {
+absl::Status Admission::Enter(const GenerationRequest& request) {
   double seconds = 1;
   RETURN_IF_ERROR(CheckDeclared(request, limits_, &seconds));
-  if (request.deadline <= now) return absl::DeadlineExceededError("the deadline has passed");
+  if (request.time_limit <= absl::ZeroDuration()) {
+    return absl::DeadlineExceededError("the deadline has passed");
+  }
   const SchedulerLoad load = load_();
-  const absl::Duration delay = EstimatedDelay(load);
+  const absl::Duration delay = load.Delay(limits_.max_batch);
   const absl::Duration retry = std::clamp(delay, absl::Seconds(1), absl::Seconds(60));
   // A bound from below: the whole batch's speed for this request alone, once it has a place.
   const double rate = load.frames_per_second;
   absl::Duration least;
   if (rate > 0 && !request.resume) least = delay + absl::Seconds(seconds * kFrameRate / rate);
-  if (now + least > request.deadline) {
+  if (least > request.time_limit) {
     return WithRetryAfter(absl::DeadlineExceededError(absl::StrCat(
-                              "the deadline is in ", absl::FormatDuration(request.deadline - now),
+                              "the deadline is in ", absl::FormatDuration(request.time_limit),
                               ", but the music would take at least ", absl::FormatDuration(least))),
                           retry);
   }
@@ -131,7 +125,6 @@ absl::Status Admission::Enter(const GenerationRequest& request, absl::Time now) 
   const absl::Status room = CheckRoom(request);
   if (!room.ok()) return WithRetryAfter(room, retry);
   ++Count(RequestPhase::kWaiting);
-  metrics_->Set(Gauge::kEstimatedQueueDelaySeconds, absl::ToDoubleSeconds(delay));
   Report();
   return absl::OkStatus();
 }

@@ -32,7 +32,7 @@ class Admission {
   Admission(const Limits& limits, MetricsSink* metrics, std::function<SchedulerLoad()> load);
 
   // Lets one request in, as waiting, or refuses (see Generator::Submit).
-  absl::Status Enter(const GenerationRequest& request, absl::Time now);
+  absl::Status Enter(const GenerationRequest& request);
   void Move(RequestPhase from, RequestPhase to);
   // Its memory is gone.
   void Leave(RequestPhase from);
@@ -46,7 +46,6 @@ class Admission {
   bool WaitUntilEmpty(absl::Duration timeout);
 
  private:
-  absl::Duration EstimatedDelay(const SchedulerLoad& load) const;
   int& Count(RequestPhase phase) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return counts_[static_cast<int>(phase)];
   }

@@ -9,6 +9,7 @@
 #include "core/generator/generator_impl.h"
 #include "core/model/load_model.h"
 #include "core/model/self_test.h"
+#include "core/model/torch/cuda_devices.h"
 #include "core/video/frame_sampler.h"
 #include "core/video/sandbox.h"
 
@@ -57,15 +58,18 @@ absl::StatusOr<VideoSampler> NewVideoSampler(const GeneratorOptions& options) {
 absl::StatusOr<std::unique_ptr<Generator>> Generator::Create(const GeneratorOptions& options,
                                                              MetricsSink* metrics) {
   ASSIGN_OR_RETURN(VideoSampler sample_video, NewVideoSampler(options));
+  ASSIGN_OR_RETURN(const DeviceChoice choice, ChooseDevices(options.device));
+  if (!choice.warning.empty() && options.warn) options.warn(choice.warning);
   ModelOptions model_options;
   model_options.model_dir = options.model_dir;
   model_options.codec_dir = options.codec_dir;
   model_options.name = options.model_name;
-  model_options.device = options.device;
+  model_options.device = choice.devices[0];
   model_options.precision = options.precision;
   model_options.device_threads = options.device_threads;
   model_options.encode_threads = options.encode_threads;
   ASSIGN_OR_RETURN(std::unique_ptr<MusicModel> model, LoadModel(model_options));
+  if (options.loaded) options.loaded();
   // A model that cannot make a step is found now, not by the first request.
   RETURN_IF_ERROR(MakeSelfTestSong(*model, 1).status());
   return NewGenerator(std::move(model), std::move(sample_video), options, Clock::Real(), metrics);

@@ -132,7 +132,7 @@ absl::StatusOr<std::unique_ptr<MusicStream>> GeneratorImpl::Submit(GenerationReq
   if (!request.cfg_coef_is_set) request.sampling.cfg_coef = model_info().default_cfg_coef;
   if (request.request_id.empty()) request.request_id = absl::StrFormat("%016x", RandomSeed());
   absl::Status status = ValidateRequest(request, model_info());
-  if (status.ok()) status = admission_.Enter(request, clock_->Now());
+  if (status.ok()) status = admission_.Enter(request);
   if (!status.ok()) {
     metrics_->Add(Counter::kRequests, 1,
                   absl::StrCat(absl::StatusCodeToString(status.code()), "/admission"));

@@ -16,8 +16,8 @@ Job::Job(const JobContext* context, GenerationRequest request)
         MutexLock lock(&mutex_);
         if (stalled_) SchedulePump();
       }) {
-  deadline = request_.deadline;
   submitted = Now();
+  deadline = submitted + request_.time_limit;
   sampling = request_.sampling;
   stage_began_ = submitted;
   pumping_ = true;
@@ -233,6 +233,7 @@ bool Job::TakePumpInput(std::vector<uint16_t>* tokens) {
   MutexLock lock(&mutex_);
   stalled_ = !events_.HasRoom();
   stalled_since_ = Now();
+  reader_was_late_ |= stalled_;
   const int64_t taken = audio_->frames_taken();
   wanted_frames_ = taken + audio_->frames_needed();
   const bool enough = static_cast<int64_t>(tokens_.size()) >= wanted_frames_ * codebooks;
@@ -269,6 +270,7 @@ void Job::SendChunk(AudioChunk chunk) {
         static_cast<double>(chunk.num_samples) / context_->model->info().sample_rate;
     MutexLock lock(&mutex_);
     const absl::Duration now = Now();
+    CountUnderrun(now, audio_seconds);
     if (seconds_.first_audio == 0) {
       seconds_.first_audio = absl::ToDoubleSeconds(now - submitted);
       context_->metrics->Observe(Histogram::kTimeToFirstAudioSeconds, seconds_.first_audio);
@@ -280,6 +282,18 @@ void Job::SendChunk(AudioChunk chunk) {
     context_->metrics->Add(Counter::kAudioSeconds, audio_seconds);
   }
   events_.Push(std::move(chunk));
+}
+
+void Job::CountUnderrun(absl::Duration now, double audio_seconds) {
+  // A song brought to its loudness as a whole isn't played while it is made.
+  if (request_.loudness == LoudnessMode::kReference) return;
+  const bool dry = seconds_.first_audio != 0 && now > plays_until_;
+  if (dry && !reader_was_late_ && !std::exchange(underrun_, true)) {
+    context_->metrics->Add(Counter::kStreamUnderruns, 1);
+  }
+  if (dry || seconds_.first_audio == 0) plays_until_ = now;
+  plays_until_ += absl::Seconds(audio_seconds);
+  reader_was_late_ = false;
 }
 
 void Job::SendFinished() {
@@ -304,7 +318,7 @@ void Job::CheckTime(absl::Duration stall_limit) {
   {
     MutexLock lock(&mutex_);
     if (ended_) return;
-    if (deadline <= context_->clock->Now()) {
+    if (deadline <= Now()) {
       status =
           absl::DeadlineExceededError(absl::StrCat("the deadline passed in stage '", stage_, "'"));
     } else if (stalled_ && Now() - stalled_since_ > stall_limit) {

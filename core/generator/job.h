@@ -83,6 +83,9 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   // Whether PumpAudio has something to do; if not, it is no longer on its way.
   bool TakePumpInput(std::vector<uint16_t>* tokens);
   void SendChunk(AudioChunk chunk);
+  // `audio_seconds` are ready now.
+  void CountUnderrun(absl::Duration now, double audio_seconds)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SendFinished();
   void SchedulePump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -130,6 +133,10 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   bool stalled_ ABSL_GUARDED_BY(mutex_) = false;  // audio waits for the reader
   absl::Duration stalled_since_ ABSL_GUARDED_BY(mutex_);
   absl::Duration last_chunk_ ABSL_GUARDED_BY(mutex_);
+  // When a player that began with the first chunk has nothing left.
+  absl::Duration plays_until_ ABSL_GUARDED_BY(mutex_);
+  bool reader_was_late_ ABSL_GUARDED_BY(mutex_) = false;  // since the last chunk
+  bool underrun_ ABSL_GUARDED_BY(mutex_) = false;         // this stream is counted
   StageSeconds seconds_ ABSL_GUARDED_BY(mutex_);
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status end_ ABSL_GUARDED_BY(mutex_);

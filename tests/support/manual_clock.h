@@ -12,10 +12,6 @@ namespace vidmuse {
 // Thread-safe.
 class ManualClock final : public Clock {
  public:
-  absl::Time Now() const override {
-    MutexLock lock(&mutex_);
-    return absl::UnixEpoch() + wall_;
-  }
   absl::Duration Monotonic() const override {
     MutexLock lock(&mutex_);
     return monotonic_;
@@ -23,18 +19,11 @@ class ManualClock final : public Clock {
 
   void Advance(absl::Duration by) {
     MutexLock lock(&mutex_);
-    wall_ += by;
     monotonic_ += by;
-  }
-  // The wall clock alone jumps, as after a correction.
-  void Jump(absl::Duration by) {
-    MutexLock lock(&mutex_);
-    wall_ += by;
   }
 
  private:
   mutable Mutex mutex_;
-  absl::Duration wall_ ABSL_GUARDED_BY(mutex_) = absl::Hours(24 * 365 * 50);
   absl::Duration monotonic_ ABSL_GUARDED_BY(mutex_) = absl::Hours(1);
 };
 

@@ -32,6 +32,8 @@ struct GeneratorOptions {
   Limits limits;
   // Called by Generator::Create with what the operator should know, a line at a time.
   std::function<void(const std::string&)> warn;
+  // Called by Generator::Create when the model is loaded, before its first step.
+  std::function<void()> loaded;
 };
 
 // One request on its way. Destruction cancels it: the device stops working on it within one step and
@@ -74,7 +76,7 @@ class Generator {
   // Admits the request or refuses it at once:
   //   INVALID_ARGUMENT    an option out of range, a declared size or length over its limit
   //   RESOURCE_EXHAUSTED  the queue is full; RetryAfter() tells when to come back
-  //   DEADLINE_EXCEEDED   the deadline has passed
+  //   DEADLINE_EXCEEDED   too little time to make the music, or none
   //   UNAVAILABLE         draining
   virtual absl::StatusOr<std::unique_ptr<MusicStream>> Submit(GenerationRequest request) = 0;
 

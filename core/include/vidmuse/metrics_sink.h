@@ -12,6 +12,8 @@ enum class Counter {
   kTokens,        // tokens sampled
   kWastedTokens,  // label: cause ("cancelled", "deadline", "error")
   kVideoBytes,    // uploaded
+  // Streams that would have run dry, played in real time from their first chunk on.
+  kStreamUnderruns,
 };
 
 enum class Gauge {

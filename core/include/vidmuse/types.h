@@ -54,7 +54,8 @@ struct GenerationRequest {
   std::optional<uint64_t> declared_bytes;   // refused at once if over the limit
   std::optional<double> declared_seconds;  // likewise
   std::optional<ResumePoint> resume;
-  absl::Time deadline = absl::InfiniteFuture();
+  // From submission to the end of the stream. Not a point in time: the wall clock may jump.
+  absl::Duration time_limit = absl::InfiniteDuration();
 };
 
 // First event of a stream: the video was read and the request has its place in the queue.
@@ -113,6 +114,7 @@ struct ModelInfo {
   int card = 2048;          // tokens a codebook
   float default_cfg_coef = 3.0f;
   int window_seconds = 30;  // longest stretch generated with one condition
+  int step_graphs = 0;      // shapes of a step that are recorded as graphs of the device
 };
 
 // Every bound on what a request may ask for or send.

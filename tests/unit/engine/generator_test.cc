@@ -217,9 +217,9 @@ TEST_F(GeneratorTest, LimitsOfBytes) {
 TEST_F(GeneratorTest, DeadlinesAtEveryStage) {
   Start();
   GenerationRequest request = Request();
-  request.deadline = absl::Now() - absl::Seconds(1);
+  request.time_limit = absl::ZeroDuration();
   EXPECT_TRUE(absl::IsDeadlineExceeded(generator_->Submit(request).status()));
-  request.deadline = absl::Now() + absl::Milliseconds(50);
+  request.time_limit = absl::Milliseconds(50);
   auto uploading = generator_->Submit(request);
   ASSERT_TRUE(uploading.ok());
   EXPECT_TRUE(absl::IsDeadlineExceeded(ReadOne(**uploading).status()));

@@ -243,9 +243,9 @@ TEST_F(SchedulerTest, DeadlinesEndRunningAndWaitingOnes) {
   options.max_batch = 1;
   Start(options);
   auto running = std::make_shared<TestGeneration>(30, 1, Sampled(1));
-  running->deadline = clock_.Now() + absl::Milliseconds(105);
+  running->deadline = clock_.Monotonic() + absl::Milliseconds(105);
   auto waiting = std::make_shared<TestGeneration>(30, 2, Sampled(2));
-  waiting->deadline = clock_.Now() + absl::Milliseconds(55);
+  waiting->deadline = clock_.Monotonic() + absl::Milliseconds(55);
   scheduler_->Add(running);
   scheduler_->Add(waiting);
   EXPECT_EQ(scheduler_->next_deadline(), waiting->deadline);

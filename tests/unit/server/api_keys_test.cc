@@ -176,7 +176,7 @@ TEST_F(ApiKeysTest, LogsNameTheKeyAndNeverHoldIt) {
 class ReloadTest : public ApiKeysTest {
  protected:
   void SetUp() override {
-    auto keys = ApiKeys::Open(options_.api_keys_file, std::make_shared<RequestLog>(&log_));
+    auto keys = ApiKeys::Open(options_.api_keys_file, std::make_shared<RequestLog>(log_writer_));
     ASSERT_TRUE(keys.ok()) << keys.status();
     keys_ = *std::move(keys);
   }
@@ -186,7 +186,7 @@ class ReloadTest : public ApiKeysTest {
   // Calls come in till one of them has made the log say `part`, `count` times in all.
   bool WaitForLog(const std::string& part, int count) {
     const absl::Time deadline = absl::Now() + absl::Seconds(20);
-    while (Count(log_.str(), part) < count) {
+    while (Count(ServiceFixture::Log(), part) < count) {
       if (absl::Now() > deadline) return false;
       Accepts("anything");
       absl::SleepFor(absl::Milliseconds(10));
@@ -201,12 +201,12 @@ TEST_F(ReloadTest, AChangedFileIsReadAgain) {
   EXPECT_TRUE(Accepts(kKey));
   EXPECT_FALSE(Accepts(kOtherKey));
   Write(options_.api_keys_file, std::string(kOtherHash) + "\n");
-  ASSERT_TRUE(WaitForLog("1 keys read", 1)) << log_.str();
+  ASSERT_TRUE(WaitForLog("1 keys read", 1)) << ServiceFixture::Log();
   EXPECT_FALSE(Accepts(kKey));
   EXPECT_EQ(keys_->Authenticate("", kOtherKey).value(), "8a0fc68e");
   Write(Path("new"), std::string(kOtherHash) + "\n" + kHash + "\n");
   std::filesystem::rename(Path("new"), options_.api_keys_file);
-  ASSERT_TRUE(WaitForLog("2 keys read", 1)) << log_.str();
+  ASSERT_TRUE(WaitForLog("2 keys read", 1)) << ServiceFixture::Log();
   EXPECT_TRUE(Accepts(kKey));
   EXPECT_TRUE(Accepts(kOtherKey));
 }
@@ -222,22 +222,24 @@ TEST_F(ReloadTest, ADamagedFileLeavesTheOldKeys) {
   EXPECT_FALSE(Accepts(kOtherKey));
   Write(options_.api_keys_file, std::string(kOtherHash) + "\n");
   ASSERT_TRUE(WaitForLog("keys read", 1));
-  EXPECT_EQ(Count(log_.str(), "the old keys stay"), 3) << log_.str();  // once each
+  EXPECT_EQ(Count(ServiceFixture::Log(), "the old keys stay"), 3)
+      << ServiceFixture::Log();  // once each
   EXPECT_TRUE(Accepts(kOtherKey));
   // A key that somebody forgot to hash stays secret too.
-  EXPECT_THAT(log_.str(), Not(HasSubstr("sesame")));
+  EXPECT_THAT(ServiceFixture::Log(), Not(HasSubstr("sesame")));
 }
 
 TEST_F(ReloadTest, FilesThatAreNoGoodAreNamedAtTheStart) {
   for (const char* text : {"", "sesame-open-0003\n"}) {
     Write(options_.api_keys_file, text);
-    const absl::Status status = Server::Start(options_, &generator_, &metrics_, &log_).status();
+    const absl::Status status =
+        Server::Start(options_, &generator_, &metrics_, log_writer_).status();
     EXPECT_THAT(std::string(status.message()),
                 HasSubstr("--api_keys_file: " + options_.api_keys_file + ": "));
     EXPECT_THAT(std::string(status.message()), Not(HasSubstr("sesame")));
   }
   options_.api_keys_file = Path("missing");
-  EXPECT_FALSE(Server::Start(options_, &generator_, &metrics_, &log_).ok());
+  EXPECT_FALSE(Server::Start(options_, &generator_, &metrics_, log_writer_).ok());
 }
 
 }  // namespace

@@ -62,7 +62,6 @@ TEST_F(GenerateTest, VideoArrivesWhole) {
 TEST_F(GenerateTest, ConfigDeadlineAndRequestIdReachTheGenerator) {
   StartServer();
   ClientCall call(stub_.get(), absl::Seconds(25), "my-id");
-  const absl::Time before = absl::Now();
   v1::GenerateMusicConfig config;
   config.mutable_sampling()->set_seed(9);
   call.Send(config);
@@ -70,14 +69,14 @@ TEST_F(GenerateTest, ConfigDeadlineAndRequestIdReachTheGenerator) {
   ASSERT_NE(request, nullptr);
   EXPECT_EQ(request->request().sampling.seed, 9u);
   EXPECT_EQ(request->request().request_id, "my-id");
-  EXPECT_GT(request->request().deadline, before + absl::Seconds(20));
-  EXPECT_LT(request->request().deadline, before + absl::Seconds(30));
+  EXPECT_GT(request->request().time_limit, absl::Seconds(5));
+  EXPECT_LE(request->request().time_limit, absl::Seconds(26));  // sent rounded up
 
   ClientCall endless(stub_.get(), std::nullopt);
   endless.Send();
   const auto other = generator_.WaitForRequest(1);
   ASSERT_NE(other, nullptr);
-  EXPECT_EQ(other->request().deadline, absl::InfiniteFuture());
+  EXPECT_EQ(other->request().time_limit, absl::InfiniteDuration());
   EXPECT_EQ(other->request().request_id.size(), 32u);
 }
 
@@ -98,13 +97,12 @@ TEST_F(GenerateTest, SlowReaderHoldsBackItsOwnStream) {
   ASSERT_NE(request, nullptr);
   ASSERT_TRUE(request->WaitForReads(2));
   EXPECT_FALSE(request->WaitForReads(20, absl::Milliseconds(500)));  // must not happen
-  const int before = request->reads();
 
   generator_.SetScript(Song(3));
   ClientCall other(stub_.get());
   other.Upload();
   EXPECT_TRUE(other.Finish().ok());
-  EXPECT_EQ(request->reads(), before);
+  EXPECT_LT(request->reads(), 20);
 
   int chunks = 0;
   while (const auto response = call.Receive()) chunks += response->has_chunk();
@@ -165,12 +163,12 @@ TEST_F(GenerateTest, FinishedRequestIsLogged) {
     ASSERT_TRUE(stream->Finish().ok());
   }
   server_.reset();
-  const auto json = nlohmann::json::parse(log_.str());
+  const auto json = nlohmann::json::parse(Log());
   EXPECT_EQ(json["request_id"], "logged");
   EXPECT_EQ(json["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
   EXPECT_EQ(json["span_id"], "00f067aa0ba902b7");
   EXPECT_EQ(json["client"].get<std::string>().substr(0, 15), "ipv4:127.0.0.1:");
-  EXPECT_EQ(log_.str().find("five5"), std::string::npos);  // the video's bytes
+  EXPECT_EQ(Log().find("five5"), std::string::npos);  // the video's bytes
   EXPECT_EQ(json["status"], "OK");
   EXPECT_EQ(json["video_bytes"], 5);
   EXPECT_EQ(json["frames"], 5);

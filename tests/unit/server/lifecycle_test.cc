@@ -165,7 +165,7 @@ TEST_F(LifecycleTest, OldConnectionsTakeNoNewCallsAndEndWithTheirs) {
   for (auto& event : Song(2)) request->Push(std::move(event));
   EXPECT_TRUE(running.Finish().ok());
   server_ = nullptr;
-  EXPECT_GE(Clients(log_.str()).size(), 2u);
+  EXPECT_GE(Clients(Log()).size(), 2u);
 }
 
 TEST_F(LifecycleTest, ReflectionIsThere) {
@@ -218,13 +218,13 @@ TEST_F(LifecycleTest, BusyAddressesAreNamed) {
   StartServer();
   ServerOptions same_calls = options_;
   same_calls.listen = absl::StrCat("127.0.0.1:", server_->port());
-  auto second = Server::Start(same_calls, &generator_, &metrics_, &log_);
+  auto second = Server::Start(same_calls, &generator_, &metrics_, log_writer_);
   ASSERT_FALSE(second.ok());
   EXPECT_THAT(std::string(second.status().message()),
               HasSubstr("--listen: cannot listen on " + same_calls.listen));
   ServerOptions same_metrics = options_;
   same_metrics.metrics_listen = absl::StrCat("127.0.0.1:", server_->metrics_port());
-  second = Server::Start(same_metrics, &generator_, &metrics_, &log_);
+  second = Server::Start(same_metrics, &generator_, &metrics_, log_writer_);
   ASSERT_FALSE(second.ok());
   EXPECT_THAT(std::string(second.status().message()),
               HasSubstr("--metrics_listen: cannot listen on " + same_metrics.metrics_listen));

@@ -58,7 +58,8 @@ TEST(LivenessTest, AStuckStepIsSeenAndItsEndToo) {
   options.listen = "127.0.0.1:0";
   options.metrics_listen = "";
   std::ostringstream log;
-  auto server = Server::Start(options, generator->get(), &metrics, &log);
+  auto server =
+      Server::Start(options, generator->get(), &metrics, std::make_shared<LogWriter>(&log));
   ASSERT_TRUE(server.ok()) << server.status();
   const auto channel = grpc::CreateChannel(absl::StrCat("127.0.0.1:", (*server)->port()),
                                            grpc::InsecureChannelCredentials());
@@ -66,7 +67,7 @@ TEST(LivenessTest, AStuckStepIsSeenAndItsEndToo) {
   EXPECT_TRUE(WaitForStatus(*health, "liveness", HealthCheckResponse::SERVING));
 
   const auto stub = v1::MusicService::NewStub(channel);
-  ClientCall call(stub.get(), absl::Seconds(60));
+  ClientCall call(stub.get(), absl::Minutes(10));  // of the manual clock too
   call.Upload();
   ASSERT_TRUE(in_step.WaitFor(absl::Seconds(20)));
   clock.Advance(absl::Seconds(61));

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
@@ -9,9 +10,23 @@
 namespace vidmuse {
 namespace {
 
+class LoggedText {
+ public:
+  RequestLog& log() { return log_; }
+  std::string Read() {
+    EXPECT_TRUE(writer_->Flush(absl::Seconds(20)));
+    return out_.str();
+  }
+
+ private:
+  std::ostringstream out_;
+  const std::shared_ptr<LogWriter> writer_ = std::make_shared<LogWriter>(&out_);
+  RequestLog log_{writer_};
+};
+
 TEST(RequestLogTest, OneJsonLine) {
-  std::ostringstream out;
-  RequestLog log(&out);
+  LoggedText log_text;
+  RequestLog& log = log_text.log();
   RequestRecord record;
   record.request_id = "abc";
   record.client = "ipv4:10.0.0.1:5000";
@@ -22,7 +37,7 @@ TEST(RequestLogTest, OneJsonLine) {
   record.total_frames = 200;
   record.seconds.emplace().generate = 0.5;
   log.Write(record);
-  const std::string line = out.str();
+  const std::string line = log_text.Read();
   EXPECT_EQ(line.find('\n'), line.size() - 1);
   const auto json = nlohmann::json::parse(line);
   EXPECT_EQ(json["event"], "request");
@@ -40,12 +55,12 @@ TEST(RequestLogTest, OneJsonLine) {
 }
 
 TEST(RequestLogTest, AnyMessageIsValidJson) {
-  std::ostringstream out;
-  RequestLog log(&out);
+  LoggedText log_text;
+  RequestLog& log = log_text.log();
   RequestRecord record;
   record.status = absl::InvalidArgumentError("quote \" newline \n and \xff\xfe");
   log.Write(record);
-  const std::string line = out.str();
+  const std::string line = log_text.Read();
   EXPECT_EQ(line.find('\n'), line.size() - 1);
   const auto json = nlohmann::json::parse(line);
   EXPECT_EQ(json["status"], "INVALID_ARGUMENT");
@@ -56,11 +71,12 @@ TEST(RequestLogTest, AnyMessageIsValidJson) {
 }
 
 TEST(RequestLogTest, Notices) {
-  std::ostringstream out;
-  RequestLog log(&out);
+  LoggedText log_text;
+  RequestLog& log = log_text.log();
   log.Notice("tls", "two\nlines");
-  const auto json = nlohmann::json::parse(out.str());
-  EXPECT_EQ(out.str().find('\n'), out.str().size() - 1);
+  const std::string line = log_text.Read();
+  const auto json = nlohmann::json::parse(line);
+  EXPECT_EQ(line.find('\n'), line.size() - 1);
   EXPECT_EQ(json["event"], "tls");
   EXPECT_EQ(json["message"], "two\nlines");
 }

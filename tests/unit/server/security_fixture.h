@@ -56,7 +56,7 @@ class SecurityFixture : public ServiceFixture {
   std::string Log() {
     stub_ = nullptr;
     server_ = nullptr;
-    return log_.str();
+    return ServiceFixture::Log();
   }
 
   const std::string folder_ = absl::StrCat(testing::TempDir(), "/security-", getpid());

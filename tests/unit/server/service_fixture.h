@@ -57,11 +57,17 @@ class ServiceFixture : public ::testing::Test {
   void StartServer();
   std::shared_ptr<grpc::Channel> NewChannel(const grpc::ChannelArguments& arguments = {}) const;
   std::string MetricsText() const;
+  // What was logged until now.
+  std::string Log() {
+    EXPECT_TRUE(log_writer_->Flush(absl::Seconds(20)));
+    return log_.str();
+  }
 
   ServerOptions options_;
   FakeGenerator generator_;
   PrometheusMetrics metrics_;
-  std::ostringstream log_;  // look only after the server is gone
+  std::ostringstream log_;  // see Log()
+  const std::shared_ptr<LogWriter> log_writer_ = std::make_shared<LogWriter>(&log_);
   std::unique_ptr<Server> server_;
   std::unique_ptr<v1::MusicService::Stub> stub_;
 };

@@ -140,7 +140,7 @@ TEST_F(TlsTest, ADamagedCertificateLeavesTheOldOne) {
 
 TEST_F(TlsTest, FilesThatAreNoGoodAreNamedAtTheStart) {
   const auto error = [&] {
-    return Server::Start(options_, &generator_, &metrics_, &log_).status();
+    return Server::Start(options_, &generator_, &metrics_, log_writer_).status();
   };
   options_.tls_cert = Path("missing");
   EXPECT_THAT(std::string(error().message()), HasSubstr("TLS: " + Path("missing")));
