@@ -22,6 +22,8 @@ std::string GoldenVideo(const std::string& name);
 // A name in a folder of this test's own, removed when the test program ends.
 std::string TempFile(const std::string& name);
 std::string ReadFile(const std::string& path);
+// Megabytes that a process has resident; "VmHWM:": the most it ever had.
+double ResidentMegabytes(pid_t pid, const std::string& name = "VmRSS:");
 
 // The folder of the model whose outputs the goldens hold; made on first use.
 absl::StatusOr<std::string> TinyModel();

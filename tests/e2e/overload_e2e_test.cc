@@ -6,15 +6,12 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/base/mutex.h"
@@ -31,17 +28,6 @@ std::unique_ptr<ServerProcess> StartServer(const std::vector<std::string>& flags
   auto server = ServerProcess::Start(flags);
   EXPECT_TRUE(server.ok()) << server.status();
   return server.ok() ? std::move(*server) : nullptr;
-}
-
-// A number of kB of /proc/PID/status, in MB.
-double Megabytes(pid_t pid, const std::string& name) {
-  std::ifstream status(absl::StrCat("/proc/", pid, "/status"));
-  for (std::string line; std::getline(status, line);) {
-    if (!absl::StartsWith(line, name)) continue;
-    return std::strtod(line.c_str() + name.size() + 1, nullptr) / 1024;
-  }
-  ADD_FAILURE() << "no " << name;
-  return 0;
 }
 
 v1::GenerateMusicRequest Config(const std::string& video) {
@@ -158,9 +144,9 @@ TEST(OverloadE2eTest, TwoThousandCallsAtOnceEndInOrder) {
     return crowd.refused();
   };
   run(50);  // what the server keeps once it has been busy
-  const double before = Megabytes(server->pid(), "VmRSS:");
+  const double before = ResidentMegabytes(server->pid());
   EXPECT_GE(run(kCalls), kCalls / 2);
-  const double peak = Megabytes(server->pid(), "VmHWM:");
+  const double peak = ResidentMegabytes(server->pid(), "VmHWM:");
   // A queue of 8, 16 uploads and what gRPC holds of a call: 2,000 whole videos would be 177 MB.
   EXPECT_LT(peak, before + 100) << "from " << before << " MB";
   EXPECT_EQ(server->WaitForMetric("vidmuse_requests_waiting", "", 0), absl::OkStatus());
