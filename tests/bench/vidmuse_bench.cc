@@ -24,6 +24,7 @@
 #include "core/model/cpu/thread_team.h"
 #include "nlohmann/json.hpp"
 #include "tests/bench/bench_model.h"
+#include "tests/bench/first_audio.h"
 #include "tests/bench/quality.h"
 
 ABSL_FLAG(std::string, scale, "small", "tiny, small, medium or large");
@@ -203,7 +204,7 @@ absl::StatusOr<json> MeasureModel(const BenchModel& source, const std::string& p
                                   const std::vector<int>& request_counts, BandwidthProbe& probe) {
   json result;
   double load_seconds = 0;
-  ASSIGN_OR_RETURN(const auto model, MakeModel(source, precision, &load_seconds));
+  ASSIGN_OR_RETURN(auto model, MakeModel(source, precision, &load_seconds));
   result["load_s"] = load_seconds;
   result["model"] = {{"parameters", model->info().parameters},
                      {"precision", model->info().precision}};
@@ -226,6 +227,7 @@ absl::StatusOr<json> MeasureModel(const BenchModel& source, const std::string& p
   result.update(decoding);
   ASSIGN_OR_RETURN(result["codec"], MeasureCodec(*model));
   result["memory"]["peak_rss_gb"] = PeakRssGb();
+  ASSIGN_OR_RETURN(result["first_audio"], MeasureFirstAudio(std::move(model), video));
   return result;
 }
 

@@ -1,0 +1,21 @@
+// How long a lone request waits for its first audio.
+#ifndef VIDMUSE_TESTS_BENCH_FIRST_AUDIO_H_
+#define VIDMUSE_TESTS_BENCH_FIRST_AUDIO_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "core/model/music_model.h"
+#include "core/model/video_frames.h"
+#include "nlohmann/json.hpp"
+
+namespace vidmuse {
+
+// Seconds from the end of the upload to the first chunk of audio, through the whole generator, with
+// loudness `none` and `streaming`. The video is decoded already.
+absl::StatusOr<nlohmann::json> MeasureFirstAudio(std::unique_ptr<MusicModel> model,
+                                                 const VideoFrames& video);
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_TESTS_BENCH_FIRST_AUDIO_H_
