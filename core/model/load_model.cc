@@ -15,6 +15,8 @@
 #include "core/base/status_macros.h"
 #include "core/model/checkpoint/model_config.h"
 #include "core/model/cpu_music_model.h"
+#include "core/model/torch/cuda_devices.h"
+#include "core/model/torch/load_torch_model.h"
 #include "core/model/weights/weight_reader.h"
 
 namespace vidmuse {
@@ -38,16 +40,12 @@ struct CodecSource {
   std::string prefix;
 };
 
+bool IsGpu(const ModelOptions& options) { return absl::StartsWith(options.device, "cuda:"); }
+
 absl::Status CheckOptions(const ModelOptions& options) {
-  if (absl::StartsWith(options.device, "cuda")) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("device '", options.device, "': this build runs on the CPU"));
-  }
-  if (options.device != "auto" && options.device != "cpu") {
-    return absl::InvalidArgumentError(
-        absl::StrCat("device '", options.device, "', expected auto or cpu"));
-  }
-  return absl::OkStatus();
+  if (IsGpu(options) || options.device == "cpu") return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("device '", options.device, "', expected cpu or cuda:0, cuda:1, ..."));
 }
 
 // The fastest whose sampling distribution stays near float32's (mean KL under 0.005, as measured by
@@ -145,13 +143,17 @@ absl::StatusOr<CodecSource> OpenCodec(const ModelOptions& options) {
                                                         : options.codec_dir);
 }
 
+absl::Status CheckCodecUsed(const CodecSource& source, const WeightReader& weights) {
+  return weights.CheckAllUsed({source.prefix + "encoder.", "codebook.inited",
+                               "codebook.cluster_size", "codebook.embed_avg"});
+}
+
 absl::StatusOr<std::shared_ptr<const cpu::Codec>> LoadCodec(const CodecSource& source,
                                                             int64_t* parameters) {
   WeightReader weights(source.file.get(), source.prefix);
   ASSIGN_OR_RETURN(std::shared_ptr<const cpu::Codec> codec,
                    cpu::Codec::Load(source.config, source.names, weights, cpu::CpuKernels()));
-  RETURN_IF_ERROR(weights.CheckAllUsed({source.prefix + "encoder.", "codebook.inited",
-                                        "codebook.cluster_size", "codebook.embed_avg"}));
+  RETURN_IF_ERROR(CheckCodecUsed(source, weights));
   *parameters += weights.parameters();
   return codec;
 }
@@ -195,26 +197,53 @@ int Threads(int wanted) {
   return wanted > 0 ? wanted : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
+ModelInfo Describe(const LmConfig& lm, const CodecConfig& codec, const ModelOptions& options) {
+  ModelInfo info;
+  info.name = Name(options);
+  info.scale = Scale(lm);
+  info.device = options.device;
+  info.sample_rate = lm.sample_rate;
+  info.samples_per_frame = codec.samples_per_frame();
+  info.codebooks = lm.codebooks;
+  info.card = lm.card;
+  info.default_cfg_coef = lm.cfg_coef;
+  return info;
+}
+
+absl::StatusOr<std::unique_ptr<MusicModel>> ComposeOnDevice(std::unique_ptr<TensorFile> lm_file,
+                                                            const LmConfig& config,
+                                                            CodecSource codec,
+                                                            const ModelOptions& options) {
+  TorchModelOptions device;
+  ASSIGN_OR_RETURN(device.precision, FindDevicePrecision(options.precision));
+  device.slots = options.slots;
+  // One chunk fills a GPU; another is prepared meanwhile.
+  device.encode_threads = IsGpu(options) ? 2 : Threads(options.encode_threads);
+  device.make_graph = IsGpu(options) ? CudaGraphMaker() : StepGraphMaker(NewEagerGraph);
+  WeightReader weights(lm_file.get(), kTensors);
+  WeightReader codec_weights(codec.file.get(), codec.prefix);
+  ASSIGN_OR_RETURN(std::unique_ptr<MusicModel> model,
+                   LoadTorchModel(Describe(config, codec.config, options), config, weights,
+                                  codec.config, codec.names == cpu::CodecNames::kHuggingFace,
+                                  codec_weights, std::move(device)));
+  RETURN_IF_ERROR(weights.CheckAllUsed(UnusedVideoTensors()));
+  RETURN_IF_ERROR(CheckCodecUsed(codec, codec_weights));
+  return model;
+}
+
 absl::StatusOr<std::unique_ptr<MusicModel>> Compose(std::unique_ptr<TensorFile> lm_file,
                                                     CodecSource codec_source,
                                                     const ModelOptions& options) {
   ASSIGN_OR_RETURN(const std::string yaml, String(*lm_file, kConfig));
   absl::StatusOr<LmConfig> config = ParseLmConfig(yaml);
   if (!config.ok()) return In(lm_file->name(), config.status());
-  ASSIGN_OR_RETURN(const cpu::Precision precision, FindPrecision(options.precision, *config));
   RETURN_IF_ERROR(CheckMatch(*lm_file, *config, codec_source));
-
-  ModelInfo info;
-  info.name = Name(options);
-  info.scale = Scale(*config);
-  info.device = "cpu";
+  if (IsGpu(options) || options.device_code) {
+    return ComposeOnDevice(std::move(lm_file), *config, std::move(codec_source), options);
+  }
+  ASSIGN_OR_RETURN(const cpu::Precision precision, FindPrecision(options.precision, *config));
+  ModelInfo info = Describe(*config, codec_source.config, options);
   info.precision = cpu::PrecisionName(precision);
-  info.sample_rate = config->sample_rate;
-  info.samples_per_frame = codec_source.config.samples_per_frame();
-  info.codebooks = config->codebooks;
-  info.card = config->card;
-  info.default_cfg_coef = config->cfg_coef;
-
   const int encode_threads = Threads(options.encode_threads);
   // A window's T frames take T + codebooks sequence steps.
   const int positions = info.window_seconds * info.frame_rate + info.codebooks;

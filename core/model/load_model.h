@@ -12,15 +12,18 @@
 namespace vidmuse {
 
 struct ModelOptions {
-  std::string model_dir;        // state_dict.bin and compression_state_dict.bin
-  std::string codec_dir;        // Hugging Face EnCodec directory; empty: model_dir/encodec_32khz
-  std::string name;             // empty: the last part of model_dir
-  std::string device = "auto";  // "auto" or "cpu"
+  std::string model_dir;       // state_dict.bin and compression_state_dict.bin
+  std::string codec_dir;       // Hugging Face EnCodec directory; empty: model_dir/encodec_32khz
+  std::string name;            // empty: the last part of model_dir
+  std::string device = "cpu";  // or "cuda:0", ..., one that ChooseDevices chose
   // "fp32", "bf16", "fp16" or "int8". Empty: fp32 for models so small that a step takes 2 ms at
   // most, int8 for others.
   std::string precision;
   int device_threads = 0;  // threads of a decoding step; 0: one a core (one, if the model is tiny)
   int encode_threads = 0;  // threads that encode videos and open windows; 0: one a core
+  int slots = 8;           // windows that a GPU has room for
+  // What a GPU runs, on the CPU as well: for tests, and for the self-test.
+  bool device_code = false;
 };
 
 // INVALID_ARGUMENT names the option, or the file and the tensor or setting in it; NOT_FOUND the

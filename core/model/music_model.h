@@ -77,6 +77,9 @@ class MusicModel {
   // Bytes that a window of this size holds, before it is opened.
   virtual size_t WindowBytes(int local_frames, int steps) const = 0;
 
+  // Bytes that are set aside for windows; 0: windows take the machine's memory as they are opened.
+  virtual size_t WindowMemory() const { return 0; }
+
   // A window over local frames [first_frame, first_frame + frame_count) with room for `steps` sequence
   // steps. Projects the condition's keys and values: as long as hundreds of steps, so never called on the
   // device thread. RESOURCE_EXHAUSTED: out of memory.

@@ -21,6 +21,8 @@ absl::Status RunTorch(absl::FunctionRef<absl::Status()> body) {
     return body();
   } catch (const std::bad_alloc&) {
     return absl::ResourceExhaustedError("Torch: out of memory");
+  } catch (const c10::OutOfMemoryError& error) {
+    return absl::ResourceExhaustedError(absl::StrCat("Torch: ", error.what_without_backtrace()));
   } catch (const c10::Error& error) {
     const std::string message = absl::StrCat("Torch: ", error.what_without_backtrace());
     // The allocator of CPU memory throws a plain c10::Error.

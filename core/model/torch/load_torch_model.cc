@@ -1,0 +1,74 @@
+#include "core/model/torch/load_torch_model.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/model/torch/device_video_networks.h"
+
+namespace vidmuse {
+namespace {
+
+// For what is computed on the way: activations, library workspaces, graphs.
+constexpr uint64_t kScratchBytes = uint64_t{1} << 30;
+
+// Before anything is loaded, so that the error can say how much would do.
+absl::Status CheckMemory(const std::string& device, const LmConfig& lm,
+                         const TokenNetworkOptions& options) {
+  if (device == "cpu") return absl::OkStatus();
+  ASSIGN_OR_RETURN(const DeviceMemory memory, MemoryOf(device));
+  const uint64_t number = options.precision == DevicePrecision::kFp32 ? 4 : 2;
+  const auto square = static_cast<uint64_t>(lm.dim) * lm.dim;
+  const uint64_t weights = number * lm.num_layers * square * (8 + 2 * lm.hidden_scale);
+  const uint64_t slots = TokenNetwork::SlotBytes(lm, options) * options.slots;
+  if (weights + slots + kScratchBytes <= memory.free) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "device '", device, "' has ", memory.free >> 20, " MiB free of ", memory.total >> 20,
+      "; the model takes ", weights >> 20, " MiB, and ", slots >> 20, " MiB for ", options.slots,
+      " requests at once (--max_batch), and ", kScratchBytes >> 20, " MiB beside"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<TorchMusicModel>> LoadTorchModel(
+    ModelInfo info, const LmConfig& lm, WeightReader& lm_weights, const CodecConfig& codec,
+    bool hugging_face_codec, WeightReader& codec_weights, TorchModelOptions options) {
+  SetExactMath();
+  TokenNetworkOptions room;
+  room.slots = options.slots;
+  room.precision = options.precision;
+  // A window's T frames take T + codebooks sequence steps.
+  room.steps = info.window_seconds * info.frame_rate + info.codebooks;
+  room.condition_tokens = info.window_seconds * kLocalFrameRate * kTokensPerFrame;
+  RETURN_IF_ERROR(CheckMemory(info.device, lm, room));
+
+  using Priority = DeviceStream::Priority;
+  // What it queues is done before another stream uses it.
+  ASSIGN_OR_RETURN(const auto loading, DeviceStream::Create(info.device, Priority::kNormal));
+  ASSIGN_OR_RETURN(std::shared_ptr<DeviceStream> encoding,
+                   DeviceStream::Create(info.device, Priority::kNormal));
+  TorchMusicModel::Parts parts;
+  std::unique_ptr<const VideoNetworks> networks;
+  DeviceReader lm_reader(&lm_weights, info.device);
+  DeviceReader codec_reader(&codec_weights, info.device);
+  RETURN_IF_ERROR(loading->Run([&]() -> absl::Status {
+    ASSIGN_OR_RETURN(networks, LoadDeviceVideoNetworks(lm, lm_reader, encoding, nullptr));
+    ASSIGN_OR_RETURN(parts.codec, CodecNetwork::Load(codec, hugging_face_codec, codec_reader));
+    return absl::OkStatus();
+  }));
+  ASSIGN_OR_RETURN(std::unique_ptr<VideoEncoder> encoder,
+                   VideoEncoder::Create(std::move(networks), lm.dim, options.encode_threads));
+  RETURN_IF_ERROR(loading->Run([&]() -> absl::Status {
+    ASSIGN_OR_RETURN(parts.network,
+                     TokenNetwork::Load(lm, lm_reader, SinusoidalPositions(room.steps, lm.dim),
+                                        encoder->null_condition(), room));
+    return absl::OkStatus();
+  }));
+  parts.encoder = std::move(encoder);
+  info.precision = DevicePrecisionName(options.precision);
+  info.parameters = lm_weights.parameters() + codec_weights.parameters();
+  return TorchMusicModel::Create(std::move(info), std::move(parts), options.make_graph,
+                                 std::move(options.buckets));
+}
+
+}  // namespace vidmuse

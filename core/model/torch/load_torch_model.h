@@ -1,0 +1,31 @@
+// A checkpoint's weights on a device, as a model that is ready to run. No Torch in this header.
+#ifndef VIDMUSE_MODEL_TORCH_LOAD_TORCH_MODEL_H_
+#define VIDMUSE_MODEL_TORCH_LOAD_TORCH_MODEL_H_
+
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/model/checkpoint/model_config.h"
+#include "core/model/torch/torch_music_model.h"
+#include "core/model/weights/weight_reader.h"
+
+namespace vidmuse {
+
+struct TorchModelOptions {
+  DevicePrecision precision = DevicePrecision::kFp16;
+  int slots = 8;
+  int encode_threads = 1;     // chunks of video frames on their way at once
+  StepGraphMaker make_graph;  // null: steps run operation by operation
+  std::vector<int> buckets;   // see TorchMusicModel::Create
+};
+
+// `info.device` says where; `info.precision`, `parameters` and `step_graphs` are filled in. Errors
+// name the tensor. FAILED_PRECONDITION: the GPU's memory is too small, with how much it takes.
+absl::StatusOr<std::unique_ptr<TorchMusicModel>> LoadTorchModel(
+    ModelInfo info, const LmConfig& lm, WeightReader& lm_weights, const CodecConfig& codec,
+    bool hugging_face_codec, WeightReader& codec_weights, TorchModelOptions options);
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_MODEL_TORCH_LOAD_TORCH_MODEL_H_

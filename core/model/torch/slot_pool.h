@@ -1,0 +1,70 @@
+// Places for windows in memory that is set aside.
+#ifndef VIDMUSE_MODEL_TORCH_SLOT_POOL_H_
+#define VIDMUSE_MODEL_TORCH_SLOT_POOL_H_
+
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "core/base/cancel.h"
+#include "core/base/mutex.h"
+
+namespace vidmuse {
+
+// Thread-safe.
+class SlotPool {
+ public:
+  explicit SlotPool(int slots) : taken_(slots) {}
+
+  // The lowest free slot, waiting for one for up to `wait`. RESOURCE_EXHAUSTED: none came free;
+  // CANCELLED.
+  absl::StatusOr<int> Take(absl::Duration wait, const CancelFlag& cancel) {
+    MutexLock lock(&mutex_);
+    int slot = -1;
+    const auto found = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      for (slot = 0; slot < static_cast<int>(taken_.size()) && taken_[slot];) ++slot;
+      return slot < static_cast<int>(taken_.size());
+    };
+    // A cancelled call is looked for now and then: flags don't wake anybody.
+    constexpr absl::Duration kLook = absl::Milliseconds(20);
+    for (; !mutex_.AwaitFor(std::min(wait, kLook), found); wait -= kLook) {
+      if (cancel.cancelled()) return absl::CancelledError("cancelled while a window waited");
+      if (wait <= kLook) {
+        return absl::ResourceExhaustedError(
+            absl::StrCat("all ", taken_.size(), " slots for windows are taken"));
+      }
+    }
+    taken_[slot] = true;
+    return slot;
+  }
+
+  void Return(int slot) {
+    MutexLock lock(&mutex_);
+    taken_[slot] = false;
+  }
+
+ private:
+  Mutex mutex_;
+  std::vector<bool> taken_ ABSL_GUARDED_BY(mutex_);
+};
+
+// A slot while it is taken.
+class SlotLease {
+ public:
+  SlotLease(std::shared_ptr<SlotPool> pool, int slot) : pool_(std::move(pool)), slot_(slot) {}
+  ~SlotLease() { pool_->Return(slot_); }
+  SlotLease(const SlotLease&) = delete;
+  SlotLease& operator=(const SlotLease&) = delete;
+  int slot() const { return slot_; }
+
+ private:
+  const std::shared_ptr<SlotPool> pool_;
+  const int slot_;
+};
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_MODEL_TORCH_SLOT_POOL_H_

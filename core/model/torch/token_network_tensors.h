@@ -1,0 +1,44 @@
+// What a TokenNetwork holds. For its .cc files alone: they include Torch before this.
+#ifndef VIDMUSE_MODEL_TORCH_TOKEN_NETWORK_TENSORS_H_
+#define VIDMUSE_MODEL_TORCH_TOKEN_NETWORK_TENSORS_H_
+
+#include <vector>
+
+#include "core/model/torch/token_network.h"
+
+namespace vidmuse {
+
+struct TokenNetwork::Norm {
+  at::Tensor weight, bias;  // float
+};
+
+struct TokenNetwork::Layer {
+  Norm norm1, norm_cross, norm2;
+  at::Tensor self_qkv, self_out, cross_q, cross_kv, cross_out, linear1, linear2;  // [out][in]
+};
+
+struct TokenNetwork::Tensors {
+  // Weights.
+  at::Tensor embedding;        // float [codebooks * (card + 1)][dim]
+  at::Tensor embedding_start;  // long [codebooks]: a codebook's first row
+  at::Tensor positions;        // float [steps + 1][dim]
+  std::vector<Layer> layers;
+  Norm out_norm;
+  at::Tensor heads;  // float [codebooks * card][dim]
+  at::Tensor zero, minus_infinity;
+
+  // Keys and values, one after the other in dimension 1. Room for steps and condition tokens is a
+  // multiple of 8, which kernels ask of a mask; the last step's place takes what idle slots write.
+  at::Tensor self;       // [layers][2][slots][2 rows][steps][dim]
+  at::Tensor condition;  // [layers][2][slots][tokens][dim]
+  at::Tensor null;       // [layers][2][50][dim]
+
+  // A step's own.
+  at::Tensor row_start;  // long [slots * 2]: a row's first place in `self`
+  at::Tensor attention;  // [slots * 2][dim]
+  at::Tensor inputs, tokens, logits;
+};
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_MODEL_TORCH_TOKEN_NETWORK_TENSORS_H_

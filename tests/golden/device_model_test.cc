@@ -1,0 +1,155 @@
+// The code that GPUs run, on the CPU, against what the public reference computed: logits, greedy
+// tokens and audio, through the whole generator.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/clock.h"
+#include "core/generator/generator_impl.h"
+#include "core/model/hash_model/hash_model.h"
+#include "core/model/hash_model/hash_values.h"
+#include "core/model/load_model.h"
+#include "core/model/weights/weight_reader.h"
+#include "core/video/frame_sampler.h"
+#include "tests/support/stream_reader.h"
+
+namespace vidmuse {
+namespace {
+
+constexpr int kCodebooks = 4;
+constexpr double kTolerance = 1e-4;
+
+std::string Video(const std::string& name) {
+  std::ifstream file(std::string(VIDMUSE_TEST_DATA) + "/golden/videos/" + name + ".mp4",
+                     std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::unique_ptr<MusicModel> Load() {
+  ModelOptions options;
+  options.device_code = true;
+  options.precision = "fp32";
+  options.slots = 3;
+  auto model = LoadModelFromFiles(HashLmFile({}), HashCodecFile({}), options);
+  EXPECT_TRUE(model.ok()) << model.status();
+  return *std::move(model);
+}
+
+class DeviceModelTest : public testing::TestWithParam<const char*> {
+ protected:
+  static void SetUpTestSuite() {
+    auto file = TensorFile::OpenTorch(VIDMUSE_TEST_DATA "/golden/tiny/expected.pt");
+    ASSERT_TRUE(file.ok()) << file.status();
+    expected_ = file->release();
+  }
+  static void TearDownTestSuite() { delete expected_; }
+
+  static const TensorView& Expected(const std::string& name) {
+    return expected_->tensors().at(absl::StrCat(GetParam(), "/", name));
+  }
+  static double Worst(const std::string& name, const float* values) {
+    const TensorView& view = Expected(name);
+    const auto* expected = static_cast<const float*>(view.data);
+    double worst = 0;
+    for (int64_t i = 0; i < view.elements(); ++i) {
+      // The negation lets a NaN through to the comparison.
+      const double difference = std::abs(double{values[i]} - expected[i]);
+      if (!(difference <= worst)) worst = difference;
+    }
+    return worst;
+  }
+
+  static const TensorFile* expected_;
+};
+
+const TensorFile* DeviceModelTest::expected_ = nullptr;
+
+INSTANTIATE_TEST_SUITE_P(Videos, DeviceModelTest,
+                         testing::Values("pattern_4s", "life_7s", "zoom_63s"),
+                         [](const auto& info) { return std::string(info.param); });
+
+TEST_P(DeviceModelTest, LogitsAreTheReferences) {
+  const auto model = Load();
+  const int card = model->info().card, steps = 28;
+  const auto frames = SampleVideo(Video(GetParam()), Limits(), 0, CancelFlag());
+  ASSERT_TRUE(frames.ok()) << frames.status();
+  const auto condition = model->EncodeVideo(*frames, CancelFlag());
+  ASSERT_TRUE(condition.ok()) << condition.status();
+  // With a coefficient of 0, guided logits are the null row's; with 1, the conditional row's.
+  for (const auto& [name, coef] : {std::pair{"logits_null", 0.0f}, {"logits_cond", 1.0f}}) {
+    const auto window = model->OpenWindow(
+        **condition, 0, std::min(60, (*condition)->local_frames()), steps, CancelFlag());
+    ASSERT_TRUE(window.ok()) << window.status();
+    std::vector<float> logits(size_t{kCodebooks} * steps * card), step_logits(kCodebooks * card);
+    SamplingOptions sampling;
+    sampling.greedy = true;
+    sampling.cfg_coef = coef;
+    for (int step = 0; step < steps; ++step) {
+      std::vector<int32_t> tokens(kCodebooks, card), drawn(kCodebooks);
+      for (int k = 0; k < kCodebooks; ++k) {
+        const int frame = step - 1 - k;
+        if (frame < 0 || frame >= 24) continue;
+        tokens[k] = static_cast<int32_t>(HashUniform(Fnv1a64("tiny:codes"), k * 24 + frame) *
+                                         static_cast<float>(card));
+      }
+      StepRequest request;
+      request.window = window->get();
+      request.tokens = tokens;
+      request.sampling = &sampling;
+      request.next_tokens = drawn.data();
+      request.logits = step_logits.data();
+      ASSERT_EQ(model->Step({&request, 1}), absl::OkStatus());
+      for (int k = 0; k < kCodebooks; ++k) {
+        std::copy_n(&step_logits[k * card], card, &logits[(k * steps + step) * card]);
+      }
+    }
+    EXPECT_LT(Worst(name, logits.data()), kTolerance) << name;
+  }
+}
+
+TEST_P(DeviceModelTest, GreedySongsAreTheReferences) {
+  NullMetricsSink metrics;
+  GeneratorOptions options;
+  options.limits.max_batch = 3;
+  auto generator = NewGenerator(Load(), SampleVideo, options, Clock::Real(), &metrics);
+  ASSERT_TRUE(generator.ok()) << generator.status();
+  GenerationRequest request;
+  request.sampling.greedy = true;
+  request.format = AudioFormat::kPcmF32le;
+  request.loudness = LoudnessMode::kNone;
+  request.return_tokens = true;
+  auto stream = (*generator)->Submit(request);
+  ASSERT_TRUE(stream.ok()) << stream.status();
+  ASSERT_TRUE((*stream)->AppendVideo(Video(GetParam())).ok());
+  ASSERT_TRUE((*stream)->FinishVideo().ok());
+  const ReadSong song = ReadToEnd(**stream, absl::Minutes(4));
+  stream->reset();
+  ASSERT_TRUE(song.finished.ok()) << song.finished.status();
+
+  const TensorView& view = Expected("greedy_tokens");
+  const auto* tokens = static_cast<const int16_t*>(view.data);
+  const size_t frames = view.elements() / kCodebooks;
+  ASSERT_EQ(song.tokens.size(), frames * kCodebooks);
+  for (size_t frame = 0; frame < frames; ++frame) {
+    for (size_t k = 0; k < kCodebooks; ++k) {
+      ASSERT_EQ(song.tokens[frame * kCodebooks + k], tokens[k * frames + frame]) << frame;
+    }
+  }
+  std::vector<float> audio(song.bytes.size() / sizeof(float));
+  std::memcpy(audio.data(), song.bytes.data(), song.bytes.size());
+  ASSERT_EQ(audio.size(), frames * 640);
+  EXPECT_LT(Worst("audio_head", audio.data()), kTolerance);
+  const int64_t tail = Expected("audio_tail").elements();
+  EXPECT_LT(Worst("audio_tail", audio.data() + audio.size() - tail), kTolerance);
+}
+
+}  // namespace
+}  // namespace vidmuse
