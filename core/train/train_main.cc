@@ -1,38 +1,57 @@
-// vidmuse_train: trains the codec and the token model, and measures what they make.
+// vidmuse_train: trains the codec and the token model.
 #include <ATen/Parallel.h>
 
 #include <cstdio>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "core/model/hash_model/layout.h"
 #include "core/train/clip_source.h"
+#include "core/train/model_files.h"
 #include "core/train/parameters.h"
 #include "core/train/train_codec.h"
+#include "core/train/train_tokens.h"
 #include "core/train/training_run.h"
 
-ABSL_FLAG(std::string, work_dir, "", "where checkpoints, curves and cached tokens are");
+ABSL_FLAG(std::string, work_dir, "", "checkpoints, curves (CSV) and cached tokens");
+ABSL_FLAG(std::string, out, "", "directory of the trained model, in the published format");
+ABSL_FLAG(std::string, init, "", "directory of a model to go on from; empty: a new one");
 ABSL_FLAG(int64_t, steps, 1000, "steps of the run");
 ABSL_FLAG(int64_t, warmup, 100, "steps until the full learning rate");
 ABSL_FLAG(double, learning_rate, 1e-3, "the highest");
-ABSL_FLAG(double, ema, 0.99, "decay of the averaged weights");
+ABSL_FLAG(double, ema, 0.99, "decay of the averaged weights, which are what is exported");
 ABSL_FLAG(int, batch, 8, "clips a step");
 ABSL_FLAG(uint64_t, seed, 1, "of weights, batches and dropout");
 ABSL_FLAG(int64_t, checkpoint_steps, 100, "steps from one checkpoint to the next");
 ABSL_FLAG(std::string, device, "cpu", "cpu or cuda");
 ABSL_FLAG(bool, mixed_precision, false, "matrix products in bfloat16");
-ABSL_FLAG(int, threads, 1, "of Torch; results are the same again only with the same number");
+ABSL_FLAG(int, threads, 1, "of Torch; a run is the same again only with the same number");
+
 ABSL_FLAG(int64_t, clips, 1000, "number of synthetic clips");
 ABSL_FLAG(uint64_t, first_clip, 0, "seed of the first synthetic clip");
 ABSL_FLAG(int, seconds, 8, "length of a clip");
-ABSL_FLAG(int, codec_dim, 64, "width of the codec's vectors");
-ABSL_FLAG(int, codec_filters, 8, "width of the codec's last stage");
-ABSL_FLAG(int64_t, free_steps, 200, "codec: steps without codebooks");
-ABSL_FLAG(int, card, 256, "tokens a codebook");
+
+ABSL_FLAG(int, codec_dim, 64, "new codec: width of its vectors");
+ABSL_FLAG(int, codec_filters, 8, "new codec: width of its last stage");
+ABSL_FLAG(int, card, 256, "new models: tokens a codebook");
+ABSL_FLAG(int64_t, free_steps, 200, "new codec: steps before its codebooks begin");
+
+ABSL_FLAG(int, dim, 192, "new token model: its width");
+ABSL_FLAG(int, heads, 3, "new token model: its attention heads");
+ABSL_FLAG(int, layers, 3, "new token model: its layers");
+ABSL_FLAG(int, hidden_scale, 2, "new token model: width of its MLP over its width");
+ABSL_FLAG(int, clip_width, 192, "new token model: width of its CLIP tower, a multiple of 192");
+ABSL_FLAG(int, clip_layers, 1, "new token model: layers of its CLIP tower");
+ABSL_FLAG(int, clip_mlp, 192, "new token model: width of the tower's MLP");
+ABSL_FLAG(int, temporal_layers, 1, "new token model: layers of its temporal transformers");
+ABSL_FLAG(int, local_frames, 4, "frames of a clip that a step looks at; 0: all");
+ABSL_FLAG(int, global_frames, 4, "likewise, of the 32 over the whole video");
+ABSL_FLAG(double, null_condition, 0.3, "part of the clips shown as black, for guidance");
 
 namespace vidmuse::train {
 namespace {
@@ -42,6 +61,14 @@ HashModelSizes Sizes() {
   sizes.codec_dimension = absl::GetFlag(FLAGS_codec_dim);
   sizes.codec_filters = absl::GetFlag(FLAGS_codec_filters);
   sizes.codec_bins = sizes.card = absl::GetFlag(FLAGS_card);
+  sizes.dim = absl::GetFlag(FLAGS_dim);
+  sizes.num_heads = absl::GetFlag(FLAGS_heads);
+  sizes.num_layers = absl::GetFlag(FLAGS_layers);
+  sizes.hidden_scale = absl::GetFlag(FLAGS_hidden_scale);
+  sizes.clip_width = absl::GetFlag(FLAGS_clip_width);
+  sizes.clip_layers = absl::GetFlag(FLAGS_clip_layers);
+  sizes.clip_mlp = absl::GetFlag(FLAGS_clip_mlp);
+  sizes.temporal_layers = absl::GetFlag(FLAGS_temporal_layers);
   return sizes;
 }
 
@@ -49,6 +76,8 @@ absl::StatusOr<TrainingOptions> Options(const std::string& name) {
   TrainingOptions options;
   options.name = name;
   options.work_dir = absl::GetFlag(FLAGS_work_dir);
+  if (options.work_dir.empty()) return absl::InvalidArgumentError("--work_dir is needed");
+  if (absl::GetFlag(FLAGS_out).empty()) return absl::InvalidArgumentError("--out is needed");
   options.steps = absl::GetFlag(FLAGS_steps);
   options.warmup_steps = absl::GetFlag(FLAGS_warmup);
   options.learning_rate = absl::GetFlag(FLAGS_learning_rate);
@@ -59,35 +88,81 @@ absl::StatusOr<TrainingOptions> Options(const std::string& name) {
   return options;
 }
 
+absl::StatusOr<std::unique_ptr<ClipSource>> Clips() {
+  return SyntheticClips(absl::GetFlag(FLAGS_first_clip), absl::GetFlag(FLAGS_clips),
+                        absl::GetFlag(FLAGS_seconds));
+}
+
 absl::Status RunCodec() {
-  const HashModelSizes sizes = Sizes();
-  ASSIGN_OR_RETURN(const CodecConfig config, ParseAudiocraftCodecConfig(CodecYaml(sizes)));
+  const std::string init = absl::GetFlag(FLAGS_init);
+  const uint64_t seed = absl::GetFlag(FLAGS_seed);
   ASSIGN_OR_RETURN(TrainingOptions options, Options("codec"));
   options.beta1 = 0.8;
   options.beta2 = 0.99;
   options.weight_decay = 0;
   CodecTrainingOptions codec_options;
   codec_options.batch = absl::GetFlag(FLAGS_batch);
-  codec_options.seed = absl::GetFlag(FLAGS_seed);
-  codec_options.free_steps = absl::GetFlag(FLAGS_free_steps);
-  const auto clips = SyntheticClips(absl::GetFlag(FLAGS_first_clip), absl::GetFlag(FLAGS_clips),
-                                    absl::GetFlag(FLAGS_seconds));
-  ASSIGN_OR_RETURN(const auto run, TrainingRun::Open(options, Parameters::Initialize(
-                                                                  CodecTensors(sizes),
-                                                                  codec_options.seed)));
-  return TrainCodec(config, codec_options, *clips, *run);
+  codec_options.seed = seed;
+  codec_options.free_steps = init.empty() ? absl::GetFlag(FLAGS_free_steps) : -1;
+  ASSIGN_OR_RETURN(CodecModel model, init.empty() ? NewCodec(Sizes(), seed) : ReadCodec(init));
+  ASSIGN_OR_RETURN(const std::unique_ptr<ClipSource> clips, Clips());
+  ASSIGN_OR_RETURN(const std::unique_ptr<TrainingRun> run,
+                   TrainingRun::Open(options, model.parameters));
+  RETURN_IF_ERROR(TrainCodec(model.config, codec_options, *clips, *run));
+  model.parameters = run->average();
+  return WriteCodec(model, absl::GetFlag(FLAGS_out));
+}
+
+// The codec is read from --out, where the codec's run wrote it, or from --init.
+absl::Status RunTokens() {
+  const std::string init = absl::GetFlag(FLAGS_init);
+  const std::string out = absl::GetFlag(FLAGS_out);
+  const uint64_t seed = absl::GetFlag(FLAGS_seed);
+  ASSIGN_OR_RETURN(const TrainingOptions options, Options("tokens"));
+  TokenTrainingOptions token_options;
+  token_options.batch = absl::GetFlag(FLAGS_batch);
+  token_options.seed = seed;
+  token_options.local_frames = absl::GetFlag(FLAGS_local_frames);
+  token_options.global_frames = absl::GetFlag(FLAGS_global_frames);
+  token_options.null_condition = absl::GetFlag(FLAGS_null_condition);
+  ASSIGN_OR_RETURN(const CodecModel codec, ReadCodec(init.empty() ? out : init));
+  ASSIGN_OR_RETURN(TokenModel model,
+                   init.empty() ? NewTokenModel(Sizes(), seed) : ReadTokenModel(init));
+  if (model.config.card != codec.config.bins) {
+    return absl::InvalidArgumentError(absl::StrCat("the token model has a codebook size of ",
+                                                   model.config.card, ", the codec has ",
+                                                   codec.config.bins));
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<ClipSource> clips, Clips());
+  ASSIGN_OR_RETURN(const at::Tensor codes,
+                   EncodeClips(codec, *clips, options.work_dir + "/codes.bin"));
+  ASSIGN_OR_RETURN(const std::unique_ptr<TrainingRun> run,
+                   TrainingRun::Open(options, model.parameters));
+  RETURN_IF_ERROR(TrainTokens(model.config, token_options, codes, *clips, *run));
+  model.parameters = run->average();
+  if (init != "" && init != out) RETURN_IF_ERROR(WriteCodec(codec, out));
+  return WriteTokenModel(model, out);
+}
+
+absl::Status Run(const std::string& command) {
+  if (command == "codec") return RunCodec();
+  if (command == "tokens") return RunTokens();
+  return absl::InvalidArgumentError(
+      absl::StrCat("command '", command, "', expected codec or tokens"));
 }
 
 }  // namespace
 }  // namespace vidmuse::train
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage("vidmuse_train codec --work_dir DIR");
+  absl::SetProgramUsageMessage(
+      "Trains VidMuse.\n"
+      "  vidmuse_train codec  --work_dir W --out MODEL_DIR   trains a codec\n"
+      "  vidmuse_train tokens --work_dir W --out MODEL_DIR   trains a token model on its tokens\n"
+      "A run goes on from its last checkpoint in --work_dir.");
   const auto rest = absl::ParseCommandLine(argc, argv);
   at::set_num_threads(absl::GetFlag(FLAGS_threads));
-  const std::string command = rest.size() == 2 ? rest[1] : "";
-  absl::Status status = absl::InvalidArgumentError(absl::StrCat("no command '", command, "'"));
-  if (command == "codec") status = vidmuse::train::RunCodec();
+  const absl::Status status = vidmuse::train::Run(rest.size() == 2 ? rest[1] : "");
   if (!status.ok()) {
     std::fprintf(stderr, "vidmuse_train: %s\n", status.ToString().c_str());
     return 1;

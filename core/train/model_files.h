@@ -1,0 +1,42 @@
+// Models in the published files: written, and read to be trained on.
+#ifndef VIDMUSE_TRAIN_MODEL_FILES_H_
+#define VIDMUSE_TRAIN_MODEL_FILES_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/model/checkpoint/model_config.h"
+#include "core/model/hash_model/hash_model.h"
+#include "core/train/parameters.h"
+
+namespace vidmuse::train {
+
+// A network's weights with the configuration that its file holds as xp.cfg.
+struct CodecModel {
+  std::string yaml;
+  CodecConfig config;
+  Parameters parameters;
+};
+struct TokenModel {
+  std::string yaml;
+  LmConfig config;
+  Parameters parameters;
+};
+
+// New ones. Text tensors that the published files have left over are not made: nothing reads them.
+absl::StatusOr<CodecModel> NewCodec(const HashModelSizes& sizes, uint64_t seed);
+absl::StatusOr<TokenModel> NewTokenModel(const HashModelSizes& sizes, uint64_t seed);
+
+// Reads DIRECTORY/compression_state_dict.bin (audiocraft's layout, encoder included) and
+// DIRECTORY/state_dict.bin. Errors name the file, and the tensor or setting in it.
+absl::StatusOr<CodecModel> ReadCodec(const std::string& directory);
+absl::StatusOr<TokenModel> ReadTokenModel(const std::string& directory);
+
+// Write the same files, in float16. Each is whole or not there.
+absl::Status WriteCodec(const CodecModel& model, const std::string& directory);
+absl::Status WriteTokenModel(const TokenModel& model, const std::string& directory);
+
+}  // namespace vidmuse::train
+
+#endif  // VIDMUSE_TRAIN_MODEL_FILES_H_
