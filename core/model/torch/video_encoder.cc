@@ -127,14 +127,14 @@ absl::StatusOr<std::unique_ptr<const GlobalContext>> VideoEncoder::EncodeGlobal(
   const std::vector<int> local = Distinct(video.local);
   States keys_values(video.frames.size());
   for (int frame : global) {
-    keys_values[frame].resize(kKeyValueFloats);
+    keys_values[frame].resize(networks_->key_value_floats());
     if (std::binary_search(local.begin(), local.end(), frame)) {
-      (*states)[frame].resize(kStateFloats);
+      (*states)[frame].resize(networks_->state_floats());
     }
   }
   RETURN_IF_ERROR(pool_->Run(Chunks(global), cancel, [&](int index) -> absl::Status {
     const absl::Span<const int> chunk = Chunk(global, index);
-    ChunkBuffer clip(chunk.size(), kStateFloats);
+    ChunkBuffer clip(chunk.size(), networks_->state_floats());
     RETURN_IF_ERROR(Clip(*networks_, video, chunk, &clip));
     std::array<float*, kChunkFrames> out{};
     for (size_t i = 0; i < chunk.size(); ++i) {
@@ -181,7 +181,7 @@ absl::Status VideoEncoder::EncodeLocal(const VideoFrames& video, const GlobalCon
       return finish(chunk, {clip.data(), chunk.size()});
     }
     const absl::Span<const int> chunk = Chunk(fresh, index);
-    ChunkBuffer clip(chunk.size(), kStateFloats);
+    ChunkBuffer clip(chunk.size(), networks_->state_floats());
     RETURN_IF_ERROR(Clip(*networks_, video, chunk, &clip));
     return finish(chunk, clip.in());
   });

@@ -22,11 +22,13 @@ using at::Tensor;
 using OptionalTensor = std::optional<Tensor>;
 
 constexpr int kHeadDim = 64;
-constexpr int kClipHeads = kVideoWidth / kHeadDim;
 constexpr int kCrossHeads = 3;
+constexpr int kMaxWidth = 16384;
 constexpr int kChunkRows = kChunkFrames * kTokensPerFrame;
 constexpr double kNormEpsilon = 1e-5;
 constexpr double kQuickGelu = 1.702;
+constexpr char kTower[] = "visual_encoder_model.vision_model.";
+constexpr char kEmbeddings[] = "visual_encoder_model.vision_model.embeddings.";
 
 // A tensor that keeps the vector alive.
 Tensor OwnFloats(std::vector<float> values, at::IntArrayRef shape) {
@@ -114,7 +116,7 @@ class PackedLinear {
 struct Norm {
   Tensor weight, bias;
   Tensor operator()(const Tensor& x) const {
-    return at::layer_norm(x, {kVideoWidth}, weight, bias, kNormEpsilon);
+    return at::layer_norm(x, weight.sizes(), weight, bias, kNormEpsilon);
   }
 };
 
@@ -159,6 +161,18 @@ class Loader {
   // `type`: of the linear layers' operands.
   Loader(WeightReader& reader, at::ScalarType type) : reader_(reader), type_(type) {}
 
+  // Takes the networks' width from the tensor whose rows it is. What comes after needs it.
+  absl::Status FindWidth(const std::string& name) {
+    ASSIGN_OR_RETURN(width_, Rows(name));
+    if (width_ % kHeadDim == 0 && width_ % kCrossHeads == 0 && width_ <= kMaxWidth) {
+      return absl::OkStatus();
+    }
+    return absl::InvalidArgumentError(
+        absl::StrCat("tensor '", name, "' has ", width_, " rows, expected a multiple of ",
+                     kHeadDim * kCrossHeads, " up to ", kMaxWidth));
+  }
+  int64_t width() const { return width_; }
+
   PackedLinear Pack(const Tensor& weight, const Tensor& bias,
                     Epilogue epilogue = Epilogue::kNone) const {
     return PackedLinear(weight, bias, type_, epilogue);
@@ -189,8 +203,8 @@ class Loader {
                                        Epilogue epilogue = Epilogue::kNone) {
     std::vector<Tensor> weights, biases;
     for (const std::string& name : names) {
-      ASSIGN_OR_RETURN(const Tensor weight, Read(name + ".weight", {kVideoWidth, kVideoWidth}));
-      ASSIGN_OR_RETURN(const Tensor bias, Read(name + ".bias", {kVideoWidth}));
+      ASSIGN_OR_RETURN(const Tensor weight, Read(name + ".weight", {width_, width_}));
+      ASSIGN_OR_RETURN(const Tensor bias, Read(name + ".bias", {width_}));
       weights.push_back(weight);
       biases.push_back(bias);
     }
@@ -199,14 +213,14 @@ class Loader {
 
   absl::StatusOr<Norm> LayerNorm(const std::string& name) {
     Norm norm;
-    ASSIGN_OR_RETURN(norm.weight, Read(name + ".weight", {kVideoWidth}));
-    ASSIGN_OR_RETURN(norm.bias, Read(name + ".bias", {kVideoWidth}));
+    ASSIGN_OR_RETURN(norm.weight, Read(name + ".weight", {width_}));
+    ASSIGN_OR_RETURN(norm.bias, Read(name + ".bias", {width_}));
     return norm;
   }
 
   absl::StatusOr<Layer> ClipLayer(const std::string& prefix) {
     Layer layer;
-    layer.heads = kClipHeads;
+    layer.heads = static_cast<int>(width_ / kHeadDim);
     ASSIGN_OR_RETURN(layer.norm1, LayerNorm(prefix + "layer_norm1"));
     ASSIGN_OR_RETURN(layer.norm2, LayerNorm(prefix + "layer_norm2"));
     ASSIGN_OR_RETURN(layer.qkv, Stacked({prefix + "self_attn.q_proj", prefix + "self_attn.k_proj",
@@ -214,10 +228,10 @@ class Loader {
     ASSIGN_OR_RETURN(layer.out, Stacked({prefix + "self_attn.out_proj"}, Epilogue::kAdd));
     const std::string mlp = prefix + "mlp.";
     ASSIGN_OR_RETURN(const int64_t width, Rows(mlp + "fc1.weight"));
-    ASSIGN_OR_RETURN(const Tensor weight1, Read(mlp + "fc1.weight", {width, kVideoWidth}));
+    ASSIGN_OR_RETURN(const Tensor weight1, Read(mlp + "fc1.weight", {width, width_}));
     ASSIGN_OR_RETURN(const Tensor bias1, Read(mlp + "fc1.bias", {width}));
-    ASSIGN_OR_RETURN(const Tensor weight2, Read(mlp + "fc2.weight", {kVideoWidth, width}));
-    ASSIGN_OR_RETURN(const Tensor bias2, Read(mlp + "fc2.bias", {kVideoWidth}));
+    ASSIGN_OR_RETURN(const Tensor weight2, Read(mlp + "fc2.weight", {width_, width}));
+    ASSIGN_OR_RETURN(const Tensor bias2, Read(mlp + "fc2.bias", {width_}));
     // Quick-GELU is x * sigmoid(1.702 x) = swish(1.702 x) / 1.702, and swish is fused into the
     // product.
     layer.mlp1 = Pack(weight1 * kQuickGelu, bias1 * kQuickGelu, Epilogue::kSwish);
@@ -231,15 +245,15 @@ class Loader {
     layer.heads = heads;
     ASSIGN_OR_RETURN(layer.norm1, LayerNorm(prefix + "0.norm"));
     ASSIGN_OR_RETURN(const Tensor qkv,
-                     Read(prefix + "0.fn.to_qkv.weight", {3 * inner, kVideoWidth}));
+                     Read(prefix + "0.fn.to_qkv.weight", {3 * inner, width_}));
     layer.qkv = Pack(qkv, Tensor());
     ASSIGN_OR_RETURN(layer.out,
-                     Linear(prefix + "0.fn.to_out.0", kVideoWidth, inner, Epilogue::kAdd));
+                     Linear(prefix + "0.fn.to_out.0", width_, inner, Epilogue::kAdd));
     ASSIGN_OR_RETURN(layer.norm2, LayerNorm(prefix + "1.norm"));
     ASSIGN_OR_RETURN(layer.mlp1,
-                     Linear(prefix + "1.fn.net.0", mlp_width, kVideoWidth, Epilogue::kGelu));
+                     Linear(prefix + "1.fn.net.0", mlp_width, width_, Epilogue::kGelu));
     ASSIGN_OR_RETURN(layer.mlp2,
-                     Linear(prefix + "1.fn.net.3", kVideoWidth, mlp_width, Epilogue::kAdd));
+                     Linear(prefix + "1.fn.net.3", width_, mlp_width, Epilogue::kAdd));
     return layer;
   }
 
@@ -247,13 +261,13 @@ class Loader {
   absl::StatusOr<Transformer> Temporal(const std::string& branch, const LmConfig& config) {
     Transformer transformer;
     ASSIGN_OR_RETURN(const Tensor position,
-                     Read(branch + "_pos_embedding", {1, kTokensPerFrame, kVideoWidth}));
+                     Read(branch + "_pos_embedding", {1, kTokensPerFrame, width_}));
     transformer.position = ForChunk(position);
     const std::string prefix = branch + "_temporal_transformer.";
     for (int i = 0; i == 0 || Has(absl::StrCat(prefix, "layers.", i, ".0.norm.weight")); ++i) {
       ASSIGN_OR_RETURN(Layer layer,
                        TemporalLayer(absl::StrCat(prefix, "layers.", i, "."), config.num_heads,
-                                     int64_t{kVideoWidth} * config.hidden_scale));
+                                     int64_t{width_} * config.hidden_scale));
       transformer.layers.push_back(std::move(layer));
     }
     ASSIGN_OR_RETURN(transformer.norm, LayerNorm(prefix + "norm"));
@@ -262,18 +276,21 @@ class Loader {
 
   // A frame's rows, once for each frame of a chunk: [kChunkRows, width].
   static Tensor ForChunk(const Tensor& rows) {
-    return rows.view({kTokensPerFrame, kVideoWidth}).repeat({kChunkFrames, 1});
+    return rows.view({kTokensPerFrame, -1}).repeat({kChunkFrames, 1});
   }
 
  private:
   WeightReader& reader_;
   const at::ScalarType type_;
+  int64_t width_ = 0;
 };
 
 class TorchVideoNetworks : public VideoNetworks {
  public:
   absl::Status Read(const LmConfig& config, WeightReader& weights, VideoPrecision precision) {
     Loader loader(weights, precision == VideoPrecision::kBf16 ? at::kBFloat16 : at::kFloat);
+    RETURN_IF_ERROR(loader.FindWidth(std::string(kEmbeddings) + "class_embedding"));
+    width_ = loader.width();
     RETURN_IF_ERROR(ReadClip(loader));
     ASSIGN_OR_RETURN(local_, loader.Temporal("local", config));
     ASSIGN_OR_RETURN(global_, loader.Temporal("global", config));
@@ -283,9 +300,11 @@ class TorchVideoNetworks : public VideoNetworks {
     ASSIGN_OR_RETURN(cross_final_, loader.Stacked({cross + "final_linear"}, Epilogue::kAdd));
     ASSIGN_OR_RETURN(cross_norm1_, loader.LayerNorm(cross + "norm1"));
     ASSIGN_OR_RETURN(cross_norm2_, loader.LayerNorm(cross + "norm2"));
-    ASSIGN_OR_RETURN(projection_, loader.Linear("visual_feature_proj", config.dim, kVideoWidth));
+    ASSIGN_OR_RETURN(projection_, loader.Linear("visual_feature_proj", config.dim, width_));
     return absl::OkStatus();
   }
+
+  int width() const override { return static_cast<int>(width_); }
 
   absl::Status Clip(absl::Span<const uint8_t* const> frames,
                     absl::Span<float* const> states) const override {
@@ -314,10 +333,10 @@ class TorchVideoNetworks : public VideoNetworks {
     auto context = std::make_unique<Context>();
     RETURN_IF_ERROR(RunTorch([&] {
       const int64_t tokens = static_cast<int64_t>(keys_values.size()) * kTokensPerFrame;
-      Tensor all = at::empty({tokens, 2, kCrossHeads, kVideoWidth / kCrossHeads});
+      Tensor all = at::empty({tokens, 2, kCrossHeads, width_ / kCrossHeads});
       for (size_t i = 0; i < keys_values.size(); ++i) {
-        std::memcpy(all.data_ptr<float>() + i * kKeyValueFloats, keys_values[i],
-                    kKeyValueFloats * sizeof(float));
+        std::memcpy(all.data_ptr<float>() + i * key_value_floats(), keys_values[i],
+                    key_value_floats() * sizeof(float));
       }
       const Tensor by_head = all.permute({1, 2, 0, 3}).contiguous();
       context->keys = by_head.narrow(0, 0, 1);
@@ -340,15 +359,15 @@ class TorchVideoNetworks : public VideoNetworks {
 
  private:
   absl::Status ReadClip(Loader& loader) {
-    const std::string prefix = "visual_encoder_model.vision_model.";
-    const std::string embeddings = prefix + "embeddings.";
+    const std::string prefix = kTower;
+    const std::string embeddings = kEmbeddings;
     ASSIGN_OR_RETURN(const Tensor patch, loader.Read(embeddings + "patch_embedding.weight",
-                                                     {kVideoWidth, 3, kPatchSize, kPatchSize}));
+                                                     {width_, 3, kPatchSize, kPatchSize}));
     ASSIGN_OR_RETURN(const Tensor token,
-                     loader.Read(embeddings + "class_embedding", {kVideoWidth}));
+                     loader.Read(embeddings + "class_embedding", {width_}));
     ASSIGN_OR_RETURN(Tensor position, loader.Read(embeddings + "position_embedding.weight",
-                                                  {kTokensPerFrame, kVideoWidth}));
-    clip_patch_ = loader.Pack(patch.view({kVideoWidth, kPatchFloats}), Tensor(), Epilogue::kAdd);
+                                                  {kTokensPerFrame, width_}));
+    clip_patch_ = loader.Pack(patch.view({width_, kPatchFloats}), Tensor(), Epilogue::kAdd);
     // The class token has no pixels: with a patch of zeros, it is all in what is added.
     position[0] += token;
     clip_position_ = Loader::ForChunk(position);
@@ -363,24 +382,24 @@ class TorchVideoNetworks : public VideoNetworks {
 
   // Cross-attention of a chunk's tokens, [kChunkRows, width].
   Tensor Attend(const Tensor& local, const Context& context) const {
-    constexpr int kDim = kVideoWidth / kCrossHeads;
+    const int64_t head_dim = width_ / kCrossHeads;
     const Tensor query = cross_query_(local)
                              .to(at::kFloat)
-                             .view({kChunkFrames, kTokensPerFrame, kCrossHeads, kDim})
+                             .view({kChunkFrames, kTokensPerFrame, kCrossHeads, head_dim})
                              .transpose(1, 2);
     const int64_t tokens = context.keys.size(2);
     const Tensor attention = at::scaled_dot_product_attention(
-        query, context.keys.expand({kChunkFrames, kCrossHeads, tokens, kDim}),
-        context.values.expand({kChunkFrames, kCrossHeads, tokens, kDim}));
-    return attention.transpose(1, 2).reshape({kChunkRows, kVideoWidth});
+        query, context.keys.expand({kChunkFrames, kCrossHeads, tokens, head_dim}),
+        context.values.expand({kChunkFrames, kCrossHeads, tokens, head_dim}));
+    return attention.transpose(1, 2).reshape({kChunkRows, width_});
   }
 
   // Between frames' own memory and a chunk's rows.
-  static Tensor Gather(absl::Span<const float* const> states) {
-    Tensor chunk = at::zeros({kChunkRows, kVideoWidth});
+  Tensor Gather(absl::Span<const float* const> states) const {
+    Tensor chunk = at::zeros({kChunkRows, width_});
     for (size_t i = 0; i < states.size(); ++i) {
-      std::memcpy(chunk.data_ptr<float>() + i * kStateFloats, states[i],
-                  kStateFloats * sizeof(float));
+      std::memcpy(chunk.data_ptr<float>() + i * state_floats(), states[i],
+                  state_floats() * sizeof(float));
     }
     return chunk;
   }
@@ -391,6 +410,7 @@ class TorchVideoNetworks : public VideoNetworks {
     }
   }
 
+  int64_t width_ = 0;
   PackedLinear clip_patch_;
   Tensor clip_position_;  // [kChunkRows, width], with the class token's embedding
   Norm clip_norm_;

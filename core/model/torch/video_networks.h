@@ -15,13 +15,14 @@
 namespace vidmuse {
 
 inline constexpr int kTokensPerFrame = 50;  // CLIP's class token and 7 x 7 patches
-inline constexpr int kVideoWidth = 768;     // of CLIP and of the temporal transformers
+inline constexpr int kVideoWidth = 768;     // of CLIP and of the temporal transformers, as published
 
 // Frames in one call. A call always computes this many, with zeros for those it wasn't given: one
 // shape has one order of summation, so a frame's result doesn't depend on how many there are.
 inline constexpr int kChunkFrames = 4;
 
-// Floats of a frame on its way: CLIP's states, and the keys and values of cross-attention.
+// Floats of a frame on its way, at the published width: CLIP's states, and the keys and values of
+// cross-attention.
 inline constexpr int kStateFloats = kTokensPerFrame * kVideoWidth;
 inline constexpr int kKeyValueFloats = 2 * kStateFloats;
 
@@ -44,18 +45,24 @@ class GlobalContext {
 // Spans hold 1 to kChunkFrames pointers, and as many go out as come in.
 class VideoNetworks {
  public:
-  // Layers and MLP widths follow from the tensors' shapes. Errors name the tensor.
+  // Layers and widths follow from the tensors' shapes; CLIP has heads of 64. Errors name the
+  // tensor.
   static absl::StatusOr<std::unique_ptr<const VideoNetworks>> Load(const LmConfig& config,
                                                                    WeightReader& weights,
                                                                    VideoPrecision precision);
   virtual ~VideoNetworks() = default;
 
+  // Of CLIP and of the temporal transformers: a smaller model may have a smaller one.
+  virtual int width() const { return kVideoWidth; }
+  int state_floats() const { return kTokensPerFrame * width(); }
+  int key_value_floats() const { return 2 * state_floats(); }
+
   // CLIP's last hidden state without its final norm. `frames`: RGB planes [3][224][224]; `states`:
-  // [50][768].
+  // [50][width()].
   virtual absl::Status Clip(absl::Span<const uint8_t* const> frames,
                             absl::Span<float* const> states) const = 0;
 
-  // The global branch, up to cross-attention's keys and values. `keys_values`: [50][2][768].
+  // The global branch, up to cross-attention's keys and values. `keys_values`: [50][2][width()].
   virtual absl::Status Global(absl::Span<const float* const> states,
                               absl::Span<float* const> keys_values) const = 0;
 
