@@ -5,8 +5,25 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   list(APPEND VIDMUSE_COMPILE_OPTIONS -Wthread-safety)
 endif()
 if(VIDMUSE_SANITIZE)
-  add_compile_options(-fsanitize=${VIDMUSE_SANITIZE} -fno-omit-frame-pointer)
+  add_compile_options(-fsanitize=${VIDMUSE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${VIDMUSE_SANITIZE})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # GCC sees uninitialised members in what its sanitizers add to inlined library code.
+    list(APPEND VIDMUSE_COMPILE_OPTIONS -Wno-maybe-uninitialized)
+  endif()
+endif()
+
+set(VIDMUSE_TEST_ENVIRONMENT)  # of every test, and so of the programs that it starts
+if(VIDMUSE_SANITIZE MATCHES "thread")
+  set(VIDMUSE_TEST_ENVIRONMENT
+    "TSAN_OPTIONS=ignore_noninstrumented_modules=1 history_size=4 suppressions=${CMAKE_SOURCE_DIR}/tests/support/tsan.supp")
+elseif(VIDMUSE_SANITIZE)
+  set(VIDMUSE_TEST_ENVIRONMENT
+    "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/support/lsan.supp print_suppressions=0"
+    "UBSAN_OPTIONS=print_stacktrace=1")
+endif()
+if(VIDMUSE_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)  # coverage of the libraries guides the fuzzers
 endif()
 
 function(vidmuse_flags target)
@@ -39,6 +56,9 @@ function(vidmuse_test name)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
+  if(VIDMUSE_SANITIZE)
+    math(EXPR ARG_TIMEOUT "4 * ${ARG_TIMEOUT}")
+  endif()
   add_executable(${name} ${ARG_SOURCES})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   vidmuse_flags(${name})
@@ -47,5 +67,6 @@ function(vidmuse_test name)
     VIDMUSE_BIN_DIR="${CMAKE_BINARY_DIR}")
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
+  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT}
+    ENVIRONMENT "${VIDMUSE_TEST_ENVIRONMENT}")
 endfunction()

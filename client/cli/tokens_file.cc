@@ -17,18 +17,22 @@ namespace {
 // Well over an hour of music.
 constexpr uint64_t kMaxFileBytes = 64 << 20;
 constexpr uint32_t kMaxToken = 0xffff;
+constexpr size_t kMaxQuoted = 40;  // characters of a wrong token, in an error
 
 absl::Status ParseLine(absl::string_view line, std::string* tokens) {
-  const std::vector<absl::string_view> fields = absl::StrSplit(line, ' ');
+  // Not all of them: a file of spaces alone would make millions.
+  const std::vector<absl::string_view> fields =
+      absl::StrSplit(line, absl::MaxSplits(' ', kTokensPerLine));
   if (fields.size() != kTokensPerLine) {
     return absl::InvalidArgumentError(
-        absl::StrCat("expected ", kTokensPerLine, " tokens, found ", fields.size()));
+        absl::StrCat("expected ", kTokensPerLine, " tokens, found ",
+                     fields.size() > kTokensPerLine ? "more" : absl::StrCat(fields.size())));
   }
   for (absl::string_view field : fields) {
     uint32_t token = 0;
     if (!absl::SimpleAtoi(field, &token) || token > kMaxToken) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("'", field, "' is not a token (0 to ", kMaxToken, ")"));
+      return absl::InvalidArgumentError(absl::StrCat("'", field.substr(0, kMaxQuoted),
+                                                     "' is not a token (0 to ", kMaxToken, ")"));
     }
     tokens->push_back(static_cast<char>(token & 0xff));
     tokens->push_back(static_cast<char>(token >> 8));

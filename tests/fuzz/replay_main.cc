@@ -1,9 +1,13 @@
 // Runs a fuzzer's entry point on the files of a folder and on mutations of them, the same ones in
-// every run. For builds without libFuzzer.
+// every run: replay MUTATIONS_PER_FILE FOLDER. For builds without libFuzzer.
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -15,7 +19,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
 namespace {
 
-constexpr int kMutationsPerFile = 500;
+constexpr unsigned kMaxSecondsPerRun = 60;
+constexpr long kMaxKibibytes = 2l << 20;
 
 using Bytes = std::vector<uint8_t>;
 
@@ -58,13 +63,23 @@ void Mutate(std::mt19937& random, const Bytes& other, Bytes* bytes) {
   }
 }
 
+void Run(const Bytes& bytes) {
+  alarm(kMaxSecondsPerRun);  // its signal ends the process
+  LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
+  alarm(0);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc != 3) {
+    std::fprintf(stderr, "usage: %s MUTATIONS_PER_FILE FOLDER\n", argv[0]);
+    return 2;
+  }
+  const int mutations_per_file = std::atoi(argv[1]);
   std::vector<std::filesystem::path> paths;
-  for (int i = 1; i < argc; ++i) {
-    for (const auto& entry : std::filesystem::directory_iterator(argv[i]))
-      paths.push_back(entry.path());
+  for (const auto& entry : std::filesystem::directory_iterator(argv[2])) {
+    paths.push_back(entry.path());
   }
   std::sort(paths.begin(), paths.end());
   std::vector<Bytes> files;
@@ -80,17 +95,21 @@ int main(int argc, char** argv) {
   size_t runs = 0;
   for (size_t i = 0; i < files.size(); ++i) {
     std::printf("%s, %zu bytes\n", paths[i].c_str(), files[i].size());
-    LLVMFuzzerTestOneInput(files[i].data(), files[i].size());
-    for (int mutation = 0; mutation < kMutationsPerFile; ++mutation) {
+    std::fflush(stdout);
+    Run(files[i]);
+    for (int mutation = 0; mutation < mutations_per_file; ++mutation) {
       Bytes bytes = files[i];
       for (size_t times = 1 + random() % 4; times > 0; --times) {
         Mutate(random, files[random() % files.size()], &bytes);
       }
       bytes.shrink_to_fit();  // so that a sanitizer sees a read beyond the end
-      LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
+      Run(bytes);
       ++runs;
     }
   }
-  std::printf("%zu files, %zu mutations of them\n", files.size(), runs);
-  return 0;
+  rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  std::printf("%zu files, %zu mutations of them, at most %ld KiB\n", files.size(), runs,
+              usage.ru_maxrss);
+  return usage.ru_maxrss <= kMaxKibibytes ? 0 : 1;
 }

@@ -216,7 +216,7 @@ TEST(TokensFile, ErrorsNameTheLineAndTheProblem) {
   const std::string path = TempPath("bad.tokens");
   const std::pair<const char*, const char*> cases[] = {
       {"1 2 3 4\n1 2 3\n", ":2: expected 4 tokens, found 3"},
-      {"1 2 3 4 5\n", ":1: expected 4 tokens, found 5"},
+      {"1 2 3 4 5\n", ":1: expected 4 tokens, found more"},
       {"1 2 3 4\n\n1 2 3 4\n", ":2: expected 4 tokens, found 1"},
       {"1 2 3 x\n", ":1: 'x' is not a token"},
       {"1 2 3 -4\n", ":1: '-4' is not a token"},

@@ -1,0 +1,45 @@
+// The config of a request, resume tokens included, from its bytes to what the core gets.
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+#include "core/generator/admission.h"
+#include "server/convert.h"
+#include "tests/fuzz/require.h"
+
+namespace {
+
+void CheckSampling(const vidmuse::SamplingOptions& sampling) {
+  FUZZ_REQUIRE(sampling.temperature >= 0 && sampling.temperature <= 10);
+  FUZZ_REQUIRE(sampling.top_k >= 0 && sampling.top_k <= 65536);
+  FUZZ_REQUIRE(sampling.top_p >= 0 && sampling.top_p <= 1);
+  FUZZ_REQUIRE(sampling.cfg_coef >= 0 && sampling.cfg_coef <= 20);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  vidmuse::v1::GenerateMusicRequest message;
+  if (!message.ParseFromArray(data, static_cast<int>(size))) return 0;
+  const vidmuse::ModelInfo model;
+  const auto request = vidmuse::ToRequest(message.config(), model);
+  if (!request.ok()) {
+    FUZZ_REQUIRE(request.status().code() == absl::StatusCode::kInvalidArgument);
+    FUZZ_REQUIRE(request.status().message().size() < 500);
+    return 0;
+  }
+  CheckSampling(request->sampling);
+  FUZZ_REQUIRE(std::isfinite(request->max_seconds) && request->max_seconds >= 0);
+  FUZZ_REQUIRE(request->chunk_seconds >= 0 && request->chunk_seconds <= 30);
+  FUZZ_REQUIRE(!request->declared_seconds || std::isfinite(*request->declared_seconds));
+  if (request->resume) {
+    const auto& tokens = request->resume->tokens;
+    FUZZ_REQUIRE(tokens.size() * 2 == message.config().resume().tokens().size());
+    FUZZ_REQUIRE(tokens.size() % model.codebooks == 0);
+    for (const uint16_t token : tokens) FUZZ_REQUIRE(token < model.card);
+  }
+  // The core's own check of the same has nothing to add but the lengths that the API leaves open.
+  const absl::Status valid = vidmuse::ValidateRequest(*request, model);
+  FUZZ_REQUIRE(valid.ok() || request->max_seconds != 0);
+  return 0;
+}

@@ -1,0 +1,55 @@
+// Videos, decoded in this process under small limits, which must hold for every one of them.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "core/video/frame_sampler.h"
+#include "tests/fuzz/require.h"
+
+namespace {
+
+vidmuse::Limits SmallLimits() {
+  vidmuse::Limits limits;
+  limits.max_video_bytes = 64 << 10;
+  limits.max_video_seconds = 4;
+  limits.max_frame_width = 96;
+  limits.max_frame_height = 80;
+  limits.max_frame_pixels = 64 * 64;
+  limits.max_frames_per_second = 30;
+  return limits;
+}
+
+// Every index names a frame, and every frame is one that an index names.
+void CheckFrames(const vidmuse::VideoFrames& video) {
+  std::vector<bool> named(video.frames.size());
+  for (const auto* indices : {&video.local, &video.global}) {
+    for (const int i : *indices) {
+      FUZZ_REQUIRE(i >= 0 && static_cast<size_t>(i) < named.size());
+      named[i] = true;
+    }
+  }
+  FUZZ_REQUIRE(std::find(named.begin(), named.end(), false) == named.end());
+  for (const auto& frame : video.frames) {
+    FUZZ_REQUIRE(frame.size() == size_t{3} * vidmuse::kFrameSize * vidmuse::kFrameSize);
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static const vidmuse::Limits limits = SmallLimits();
+  const vidmuse::CancelFlag cancel;
+  const auto video =
+      vidmuse::SampleVideo({reinterpret_cast<const char*>(data), size}, limits, 0, cancel);
+  if (!video.ok()) {
+    FUZZ_REQUIRE(video.status().code() == absl::StatusCode::kInvalidArgument);
+    return 0;
+  }
+  FUZZ_REQUIRE(size <= limits.max_video_bytes);
+  FUZZ_REQUIRE(video->seconds >= 1 && video->seconds <= limits.max_video_seconds);
+  FUZZ_REQUIRE(video->local.size() == size_t{vidmuse::kLocalFrameRate} * video->seconds);
+  FUZZ_REQUIRE(video->global.size() == vidmuse::kGlobalFrames);
+  CheckFrames(*video);
+  return 0;
+}
