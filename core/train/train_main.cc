@@ -11,7 +11,9 @@
 #include "absl/flags/usage.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/model/load_model.h"
 #include "core/train/clip_source.h"
+#include "core/train/evaluate.h"
 #include "core/train/model_files.h"
 #include "core/train/parameters.h"
 #include "core/train/train_codec.h"
@@ -51,6 +53,8 @@ ABSL_FLAG(int, clip_mlp, 192, "new token model: width of the tower's MLP");
 ABSL_FLAG(int, temporal_layers, 1, "new token model: layers of its temporal transformers");
 ABSL_FLAG(int, local_frames, 4, "frames of a clip that a step looks at; 0: all");
 ABSL_FLAG(int, global_frames, 4, "likewise, of the 32 over the whole video");
+ABSL_FLAG(std::string, model_dir, "", "evaluate: a model in the published format");
+
 ABSL_FLAG(double, null_condition, 0.3, "part of the clips shown as black, for guidance");
 
 namespace vidmuse::train {
@@ -144,11 +148,29 @@ absl::Status RunTokens() {
   return WriteTokenModel(model, out);
 }
 
+// The clips' own music, then the model's.
+absl::Status RunEvaluation() {
+  ModelOptions options;
+  options.model_dir = absl::GetFlag(FLAGS_model_dir);
+  options.device = "cpu";
+  const uint64_t first = absl::GetFlag(FLAGS_first_clip);
+  const int clips = static_cast<int>(absl::GetFlag(FLAGS_clips));
+  const int seconds = absl::GetFlag(FLAGS_seconds);
+  ASSIGN_OR_RETURN(const Evaluation music, Evaluate(nullptr, first, clips, seconds));
+  std::printf("%s\n", EvaluationLine("synthetic music", music).c_str());
+  if (options.model_dir.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::unique_ptr<MusicModel> model, LoadModel(options));
+  ASSIGN_OR_RETURN(const Evaluation made, Evaluate(model.get(), first, clips, seconds));
+  std::printf("%s\n", EvaluationLine(options.model_dir, made).c_str());
+  return absl::OkStatus();
+}
+
 absl::Status Run(const std::string& command) {
+  if (command == "evaluate") return RunEvaluation();
   if (command == "codec") return RunCodec();
   if (command == "tokens") return RunTokens();
   return absl::InvalidArgumentError(
-      absl::StrCat("command '", command, "', expected codec or tokens"));
+      absl::StrCat("command '", command, "', expected codec, tokens or evaluate"));
 }
 
 }  // namespace
@@ -159,6 +181,7 @@ int main(int argc, char** argv) {
       "Trains VidMuse.\n"
       "  vidmuse_train codec  --work_dir W --out MODEL_DIR   trains a codec\n"
       "  vidmuse_train tokens --work_dir W --out MODEL_DIR   trains a token model on its tokens\n"
+      "  vidmuse_train evaluate --model_dir MODEL_DIR        measures its music for new clips\n"
       "A run goes on from its last checkpoint in --work_dir.");
   const auto rest = absl::ParseCommandLine(argc, argv);
   at::set_num_threads(absl::GetFlag(FLAGS_threads));

@@ -1,0 +1,37 @@
+// Does the music of a model follow the picture? Measured on synthetic clips, whose tempo and mode are
+// known.
+#ifndef VIDMUSE_TRAIN_EVALUATE_H_
+#define VIDMUSE_TRAIN_EVALUATE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/model/music_model.h"
+#include "core/model/video_frames.h"
+
+namespace vidmuse::train {
+
+// Music of one window for a video, as the server makes it: tokens, then samples.
+absl::StatusOr<std::vector<float>> MakeMusic(MusicModel& model, const VideoFrames& video,
+                                             const SamplingOptions& sampling);
+
+// Means over clips.
+struct Evaluation {
+  int clips = 0;
+  double flatness = 0;
+  double onsets_per_second = 0;
+  double rms = 0;
+  double tempo_accuracy = 0;  // chance: 1/4
+  double mode_accuracy = 0;   // chance: 1/2
+};
+
+// Of clips `first_seed` on. With a null `model`, of the clips' own music.
+absl::StatusOr<Evaluation> Evaluate(MusicModel* model, uint64_t first_seed, int clips, int seconds);
+
+std::string EvaluationLine(const std::string& name, const Evaluation& evaluation);
+
+}  // namespace vidmuse::train
+
+#endif  // VIDMUSE_TRAIN_EVALUATE_H_
