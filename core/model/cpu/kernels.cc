@@ -5,6 +5,7 @@
 
 namespace vidmuse::cpu {
 
+extern const Kernels kAvx512VnniKernels;
 extern const Kernels kAvx512Kernels;
 extern const Kernels kAvx2Kernels;
 extern const Kernels kBaseKernels;
@@ -12,7 +13,7 @@ extern const Kernels kBaseKernels;
 namespace {
 
 struct Available {
-  const Kernels* kernels[3];
+  const Kernels* kernels[4];
   int count = 0;
 };
 
@@ -22,6 +23,9 @@ const Available& FindAvailable() {
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
+      if (__builtin_cpu_supports("avx512vnni")) {
+        found.kernels[found.count++] = &kAvx512VnniKernels;
+      }
       found.kernels[found.count++] = &kAvx512Kernels;
     }
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {

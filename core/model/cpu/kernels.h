@@ -5,8 +5,9 @@
 // depends on how many other rows are computed with it, or on which.
 //
 // Weights, keys and values are stored in one of the precisions; the arithmetic is float32 (numbers
-// are widened in registers). Linear layers with int8 weights are the exception: they round each row
-// of x to 16 bits with one scale, and sum exact integer products.
+// are widened in registers). int8 is the exception: there rows of x, queries and the weights of
+// attention are rounded to 16 bits, each row or block of them with one scale, and multiplied in
+// exact integer sums.
 #ifndef VIDMUSE_MODEL_CPU_KERNELS_H_
 #define VIDMUSE_MODEL_CPU_KERNELS_H_
 
@@ -20,7 +21,8 @@ namespace vidmuse::cpu {
 // int8, [panels][(K + 1) / 2][kPanel][2].
 inline constexpr int kPanel = 32;
 // Attention keys are stored in groups of this many positions: [groups][head_dim][kKeyGroup]. Value
-// rows are padded to a multiple of it.
+// rows are padded to a multiple of it. Of int8, neighbours lie side by side: keys
+// [groups][(head_dim + 1) / 2][kKeyGroup][2], values [positions / 2][value_stride][2].
 inline constexpr int kKeyGroup = 16;
 
 struct LinearArgs {
@@ -48,9 +50,9 @@ struct AttentionArgs {
   const float* q = nullptr;  // row r starts at q + r * q_stride, [head_dim]
   int64_t q_stride = 0;
   int rows = 0;
-  const int* lengths = nullptr;         // [rows]: row r sees positions [0, lengths[r])
-  const void* keys = nullptr;           // [groups][head_dim][kKeyGroup]
-  const void* values = nullptr;         // [positions][value_stride]
+  const int* lengths = nullptr;  // [rows]: row r sees positions [0, lengths[r])
+  const void* keys = nullptr;
+  const void* values = nullptr;
   const float* key_scales = nullptr;    // [positions], of int8; whole groups
   const float* value_scales = nullptr;  // likewise
   int head_dim = 0;
@@ -61,16 +63,24 @@ struct AttentionArgs {
   float* scratch = nullptr;  // AttentionScratch(...) floats
 };
 
+// Attention over int8 values rounds so many weights together.
+inline constexpr int kWeightBlock = 128;
+
+// Floats of scratch that one row of attention over whole groups of positions needs.
+constexpr int64_t AttentionScratchRow(int64_t positions, int64_t head_dim) {
+  return positions + (positions + kWeightBlock - 1) / kWeightBlock + (head_dim + 1) / 2;
+}
+
 // Floats of scratch that attention over `positions` needs.
-constexpr int64_t AttentionScratch(int64_t positions) {
-  return 4 * (positions + 2 * kKeyGroup) + 64;
+constexpr int64_t AttentionScratch(int64_t positions, int64_t head_dim) {
+  return 4 * AttentionScratchRow(positions + kKeyGroup, head_dim);
 }
 
 struct Kernels {
   const char* name;
   // By precision of the weights: panels [panel_begin, panel_end) of y = x W^T + bias.
   void (*linear[kPrecisions])(const LinearArgs& args, int panel_begin, int panel_end);
-  // By precision of the keys and values.
+  // By precision of the weights; keys and values are stored in KeyValuePrecision of it.
   void (*attention[kPrecisions])(const AttentionArgs& args);
   // y = (x - mean) / sqrt(var + 1e-5) * weight + bias over n elements.
   void (*layer_norm)(const float* x, const float* weight, const float* bias, int n, float* y);
@@ -80,8 +90,8 @@ struct Kernels {
   void (*elu)(const float* x, int64_t n, float alpha, float* y);
 };
 
-// The best this machine runs. VIDMUSE_CPU_KERNELS=avx512|avx2|base in the environment asks for
-// another.
+// The best this machine runs. VIDMUSE_CPU_KERNELS=avx512vnni|avx512|avx2|base in the environment
+// asks for another.
 const Kernels& CpuKernels();
 
 // All that this machine runs, best first (for tests).

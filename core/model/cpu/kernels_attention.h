@@ -2,21 +2,12 @@
 #ifndef VIDMUSE_MODEL_CPU_KERNELS_ATTENTION_H_
 #define VIDMUSE_MODEL_CPU_KERNELS_ATTENTION_H_
 
+#include "core/model/cpu/kernels_attention_int8.h"
+#include "core/model/cpu/kernels_queries.h"
 #include "core/model/cpu/kernels_vector.h"
 
 namespace vidmuse::cpu {
 namespace {
-
-// R queries on their way; scores [R][stride] are in the caller's scratch.
-template <int R>
-struct Queries {
-  const float* q[R];
-  float* out[R];
-  int length[R];
-  int longest = 0;
-  int64_t stride = 0;  // `longest`, rounded up to whole groups
-  float inverse[R];    // 1 / sum of weights
-};
 
 // Scores of G groups of positions from `group` on.
 template <Precision P, int R, int G>
@@ -25,7 +16,8 @@ inline void ScoreGroups(const AttentionArgs& a, Queries<R>& queries, int64_t gro
   const int64_t group_size = int64_t{a.head_dim} * kKeyGroup;
   const Type* keys = static_cast<const Type*>(a.keys) + group * group_size;
   constexpr int kBytes = G * kKeyGroup * sizeof(Type);  // that one of the head's dimensions takes
-  const char* ahead = reinterpret_cast<const char*>(keys) + kPrefetchBytes;
+  // The groups that are next: hardware follows no streams so short.
+  const char* ahead = reinterpret_cast<const char*>(keys + G * group_size);
   Vec acc[G][R][kGroupVecs] = {};
   for (int d = 0; d < a.head_dim; ++d) {
     for (int i = 0; i < kBytes; i += 64) __builtin_prefetch(ahead + i);
@@ -40,29 +32,42 @@ inline void ScoreGroups(const AttentionArgs& a, Queries<R>& queries, int64_t gro
   for (int g = 0; g < G; ++g) {
     for (int v = 0; v < kGroupVecs; ++v) {
       const int64_t position = (group + g) * kKeyGroup + v * kLanes;
-      Vec scale = Splat(a.scale);
-      if constexpr (P == Precision::kInt8) scale *= Load(a.key_scales + position);
       for (int r = 0; r < R; ++r) {
-        Store(a.scratch + r * queries.stride + position, acc[g][r][v] * scale);
+        Store(queries.scores(r) + position, acc[g][r][v] * queries.scale[r]);
       }
     }
   }
 }
 
+template <Precision P, int R, int G>
+inline int64_t ScoreGroupsFrom(const AttentionArgs& a, Queries<R>& queries, int64_t group) {
+  const int64_t groups = queries.stride / kKeyGroup;
+  for (; group + G <= groups; group += G) {
+    if constexpr (P == Precision::kInt8) {
+      ScoreGroupsInt8<R, G>(a, queries, group);
+    } else {
+      ScoreGroups<P, R, G>(a, queries, group);
+    }
+  }
+  return group;
+}
+
 template <Precision P, int R>
 void Scores(const AttentionArgs& a, Queries<R>& queries) {
   constexpr int kTogether = R == 1 ? 4 : R == 2 ? 2 : 1;  // enough chains to hide their latency
-  const int64_t groups = queries.stride / kKeyGroup;
-  int64_t g = 0;
-  for (; g + kTogether <= groups; g += kTogether) ScoreGroups<P, R, kTogether>(a, queries, g);
-  for (; g < groups; ++g) ScoreGroups<P, R, 1>(a, queries, g);
+  if constexpr (P == Precision::kInt8) RoundQueries(a, queries);
+  const int64_t group = ScoreGroupsFrom<P, R, kTogether>(a, queries, 0);
+  ScoreGroupsFrom<P, R, 1>(a, queries, group);
 }
 
 // Scores to weights, 0 past a row's length. The weights of int8 values have their scales in them.
+// Meanwhile memory brings the first values.
 template <Precision P, int R>
 void Softmax(const AttentionArgs& a, Queries<R>& queries) {
+  const auto bytes = static_cast<int64_t>(kLanes * a.value_stride * PrecisionBytes(P));
+  const char* ahead = static_cast<const char*>(a.values);
   for (int r = 0; r < R; ++r) {
-    float* row = a.scratch + r * queries.stride;
+    float* row = queries.scores(r);
     for (int64_t i = queries.length[r]; i < queries.stride; ++i) row[i] = kLowest;
     Vec peaks = Splat(kLowest);
     for (int64_t i = 0; i < queries.stride; i += kLanes) peaks = Max(Load(row + i), peaks);
@@ -70,6 +75,10 @@ void Softmax(const AttentionArgs& a, Queries<R>& queries) {
     for (int i = 0; i < kLanes; ++i) peak = peaks[i] > peak ? peaks[i] : peak;
     Vec sum = {};
     for (int64_t i = 0; i < queries.stride; i += kLanes) {
+      if (r == 0 && ahead - static_cast<const char*>(a.values) < kPrefetchValues) {
+        for (int64_t j = 0; j < bytes; j += 64) __builtin_prefetch(ahead + j);
+        ahead += bytes;
+      }
       Vec weight = Exp(Load(row + i) - peak);
       sum += weight;
       if constexpr (P == Precision::kInt8) weight *= Load(a.value_scales + i);
@@ -88,11 +97,12 @@ void WeightedSum(const AttentionArgs& a, const Queries<R>& queries, int column) 
   Vec even[R][V] = {};
   Vec odd[R][V] = {};
   const auto add = [&](Vec(*acc)[V], int64_t t) {
-    const char* ahead = reinterpret_cast<const char*>(values + t * a.value_stride) + kPrefetchBytes;
+    const char* ahead =
+        reinterpret_cast<const char*>(values + t * a.value_stride) + kPrefetchValues;
     for (int i = 0; i < V * kLanes * int{sizeof(Type)}; i += 64) __builtin_prefetch(ahead + i);
     for (int v = 0; v < V; ++v) {
       const Vec x = Stored<P>::Widen(values + t * a.value_stride + v * kLanes);
-      for (int r = 0; r < R; ++r) acc[r][v] += x * a.scratch[r * queries.stride + t];
+      for (int r = 0; r < R; ++r) acc[r][v] += x * queries.scores(r)[t];
     }
   };
   int t = 0;
@@ -103,34 +113,32 @@ void WeightedSum(const AttentionArgs& a, const Queries<R>& queries, int column) 
   if (t < queries.longest) add(even, t);
   for (int r = 0; r < R; ++r) {
     for (int v = 0; v < V; ++v) {
-      const Vec result = (even[r][v] + odd[r][v]) * queries.inverse[r];
-      const int begin = column + v * kLanes;
-      if (begin + kLanes <= a.head_dim) {
-        Store(queries.out[r] + begin, result);
-      } else {
-        for (int i = 0; begin + i < a.head_dim; ++i) queries.out[r][begin + i] = result[i];
-      }
+      StoreColumns(a, queries, r, column + v * kLanes,
+                   (even[r][v] + odd[r][v]) * queries.inverse[r]);
     }
   }
 }
 
+template <Precision P, int R, int V>
+inline int WeightedSumFrom(const AttentionArgs& a, const Queries<R>& queries, int column) {
+  for (; column + V * kLanes <= a.value_stride; column += V * kLanes) {
+    if constexpr (P == Precision::kInt8) {
+      WeightedSumInt8<R, V>(a, queries, column);
+    } else {
+      WeightedSum<P, R, V>(a, queries, column);
+    }
+  }
+  return column;
+}
+
 template <Precision P, int R>
 void AttentionRows(const AttentionArgs& a, int first_row) {
-  Queries<R> queries;
-  for (int r = 0; r < R; ++r) {
-    queries.q[r] = a.q + (first_row + r) * a.q_stride;
-    queries.out[r] = a.out + (first_row + r) * a.out_stride;
-    queries.length[r] = a.lengths[first_row + r];
-    if (queries.length[r] > queries.longest) queries.longest = queries.length[r];
-  }
-  queries.stride = (queries.longest + int64_t{kKeyGroup} - 1) / kKeyGroup * kKeyGroup;
+  Queries<R> queries(a, first_row);
   Scores<P, R>(a, queries);
   Softmax<P, R>(a, queries);
-  int column = 0;
-  for (; column + 4 * kLanes <= a.value_stride; column += 4 * kLanes) {
-    WeightedSum<P, R, 4>(a, queries, column);
-  }
-  for (; column < a.value_stride; column += kLanes) WeightedSum<P, R, 1>(a, queries, column);
+  if constexpr (P == Precision::kInt8) RoundWeights(queries);
+  const int column = WeightedSumFrom<P, R, 4>(a, queries, 0);
+  WeightedSumFrom<P, R, 1>(a, queries, column);
 }
 
 template <Precision P>

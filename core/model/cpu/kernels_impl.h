@@ -61,7 +61,7 @@ extern const Kernels VIDMUSE_KERNELS_SYMBOL;
 const Kernels VIDMUSE_KERNELS_SYMBOL = {VIDMUSE_KERNELS_NAME,
                                         {Linear<Precision::kFp32>, Linear<Precision::kBf16>,
                                          Linear<Precision::kFp16>, Linear<Precision::kInt8>},
-                                        {Attention<Precision::kFp32>, Attention<Precision::kBf16>,
+                                        {Attention<Precision::kFp32>, Attention<Precision::kInt8>,
                                          Attention<Precision::kFp16>, Attention<Precision::kInt8>},
                                         LayerNorm,
                                         Gelu,

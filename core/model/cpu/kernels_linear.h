@@ -2,6 +2,7 @@
 #ifndef VIDMUSE_MODEL_CPU_KERNELS_LINEAR_H_
 #define VIDMUSE_MODEL_CPU_KERNELS_LINEAR_H_
 
+#include "core/model/cpu/kernels_integer.h"
 #include "core/model/cpu/kernels_vector.h"
 
 namespace vidmuse::cpu {
@@ -25,12 +26,34 @@ inline void StoreBlock(const LinearArgs& a, const Vec (&acc)[R][kBlockVecs], flo
   }
 }
 
+// Weights that are wanted soon, a piece at a time.
+struct Ahead {
+  void Next() {
+    __builtin_prefetch(at);
+    at += step;
+  }
+  const char* at;
+  int64_t step;
+};
+
+// If the rows are one block, a panel is read once, and what follows is close behind. Of more blocks
+// only the first would read new weights, while memory rests during the others: so each brings its
+// part of the panel that is next.
+template <Precision P>
+inline Ahead WeightsAhead(const LinearArgs& a, int panel, int64_t block, int64_t blocks) {
+  const int64_t step = (P == Precision::kInt8 ? 2 : 1) * kPanel * PrecisionBytes(P);
+  const int64_t size = (P == Precision::kInt8 ? (a.k + 1) / 2 : a.k) * step;
+  const char* weights = static_cast<const char*>(a.weights) + panel * size;
+  if (blocks == 1) return {weights + kPrefetchBytes, step};
+  return {weights + size + block * (size / blocks), step / blocks};
+}
+
 template <Precision P>
 struct LinearBlock {
   typedef typename Stored<P>::Type Type;
 
   template <int R>
-  static void Run(const LinearArgs& a, int panel, int offset, int64_t first_row) {
+  static void Run(const LinearArgs& a, int panel, int offset, int64_t first_row, Ahead ahead) {
     const int column = panel * kPanel + offset;
     const Type* w = static_cast<const Type*>(a.weights) + int64_t{column - offset} * a.k + offset;
     const float* x = a.x + first_row * a.x_stride;
@@ -40,7 +63,7 @@ struct LinearBlock {
       for (int r = 0; r < R; ++r) acc[r][v] = start;
     }
     for (int k = 0; k < a.k; ++k) {
-      __builtin_prefetch(reinterpret_cast<const char*>(w) + kPrefetchBytes);
+      ahead.Next();
       Vec weight[kBlockVecs];
       for (int v = 0; v < kBlockVecs; ++v) weight[v] = Stored<P>::Widen(w + v * kLanes);
       for (int r = 0; r < R; ++r) {
@@ -64,49 +87,10 @@ struct Rounded {
   float* const scales;
 };
 
-inline void RoundRow(const float* x, int k, int16_t* out, float* scale) {
-  Vec peak = {};
-  int i = 0;
-  for (; i + kLanes <= k; i += kLanes) {
-    const Vec v = Load(x + i);
-    peak = Max(peak, Max(v, -v));
-  }
-  float largest = 0;
-  for (int j = 0; j < kLanes; ++j) largest = peak[j] > largest ? peak[j] : largest;
-  for (; i < k; ++i) {
-    const float magnitude = x[i] < 0 ? -x[i] : x[i];
-    largest = magnitude > largest ? magnitude : largest;
-  }
-  *scale = largest / kMaxRounded;
-  const float inverse = largest > 1e-30f ? kMaxRounded / largest : 0.0f;
-  // Adding 1.5 * 2^23 rounds to an integer, which then is in the low bits.
-  for (i = 0; i + kLanes <= k; i += kLanes) {
-    const IntVec bits = (IntVec)(Load(x + i) * inverse + 12582912.0f);
-    const ShortHalfVec v = __builtin_convertvector(bits, ShortHalfVec);
-    std::memcpy(out + i, &v, sizeof(v));
-  }
-  for (; i < k; ++i) {
-    const Vec v = (Splat(x[i]) * inverse + 12582912.0f);
-    out[i] = static_cast<int16_t>(((IntVec)v)[0]);
-  }
-  if (k % 2 == 1) out[k] = 0;
-}
-
-// Sums of neighbours' products.
-inline IntVec MultiplyPairs(ShortVec a, IntVec b) {
-#if defined(__AVX512F__)
-  return (IntVec)_mm512_madd_epi16((__m512i)a, (__m512i)b);
-#elif defined(__AVX2__)
-  return (IntVec)_mm256_madd_epi16((__m256i)a, (__m256i)b);
-#else
-  return (IntVec)_mm_madd_epi16((__m128i)a, (__m128i)b);
-#endif
-}
-
 template <>
 struct LinearBlock<Precision::kInt8> {
   template <int R>
-  static void Run(const LinearArgs& a, int panel, int offset, int64_t first_row) {
+  static void Run(const LinearArgs& a, int panel, int offset, int64_t first_row, Ahead ahead) {
     const Rounded rounded(a);
     const int column = panel * kPanel + offset;
     const int64_t pairs = rounded.pairs;
@@ -118,16 +102,14 @@ struct LinearBlock<Precision::kInt8> {
       const int64_t end = begin + kExactPairs < pairs ? begin + kExactPairs : pairs;
       IntVec acc[R][kBlockVecs] = {};
       for (int64_t p = begin; p < end; ++p) {
-        __builtin_prefetch(w + kPrefetchBytes);
+        ahead.Next();
         ShortVec weight[kBlockVecs];
         for (int v = 0; v < kBlockVecs; ++v) {
           weight[v] = LoadInt8Pairs(w + 2 * v * kLanes);
         }
         for (int r = 0; r < R; ++r) {
-          int32_t pair;
-          std::memcpy(&pair, x + 2 * (r * pairs + p), sizeof(pair));
-          const IntVec both = IntVec{} + pair;
-          for (int v = 0; v < kBlockVecs; ++v) acc[r][v] += MultiplyPairs(weight[v], both);
+          const IntVec both = SplatPair(x + 2 * (r * pairs + p));
+          for (int v = 0; v < kBlockVecs; ++v) acc[r][v] = AddProducts(acc[r][v], weight[v], both);
         }
         w += 2 * kPanel;
       }
@@ -148,20 +130,13 @@ struct LinearBlock<Precision::kInt8> {
   }
 };
 
-template <Precision P, int R>
-inline void LinearRows(const LinearArgs& a, int panel, int64_t row) {
-  for (int offset = 0; offset < kPanel && panel * kPanel + offset < a.n; offset += kBlock) {
-    LinearBlock<P>::template Run<R>(a, panel, offset, row);
-  }
-}
-
-template <Precision P, int R>
-inline void LinearTail(const LinearArgs& a, int panel, int64_t row, int64_t rows) {
+// `rows`, at most R, of one panel.
+template <Precision P, int R = kMaxRows>
+inline void LinearRows(const LinearArgs& a, int panel, int64_t row, int64_t rows, Ahead ahead) {
   if constexpr (R > 0) {
-    if (rows == R) {
-      LinearRows<P, R>(a, panel, row);
-    } else {
-      LinearTail<P, R - 1>(a, panel, row, rows);
+    if (rows != R) return LinearRows<P, R - 1>(a, panel, row, rows, ahead);
+    for (int offset = 0; offset < kPanel && panel * kPanel + offset < a.n; offset += kBlock) {
+      LinearBlock<P>::template Run<R>(a, panel, offset, row, ahead);
     }
   }
 }
@@ -171,17 +146,21 @@ void Linear(const LinearArgs& a, int panel_begin, int panel_end) {
   if constexpr (P == Precision::kInt8) {
     const Rounded rounded(a);
     for (int64_t r = 0; r < a.rows; ++r) {
-      RoundRow(a.x + r * a.x_stride, a.k, rounded.x + 2 * r * rounded.pairs, rounded.scales + r);
+      rounded.scales[r] =
+          RoundRow(a.x + r * a.x_stride, a.k, kMaxRounded, rounded.x + 2 * r * rounded.pairs);
     }
   }
   // Rows of a tile stay in the L2 cache while the panels pass by.
   constexpr int64_t kTile = 8 * kMaxRows;
   for (int64_t tile = 0; tile < a.rows; tile += kTile) {
-    const int64_t end = tile + kTile < a.rows ? tile + kTile : a.rows;
+    const int64_t rows = tile + kTile < a.rows ? kTile : a.rows - tile;
+    const int64_t blocks = (rows + kMaxRows - 1) / kMaxRows;
     for (int panel = panel_begin; panel < panel_end; ++panel) {
-      int64_t row = tile;
-      for (; row + kMaxRows <= end; row += kMaxRows) LinearRows<P, kMaxRows>(a, panel, row);
-      LinearTail<P, kMaxRows - 1>(a, panel, row, end - row);
+      for (int64_t block = 0; block < blocks; ++block) {
+        const int64_t begin = rows * block / blocks, end = rows * (block + 1) / blocks;
+        LinearRows<P>(a, panel, tile + begin, end - begin,
+                      WeightsAhead<P>(a, panel, block, blocks));
+      }
     }
   }
 }

@@ -35,9 +35,9 @@ constexpr int kBlock = kBlockVecs * kLanes;
 constexpr int kGroupVecs = kKeyGroup / kLanes;
 constexpr float kLowest = -3.0e38f;   // a score whose weight is 0
 constexpr int kPrefetchBytes = 4096;  // ahead of what is read
-constexpr float kMaxRounded = 32767;
-// So many sums of two products of 8 and 16 bits fit into 32 bits.
-constexpr int64_t kExactPairs = 256;
+// Values are ahead by what memory brings while weights are worked out, a small part of the L2
+// cache.
+constexpr int64_t kPrefetchValues = 32 * 1024;
 
 inline Vec Load(const float* p) {
   Vec v;
@@ -127,9 +127,7 @@ struct Stored<Precision::kInt8> {
 inline void Store(float* p, Vec v) { std::memcpy(p, &v, sizeof(v)); }
 inline Vec Splat(float x) { return Vec{} + x; }
 
-inline Vec Select(IntVec mask, Vec yes, Vec no) {
-  return (Vec)((mask & (IntVec)yes) | (~mask & (IntVec)no));
-}
+inline Vec Select(IntVec mask, Vec yes, Vec no) { return mask ? yes : no; }
 inline Vec Max(Vec a, Vec b) { return Select(a > b, a, b); }
 inline Vec Min(Vec a, Vec b) { return Select(a < b, a, b); }
 

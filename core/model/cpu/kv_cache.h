@@ -14,11 +14,11 @@ namespace vidmuse::cpu {
 // Zeroed at first. Different heads and layers may be written by different threads at once.
 class KvCache {
  public:
-  // Throws std::bad_alloc.
-  KvCache(Precision precision, int layers, int heads, int head_dim, int capacity);
+  // Stores KeyValuePrecision(weights). Throws std::bad_alloc.
+  KvCache(Precision weights, int layers, int heads, int head_dim, int capacity);
 
   // Bytes that a cache of this size holds.
-  static size_t Bytes(Precision precision, int layers, int heads, int head_dim, int capacity);
+  static size_t Bytes(Precision weights, int layers, int heads, int head_dim, int capacity);
 
   int capacity() const { return sizes_.capacity; }
 

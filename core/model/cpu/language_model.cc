@@ -70,7 +70,7 @@ void LanguageModel::Prepare(absl::Span<const SequenceInput> sequences, int threa
   if (static_cast<int>(members_.size()) < threads) members_.resize(threads);
   for (Member& member : members_) {
     grow(member.normed, rows * dim);
-    grow(member.attention, AttentionScratch(longest));
+    grow(member.attention, AttentionScratch(longest, head_dim()));
     grow(member.linear, LinearScratch(precision_, rows, std::max(config_.dim, config_.ffn())));
   }
 }

@@ -31,8 +31,8 @@ struct SequenceInput {
 class LanguageModel {
  public:
   // `max_positions`: sequence steps of the longest window. `position_embedding`:
-  // [max_positions][dim]. `precision`: of linear layers, keys and values. `threads`: that
-  // load. Memory may be short: RESOURCE_EXHAUSTED, or std::bad_alloc.
+  // [max_positions][dim]. `precision`: of linear layers; keys and values have KeyValuePrecision of
+  // it. `threads`: that load. Memory may be short: RESOURCE_EXHAUSTED, or std::bad_alloc.
   static absl::StatusOr<std::unique_ptr<LanguageModel>> Load(
       const LmConfig& config, WeightReader& weights, std::vector<float> position_embedding,
       const Kernels& kernels, Precision precision = Precision::kFp32, int threads = 1);

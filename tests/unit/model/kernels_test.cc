@@ -50,9 +50,9 @@ class StoredKernelsTest : public testing::TestWithParam<std::tuple<const Kernels
   const Kernels& kernels() const { return *std::get<0>(GetParam()); }
   Precision precision() const { return std::get<1>(GetParam()); }
   // Largest error of a stored number in [-1, 1]; int8's is relative to the largest.
-  double Rounding() const {
+  static double Rounding(Precision precision) {
     constexpr double kErrors[kPrecisions] = {0, 0x1p-9, 0x1p-12, 0.5 / 127};
-    return kErrors[static_cast<int>(precision())];
+    return kErrors[static_cast<int>(precision)];
   }
 };
 
@@ -107,7 +107,7 @@ TEST_P(StoredKernelsTest, LinearIsTheMatrixProduct) {
         double product = 0, error = 1e-6 * (k + 1);
         for (int i = 0; i < k; ++i) {
           product += double{weight[o * k + i]} * x[r * k + i];
-          error += Rounding() * std::abs(x[r * k + i]) + x_rounding;
+          error += Rounding(precision()) * std::abs(x[r * k + i]) + x_rounding;
         }
         ASSERT_NEAR(y[r * n + o], product + bias[o], error) << "row " << r << ", output " << o;
         ASSERT_NEAR(sum[r * n + o], 2 * product + bias[o], 2 * error);
@@ -183,7 +183,7 @@ struct Head {
   std::vector<float> Attend(const Kernels& kernels, const float* q,
                             const std::vector<int>& lengths) {
     std::vector<float> out(lengths.size() * dim, NAN);
-    std::vector<float> scratch(AttentionScratch(cache.capacity()));
+    std::vector<float> scratch(AttentionScratch(cache.capacity(), dim));
     AttentionArgs args;
     args.q = q;
     args.q_stride = dim;
@@ -224,7 +224,7 @@ struct Head {
 TEST_P(StoredKernelsTest, AttentionIsTheWeightedMean) {
   // Keys are up to 2, so scores are off by up to |q| sqrt(dim) times this, in theory; values up
   // to 1.
-  const double tolerance = 3e-6 + 6 * Rounding();
+  const double tolerance = 3e-6 + 6 * Rounding(KeyValuePrecision(precision()));
   for (const int dim : {16, 24, 32, 64}) {
     Head head(dim, 100, 7, precision());
     const std::vector<float> q = Random(dim, 9, 2.0f);
@@ -258,6 +258,21 @@ TEST_P(StoredKernelsTest, AttentionRowsDoNotDependOnEachOther) {
             << "head_dim " << dim << ", " << rows << " rows from " << first;
       }
     }
+  }
+}
+
+// Every number the largest of its row, and more dimensions than sums of 16 bits have room for: a
+// sum that ran over would change its sign, and the odd positions would win.
+TEST_P(StoredKernelsTest, AttentionBearsTheLargestSums) {
+  const int dim = 640, positions = 300;
+  Head head(dim, positions, 1, precision());
+  for (int t = 0; t < positions; ++t) {
+    const std::vector<float> vector(dim, t % 2 == 0 ? 1.0f : -1.0f);
+    head.cache.Write(1, 2, t, vector.data(), vector.data());
+  }
+  const std::vector<float> q(dim, 3.0f);
+  for (const float value : head.Attend(kernels(), q.data(), {positions})) {
+    ASSERT_NEAR(value, 1.0f, 1e-4);
   }
 }
 

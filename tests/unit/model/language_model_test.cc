@@ -394,10 +394,10 @@ TEST_P(LanguageModelTest, LogitsAreOptional) {
 TEST_P(LanguageModelTest, CachesHoldTheBytesTheySay) {
   const size_t head_dim = config_.dim / config_.num_heads;
   const size_t padded = (head_dim + 15) / 16 * 16;
-  const size_t scales = GetParam().precision == Precision::kInt8 ? 2 * sizeof(float) : 0;
-  const size_t per_position =
-      ((head_dim + padded) * PrecisionBytes(GetParam().precision) + scales) * config_.num_heads *
-      config_.num_layers;
+  const Precision stored = KeyValuePrecision(GetParam().precision);
+  const size_t scales = stored == Precision::kInt8 ? 2 * sizeof(float) : 0;
+  const size_t per_position = ((head_dim + padded) * PrecisionBytes(stored) + scales) *
+                              config_.num_heads * config_.num_layers;
   EXPECT_EQ(model_->CacheBytes(32), 32 * per_position);
   EXPECT_EQ(model_->CacheBytes(33), 48 * per_position);
 }

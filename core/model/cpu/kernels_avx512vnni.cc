@@ -1,0 +1,3 @@
+#define VIDMUSE_KERNELS_NAME "avx512vnni"
+#define VIDMUSE_KERNELS_SYMBOL kAvx512VnniKernels
+#include "core/model/cpu/kernels_impl.h"

@@ -1,0 +1,67 @@
+// Exact integer sums of products of 16-bit and stored 8-bit numbers. Part of kernels_impl.h.
+#ifndef VIDMUSE_MODEL_CPU_KERNELS_INTEGER_H_
+#define VIDMUSE_MODEL_CPU_KERNELS_INTEGER_H_
+
+#include "core/model/cpu/kernels_vector.h"
+
+namespace vidmuse::cpu {
+namespace {
+
+constexpr float kMaxRounded = 32767;
+// So many sums of two products of 8 and 16 bits fit into 32 bits.
+constexpr int64_t kExactPairs = 256;
+
+// out[i] = round(x[i] / scale), at most `limit` in size; an odd n is padded with a 0. Returns the
+// scale. `out` may be where `x` is, or before it.
+inline float RoundRow(const float* x, int n, float limit, int16_t* out) {
+  Vec peak = {};
+  int i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    const Vec v = Load(x + i);
+    peak = Max(peak, Max(v, -v));
+  }
+  float largest = 0;
+  for (int j = 0; j < kLanes; ++j) largest = peak[j] > largest ? peak[j] : largest;
+  for (; i < n; ++i) {
+    const float magnitude = x[i] < 0 ? -x[i] : x[i];
+    largest = magnitude > largest ? magnitude : largest;
+  }
+  const float inverse = largest > 1e-30f ? limit / largest : 0.0f;
+  // Adding 1.5 * 2^23 rounds to an integer, which then is in the low bits.
+  for (i = 0; i + kLanes <= n; i += kLanes) {
+    const IntVec bits = (IntVec)(Load(x + i) * inverse + 12582912.0f);
+    const ShortHalfVec v = __builtin_convertvector(bits, ShortHalfVec);
+    std::memcpy(out + i, &v, sizeof(v));
+  }
+  for (; i < n; ++i) {
+    const Vec v = (Splat(x[i]) * inverse + 12582912.0f);
+    out[i] = static_cast<int16_t>(((IntVec)v)[0]);
+  }
+  if (n % 2 == 1) out[n] = 0;
+  return largest / limit;
+}
+
+// `sum` and the sums of neighbours' products.
+inline IntVec AddProducts(IntVec sum, ShortVec a, IntVec b) {
+#if defined(__AVX512VNNI__)
+  return (IntVec)_mm512_dpwssd_epi32((__m512i)sum, (__m512i)a, (__m512i)b);
+#elif defined(__AVX512F__)
+  return sum + (IntVec)_mm512_madd_epi16((__m512i)a, (__m512i)b);
+#elif defined(__AVX2__)
+  return sum + (IntVec)_mm256_madd_epi16((__m256i)a, (__m256i)b);
+#else
+  return sum + (IntVec)_mm_madd_epi16((__m128i)a, (__m128i)b);
+#endif
+}
+
+// The pair at `p` in every place.
+inline IntVec SplatPair(const int16_t* p) {
+  int32_t pair;
+  std::memcpy(&pair, p, sizeof(pair));
+  return IntVec{} + pair;
+}
+
+}  // namespace
+}  // namespace vidmuse::cpu
+
+#endif  // VIDMUSE_MODEL_CPU_KERNELS_INTEGER_H_
