@@ -80,7 +80,11 @@ int ServerMain::Run() {
   SendGrpcLogTo(log_);
 
   watchdog_ = SelfTestWatchdog();
-  const absl::Status tested = SelfTest();
+  const absl::Status tested =
+      SelfTestDevices(options_.generator.device, options_.generator.precision,
+                      [this](const std::string& line) {
+                        if (options_.self_test) std::cout << line << std::endl;
+                      });
   watchdog_ = nullptr;
   if (!tested.ok()) return Fail(absl::InternalError(absl::StrCat("self-test: ", tested.message())));
   if (options_.self_test && options_.generator.model_dir.empty()) return SayTested("");

@@ -4,6 +4,7 @@
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <string>
@@ -107,6 +108,15 @@ Spec SpecOf(Histogram histogram) {
   return {};
 }
 
+// What an engine reports: with several devices, each has its own.
+bool IsEngines(Counter counter) { return counter == Counter::kTokens; }
+bool IsEngines(Gauge gauge) {
+  return gauge == Gauge::kRequestsRunning || gauge == Gauge::kKvCacheUsageRatio;
+}
+bool IsEngines(Histogram histogram) {
+  return histogram == Histogram::kLmStepSeconds || histogram == Histogram::kBatchSize;
+}
+
 // "INVALID_ARGUMENT/protocol"
 Labels RequestLabels(absl::string_view label) {
   const size_t slash = label.find('/');
@@ -146,6 +156,21 @@ class Labelled {
 
 namespace {
 
+// The registry keeps a family for each device; a page may name a metric once.
+std::vector<prometheus::MetricFamily> MergedByName(std::vector<prometheus::MetricFamily> families) {
+  std::vector<prometheus::MetricFamily> merged;
+  for (prometheus::MetricFamily& family : families) {
+    const auto same = std::find_if(merged.begin(), merged.end(),
+                                   [&](const auto& other) { return other.name == family.name; });
+    if (same == merged.end()) {
+      merged.push_back(std::move(family));
+    } else {
+      same->metric.insert(same->metric.end(), family.metric.begin(), family.metric.end());
+    }
+  }
+  return merged;
+}
+
 class MetricsPage final : public prometheus::Collectable {
  public:
   MetricsPage(std::shared_ptr<prometheus::Registry> registry, const Labels& labels,
@@ -155,7 +180,7 @@ class MetricsPage final : public prometheus::Collectable {
   }
 
   std::vector<prometheus::MetricFamily> Collect() const override {
-    std::vector<prometheus::MetricFamily> families = registry_->Collect();
+    std::vector<prometheus::MetricFamily> families = MergedByName(registry_->Collect());
     for (const ReadMetric& metric : more_) {
       prometheus::ClientMetric sample;
       sample.label = labels_;
@@ -175,12 +200,13 @@ class MetricsPage final : public prometheus::Collectable {
 }  // namespace
 
 struct PrometheusMetrics::Handles {
-  Handles(prometheus::Registry& registry, const Labels& common);
+  // Without what engines report, if `has_devices`.
+  Handles(prometheus::Registry& registry, const Labels& common, bool has_devices);
 
   Labelled<prometheus::Counter> requests;
   Labelled<prometheus::Counter> wasted_tokens;
   Labelled<prometheus::Histogram> stages;
-  // Null where one of the above stands in.
+  // Null where one of the above stands in, or the devices report.
   std::array<prometheus::Counter*, kCounters> counters{};
   std::array<prometheus::Gauge*, kGauges> gauges{};
   std::array<prometheus::Histogram*, kHistograms> histograms{};
@@ -202,6 +228,12 @@ prometheus::Family<prometheus::Histogram>& Register(prometheus::Registry& regist
       registry);
 }
 
+prometheus::Family<prometheus::Gauge>& Register(prometheus::Registry& registry, Gauge gauge,
+                                                const Labels& common) {
+  const Spec spec = SpecOf(gauge);
+  return prometheus::BuildGauge().Name(spec.name).Help(spec.help).Labels(common).Register(registry);
+}
+
 Labelled<prometheus::Counter>::Make CounterBy(prometheus::Family<prometheus::Counter>& family,
                                               Labels (*labels)(absl::string_view)) {
   return [&family, labels ](absl::string_view label) -> auto& { return family.Add(labels(label)); };
@@ -209,7 +241,8 @@ Labelled<prometheus::Counter>::Make CounterBy(prometheus::Family<prometheus::Cou
 
 }  // namespace
 
-PrometheusMetrics::Handles::Handles(prometheus::Registry& registry, const Labels& common)
+PrometheusMetrics::Handles::Handles(prometheus::Registry& registry, const Labels& common,
+                                    bool has_devices)
     : requests(CounterBy(Register(registry, Counter::kRequests, common), RequestLabels)),
       wasted_tokens(CounterBy(Register(registry, Counter::kWastedTokens, common),
                               [](absl::string_view label) -> Labels {
@@ -222,23 +255,70 @@ PrometheusMetrics::Handles::Handles(prometheus::Registry& registry, const Labels
       }) {
   for (const Counter id : {Counter::kAudioSeconds, Counter::kTokens, Counter::kVideoBytes,
                            Counter::kStreamUnderruns}) {
+    if (has_devices && IsEngines(id)) continue;
     counters[Index(id)] = &Register(registry, id, common).Add({});
   }
   for (size_t i = 0; i < kGauges; ++i) {
-    const Spec spec = SpecOf(static_cast<Gauge>(i));
-    gauges[i] = &prometheus::BuildGauge()
-                     .Name(spec.name)
-                     .Help(spec.help)
-                     .Labels(common)
-                     .Register(registry)
-                     .Add({});
+    const auto id = static_cast<Gauge>(i);
+    if (has_devices && IsEngines(id)) continue;
+    gauges[i] = &Register(registry, id, common).Add({});
   }
   for (size_t i = 0; i < kHistograms; ++i) {
     const auto id = static_cast<Histogram>(i);
-    if (id == Histogram::kStageSeconds) continue;
+    if (id == Histogram::kStageSeconds || (has_devices && IsEngines(id))) continue;
     histograms[i] = &Register(registry, id, common).Add({}, SpecOf(id).buckets);
   }
 }
+
+// Thread-safe. Drops what comes before Describe.
+class PrometheusMetrics::DeviceSink final : public MetricsSink {
+ public:
+  explicit DeviceSink(absl::string_view device) : device_(device) {}
+
+  void Describe(prometheus::Registry& registry, const std::string& model) {
+    const Labels common = {{"model", model}, {"device", device_}};
+    auto metrics = std::make_unique<Metrics>();
+    for (size_t i = 0; i < kCounters; ++i) {
+      const auto id = static_cast<Counter>(i);
+      if (IsEngines(id)) metrics->counters[i] = &Register(registry, id, common).Add({});
+    }
+    for (size_t i = 0; i < kGauges; ++i) {
+      const auto id = static_cast<Gauge>(i);
+      if (IsEngines(id)) metrics->gauges[i] = &Register(registry, id, common).Add({});
+    }
+    for (size_t i = 0; i < kHistograms; ++i) {
+      const auto id = static_cast<Histogram>(i);
+      if (!IsEngines(id)) continue;
+      metrics->histograms[i] = &Register(registry, id, common).Add({}, SpecOf(id).buckets);
+    }
+    metrics_ = std::move(metrics);
+    published_.store(metrics_.get(), std::memory_order_release);
+  }
+
+  void Add(Counter counter, double value, absl::string_view /*label*/) override {
+    const Metrics* metrics = published_.load(std::memory_order_acquire);
+    if (metrics != nullptr) metrics->counters[Index(counter)]->Increment(value);
+  }
+  void Set(Gauge gauge, double value) override {
+    const Metrics* metrics = published_.load(std::memory_order_acquire);
+    if (metrics != nullptr) metrics->gauges[Index(gauge)]->Set(value);
+  }
+  void Observe(Histogram histogram, double value, absl::string_view /*label*/) override {
+    const Metrics* metrics = published_.load(std::memory_order_acquire);
+    if (metrics != nullptr) metrics->histograms[Index(histogram)]->Observe(value);
+  }
+
+ private:
+  struct Metrics {  // null where it isn't an engine's
+    std::array<prometheus::Counter*, kCounters> counters{};
+    std::array<prometheus::Gauge*, kGauges> gauges{};
+    std::array<prometheus::Histogram*, kHistograms> histograms{};
+  };
+
+  const std::string device_;
+  std::unique_ptr<Metrics> metrics_;
+  std::atomic<Metrics*> published_{nullptr};
+};
 
 PrometheusMetrics::PrometheusMetrics() : registry_(std::make_shared<prometheus::Registry>()) {}
 
@@ -246,7 +326,8 @@ PrometheusMetrics::~PrometheusMetrics() = default;
 
 void PrometheusMetrics::Describe(const ModelInfo& model, absl::string_view version) {
   common_labels_ = {{"model", model.name}, {"device", model.device}};
-  handles_ = std::make_unique<Handles>(*registry_, common_labels_);
+  handles_ = std::make_unique<Handles>(*registry_, common_labels_, !devices_.empty());
+  for (const auto& device : devices_) device->Describe(*registry_, model.name);
   prometheus::BuildGauge()
       .Name("vidmuse_build_info")
       .Help("Always 1; the labels say what runs.")
@@ -254,7 +335,18 @@ void PrometheusMetrics::Describe(const ModelInfo& model, absl::string_view versi
       .Register(*registry_)
       .Add({{"version", std::string(version)}, {"precision", model.precision}})
       .Set(1);
+  prometheus::BuildGauge()
+      .Name("vidmuse_step_graphs")
+      .Help("Shapes of a step recorded as the device's graphs; 0: steps run eagerly.")
+      .Labels(common_labels_)
+      .Register(*registry_)
+      .Add({})
+      .Set(model.step_graphs);
   published_.store(handles_.get(), std::memory_order_release);
+}
+
+MetricsSink* PrometheusMetrics::ForDevice(absl::string_view device) {
+  return devices_.emplace_back(std::make_unique<DeviceSink>(device)).get();
 }
 
 std::shared_ptr<prometheus::Collectable> PrometheusMetrics::Page(

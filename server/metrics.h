@@ -37,6 +37,7 @@ class PrometheusMetrics final : public MetricsSink {
   void Add(Counter counter, double value, absl::string_view label = "") override;
   void Set(Gauge gauge, double value) override;
   void Observe(Histogram histogram, double value, absl::string_view label = "") override;
+  MetricsSink* ForDevice(absl::string_view device) override;
 
   std::shared_ptr<prometheus::Registry> registry() const { return registry_; }
   // What is served: all that was reported, and `more`.
@@ -44,11 +45,13 @@ class PrometheusMetrics final : public MetricsSink {
 
  private:
   struct Handles;
+  class DeviceSink;
 
   const std::shared_ptr<prometheus::Registry> registry_;
   prometheus::Labels common_labels_;
   std::unique_ptr<Handles> handles_;
   std::atomic<Handles*> published_{nullptr};  // `handles_` once it is complete
+  std::vector<std::unique_ptr<DeviceSink>> devices_;  // complete before Describe
 };
 
 }  // namespace vidmuse

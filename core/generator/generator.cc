@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
@@ -53,26 +54,57 @@ absl::StatusOr<VideoSampler> NewVideoSampler(const GeneratorOptions& options) {
   });
 }
 
+using Models = std::vector<std::unique_ptr<MusicModel>>;
+
+absl::StatusOr<Models> LoadModels(const GeneratorOptions& options,
+                                  const std::vector<std::string>& devices) {
+  ModelOptions model_options;
+  model_options.model_dir = options.model_dir;
+  model_options.codec_dir = options.codec_dir;
+  model_options.name = options.model_name;
+  model_options.precision = options.precision;
+  model_options.device_threads = options.device_threads;
+  model_options.encode_threads = options.encode_threads;
+  model_options.slots = options.limits.max_batch;
+  Models models;
+  for (const std::string& device : devices) {
+    model_options.device = device;
+    ASSIGN_OR_RETURN(models.emplace_back(), LoadModel(model_options));
+  }
+  return models;
+}
+
+// With device "auto", a GPU that hasn't what it takes is passed over for the CPU.
+absl::StatusOr<Models> LoadSomewhere(const GeneratorOptions& options) {
+  const auto warn = [&options](const std::string& line) {
+    if (options.warn) options.warn(line);
+  };
+  ASSIGN_OR_RETURN(const DeviceChoice choice, ChooseDevices(options.device));
+  if (!choice.warning.empty()) warn(choice.warning);
+  absl::StatusOr<Models> models = LoadModels(options, choice.devices);
+  const bool too_small =
+      absl::IsFailedPrecondition(models.status()) || absl::IsResourceExhausted(models.status());
+  if (!too_small || options.device != "auto" || choice.devices[0] == "cpu") return models;
+  warn(absl::StrCat("running on the CPU: ", models.status().message()));
+  return LoadModels(options, {"cpu"});
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Generator>> Generator::Create(const GeneratorOptions& options,
                                                              MetricsSink* metrics) {
   ASSIGN_OR_RETURN(VideoSampler sample_video, NewVideoSampler(options));
-  ASSIGN_OR_RETURN(const DeviceChoice choice, ChooseDevices(options.device));
-  if (!choice.warning.empty() && options.warn) options.warn(choice.warning);
-  ModelOptions model_options;
-  model_options.model_dir = options.model_dir;
-  model_options.codec_dir = options.codec_dir;
-  model_options.name = options.model_name;
-  model_options.device = choice.devices[0];
-  model_options.precision = options.precision;
-  model_options.device_threads = options.device_threads;
-  model_options.encode_threads = options.encode_threads;
-  ASSIGN_OR_RETURN(std::unique_ptr<MusicModel> model, LoadModel(model_options));
+  ASSIGN_OR_RETURN(Models models, LoadSomewhere(options));
   if (options.loaded) options.loaded();
-  // A model that cannot make a step is found now, not by the first request.
-  RETURN_IF_ERROR(MakeSelfTestSong(*model, 1).status());
-  return NewGenerator(std::move(model), std::move(sample_video), options, Clock::Real(), metrics);
+  for (const auto& model : models) {
+    // A model that cannot make a step is found now, not by the first request.
+    RETURN_IF_ERROR(MakeSelfTestSong(*model, 1).status());
+    if (model->info().device != "cpu" && model->info().step_graphs == 0 && options.warn) {
+      options.warn(absl::StrCat(model->info().device,
+                                ": steps run without CUDA graphs, slower: ", model->notice()));
+    }
+  }
+  return NewGenerator(std::move(models), std::move(sample_video), options, Clock::Real(), metrics);
 }
 
 }  // namespace vidmuse

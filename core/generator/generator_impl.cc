@@ -8,8 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "core/base/memory.h"
 #include "core/base/status_macros.h"
+#include "core/generator/device_set.h"
 
 namespace vidmuse {
 namespace {
@@ -45,31 +45,31 @@ class JobStream final : public MusicStream {
 
 class GeneratorImpl final : public Generator {
  public:
-  GeneratorImpl(std::unique_ptr<MusicModel> model, VideoSampler sample_video,
+  GeneratorImpl(std::vector<std::unique_ptr<MusicModel>> models, VideoSampler sample_video,
                 const GeneratorOptions& options, const Clock* clock, MetricsSink* metrics);
   ~GeneratorImpl() override;
 
   absl::StatusOr<std::unique_ptr<MusicStream>> Submit(GenerationRequest request) override;
-  const ModelInfo& model_info() const override { return model_->info(); }
+  const ModelInfo& model_info() const override { return devices_.info(); }
   const Limits& limits() const override { return limits_; }
-  absl::Status Health() const override { return engine_.CheckProgress(kStuckStep); }
+  absl::Status Health() const override { return devices_.CheckProgress(kStuckStep); }
   void BeginDrain() override { admission_.BeginDrain(); }
   bool WaitUntilIdle(absl::Duration timeout) override { return admission_.WaitUntilEmpty(timeout); }
 
  private:
-  static SchedulerOptions EngineOptions(const GeneratorOptions& options);
+  // What admission goes by: all devices together.
+  static Limits OfAll(Limits limits, size_t devices);
   // Looks after deadlines and stalled readers.
   void Watch();
 
   const Limits limits_;
   const Clock* const clock_;
   MetricsSink* const metrics_;
-  const std::unique_ptr<MusicModel> model_;
   Admission admission_;
-  Engine engine_;
+  DeviceSet devices_;
   // Each job has at most one task in each pool.
   std::unique_ptr<WorkerPool> video_pool_, encode_pool_, codec_pool_;
-  JobContext context_;
+  std::vector<JobContext> contexts_;  // of each device
 
   Mutex mutex_;
   std::vector<std::weak_ptr<Job>> jobs_ ABSL_GUARDED_BY(mutex_);
@@ -77,22 +77,19 @@ class GeneratorImpl final : public Generator {
   std::thread watch_thread_;
 };
 
-SchedulerOptions GeneratorImpl::EngineOptions(const GeneratorOptions& options) {
-  SchedulerOptions engine;
-  engine.max_batch = options.limits.max_batch;
-  engine.max_kv_bytes = options.max_kv_bytes > 0 ? options.max_kv_bytes : AvailableMemory() / 2;
-  return engine;
+Limits GeneratorImpl::OfAll(Limits limits, size_t devices) {
+  limits.max_batch *= static_cast<int>(devices);
+  return limits;
 }
 
-GeneratorImpl::GeneratorImpl(std::unique_ptr<MusicModel> model, VideoSampler sample_video,
-                             const GeneratorOptions& options, const Clock* clock,
-                             MetricsSink* metrics)
-    : limits_(options.limits),
+GeneratorImpl::GeneratorImpl(std::vector<std::unique_ptr<MusicModel>> models,
+                             VideoSampler sample_video, const GeneratorOptions& options,
+                             const Clock* clock, MetricsSink* metrics)
+    : limits_(OfAll(options.limits, models.size())),
       clock_(clock),
       metrics_(metrics),
-      model_(std::move(model)),
-      admission_(limits_, metrics, [this] { return engine_.load(); }),
-      engine_(model_.get(), EngineOptions(options), 1, clock, metrics) {
+      admission_(limits_, metrics, [this] { return devices_.load(); }),
+      devices_(std::move(models), options, clock, metrics) {
   const size_t most = static_cast<size_t>(2 * limits_.max_queued_requests + limits_.max_batch) + 1;
   video_pool_ = std::make_unique<WorkerPool>("vm-video", ThreadsOr(options.video_threads, Cores()),
                                              most, kBackgroundNice);
@@ -101,16 +98,21 @@ GeneratorImpl::GeneratorImpl(std::unique_ptr<MusicModel> model, VideoSampler sam
                                               most, kBackgroundNice);
   codec_pool_ =
       std::make_unique<WorkerPool>("vm-codec", ThreadsOr(options.codec_threads, Cores()), most);
-  context_.model = model_.get();
-  context_.sample_video = std::move(sample_video);
-  context_.limits = limits_;
-  context_.clock = clock_;
-  context_.metrics = metrics_;
-  context_.admission = &admission_;
-  context_.engine = &engine_;
-  context_.video_pool = video_pool_.get();
-  context_.encode_pool = encode_pool_.get();
-  context_.codec_pool = codec_pool_.get();
+  JobContext context;
+  context.sample_video = std::move(sample_video);
+  context.limits = limits_;
+  context.clock = clock_;
+  context.metrics = metrics_;
+  context.admission = &admission_;
+  context.video_pool = video_pool_.get();
+  context.encode_pool = encode_pool_.get();
+  context.codec_pool = codec_pool_.get();
+  contexts_.assign(devices_.size(), context);
+  for (size_t i = 0; i < devices_.size(); ++i) {
+    contexts_[i].model = devices_[i].model.get();
+    contexts_[i].engine = devices_[i].engine.get();
+    contexts_[i].device_requests = &devices_[i].requests;
+  }
   watch_thread_ = std::thread([this] { Watch(); });
 }
 
@@ -138,9 +140,10 @@ absl::StatusOr<std::unique_ptr<MusicStream>> GeneratorImpl::Submit(GenerationReq
                   absl::StrCat(absl::StatusCodeToString(status.code()), "/admission"));
     return status;
   }
-  auto job = std::make_shared<Job>(&context_, std::move(request));
+  std::shared_ptr<Job> job;
   {
-    MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);  // the next request sees this one at its device
+    job = std::make_shared<Job>(&contexts_[devices_.LeastLoaded()], std::move(request));
     jobs_.push_back(job);
   }
   return std::make_unique<JobStream>(std::move(job));
@@ -189,13 +192,21 @@ absl::Status ValidateLimits(const Limits& limits) {
 
 }  // namespace
 
+absl::StatusOr<std::unique_ptr<Generator>> NewGenerator(
+    std::vector<std::unique_ptr<MusicModel>> models, VideoSampler sample_video,
+    const GeneratorOptions& options, const Clock* clock, MetricsSink* metrics) {
+  RETURN_IF_ERROR(ValidateLimits(options.limits));
+  return std::make_unique<GeneratorImpl>(std::move(models), std::move(sample_video), options, clock,
+                                         metrics);
+}
+
 absl::StatusOr<std::unique_ptr<Generator>> NewGenerator(std::unique_ptr<MusicModel> model,
                                                         VideoSampler sample_video,
                                                         const GeneratorOptions& options,
                                                         const Clock* clock, MetricsSink* metrics) {
-  RETURN_IF_ERROR(ValidateLimits(options.limits));
-  return std::make_unique<GeneratorImpl>(std::move(model), std::move(sample_video), options, clock,
-                                         metrics);
+  std::vector<std::unique_ptr<MusicModel>> models;
+  models.push_back(std::move(model));
+  return NewGenerator(std::move(models), std::move(sample_video), options, clock, metrics);
 }
 
 }  // namespace vidmuse

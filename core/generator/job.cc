@@ -21,6 +21,7 @@ Job::Job(const JobContext* context, GenerationRequest request)
   sampling = request_.sampling;
   stage_began_ = submitted;
   pumping_ = true;
+  device_share_.emplace(context->device_requests);
   if (request_.resume) {
     tokens_ = request_.resume->tokens;
     known.assign(tokens_.begin(), tokens_.end());
@@ -29,6 +30,7 @@ Job::Job(const JobContext* context, GenerationRequest request)
 
 Job::~Job() {
   MutexLock lock(&mutex_);
+  device_share_.reset();  // the generator may go once admission has let go
   context_->admission->Release(held_bytes_);
   context_->admission->Leave(phase_);
 }
@@ -213,6 +215,7 @@ void Job::OnGenerated(const absl::Status& status) {
     phase_ = RequestPhase::kDelivering;
     stage_ = "deliver";
     generated_ = true;
+    device_share_.reset();
     seconds_.prefill = absl::ToDoubleSeconds(opening_seconds);
     seconds_.generate = absl::ToDoubleSeconds(step_seconds);
     if (status.ok()) SchedulePump();

@@ -2,9 +2,11 @@
 #ifndef VIDMUSE_GENERATOR_JOB_H_
 #define VIDMUSE_GENERATOR_JOB_H_
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,7 @@
 #include "core/engine/event_queue.h"
 #include "core/engine/generation.h"
 #include "core/generator/admission.h"
+#include "core/generator/device_set.h"
 #include "core/model/music_model.h"
 #include "core/model/video_frames.h"
 #include "vidmuse/metrics_sink.h"
@@ -40,9 +43,10 @@ struct JobContext {
   MetricsSink* metrics = nullptr;
   Admission* admission = nullptr;
   Engine* engine = nullptr;
-  WorkerPool* video_pool = nullptr;   // decode
-  WorkerPool* encode_pool = nullptr;  // frames to condition
-  WorkerPool* codec_pool = nullptr;   // tokens to audio
+  std::atomic<int>* device_requests = nullptr;  // of the device that runs `model`
+  WorkerPool* video_pool = nullptr;             // decode
+  WorkerPool* encode_pool = nullptr;            // frames to condition
+  WorkerPool* codec_pool = nullptr;             // tokens to audio
 };
 
 // A slow reader holds up its own audio alone: tokens are made and kept (400 bytes a second of
@@ -138,6 +142,7 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   bool reader_was_late_ ABSL_GUARDED_BY(mutex_) = false;  // since the last chunk
   bool underrun_ ABSL_GUARDED_BY(mutex_) = false;         // this stream is counted
   StageSeconds seconds_ ABSL_GUARDED_BY(mutex_);
+  std::optional<DeviceShare> device_share_ ABSL_GUARDED_BY(mutex_);  // until the tokens are made
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status end_ ABSL_GUARDED_BY(mutex_);
 };

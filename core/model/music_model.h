@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -69,6 +70,8 @@ class MusicModel {
   virtual ~MusicModel() = default;
 
   virtual const ModelInfo& info() const = 0;
+  // What the operator should know: why something is slower than it could be; empty: nothing.
+  virtual std::string notice() const { return ""; }
 
   // CANCELLED soon after `cancel` is set.
   virtual absl::StatusOr<std::shared_ptr<const VideoCondition>> EncodeVideo(

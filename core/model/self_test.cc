@@ -8,12 +8,14 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/types/span.h"
 #include "core/base/cancel.h"
+#include "core/base/clock.h"
 #include "core/base/status_macros.h"
 #include "core/model/hash_model/hash_model.h"
-#include "core/model/load_model.h"
+#include "core/model/torch/cuda_devices.h"
 #include "vidmuse/self_test.h"
 
 namespace vidmuse {
@@ -25,6 +27,8 @@ constexpr std::array<int32_t, 4 * kSteps> kTokens = {57, 0,  28, 4,  57, 55, 44,
                                                      14, 51, 11, 58, 16, 51, 0,  28, 32, 57, 55,
                                                      55, 4,  51, 55, 44, 4,  51, 55, 44, 4};
 constexpr double kRms = 0.249788766;
+// Instruction sets round differently, in the last digits.
+constexpr double kRmsTolerance = 1e-3;
 
 // Two frames, so that time matters too.
 VideoFrames TestVideo() {
@@ -68,9 +72,7 @@ absl::Status Compare(const SelfTestSong& song) {
     return absl::InternalError(absl::StrCat("tokens ", absl::StrJoin(song.tokens, " "),
                                             ", expected ", absl::StrJoin(kTokens, " ")));
   }
-  // Instruction sets round differently, in the last digits.
-  constexpr double kTolerance = 1e-3;
-  if (std::abs(song.rms - kRms) > kTolerance * kRms) {
+  if (!(std::abs(song.rms - kRms) <= kRmsTolerance * kRms)) {
     return absl::InternalError(absl::StrCat("audio of an RMS of ", song.rms, ", expected ", kRms));
   }
   return absl::OkStatus();
@@ -92,6 +94,7 @@ absl::StatusOr<SelfTestSong> MakeSelfTestSong(MusicModel& model, int steps) {
   sampling.cfg_coef = model.info().default_cfg_coef;
   SelfTestSong song;
   song.margin = HUGE_VALF;
+  song.step_seconds = HUGE_VAL;
   std::vector<int32_t> fed(codebooks, card), drawn(codebooks);
   std::vector<float> logits(static_cast<size_t>(codebooks) * card);
   for (int step = 0; step < steps; ++step) {
@@ -102,7 +105,11 @@ absl::StatusOr<SelfTestSong> MakeSelfTestSong(MusicModel& model, int steps) {
     request.frame = step;
     request.next_tokens = drawn.data();
     request.logits = logits.data();
+    const absl::Duration begin = Clock::Real()->Monotonic();
     RETURN_IF_ERROR(model.Step(absl::MakeSpan(&request, 1)));
+    song.step_seconds =
+        std::min(song.step_seconds, absl::ToDoubleSeconds(Clock::Real()->Monotonic() - begin));
+    song.logits.insert(song.logits.end(), logits.begin(), logits.end());
     for (int k = 0; k < codebooks; ++k) {
       // The delay pattern: codebook k begins k steps later.
       fed[k] = k <= step ? drawn[k] : card;
@@ -115,18 +122,88 @@ absl::StatusOr<SelfTestSong> MakeSelfTestSong(MusicModel& model, int steps) {
   return song;
 }
 
-absl::Status SelfTest() {
+namespace {
+
+ModelOptions SelfTestOptions() {
   ModelOptions options;
   options.name = "self-test";
-  options.device = "cpu";
   options.precision = "fp32";
   options.device_threads = 1;
   options.encode_threads = 1;
+  options.slots = 2;
+  return options;
+}
+
+absl::StatusOr<SelfTestSong> HashModelSong(const ModelOptions& options, std::string* precision) {
   const HashModelSizes sizes;
   ASSIGN_OR_RETURN(const std::unique_ptr<MusicModel> model,
                    LoadModelFromFiles(HashLmFile(sizes), HashCodecFile(sizes), options));
-  ASSIGN_OR_RETURN(const SelfTestSong song, MakeSelfTestSong(*model, kSteps));
+  *precision = model->info().precision;
+  return MakeSelfTestSong(*model, kSteps);
+}
+
+double Tolerance(absl::string_view precision) {
+  if (precision == "fp32") return 1e-3;
+  return precision == "fp16" ? 1e-2 : 0.1;
+}
+
+std::string StepTime(const SelfTestSong& song) {
+  return absl::StrFormat("a step of the small model takes %.3f ms", 1e3 * song.step_seconds);
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> TestDevice(const ModelOptions& options, const SelfTestSong& reference) {
+  std::string precision;
+  ASSIGN_OR_RETURN(const SelfTestSong song, HashModelSong(options, &precision));
+  if (song.tokens != reference.tokens) {
+    return absl::InternalError(absl::StrCat("tokens ", absl::StrJoin(song.tokens, " "),
+                                            ", expected ", absl::StrJoin(reference.tokens, " ")));
+  }
+  // The same tokens were fed, so the logits may be compared.
+  double worst = 0;
+  for (size_t i = 0; i < reference.logits.size(); ++i) {
+    worst = std::max(worst, std::abs(double{song.logits[i]} - reference.logits[i]));
+  }
+  if (!(worst <= Tolerance(precision))) {
+    return absl::InternalError(absl::StrCat("logits are off by ", worst, ", expected at most ",
+                                            Tolerance(precision), " in ", precision));
+  }
+  if (!(std::abs(song.rms - reference.rms) <= kRmsTolerance * reference.rms)) {
+    return absl::InternalError(
+        absl::StrCat("audio of an RMS of ", song.rms, ", expected ", reference.rms));
+  }
+  return absl::StrCat("same tokens, logits off by ", worst, " in ", precision, ", ",
+                      StepTime(song));
+}
+
+absl::Status SelfTest() {
+  std::string precision;
+  ASSIGN_OR_RETURN(const SelfTestSong song, HashModelSong(SelfTestOptions(), &precision));
   return Compare(song);
+}
+
+absl::Status SelfTestDevices(const std::string& devices, const std::string& precision,
+                             const std::function<void(const std::string&)>& tell) {
+  ASSIGN_OR_RETURN(const DeviceChoice choice, ChooseDevices(devices));
+  std::string cpu_precision;
+  ASSIGN_OR_RETURN(const SelfTestSong reference, HashModelSong(SelfTestOptions(), &cpu_precision));
+  RETURN_IF_ERROR(Compare(reference));
+  tell(absl::StrCat("cpu: known tokens in ", cpu_precision, ", ", StepTime(reference)));
+  if (!choice.warning.empty()) tell(choice.warning);
+  for (const std::string& device : choice.devices) {
+    if (device == "cpu") continue;
+    ModelOptions options = SelfTestOptions();
+    options.device = device;
+    options.precision = precision;
+    const absl::StatusOr<std::string> found = TestDevice(options, reference);
+    if (!found.ok()) {
+      return absl::Status(found.status().code(),
+                          absl::StrCat(device, ": ", found.status().message()));
+    }
+    tell(absl::StrCat(device, ": ", *found));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace vidmuse

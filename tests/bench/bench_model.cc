@@ -10,9 +10,7 @@
 #include "core/model/load_model.h"
 
 namespace vidmuse {
-namespace {
-
-absl::StatusOr<HashModelSizes> Sizes(const std::string& scale) {
+absl::StatusOr<HashModelSizes> ScaleSizes(const std::string& scale) {
   HashModelSizes sizes;
   if (scale == "tiny") return sizes;
   sizes.hidden_scale = 4;
@@ -34,6 +32,8 @@ absl::StatusOr<HashModelSizes> Sizes(const std::string& scale) {
   return sizes;
 }
 
+namespace {
+
 absl::StatusOr<std::unique_ptr<MusicModel>> Load(const BenchModel& source,
                                                  const ModelOptions& options,
                                                  double* load_seconds) {
@@ -43,7 +43,7 @@ absl::StatusOr<std::unique_ptr<MusicModel>> Load(const BenchModel& source,
     *load_seconds = loading.Seconds();
     return model;
   }
-  ASSIGN_OR_RETURN(const HashModelSizes sizes, Sizes(source.scale));
+  ASSIGN_OR_RETURN(const HashModelSizes sizes, ScaleSizes(source.scale));
   std::unique_ptr<TensorFile> lm = HashLmFile(sizes), codec = HashCodecFile(sizes);
   const Stopwatch loading;
   auto model = LoadModelFromFiles(std::move(lm), std::move(codec), options);

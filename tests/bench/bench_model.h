@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "core/model/cpu_music_model.h"
+#include "core/model/hash_model/hash_model.h"
 #include "core/model/music_model.h"
 
 namespace vidmuse {
@@ -30,6 +31,9 @@ struct BenchModel {
   std::string model_dir;  // a checkpoint instead, if it isn't empty
   int threads = 0;        // of a step, and of encoding; 0: one a core
 };
+
+// Of a published scale, or "tiny". INVALID_ARGUMENT: another one.
+absl::StatusOr<HashModelSizes> ScaleSizes(const std::string& scale);
 
 // `load_seconds`: without the time that it takes to make the weights.
 absl::StatusOr<std::unique_ptr<CpuMusicModel>> MakeModel(const BenchModel& source,

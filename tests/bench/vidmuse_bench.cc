@@ -25,6 +25,7 @@
 #include "nlohmann/json.hpp"
 #include "tests/bench/bench_model.h"
 #include "tests/bench/first_audio.h"
+#include "tests/bench/model_cost.h"
 #include "tests/bench/quality.h"
 
 ABSL_FLAG(std::string, scale, "small", "tiny, small, medium or large");
@@ -33,6 +34,10 @@ ABSL_FLAG(std::vector<std::string>, precisions, std::vector<std::string>({"fp32"
           "of fp32, bf16, fp16 and int8; all measurements for each");
 ABSL_FLAG(bool, quality, false,
           "compare the precisions' logits with fp32's over --steps steps, instead of times");
+ABSL_FLAG(
+    bool, model_cost, false,
+    "what a GPU has to read and to multiply, and how fast it can be at best, instead of times; "
+    "--precisions of fp32, fp16 and bf16");
 ABSL_FLAG(std::vector<std::string>, requests, std::vector<std::string>({"1", "2", "4", "8"}),
           "how many requests a step decodes; one measurement each");
 ABSL_FLAG(int, seconds, 30, "length of the video, 1 to 30; of the window too");
@@ -231,12 +236,31 @@ absl::StatusOr<json> MeasureModel(const BenchModel& source, const std::string& p
   return result;
 }
 
+absl::StatusOr<json> RunModelCost(const std::string& scale,
+                                  const std::vector<std::string>& precisions,
+                                  const std::vector<int>& request_counts) {
+  ASSIGN_OR_RETURN(const HashModelSizes hash, ScaleSizes(scale));
+  ModelSizes sizes;
+  sizes.clip_layers = hash.clip_layers;
+  sizes.clip_mlp = hash.clip_mlp;
+  ASSIGN_OR_RETURN(sizes.lm, ParseLmConfig(HashLmFile(hash)->strings().at("xp.cfg")));
+  ASSIGN_OR_RETURN(sizes.codec,
+                   ParseAudiocraftCodecConfig(HashCodecFile(hash)->strings().at("xp.cfg")));
+  std::vector<DevicePrecision> known;
+  for (const std::string& precision : precisions) {
+    ASSIGN_OR_RETURN(known.emplace_back(), FindDevicePrecision(precision));
+  }
+  return ModelCost(sizes, known, request_counts, absl::GetFlag(FLAGS_seconds));
+}
+
 absl::StatusOr<json> Run(const std::vector<int>& request_counts) {
   BenchModel source;
   source.scale = absl::GetFlag(FLAGS_scale);
   source.model_dir = absl::GetFlag(FLAGS_model_dir);
   source.threads = absl::GetFlag(FLAGS_threads);
   const std::vector<std::string> precisions = absl::GetFlag(FLAGS_precisions);
+  if (absl::GetFlag(FLAGS_model_cost))
+    return RunModelCost(source.scale, precisions, request_counts);
   if (absl::GetFlag(FLAGS_quality)) {
     return MeasureQuality(source, precisions, absl::GetFlag(FLAGS_seconds),
                           absl::GetFlag(FLAGS_steps));

@@ -19,7 +19,7 @@ struct GeneratorOptions {
   std::string model_dir;         // state_dict.bin, compression_state_dict.bin
   std::string codec_dir;         // Hugging Face EnCodec; empty: model_dir/encodec_32khz
   std::string model_name;        // empty: the last part of model_dir
-  std::string device = "auto";   // "auto", "cpu"
+  std::string device = "auto";   // "auto", "cpu", "cuda" (every GPU), "cuda:0,cuda:1"
   std::string precision;         // empty: the device's best that holds quality
   int device_threads = 0;        // threads of a decoding step; 0: one a core
   int video_threads = 0;         // videos decoded at once; 0: one a core
@@ -28,7 +28,9 @@ struct GeneratorOptions {
   // "required", "best_effort": without the system call filter where the kernel has none, "off":
   // videos are decoded in this process.
   std::string video_sandbox = "required";
-  uint64_t max_kv_bytes = 0;     // memory for running requests; 0: half of what is free at start
+  // Memory for running requests, a device; 0: half of what is free at start; on a GPU what max_batch
+  // requests take.
+  uint64_t max_kv_bytes = 0;
   Limits limits;
   // Called by Generator::Create with what the operator should know, a line at a time.
   std::function<void(const std::string&)> warn;

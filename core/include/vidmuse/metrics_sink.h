@@ -42,6 +42,11 @@ class MetricsSink {
   virtual void Add(Counter counter, double value, absl::string_view label = "") = 0;
   virtual void Set(Gauge gauge, double value) = 0;
   virtual void Observe(Histogram histogram, double value, absl::string_view label = "") = 0;
+
+  // Where one of several devices reports what its engine does: kTokens, kRequestsRunning,
+  // kKvCacheUsageRatio, kLmStepSeconds, kBatchSize. Called before anything is reported; lives as
+  // long as this.
+  virtual MetricsSink* ForDevice(absl::string_view /*device*/) { return this; }
 };
 
 // A sink that drops everything.

@@ -2,6 +2,9 @@
 #ifndef VIDMUSE_SELF_TEST_H_
 #define VIDMUSE_SELF_TEST_H_
 
+#include <functional>
+#include <string>
+
 #include "absl/status/status.h"
 
 namespace vidmuse {
@@ -10,6 +13,13 @@ namespace vidmuse {
 // with what they are known to be: a processor, a library or a build that computes something else is
 // found before it serves. Takes a fraction of a second, needs no file. INTERNAL says what differs.
 absl::Status SelfTest();
+
+// SelfTest, and the same model on every GPU of `devices` (as GeneratorOptions::device, which may
+// leave none), in `precision`: its logits against the CPU's, its greedy tokens, its audio. Tells of
+// each device, the CPU included, how far it is off and how long a step takes. INTERNAL names the
+// device and what differs; FAILED_PRECONDITION: a device that was asked for isn't there.
+absl::Status SelfTestDevices(const std::string& devices, const std::string& precision,
+                             const std::function<void(const std::string&)>& tell);
 
 }  // namespace vidmuse
 

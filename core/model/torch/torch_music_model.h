@@ -51,8 +51,8 @@ class TorchMusicModel final : public MusicModel {
   const ModelInfo& info() const override { return info_; }
   const TokenNetwork& network() const { return *parts_.network; }
   const CodecNetwork& codec() const { return *parts_.codec; }
-  // Why steps aren't graphs; OK where they are, or weren't asked to be.
-  const absl::Status& graph_status() const { return graph_status_; }
+  // Why steps aren't graphs.
+  std::string notice() const override { return std::string(graph_status_.message()); }
 
   absl::StatusOr<std::shared_ptr<const VideoCondition>> EncodeVideo(
       const VideoFrames& video, const CancelFlag& cancel) override;

@@ -1,5 +1,7 @@
 // Gives vidmuse_fake_server its generator: model_dir decides how it behaves.
 #include <cstdlib>
+#include <functional>
+#include <string>
 
 #include "tests/support/fake_generator.h"
 #include "vidmuse/generator.h"
@@ -10,6 +12,11 @@ namespace vidmuse {
 absl::Status SelfTest() {
   if (std::getenv("FAKE_SELF_TEST_FAILS") == nullptr) return absl::OkStatus();
   return absl::InternalError("tokens 1 2, expected 1 3");
+}
+
+absl::Status SelfTestDevices(const std::string&, const std::string&,
+                             const std::function<void(const std::string&)>&) {
+  return SelfTest();
 }
 
 absl::StatusOr<std::unique_ptr<Generator>> Generator::Create(const GeneratorOptions& options,

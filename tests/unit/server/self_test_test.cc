@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/time/clock.h"
 #include "core/model/hash_model/hash_model.h"
@@ -14,6 +16,8 @@
 
 namespace vidmuse {
 namespace {
+
+using testing::HasSubstr;
 
 absl::StatusOr<std::unique_ptr<MusicModel>> Load(const std::string& seed) {
   HashModelSizes sizes;
@@ -50,6 +54,41 @@ TEST(SelfTestTest, AnotherModelMakesAnotherSong) {
   ASSERT_TRUE(song.ok() && other_song.ok());
   EXPECT_NE(song->tokens, other_song->tokens);
   EXPECT_NE(song->rms, other_song->rms);
+}
+
+// What GPUs run, here on the CPU.
+TEST(SelfTestTest, DevicesAreComparedWithTheCpu) {
+  const auto model = Load("tiny");
+  ASSERT_TRUE(model.ok()) << model.status();
+  auto reference = MakeSelfTestSong(**model, 8);
+  ASSERT_TRUE(reference.ok()) << reference.status();
+  ModelOptions options;
+  options.device_code = true;
+  for (const char* precision : {"fp32", "fp16", "bf16"}) {
+    options.precision = precision;
+    const auto found = TestDevice(options, *reference);
+    ASSERT_TRUE(found.ok()) << found.status();
+    EXPECT_THAT(*found, HasSubstr(precision));
+  }
+  options.precision = "fp32";
+  reference->logits[5] += 0.01f;
+  EXPECT_THAT(std::string(TestDevice(options, *reference).status().message()),
+              HasSubstr("logits are off by 0.01"));
+  reference->logits[5] -= 0.01f;
+  reference->rms *= 1.1;
+  EXPECT_THAT(std::string(TestDevice(options, *reference).status().message()), HasSubstr("RMS"));
+  reference->tokens[3] ^= 1;
+  EXPECT_THAT(std::string(TestDevice(options, *reference).status().message()), HasSubstr("tokens"));
+}
+
+TEST(SelfTestTest, TellsOfEachDevice) {
+  std::vector<std::string> lines;
+  const auto tell = [&](const std::string& line) { lines.push_back(line); };
+  EXPECT_EQ(SelfTestDevices("cpu", "", tell), absl::OkStatus());
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_THAT(lines[0], HasSubstr("cpu: known tokens in fp32, a step"));
+  EXPECT_EQ(SelfTestDevices("cuda:63", "", tell).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(SelfTestDevices("tpu", "", tell).code(), absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

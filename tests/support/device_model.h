@@ -1,0 +1,80 @@
+// The model that GPUs run, of made-up weights, for tests: on the CPU or on a GPU, with any graphs.
+#ifndef VIDMUSE_TESTS_SUPPORT_DEVICE_MODEL_H_
+#define VIDMUSE_TESTS_SUPPORT_DEVICE_MODEL_H_
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/base/status_macros.h"
+#include "core/model/hash_model/hash_model.h"
+#include "core/model/torch/load_torch_model.h"
+#include "core/model/video_frames.h"
+
+namespace vidmuse {
+
+inline absl::StatusOr<std::unique_ptr<TorchMusicModel>> LoadDeviceModel(const HashModelSizes& sizes,
+                                                                        const std::string& device,
+                                                                        TorchModelOptions options) {
+  const std::unique_ptr<TensorFile> lm = HashLmFile(sizes), codec = HashCodecFile(sizes);
+  ASSIGN_OR_RETURN(const LmConfig lm_config, ParseLmConfig(lm->strings().at("xp.cfg")));
+  ASSIGN_OR_RETURN(const CodecConfig codec_config,
+                   ParseAudiocraftCodecConfig(codec->strings().at("xp.cfg")));
+  WeightReader lm_weights(lm.get(), "best_state/"), codec_weights(codec.get(), "best_state/");
+  ModelInfo info;
+  info.name = "test";
+  info.device = device;
+  info.card = sizes.card;
+  return LoadTorchModel(std::move(info), lm_config, lm_weights, codec_config, false, codec_weights,
+                        std::move(options));
+}
+
+// Plain grey frames, each darker than the one before.
+inline VideoFrames GreyVideo(int seconds, int shade) {
+  VideoFrames video;
+  video.seconds = seconds;
+  for (int i = 0; i < 2 * seconds; ++i) {
+    video.frames.emplace_back(3 * kFrameSize * kFrameSize, static_cast<uint8_t>(shade - 9 * i));
+    video.local.push_back(i);
+  }
+  for (int i = 0; i < kGlobalFrames; ++i) video.global.push_back(i % (2 * seconds));
+  return video;
+}
+
+// A request under way, and all it drew.
+struct DeviceSong {
+  SamplingOptions sampling;
+  std::unique_ptr<Window> window;
+  std::vector<int32_t> fed, drawn;
+  std::vector<float> logits;
+};
+
+// One step of all; each feeds what it drew.
+inline absl::Status StepSongs(MusicModel& model, const std::vector<DeviceSong*>& songs) {
+  const size_t codebooks = model.info().codebooks, size = codebooks * model.info().card;
+  std::vector<StepRequest> requests;
+  for (DeviceSong* song : songs) {
+    if (song->fed.empty()) song->fed.assign(codebooks, model.info().card);
+    song->drawn.resize(song->drawn.size() + codebooks);
+    song->logits.resize(song->logits.size() + size);
+    StepRequest request;
+    request.window = song->window.get();
+    request.tokens = absl::MakeConstSpan(song->fed).last(codebooks);
+    request.sampling = &song->sampling;
+    request.frame = song->window->length();
+    request.next_tokens = song->drawn.data() + song->drawn.size() - codebooks;
+    request.logits = song->logits.data() + song->logits.size() - size;
+    requests.push_back(request);
+  }
+  RETURN_IF_ERROR(model.Step(absl::MakeSpan(requests)));
+  for (DeviceSong* song : songs) {
+    song->fed.insert(song->fed.end(), song->drawn.end() - codebooks, song->drawn.end());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_TESTS_SUPPORT_DEVICE_MODEL_H_
