@@ -14,6 +14,7 @@
 #include "core/model/load_model.h"
 #include "core/train/clip_source.h"
 #include "core/train/evaluate.h"
+#include "core/train/media_files.h"
 #include "core/train/model_files.h"
 #include "core/train/parameters.h"
 #include "core/train/train_codec.h"
@@ -34,6 +35,9 @@ ABSL_FLAG(std::string, device, "cpu", "cpu or cuda");
 ABSL_FLAG(bool, mixed_precision, false, "matrix products in bfloat16");
 ABSL_FLAG(int, threads, 1, "of Torch; a run is the same again only with the same number");
 
+ABSL_FLAG(std::string, manifest, "",
+          "clips to train on, a JSON object a line: {\"video\": PATH, \"audio\": PATH, \"start\": S, "
+          "\"seconds\": S}; empty: synthetic ones");
 ABSL_FLAG(int64_t, clips, 1000, "number of synthetic clips");
 ABSL_FLAG(uint64_t, first_clip, 0, "seed of the first synthetic clip");
 ABSL_FLAG(int, seconds, 8, "length of a clip");
@@ -93,6 +97,8 @@ absl::StatusOr<TrainingOptions> Options(const std::string& name) {
 }
 
 absl::StatusOr<std::unique_ptr<ClipSource>> Clips() {
+  const std::string manifest = absl::GetFlag(FLAGS_manifest);
+  if (!manifest.empty()) return ManifestClips(manifest, absl::GetFlag(FLAGS_seconds));
   return SyntheticClips(absl::GetFlag(FLAGS_first_clip), absl::GetFlag(FLAGS_clips),
                         absl::GetFlag(FLAGS_seconds));
 }
@@ -166,11 +172,16 @@ absl::Status RunEvaluation() {
 }
 
 absl::Status Run(const std::string& command) {
+  if (command == "clips") {
+    if (absl::GetFlag(FLAGS_out).empty()) return absl::InvalidArgumentError("--out is needed");
+    return WriteClips(absl::GetFlag(FLAGS_first_clip), absl::GetFlag(FLAGS_clips),
+                      absl::GetFlag(FLAGS_seconds), absl::GetFlag(FLAGS_out));
+  }
   if (command == "evaluate") return RunEvaluation();
   if (command == "codec") return RunCodec();
   if (command == "tokens") return RunTokens();
   return absl::InvalidArgumentError(
-      absl::StrCat("command '", command, "', expected codec, tokens or evaluate"));
+      absl::StrCat("command '", command, "', expected clips, codec, tokens or evaluate"));
 }
 
 }  // namespace
@@ -179,6 +190,7 @@ absl::Status Run(const std::string& command) {
 int main(int argc, char** argv) {
   absl::SetProgramUsageMessage(
       "Trains VidMuse.\n"
+      "  vidmuse_train clips --out DIR --clips N             writes synthetic clips and a manifest\n"
       "  vidmuse_train codec  --work_dir W --out MODEL_DIR   trains a codec\n"
       "  vidmuse_train tokens --work_dir W --out MODEL_DIR   trains a token model on its tokens\n"
       "  vidmuse_train evaluate --model_dir MODEL_DIR        measures its music for new clips\n"

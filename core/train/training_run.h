@@ -20,6 +20,7 @@ struct TrainingOptions {
   std::string name;              // of the run's files in work_dir: NAME.bin, NAME.csv
   std::string work_dir;          // is made if it isn't there
   int64_t steps = 1000;
+  int64_t stop_after = -1;       // done() after this many of them; -1: all
   int64_t warmup_steps = 100;    // the rate grows evenly, then falls by a half cosine to 2 %
   double learning_rate = 1e-3;
   double beta1 = 0.9;
@@ -46,7 +47,10 @@ class TrainingRun {
   virtual ~TrainingRun() = default;
 
   virtual int64_t step() const = 0;  // steps made
-  bool done() const { return step() >= options().steps; }
+  bool done() const {
+    return step() >= options().steps ||
+           (options().stop_after >= 0 && step() >= options().stop_after);
+  }
   virtual const TrainingOptions& options() const = 0;
 
   // As they are now, with gradients on.
@@ -55,8 +59,8 @@ class TrainingRun {
   virtual const Parameters& average() const = 0;
 
   // Differentiates `loss`, makes a step, shows `values`, and writes a checkpoint when it is due.
-  // INTERNAL if the loss is not finite. ABORTED never: a run that is killed loses the steps since
-  // its last checkpoint.
+  // INTERNAL if the loss is not finite. A run that is killed loses the steps since its last
+  // checkpoint.
   virtual absl::Status Step(const at::Tensor& loss, const Values& values) = 0;
 
   // Writes the checkpoint: whole or not at all.

@@ -1,0 +1,153 @@
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <list>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/cancel.h"
+#include "core/base/status_macros.h"
+#include "core/model/hash_model/hash_values.h"
+#include "core/train/clip_source.h"
+#include "core/train/media_files.h"
+#include "core/train/synthetic_music.h"
+#include "core/video/frame_sampler.h"
+
+namespace vidmuse::train {
+namespace {
+
+struct ManifestClip {
+  std::string video, audio;
+  double start = 0;
+  double seconds = 0;
+};
+
+// A path, relative to the manifest's folder; empty if `key` isn't there.
+std::string Path(const nlohmann::json& object, const char* key,
+                 const std::filesystem::path& folder) {
+  const auto found = object.find(key);
+  return found == object.end() ? "" : (folder / found->get<std::string>()).string();
+}
+
+absl::StatusOr<ManifestClip> ParseLine(const std::string& line,
+                                       const std::filesystem::path& folder) {
+  try {
+    const nlohmann::json object = nlohmann::json::parse(line);
+    ManifestClip clip;
+    clip.video = Path(object, "video", folder);
+    clip.audio = object.contains("audio") ? Path(object, "audio", folder) : clip.video;
+    clip.start = object.value("start", 0.0);
+    clip.seconds = object.at("seconds").get<double>();
+    if (clip.video.empty() || !(clip.start >= 0) || !(clip.seconds > 0)) {
+      return absl::InvalidArgumentError("a clip needs a video, a start from 0 on, and seconds");
+    }
+    return clip;
+  } catch (const nlohmann::json::exception& error) {
+    return absl::InvalidArgumentError(error.what());
+  }
+}
+
+class ManifestSource : public ClipSource {
+ public:
+  ManifestSource(std::vector<ManifestClip> clips, int seconds, std::string description)
+      : clips_(std::move(clips)), seconds_(seconds), description_(std::move(description)) {}
+
+  int64_t size() const override { return static_cast<int64_t>(clips_.size()); }
+  int seconds() const override { return seconds_; }
+  std::string description() const override { return description_; }
+
+  absl::StatusOr<std::vector<float>> Audio(int64_t clip) override {
+    const ManifestClip& entry = clips_[clip];
+    ASSIGN_OR_RETURN(std::vector<float> samples, ReadAudio(entry.audio, entry.start, seconds_));
+    // A file may end a little before its video does.
+    samples.resize(static_cast<size_t>(seconds_) * kMusicRate);
+    return samples;
+  }
+
+  absl::Status LocalFrames(int64_t clip, absl::Span<const int> places, uint8_t* out) override {
+    ASSIGN_OR_RETURN(const VideoFrames* const video, Frames(clip));
+    const auto first = static_cast<int>(std::lround(clips_[clip].start * kLocalFrameRate));
+    const int last = static_cast<int>(video->local.size()) - 1;
+    for (size_t i = 0; i < places.size(); ++i) {
+      const int place = std::min(first + places[i], last);
+      std::memcpy(out + i * kFrameBytes, video->frames[video->local[place]].data(), kFrameBytes);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status GlobalFrames(int64_t clip, absl::Span<const int> places, uint8_t* out) override {
+    ASSIGN_OR_RETURN(const VideoFrames* const video, Frames(clip));
+    for (size_t i = 0; i < places.size(); ++i) {
+      std::memcpy(out + i * kFrameBytes, video->frames[video->global[places[i]]].data(),
+                  kFrameBytes);
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  // The last few videos are kept.
+  absl::StatusOr<const VideoFrames*> Frames(int64_t clip) {
+    constexpr size_t kKept = 64;
+    const std::string& path = clips_[clip].video;
+    for (auto at = kept_.begin(); at != kept_.end(); ++at) {
+      if (at->first != path) continue;
+      kept_.splice(kept_.begin(), kept_, at);
+      return &kept_.front().second;
+    }
+    ASSIGN_OR_RETURN(VideoFrames frames, ReadVideo(path));
+    kept_.emplace_front(path, std::move(frames));
+    if (kept_.size() > kKept) kept_.pop_back();
+    return &kept_.front().second;
+  }
+
+  const std::vector<ManifestClip> clips_;
+  const int seconds_;
+  const std::string description_;
+  std::list<std::pair<std::string, VideoFrames>> kept_;  // the latest first
+};
+
+absl::StatusOr<std::string> ReadAll(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return absl::NotFoundError(absl::StrCat(path, ": cannot be read"));
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+}  // namespace
+
+absl::StatusOr<VideoFrames> ReadVideo(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::string bytes, ReadAll(path));
+  absl::StatusOr<VideoFrames> frames = SampleVideo(bytes, Limits(), 0, CancelFlag());
+  if (frames.ok()) return frames;
+  return absl::Status(frames.status().code(), absl::StrCat(path, ": ", frames.status().message()));
+}
+
+absl::StatusOr<std::unique_ptr<ClipSource>> ManifestClips(const std::string& path, int seconds) {
+  ASSIGN_OR_RETURN(const std::string text, ReadAll(path));
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  std::vector<ManifestClip> clips;
+  std::ifstream lines(path);
+  int number = 0;
+  for (std::string line; std::getline(lines, line);) {
+    ++number;
+    if (line.empty()) continue;
+    absl::StatusOr<ManifestClip> clip = ParseLine(line, folder);
+    if (!clip.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ", line ", number, ": ", clip.status().message()));
+    }
+    if (clip->seconds >= seconds) clips.push_back(*std::move(clip));
+  }
+  if (clips.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": no clip of at least ", seconds, " s"));
+  }
+  return std::make_unique<ManifestSource>(
+      std::move(clips), seconds,
+      absl::StrCat("manifest ", absl::Hex(Fnv1a64(text)), ", ", seconds, " s"));
+}
+
+}  // namespace vidmuse::train
