@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "absl/time/clock.h"
+#include "core/base/clock.h"
 #include "core/base/status_macros.h"
 
 namespace vidmuse {
@@ -99,7 +99,7 @@ ApiKeys::ApiKeys(std::string path, std::shared_ptr<RequestLog> log)
 
 ApiKeys::Keys ApiKeys::Current() {
   MutexLock lock(&mutex_);
-  const absl::Time now = absl::Now();
+  const absl::Duration now = Clock::Real()->Monotonic();
   if (now < next_look_) return keys_;
   next_look_ = now + kLookPeriod;
   if (!file_.Changed()) return keys_;

@@ -51,7 +51,7 @@ class ApiKeys {
   const std::shared_ptr<RequestLog> log_;
   Mutex mutex_;
   WatchedFiles file_ ABSL_GUARDED_BY(mutex_);
-  absl::Time next_look_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  absl::Duration next_look_ ABSL_GUARDED_BY(mutex_);  // Clock::Monotonic()
   Keys keys_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -64,7 +64,7 @@ class FakeRequest {
 };
 
 // Thread-safe. Ends the process with a message if its caller breaks the contract of generator.h.
-class FakeGenerator final : public Generator {
+class FakeGenerator : public Generator {
  public:
   FakeGenerator();
 

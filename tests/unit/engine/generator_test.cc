@@ -14,6 +14,7 @@
 #include "core/audio/audio_encoder.h"
 #include "core/generator/generator_impl.h"
 #include "tests/support/fake_model.h"
+#include "tests/support/manual_clock.h"
 #include "tests/support/notification.h"
 #include "tests/support/stream_reader.h"
 
@@ -45,7 +46,7 @@ class GeneratorTest : public ::testing::Test {
       }
       return FakeFrames(max_seconds > 0 ? std::min(seconds, max_seconds) : seconds, seed);
     };
-    auto generator = NewGenerator(std::move(model), sampler, options, Clock::Real(), metrics_);
+    auto generator = NewGenerator(std::move(model), sampler, options, clock_in_use_, metrics_);
     ASSERT_TRUE(generator.ok()) << generator.status();
     generator_ = *std::move(generator);
   }
@@ -76,6 +77,7 @@ class GeneratorTest : public ::testing::Test {
 
   NullMetricsSink null_metrics_;
   MetricsSink* metrics_ = &null_metrics_;
+  const Clock* clock_in_use_ = Clock::Real();
   std::function<void(FakeModel&)> prepare_;
   std::function<void()> on_decode_;
   FakeModel* model_ = nullptr;
@@ -233,10 +235,64 @@ TEST_F(GeneratorTest, ErrorsOfEachStageReachTheReader) {
   model_->on_encode = []() -> absl::Status { throw std::bad_alloc(); };
   EXPECT_TRUE(absl::IsResourceExhausted(ReadAll(*Submit(Request(), "1 1")).finished.status()));
   model_->on_encode = nullptr;
+  model_->on_open = []() -> absl::Status { throw std::bad_alloc(); };
+  EXPECT_TRUE(absl::IsResourceExhausted(ReadAll(*Submit(Request(), "1 1")).finished.status()));
+  model_->on_open = []() -> absl::Status { throw std::runtime_error("broken"); };
+  EXPECT_TRUE(absl::IsInternal(ReadAll(*Submit(Request(), "1 1")).finished.status()));
+  model_->on_open = nullptr;
   model_->on_audio = [] { return absl::InternalError("codec"); };
   EXPECT_TRUE(absl::IsInternal(ReadAll(*Submit(Request(), "1 1")).finished.status()));
   model_->on_audio = nullptr;
   EXPECT_TRUE(ReadAll(*Submit(Request(), "1 1")).finished.ok());
+}
+
+class UnderrunTest : public GeneratorTest {
+ protected:
+  // Streams counted for a song of 4 s whose decoded pieces take `seconds` each.
+  double Underruns(double seconds, LoudnessMode loudness) {
+    CountingSink counts;
+    metrics_ = &counts;
+    clock_in_use_ = &clock_;
+    Start();
+    model_->on_audio = [this, seconds] {
+      clock_.Advance(absl::Seconds(seconds));
+      return absl::OkStatus();
+    };
+    GenerationRequest request = Request(loudness);
+    request.chunk_seconds = 0.25;
+    EXPECT_TRUE(ReadAll(*Submit(std::move(request), "4 1")).finished.ok());
+    generator_ = nullptr;
+    return counts.underruns();
+  }
+
+ private:
+  class CountingSink final : public MetricsSink {
+   public:
+    void Add(Counter counter, double value, absl::string_view) override {
+      if (counter != Counter::kStreamUnderruns) return;
+      MutexLock lock(&mutex_);
+      underruns_ += value;
+    }
+    void Set(Gauge, double) override {}
+    void Observe(Histogram, double, absl::string_view) override {}
+    double underruns() {
+      MutexLock lock(&mutex_);
+      return underruns_;
+    }
+
+   private:
+    Mutex mutex_;
+    double underruns_ ABSL_GUARDED_BY(mutex_) = 0;
+  };
+
+  ManualClock clock_;
+};
+
+TEST_F(UnderrunTest, AStreamThatRunsDryIsCountedOnce) {
+  EXPECT_EQ(Underruns(0.15, LoudnessMode::kNone), 0);
+  EXPECT_EQ(Underruns(0.3, LoudnessMode::kNone), 1);
+  EXPECT_EQ(Underruns(0.3, LoudnessMode::kStreaming), 1);
+  EXPECT_EQ(Underruns(0.3, LoudnessMode::kReference), 0);  // not played while it is made
 }
 
 TEST_F(GeneratorTest, CancelledStreamsLeaveNothing) {

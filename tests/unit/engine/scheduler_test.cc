@@ -65,7 +65,7 @@ class SchedulerTest : public ::testing::Test {
       return step_error_ ? step_error_(requests) : absl::OkStatus();
     };
     scheduler_ =
-        std::make_unique<Scheduler>(&model_, options, &clock_, &metrics_,
+        std::make_unique<Scheduler>(&model_, options, &clock_, metrics_,
                                     [this](WindowRequest r) { opening_.push_back(std::move(r)); });
   }
 
@@ -97,7 +97,8 @@ class SchedulerTest : public ::testing::Test {
   }
 
   ManualClock clock_;
-  NullMetricsSink metrics_;
+  NullMetricsSink null_metrics_;
+  MetricsSink* metrics_ = &null_metrics_;
   FakeModel model_;
   std::function<absl::Status(absl::Span<StepRequest>)> step_error_;
   std::deque<WindowRequest> opening_;
@@ -257,6 +258,36 @@ TEST_F(SchedulerTest, DeadlinesEndRunningAndWaitingOnes) {
   EXPECT_FALSE(running->end.has_value());
   RunToEnd();
   EXPECT_TRUE(absl::IsDeadlineExceeded(*running->end));
+}
+
+TEST_F(SchedulerTest, TheReportedDelayIsThatOfTheMomentAndGoesWithTheQueue) {
+  class DelaySink final : public MetricsSink {
+   public:
+    void Add(Counter, double, absl::string_view) override {}
+    void Set(Gauge gauge, double value) override {
+      if (gauge == Gauge::kEstimatedQueueDelaySeconds) delay = value;
+    }
+    void Observe(Histogram, double, absl::string_view) override {}
+    double delay = -1;
+  };
+  DelaySink sink;
+  metrics_ = &sink;
+  SchedulerOptions options;
+  options.max_batch = 1;
+  Start(options);
+  Add(2, 1, Sampled(1));
+  Add(4, 2, Sampled(2));
+  scheduler_->RunStep();
+  OpenAll();
+  for (int i = 0; i < 50; ++i) {
+    scheduler_->RunStep();
+    // A step, and so a frame, takes 10 ms; frames come out complete 3 steps later.
+    const int made = std::max(0, i + 1 - 3);
+    EXPECT_NEAR(sink.delay, (300 - made) * 0.01, 1e-9) << i;
+  }
+  RunToEnd();
+  scheduler_->RunStep();
+  EXPECT_EQ(sink.delay, 0);
 }
 
 TEST_F(SchedulerTest, PrefillIsFedInPieces) {

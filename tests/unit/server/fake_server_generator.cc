@@ -1,4 +1,6 @@
 // Gives vidmuse_fake_server its generator: model_dir decides how it behaves.
+#include <unistd.h>
+
 #include <cstdlib>
 #include <functional>
 #include <string>
@@ -9,7 +11,22 @@
 
 namespace vidmuse {
 
+namespace {
+
+[[noreturn]] void Hang() {
+  for (;;) pause();
+}
+
+// Serves well, but never ends.
+class EndlessGenerator final : public FakeGenerator {
+ public:
+  ~EndlessGenerator() override { Hang(); }
+};
+
+}  // namespace
+
 absl::Status SelfTest() {
+  if (std::getenv("FAKE_SELF_TEST_HANGS") != nullptr) Hang();
   if (std::getenv("FAKE_SELF_TEST_FAILS") == nullptr) return absl::OkStatus();
   return absl::InternalError("tokens 1 2, expected 1 3");
 }
@@ -24,6 +41,9 @@ absl::StatusOr<std::unique_ptr<Generator>> Generator::Create(const GeneratorOpti
   if (options.model_dir == "missing") {
     return absl::NotFoundError("missing/state_dict.bin: no such file");
   }
+  if (options.loaded) options.loaded();
+  if (options.model_dir == "hangs") Hang();
+  if (options.model_dir == "endless") return std::make_unique<EndlessGenerator>();
   return std::make_unique<FakeGenerator>();
 }
 

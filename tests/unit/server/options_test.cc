@@ -89,7 +89,9 @@ TEST(OptionsTest, EveryFlagReachesItsField) {
                                        "--upload_timeout_seconds=16",
                                        "--upload_idle_timeout_seconds=17",
                                        "--send_timeout_seconds=18",
-                                       "--drain_seconds=19"});
+                                       "--drain_seconds=19",
+                                       "--max_connections=20",
+                                       "--self_test_seconds=21"});
   const GeneratorOptions& generator = options.generator;
   EXPECT_EQ(generator.codec_dir, "c");
   EXPECT_EQ(generator.model_name, "n");
@@ -120,6 +122,8 @@ TEST(OptionsTest, EveryFlagReachesItsField) {
   EXPECT_EQ(options.upload_idle_timeout_seconds, 17);
   EXPECT_EQ(options.send_timeout_seconds, 18);
   EXPECT_EQ(options.drain_seconds, 19);
+  EXPECT_EQ(options.max_connections, 20);
+  EXPECT_EQ(options.self_test_seconds, 21);
 }
 
 TEST(OptionsTest, BadFlagsNameTheFlagAndTheValue) {

@@ -171,6 +171,19 @@ TEST(ProcessTest, AMachineThatComputesWrongDoesNotServe) {
   unsetenv("FAKE_SELF_TEST_FAILS");
 }
 
+TEST(ProcessTest, ASelfTestThatHangsIsEnded) {
+  setenv("FAKE_SELF_TEST_HANGS", "1", 1);
+  Process small({"--self_test", "--self_test_seconds=0.2"});
+  EXPECT_EQ(small.Wait(), 1);
+  unsetenv("FAKE_SELF_TEST_HANGS");
+  Process step({"--model_dir=hangs", "--self_test_seconds=0.2"});
+  EXPECT_EQ(step.Wait(), 1);
+  for (const Process* process : {&small, &step}) {
+    EXPECT_EQ(process->output(),
+              "vidmuse_server: self-test: not done after 0.2 s (self_test_seconds)\n");
+  }
+}
+
 TEST(ProcessTest, BusyPort) {
   const Ready first;
   Process second(
@@ -203,12 +216,25 @@ TEST(ProcessTest, BrokenPipesAreIgnored) {
 }
 
 TEST(ProcessTest, DrainIsBounded) {
-  Ready server({"--drain_seconds=0.2"});
+  Ready server({"--drain_seconds=1"});
   server.HoldCall();
+  const absl::Time told = absl::Now();
   server.process->Kill(SIGTERM);
   EXPECT_EQ(server.process->Wait(), 0);
+  EXPECT_LT(absl::Now() - told, absl::Seconds(1.5));  // half a second for a busy machine
   EXPECT_THAT(server.process->output(), HasSubstr("requests were cut off"));
   EXPECT_THAT(server.process->output(), HasSubstr("\"event\":\"request\""));
+}
+
+TEST(ProcessTest, AServerThatCannotEndIsEnded) {
+  Process process(
+      {"--model_dir=endless", "--listen=127.0.0.1:0", "--metrics_listen=", "--drain_seconds=0"});
+  ASSERT_TRUE(process.WaitForOutput("ready on"));
+  const absl::Time told = absl::Now();
+  process.Kill(SIGTERM);
+  EXPECT_EQ(process.Wait(), 0);
+  EXPECT_LT(absl::Now() - told, absl::Seconds(2));  // the least is 1 s
+  EXPECT_THAT(process.output(), HasSubstr("ended with work left"));
 }
 
 TEST(ProcessTest, SecondSignalEndsAtOnce) {

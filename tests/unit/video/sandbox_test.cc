@@ -228,6 +228,54 @@ TEST_F(MisbehavingDecoder, CancelledBefore) {
             absl::StatusCode::kCancelled);
 }
 
+pid_t WaitForChildOf(pid_t parent);
+
+// The server blocks signals; the decoder must not inherit that.
+TEST_F(MisbehavingDecoder, SignalsAreNotBlocked) {
+  CancelFlag cancel;
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  std::thread decoding([&] { static_cast<void>(sandbox_->Sample("loop", limits_, 0, cancel)); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  const pid_t decoder = WaitForChildOf(getpid());
+  ASSERT_GT(decoder, 0);
+  // Before it has become the program, it has all blocked; then none.
+  const absl::Time deadline = absl::Now() + absl::Seconds(20);
+  std::string blocked;
+  while (blocked != "0000000000000000" && absl::Now() < deadline) {
+    std::ifstream status(absl::StrCat("/proc/", decoder, "/status"));
+    for (std::string line; std::getline(status, line);) {
+      if (absl::StartsWith(line, "SigBlk:\t")) blocked = line.substr(8);
+    }
+  }
+  EXPECT_EQ(blocked, "0000000000000000");
+  cancel.Cancel();
+  decoding.join();
+}
+
+// A cancelled request's decoder is killed by the thread that cancels.
+TEST_F(MisbehavingDecoder, CancellingEndsItAtOnce) {
+  std::vector<absl::Duration> took;
+  for (int i = 0; i < 9; ++i) {
+    CancelFlag cancel;
+    std::thread decoding([&] {
+      EXPECT_EQ(sandbox_->Sample("loop", limits_, 0, cancel).status().code(),
+                absl::StatusCode::kCancelled);
+    });
+    EXPECT_GT(WaitForChildOf(getpid()), 0);
+    const absl::Time cancelled = absl::Now();
+    cancel.Cancel();
+    decoding.join();
+    took.push_back(absl::Now() - cancelled);
+  }
+  std::sort(took.begin(), took.end());
+  std::printf("from cancellation to the decoder's end: %s, at most %s\n",
+              absl::FormatDuration(took[4]).c_str(), absl::FormatDuration(took[8]).c_str());
+  EXPECT_LT(took[4], absl::Milliseconds(50));  // the machine may be busy, but not each time
+  EXPECT_FALSE(HasChildren());
+}
+
 // From several threads, at every point of a decoder's life.
 TEST_F(MisbehavingDecoder, CancellingLeavesNothingBehind) {
   constexpr int kThreads = 4;
