@@ -8,12 +8,16 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/base/clock.h"
 #include "core/base/status_macros.h"
 
 namespace vidmuse {
 namespace {
 
 constexpr uint64_t kPieceBytes = 256 << 10;
+
+absl::Duration Now() { return Clock::Real()->Monotonic(); }
 
 }  // namespace
 
@@ -28,7 +32,7 @@ ResumableCall::ResumableCall(const ClientOptions& client, const GenerateOptions&
       options_(options),
       video_(video),
       sink_(sink),
-      deadline_(absl::Now() + options.deadline),
+      deadline_(Now() + options.deadline),
       cancellation_(options.cancellation != nullptr ? options.cancellation : &own_cancellation_),
       state_(options.config.resume().tokens()) {}
 
@@ -44,7 +48,7 @@ absl::Status ResumableCall::Run(const std::function<v1::MusicService::Stub*(int 
     if (std::exchange(progress, state_.progress()) != progress) retries.OnProgress();
     const std::optional<absl::Duration> delay =
         retries.OnFailure(outcome.status, outcome.pushback, state_.started_in_attempt());
-    if (!delay.has_value() || absl::Now() + *delay >= deadline_) return outcome.status;
+    if (!delay.has_value() || Now() + *delay >= deadline_) return outcome.status;
     if (sink_.retrying) sink_.retrying(outcome.status, *delay);
     if (client_.sleep) {
       client_.sleep(*delay);
@@ -56,7 +60,9 @@ absl::Status ResumableCall::Run(const std::function<v1::MusicService::Stub*(int 
 
 ResumableCall::Outcome ResumableCall::RunAttempt(v1::MusicService::Stub* stub) {
   grpc::ClientContext context;
-  if (deadline_ != absl::InfiniteFuture()) context.set_deadline(absl::ToChronoTime(deadline_));
+  if (deadline_ != absl::InfiniteDuration()) {
+    context.set_deadline(absl::ToChronoTime(absl::Now() + (deadline_ - Now())));
+  }
   AddApiKey(client_, &context);
   cancellation_->Attach(&context);
   auto detach = absl::MakeCleanup([&] { cancellation_->Detach(); });

@@ -45,7 +45,7 @@ class ResumableCall {
   const GenerateOptions& options_;
   const VideoSource& video_;
   const GenerateSink& sink_;
-  const absl::Time deadline_;
+  const absl::Duration deadline_;  // Clock::Monotonic(): the wall clock may jump
   Cancellation own_cancellation_;
   Cancellation* const cancellation_;
   StreamState state_;

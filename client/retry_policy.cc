@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 
 namespace vidmuse {
 namespace {
@@ -16,7 +17,10 @@ constexpr absl::Duration kMaxPushback = absl::Hours(1);
 }  // namespace
 
 absl::Status FromGrpcStatus(const grpc::Status& status) {
-  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+  const absl::Status plain(static_cast<absl::StatusCode>(status.error_code()),
+                           status.error_message());
+  if (!IsTransportFailure(plain) || absl::IsUnavailable(plain)) return plain;
+  return absl::UnavailableError(absl::StrCat("the connection broke off: ", plain.message()));
 }
 
 bool IsTransportFailure(const absl::Status& status) {

@@ -14,6 +14,7 @@
 
 namespace vidmuse {
 
+// UNAVAILABLE also for what gRPC has other codes for, if IsTransportFailure.
 absl::Status FromGrpcStatus(const grpc::Status& status);
 
 // Whether the call ended because the connection or the server went away, rather than by an answer

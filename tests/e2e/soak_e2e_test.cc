@@ -134,9 +134,8 @@ class SoakE2eTest : public ::testing::Test {
         tally_.Wrong(absl::StrCat(name, ": song ", song, ": ", audio.size(), " wrong bytes"));
       }
       if (patient && !status.ok()) tally_.Wrong(absl::StrCat(name, ": ", status.ToString()));
-      const bool clear = status.ok() || absl::IsUnavailable(status) ||
-                         absl::IsResourceExhausted(status) || absl::IsCancelled(status) ||
-                         absl::IsInternal(status);
+      const bool clear =
+          status.ok() || absl::IsUnavailable(status) || absl::IsResourceExhausted(status);
       if (!clear || (!status.ok() && status.message().empty())) {
         tally_.Wrong(absl::StrCat(name, ": not a clear status: ", status.ToString()));
       }

@@ -255,6 +255,10 @@ TEST(TransportFailure, IsToldFromAnswers) {
   EXPECT_TRUE(IsTransportFailure(absl::InternalError("Received RST_STREAM with error code 2")));
   EXPECT_TRUE(IsTransportFailure(absl::CancelledError("Received RST_STREAM with error code 8")));
   EXPECT_TRUE(IsTransportFailure(absl::UnknownError("Stream removed")));
+  for (const auto code : {grpc::StatusCode::UNKNOWN, grpc::StatusCode::UNAVAILABLE}) {
+    EXPECT_TRUE(absl::IsUnavailable(FromGrpcStatus({code, "Stream removed"})));
+  }
+  EXPECT_TRUE(absl::IsInternal(FromGrpcStatus({grpc::StatusCode::INTERNAL, "the model failed"})));
   EXPECT_FALSE(IsTransportFailure(absl::InternalError("the model failed")));
   EXPECT_FALSE(IsTransportFailure(absl::UnknownError("RST")));
   EXPECT_FALSE(IsTransportFailure(absl::InvalidArgumentError("RST_STREAM.mp4 is no video")));
