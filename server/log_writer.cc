@@ -1,8 +1,11 @@
 #include "server/log_writer.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <deque>
+#include <streambuf>
 #include <thread>
 #include <utility>
 
@@ -10,6 +13,38 @@
 #include "core/base/mutex.h"
 
 namespace vidmuse {
+namespace {
+
+class DescriptorBuffer final : public std::streambuf {
+ public:
+  explicit DescriptorBuffer(int fd) : fd_(fd) {}
+
+ private:
+  std::streamsize xsputn(const char* bytes, std::streamsize count) override {
+    std::streamsize done = 0;
+    while (done < count) {
+      const ssize_t written = write(fd_, bytes + done, static_cast<size_t>(count - done));
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) break;
+      done += written;
+    }
+    return done;
+  }
+  int_type overflow(int_type c) override {
+    const char byte = traits_type::to_char_type(c);
+    return xsputn(&byte, 1) == 1 ? c : traits_type::eof();
+  }
+
+  const int fd_;
+};
+
+}  // namespace
+
+std::ostream* PlainStandardError() {
+  // Never freed: a thread may hang in it when the process ends.
+  static auto* const out = new std::ostream(new DescriptorBuffer(STDERR_FILENO));
+  return out;
+}
 
 struct LogWriter::State {
   void Run(std::ostream* out);
@@ -36,7 +71,7 @@ void LogWriter::State::Run(std::ostream* out) {
     mutex.Unlock();
     int64_t failed = 0;
     for (const std::string& line : batch) {
-      *out << line << '\n' << std::flush;
+      *out << line << std::flush;
       failed += !out->good();
       out->clear();  // a disk that was full may have room for the next line
     }
@@ -60,6 +95,7 @@ LogWriter::~LogWriter() {
 }
 
 void LogWriter::Write(std::string line) {
+  line.push_back('\n');
   MutexLock lock(&state_->mutex);
   if (state_->bytes + line.size() > kMaxQueuedBytes) {
     ++state_->dropped;

@@ -19,7 +19,7 @@ class LogWriter {
   static constexpr size_t kMaxQueuedBytes = 4 << 20;
 
   // Writes to `out` from a thread of its own. `out` outlives this, and the process if it may block
-  // for ever, as std::cerr does.
+  // for ever.
   explicit LogWriter(std::ostream* out);
   // Waits until what is queued is written, for up to `kFlushTimeout`.
   ~LogWriter();
@@ -43,6 +43,10 @@ class LogWriter {
   // The thread's too: it is left behind if it hangs in a write.
   const std::shared_ptr<State> state_;
 };
+
+// Standard error, for a LogWriter: without the buffers of the language's libraries, which would
+// wait at the end of the process for a write that hangs.
+std::ostream* PlainStandardError();
 
 }  // namespace vidmuse
 

@@ -40,7 +40,7 @@ std::string ReadyLine(const ServerOptions& options, const Server& server) {
 class ServerMain {
  public:
   explicit ServerMain(const ServerOptions& options)
-      : options_(options), log_(std::make_shared<LogWriter>(&std::cerr)) {}
+      : options_(options), log_(std::make_shared<LogWriter>(PlainStandardError())) {}
 
   ~ServerMain() {
     watchdog_ = nullptr;
@@ -80,11 +80,10 @@ int ServerMain::Run() {
   SendGrpcLogTo(log_);
 
   watchdog_ = SelfTestWatchdog();
-  const absl::Status tested =
-      SelfTestDevices(options_.generator.device, options_.generator.precision,
-                      [this](const std::string& line) {
-                        if (options_.self_test) std::cout << line << std::endl;
-                      });
+  const absl::Status tested = SelfTestDevices(
+      options_.generator.device, options_.generator.precision, [this](const std::string& line) {
+        if (options_.self_test) std::cout << line << std::endl;
+      });
   watchdog_ = nullptr;
   if (!tested.ok()) return Fail(absl::InternalError(absl::StrCat("self-test: ", tested.message())));
   if (options_.self_test && options_.generator.model_dir.empty()) return SayTested("");

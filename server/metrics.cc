@@ -111,7 +111,8 @@ Spec SpecOf(Histogram histogram) {
 // What an engine reports: with several devices, each has its own.
 bool IsEngines(Counter counter) { return counter == Counter::kTokens; }
 bool IsEngines(Gauge gauge) {
-  return gauge == Gauge::kRequestsRunning || gauge == Gauge::kKvCacheUsageRatio;
+  return gauge == Gauge::kRequestsRunning || gauge == Gauge::kKvCacheUsageRatio ||
+         gauge == Gauge::kEstimatedQueueDelaySeconds;
 }
 bool IsEngines(Histogram histogram) {
   return histogram == Histogram::kLmStepSeconds || histogram == Histogram::kBatchSize;
@@ -320,7 +321,10 @@ class PrometheusMetrics::DeviceSink final : public MetricsSink {
   std::atomic<Metrics*> published_{nullptr};
 };
 
-PrometheusMetrics::PrometheusMetrics() : registry_(std::make_shared<prometheus::Registry>()) {}
+// Each device has families of its own, which the page merges.
+PrometheusMetrics::PrometheusMetrics()
+    : registry_(std::make_shared<prometheus::Registry>(
+          prometheus::Registry::InsertBehavior::NonStandardAppend)) {}
 
 PrometheusMetrics::~PrometheusMetrics() = default;
 

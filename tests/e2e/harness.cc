@@ -93,6 +93,11 @@ absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::Start(
                                    "--listen",    "127.0.0.1:0", "--metrics_listen",
                                    "127.0.0.1:0", "--device",    "cpu"};
   args.insert(args.end(), more_flags.begin(), more_flags.end());
+  return StartProgram(std::move(args));
+}
+
+absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::StartProgram(
+    std::vector<std::string> args) {
   ASSIGN_OR_RETURN(std::unique_ptr<Subprocess> process, Subprocess::Start(args));
   ASSIGN_OR_RETURN(const std::string line, process->WaitForErrorLine("ready", kStartTimeout));
   // The first port is gRPC's, the second one the metrics'.

@@ -44,8 +44,8 @@ class MetricsSink {
   virtual void Observe(Histogram histogram, double value, absl::string_view label = "") = 0;
 
   // Where one of several devices reports what its engine does: kTokens, kRequestsRunning,
-  // kKvCacheUsageRatio, kLmStepSeconds, kBatchSize. Called before anything is reported; lives as
-  // long as this.
+  // kKvCacheUsageRatio, kEstimatedQueueDelaySeconds, kLmStepSeconds, kBatchSize. Called before
+  // anything is reported; lives as long as this.
   virtual MetricsSink* ForDevice(absl::string_view /*device*/) { return this; }
 };
 

@@ -55,7 +55,7 @@ TEST(LogWriterTest, AStuckReaderHoldsUpNobodyAndMemoryIsBounded) {
   log.Write("first");
   ASSERT_TRUE(buffer.stuck.WaitFor(kSoon));
   const std::string line(1 << 16, 'x');
-  const int fit = static_cast<int>(LogWriter::kMaxQueuedBytes / line.size());
+  const int fit = static_cast<int>(LogWriter::kMaxQueuedBytes / (line.size() + 1));
   for (int i = 0; i < fit + 10; ++i) log.Write(line);
   EXPECT_EQ(log.dropped(), 10);
   EXPECT_FALSE(log.Flush(absl::Milliseconds(1)));

@@ -1,0 +1,51 @@
+// Gives vidmuse_faulty_server, which has the real server's main, a model that fails on command: a
+// seed says how a request ends its steps, the video's text how its other stages end.
+#include <functional>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "core/generator/generator_impl.h"
+#include "tests/support/fake_model.h"
+#include "tests/support/faults.h"
+#include "vidmuse/generator.h"
+#include "vidmuse/self_test.h"
+
+namespace vidmuse {
+namespace {
+
+absl::Status FailOnCommand(absl::Span<StepRequest> requests) {
+  for (const StepRequest& request : requests) {
+    if (request.sampling == nullptr || request.frame < kFaultFrame) continue;
+    if (request.sampling->seed == kStepThrows) throw std::runtime_error("the device is on fire");
+    if (request.sampling->seed == kStepIsOutOfMemory) throw std::bad_alloc();
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<VideoFrames> Sample(absl::string_view file, const Limits&, int max_seconds,
+                                   const CancelFlag&) {
+  if (file == kDecodeThrows) throw std::runtime_error("the decoder is on fire");
+  if (file == kDecodeIsOutOfMemory) throw std::bad_alloc();
+  return FakeFrames(max_seconds > 0 ? max_seconds : 4, 1);
+}
+
+}  // namespace
+
+absl::Status SelfTest() { return absl::OkStatus(); }
+
+absl::Status SelfTestDevices(const std::string&, const std::string&,
+                             const std::function<void(const std::string&)>&) {
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Generator>> Generator::Create(const GeneratorOptions& options,
+                                                             MetricsSink* metrics) {
+  auto model = std::make_unique<FakeModel>();
+  model->on_step = FailOnCommand;
+  return NewGenerator(std::move(model), Sample, options, Clock::Real(), metrics);
+}
+
+}  // namespace vidmuse
