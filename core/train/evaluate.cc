@@ -1,12 +1,17 @@
 #include "core/train/evaluate.h"
 
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
 #include <memory>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "core/base/cancel.h"
 #include "core/base/status_macros.h"
 #include "core/train/clip_source.h"
 #include "core/train/clip_spec.h"
+#include "core/train/codec_network.h"
 #include "core/train/music_analysis.h"
 #include "core/train/synthetic_music.h"
 
@@ -56,22 +61,13 @@ absl::StatusOr<std::vector<float>> MakeMusic(MusicModel& model, const VideoFrame
   return samples;
 }
 
-absl::StatusOr<Evaluation> Evaluate(MusicModel* model, uint64_t first_seed, int clips,
-                                    int seconds) {
+absl::StatusOr<Evaluation> Evaluate(const MusicMaker& make, uint64_t first_seed, int clips) {
   Evaluation sum;
   sum.clips = clips;
   for (int i = 0; i < clips; ++i) {
     const uint64_t seed = first_seed + static_cast<uint64_t>(i);
     const ClipSpec spec = MakeClipSpec(seed);
-    std::vector<float> samples;
-    if (model == nullptr) {
-      samples = SynthesizeMusic(spec, seconds);
-    } else {
-      SamplingOptions sampling;
-      sampling.cfg_coef = model->info().default_cfg_coef;
-      sampling.seed = seed;
-      ASSIGN_OR_RETURN(samples, MakeMusic(*model, SyntheticFrames(seed, seconds), sampling));
-    }
+    ASSIGN_OR_RETURN(const std::vector<float> samples, make(seed));
     ASSIGN_OR_RETURN(const MusicMeasures measures, MeasureMusic(samples));
     sum.flatness += measures.flatness / clips;
     sum.onsets_per_second += measures.onsets_per_second / clips;
@@ -80,6 +76,34 @@ absl::StatusOr<Evaluation> Evaluate(MusicModel* model, uint64_t first_seed, int 
     sum.mode_accuracy += measures.minor == spec.minor ? 1.0 / clips : 0;
   }
   return sum;
+}
+
+MusicMaker OwnMusic(int seconds) {
+  return [seconds](uint64_t seed) { return SynthesizeMusic(MakeClipSpec(seed), seconds); };
+}
+
+MusicMaker CodecMusic(const CodecModel& codec, int seconds) {
+  return [&codec, seconds](uint64_t seed) -> absl::StatusOr<std::vector<float>> {
+    std::vector<float> samples = SynthesizeMusic(MakeClipSpec(seed), seconds);
+    RETURN_IF_ERROR(CatchTorch([&] {
+      c10::NoGradGuard no_grad;
+      const at::Tensor audio =
+          at::from_blob(samples.data(), {1, static_cast<int64_t>(samples.size())});
+      const at::Tensor latents = EncodeAudio(codec.config, codec.parameters, audio);
+      const Quantized quantized = Quantize(codec.config, codec.parameters, latents);
+      audio.copy_(DecodeLatents(codec.config, codec.parameters, quantized.latents));
+      return absl::OkStatus();
+    }));
+    return samples;
+  };
+}
+
+MusicMaker ModelMusic(MusicModel& model, const SamplingOptions& sampling, int seconds) {
+  return [&model, sampling, seconds](uint64_t seed) {
+    SamplingOptions own = sampling;
+    own.seed = seed;
+    return MakeMusic(model, SyntheticFrames(seed, seconds), own);
+  };
 }
 
 std::string EvaluationLine(const std::string& name, const Evaluation& evaluation) {

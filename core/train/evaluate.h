@@ -4,12 +4,14 @@
 #define VIDMUSE_TRAIN_EVALUATE_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "core/model/music_model.h"
 #include "core/model/video_frames.h"
+#include "core/train/model_files.h"
 
 namespace vidmuse::train {
 
@@ -27,8 +29,17 @@ struct Evaluation {
   double mode_accuracy = 0;   // chance: 1/2
 };
 
-// Of clips `first_seed` on. With a null `model`, of the clips' own music.
-absl::StatusOr<Evaluation> Evaluate(MusicModel* model, uint64_t first_seed, int clips, int seconds);
+// Makes the music of the synthetic clip of a seed.
+using MusicMaker = std::function<absl::StatusOr<std::vector<float>>(uint64_t seed)>;
+
+// Of the music that `make` makes for the clips of seeds `first_seed` on.
+absl::StatusOr<Evaluation> Evaluate(const MusicMaker& make, uint64_t first_seed, int clips);
+
+// The clips' own music; the same through a codec; what a model makes for their pictures, with the
+// clip's seed for its random numbers.
+MusicMaker OwnMusic(int seconds);
+MusicMaker CodecMusic(const CodecModel& codec, int seconds);
+MusicMaker ModelMusic(MusicModel& model, const SamplingOptions& sampling, int seconds);
 
 std::string EvaluationLine(const std::string& name, const Evaluation& evaluation);
 

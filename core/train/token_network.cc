@@ -197,10 +197,12 @@ Tensor DelaySequence(const Tensor& codes, int64_t card) {
 }
 
 Tensor TokenLoss(const LmConfig& config, const Parameters& parameters, const Tensor& codes,
-                 const Tensor& condition) {
+                 const Tensor& condition, const Tensor& hidden) {
   const Tensor sequence = DelaySequence(codes, config.card);
   const int64_t steps = sequence.size(2) - 1;
-  Tensor logits = TokenLogits(config, parameters, sequence.narrow(2, 0, steps), condition);
+  Tensor seen = sequence.narrow(2, 0, steps);
+  if (hidden.defined()) seen = seen.masked_fill(hidden.unsqueeze(1), config.card);
+  Tensor logits = TokenLogits(config, parameters, seen, condition);
   if (logits.scalar_type() == at::kBFloat16) logits = logits.to(at::kFloat);
   // Special tokens aren't predicted.
   return at::cross_entropy_loss(logits.reshape({-1, config.card}),

@@ -43,9 +43,10 @@ at::Tensor TokenLogits(const LmConfig& config, const Parameters& parameters,
 // [batch][codebooks][steps]. Step s holds frame s - 1 - k of codebook k, or `card` where there is none.
 at::Tensor DelaySequence(const at::Tensor& codes, int64_t card);
 
-// Mean cross-entropy over all codes of their prediction from the steps before them.
+// Mean cross-entropy over all codes of their prediction from the steps before them. `hidden`, if
+// defined: [batch][frames + codebooks - 1] bool, steps whose tokens the model doesn't see.
 at::Tensor TokenLoss(const LmConfig& config, const Parameters& parameters, const at::Tensor& codes,
-                     const at::Tensor& condition);
+                     const at::Tensor& condition, const at::Tensor& hidden = at::Tensor());
 
 }  // namespace vidmuse::train
 

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -58,8 +59,12 @@ ABSL_FLAG(int, temporal_layers, 1, "new token model: layers of its temporal tran
 ABSL_FLAG(int, local_frames, 4, "frames of a clip that a step looks at; 0: all");
 ABSL_FLAG(int, global_frames, 4, "likewise, of the 32 over the whole video");
 ABSL_FLAG(std::string, model_dir, "", "evaluate: a model in the published format");
+ABSL_FLAG(std::optional<float>, cfg_coef, std::nullopt, "evaluate: guidance; empty: the model's own");
+ABSL_FLAG(float, temperature, 1.0f, "evaluate: of sampling");
+ABSL_FLAG(int, top_k, 250, "evaluate: of sampling");
 
 ABSL_FLAG(double, null_condition, 0.3, "part of the clips shown as black, for guidance");
+ABSL_FLAG(double, hidden_history, 0.5, "part of the clips whose past tokens are hidden");
 
 namespace vidmuse::train {
 namespace {
@@ -135,6 +140,7 @@ absl::Status RunTokens() {
   token_options.local_frames = absl::GetFlag(FLAGS_local_frames);
   token_options.global_frames = absl::GetFlag(FLAGS_global_frames);
   token_options.null_condition = absl::GetFlag(FLAGS_null_condition);
+  token_options.hidden_history = absl::GetFlag(FLAGS_hidden_history);
   ASSIGN_OR_RETURN(const CodecModel codec, ReadCodec(init.empty() ? out : init));
   ASSIGN_OR_RETURN(TokenModel model,
                    init.empty() ? NewTokenModel(Sizes(), seed) : ReadTokenModel(init));
@@ -154,21 +160,29 @@ absl::Status RunTokens() {
   return WriteTokenModel(model, out);
 }
 
-// The clips' own music, then the model's.
+// The clips' own music, the same through the model's codec, and the model's.
 absl::Status RunEvaluation() {
   ModelOptions options;
   options.model_dir = absl::GetFlag(FLAGS_model_dir);
   options.device = "cpu";
-  const uint64_t first = absl::GetFlag(FLAGS_first_clip);
-  const int clips = static_cast<int>(absl::GetFlag(FLAGS_clips));
   const int seconds = absl::GetFlag(FLAGS_seconds);
-  ASSIGN_OR_RETURN(const Evaluation music, Evaluate(nullptr, first, clips, seconds));
-  std::printf("%s\n", EvaluationLine("synthetic music", music).c_str());
-  if (options.model_dir.empty()) return absl::OkStatus();
+  const auto show = [](const std::string& name, const MusicMaker& make) -> absl::Status {
+    ASSIGN_OR_RETURN(const Evaluation evaluation,
+                     Evaluate(make, absl::GetFlag(FLAGS_first_clip),
+                              static_cast<int>(absl::GetFlag(FLAGS_clips))));
+    std::printf("%s\n", EvaluationLine(name, evaluation).c_str());
+    std::fflush(stdout);
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(show("the clips' own music", OwnMusic(seconds)));
+  ASSIGN_OR_RETURN(const CodecModel codec, ReadCodec(options.model_dir));
+  RETURN_IF_ERROR(show("through the codec", CodecMusic(codec, seconds)));
   ASSIGN_OR_RETURN(const std::unique_ptr<MusicModel> model, LoadModel(options));
-  ASSIGN_OR_RETURN(const Evaluation made, Evaluate(model.get(), first, clips, seconds));
-  std::printf("%s\n", EvaluationLine(options.model_dir, made).c_str());
-  return absl::OkStatus();
+  SamplingOptions sampling;
+  sampling.cfg_coef = absl::GetFlag(FLAGS_cfg_coef).value_or(model->info().default_cfg_coef);
+  sampling.temperature = absl::GetFlag(FLAGS_temperature);
+  sampling.top_k = absl::GetFlag(FLAGS_top_k);
+  return show("the model's music", ModelMusic(*model, sampling, seconds));
 }
 
 absl::Status Run(const std::string& command) {

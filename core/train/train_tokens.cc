@@ -89,7 +89,16 @@ std::vector<int> DrawPlaces(int all, int count, Random& random) {
 struct Batch {
   at::Tensor codes;          // [batch][codebooks][frames] int64
   at::Tensor local, global;  // [batch][frames][3][224][224] uint8
+  at::Tensor hidden;         // [batch][steps] bool
 };
+
+// Which of a clip's steps are hidden.
+void DrawHidden(double part, at::Tensor hidden, Random& random) {
+  if (random.Uniform() >= part) return;
+  const double share = random.Uniform(0.3, 1.5);  // over 1: all
+  bool* steps = hidden.mutable_data_ptr<bool>();
+  for (int64_t i = 0; i < hidden.numel(); ++i) steps[i] = random.Uniform() < share;
+}
 
 absl::StatusOr<Batch> MakeBatch(const TokenTrainingOptions& options, const at::Tensor& codes,
                                 ClipSource& clips, Random& random) {
@@ -101,11 +110,13 @@ absl::StatusOr<Batch> MakeBatch(const TokenTrainingOptions& options, const at::T
   Batch batch;
   batch.local = frames(count(options.local_frames, local));
   batch.global = frames(count(options.global_frames, kGlobalFrames));
+  batch.hidden = at::zeros({options.batch, codes.size(1) + codes.size(2) - 1}, at::kBool);
   std::vector<int64_t> chosen;
   for (int i = 0; i < options.batch; ++i) {
     chosen.push_back(random.Index(clips.size()));
     const std::vector<int> local_places = DrawPlaces(local, options.local_frames, random);
     const std::vector<int> global_places = DrawPlaces(kGlobalFrames, options.global_frames, random);
+    DrawHidden(options.hidden_history, batch.hidden[i], random);
     // The null condition is that of a black video.
     if (random.Uniform() < options.null_condition) continue;
     RETURN_IF_ERROR(clips.LocalFrames(chosen.back(), local_places,
@@ -127,7 +138,8 @@ absl::Status MakeStep(const LmConfig& config, const TokenTrainingOptions& option
     MixedPrecision mixed(device, run.options().mixed_precision);
     const at::Tensor condition =
         Condition(config, run.parameters(), batch.local.to(device), batch.global.to(device));
-    loss = TokenLoss(config, run.parameters(), batch.codes.to(device), condition);
+    loss = TokenLoss(config, run.parameters(), batch.codes.to(device), condition,
+                     batch.hidden.to(device));
   }
   return run.Step(loss, {});
 }

@@ -49,6 +49,7 @@ TokenTrainingOptions SmallTokenTraining() {
   options.batch = 2;
   options.local_frames = 1;
   options.global_frames = 1;
+  options.hidden_history = 0;
   return options;
 }
 
