@@ -1,8 +1,28 @@
 #!/usr/bin/env bash
-# Sets up, builds everything, runs every test. Arguments go to ctest: tests/run.sh -L unit
+# Sets up, builds everything and runs every test, before that the most exposed parts under sanitizers.
+# With arguments, which go to ctest, only the tests that they choose: tests/run.sh -L unit
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# Builds tests under a sanitizer's preset and runs them.
+sanitized() {  # preset, tests...
+  local preset=$1; shift
+  cmake --preset "$preset" >/dev/null
+  cmake --build --preset "$preset" --target "$@"
+  local IFS='|'
+  ctest --preset "$preset" --parallel "$(nproc)" --no-tests=error -R "^($*)\$"
+}
+
 deploy/setup.sh
 cmake --preset release >/dev/null
 cmake --build --preset release
+if (($# == 0)); then
+  # What reads bytes from outside.
+  sanitized asan {torch_file,safetensors,model_config,video,tokens_file,request,options}_fuzzer \
+    {pickle,torch_file,safetensors,model_config}_test {frame_sampler,video_limits}_test audio_encoder_test \
+    {scheduler,generator}_test server_{convert,options,generate,security}_test cli_parts_test
+  # Where threads meet.
+  sanitized tsan {mutex,thread_team,scheduler,generator,music_client}_test \
+    server_{generate,lifecycle,liveness}_test
+fi
 exec ctest --preset release --parallel "$(nproc)" "$@"

@@ -69,8 +69,8 @@ TEST(LogWriterTest, AStuckReaderHoldsUpNobodyAndMemoryIsBounded) {
 
 TEST(LogWriterTest, DestructionDoesNotWaitForAStuckReader) {
   // Both outlive the thread, which is left behind.
-  auto* buffer = new StuckBuffer;
-  auto* out = new std::ostream(buffer);
+  static auto* const buffer = new StuckBuffer;
+  static auto* const out = new std::ostream(buffer);
   const absl::Time before = absl::Now();
   {
     LogWriter log(out);
