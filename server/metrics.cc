@@ -157,31 +157,32 @@ class Labelled {
 
 namespace {
 
-// The registry keeps a family for each device; a page may name a metric once.
-std::vector<prometheus::MetricFamily> MergedByName(std::vector<prometheus::MetricFamily> families) {
-  std::vector<prometheus::MetricFamily> merged;
+// Adds to `all`: a page names a metric once, whichever devices report it.
+void Merge(std::vector<prometheus::MetricFamily> families,
+           std::vector<prometheus::MetricFamily>* all) {
   for (prometheus::MetricFamily& family : families) {
-    const auto same = std::find_if(merged.begin(), merged.end(),
+    const auto same = std::find_if(all->begin(), all->end(),
                                    [&](const auto& other) { return other.name == family.name; });
-    if (same == merged.end()) {
-      merged.push_back(std::move(family));
+    if (same == all->end()) {
+      all->push_back(std::move(family));
     } else {
       same->metric.insert(same->metric.end(), family.metric.begin(), family.metric.end());
     }
   }
-  return merged;
 }
 
 class MetricsPage final : public prometheus::Collectable {
  public:
-  MetricsPage(std::shared_ptr<prometheus::Registry> registry, const Labels& labels,
-              std::vector<ReadMetric> more)
-      : registry_(std::move(registry)), more_(std::move(more)) {
+  using Registries = std::vector<std::shared_ptr<prometheus::Registry>>;
+
+  MetricsPage(Registries registries, const Labels& labels, std::vector<ReadMetric> more)
+      : registries_(std::move(registries)), more_(std::move(more)) {
     for (const auto& [name, value] : labels) labels_.push_back({name, value});
   }
 
   std::vector<prometheus::MetricFamily> Collect() const override {
-    std::vector<prometheus::MetricFamily> families = MergedByName(registry_->Collect());
+    std::vector<prometheus::MetricFamily> families;
+    for (const auto& registry : registries_) Merge(registry->Collect(), &families);
     for (const ReadMetric& metric : more_) {
       prometheus::ClientMetric sample;
       sample.label = labels_;
@@ -193,7 +194,7 @@ class MetricsPage final : public prometheus::Collectable {
   }
 
  private:
-  const std::shared_ptr<prometheus::Registry> registry_;
+  const Registries registries_;
   std::vector<prometheus::ClientMetric::Label> labels_;
   const std::vector<ReadMetric> more_;
 };
@@ -276,7 +277,10 @@ class PrometheusMetrics::DeviceSink final : public MetricsSink {
  public:
   explicit DeviceSink(absl::string_view device) : device_(device) {}
 
-  void Describe(prometheus::Registry& registry, const std::string& model) {
+  std::shared_ptr<prometheus::Registry> registry() const { return registry_; }
+
+  void Describe(const std::string& model) {
+    prometheus::Registry& registry = *registry_;
     const Labels common = {{"model", model}, {"device", device_}};
     auto metrics = std::make_unique<Metrics>();
     for (size_t i = 0; i < kCounters; ++i) {
@@ -317,21 +321,20 @@ class PrometheusMetrics::DeviceSink final : public MetricsSink {
   };
 
   const std::string device_;
+  // A registry has one family of a name, with one device's label.
+  const std::shared_ptr<prometheus::Registry> registry_ = std::make_shared<prometheus::Registry>();
   std::unique_ptr<Metrics> metrics_;
   std::atomic<Metrics*> published_{nullptr};
 };
 
-// Each device has families of its own, which the page merges.
-PrometheusMetrics::PrometheusMetrics()
-    : registry_(std::make_shared<prometheus::Registry>(
-          prometheus::Registry::InsertBehavior::NonStandardAppend)) {}
+PrometheusMetrics::PrometheusMetrics() : registry_(std::make_shared<prometheus::Registry>()) {}
 
 PrometheusMetrics::~PrometheusMetrics() = default;
 
 void PrometheusMetrics::Describe(const ModelInfo& model, absl::string_view version) {
   common_labels_ = {{"model", model.name}, {"device", model.device}};
   handles_ = std::make_unique<Handles>(*registry_, common_labels_, !devices_.empty());
-  for (const auto& device : devices_) device->Describe(*registry_, model.name);
+  for (const auto& device : devices_) device->Describe(model.name);
   prometheus::BuildGauge()
       .Name("vidmuse_build_info")
       .Help("Always 1; the labels say what runs.")
@@ -355,7 +358,9 @@ MetricsSink* PrometheusMetrics::ForDevice(absl::string_view device) {
 
 std::shared_ptr<prometheus::Collectable> PrometheusMetrics::Page(
     std::vector<ReadMetric> more) const {
-  return std::make_shared<MetricsPage>(registry_, common_labels_, std::move(more));
+  std::vector<std::shared_ptr<prometheus::Registry>> registries = {registry_};
+  for (const auto& device : devices_) registries.push_back(device->registry());
+  return std::make_shared<MetricsPage>(std::move(registries), common_labels_, std::move(more));
 }
 
 void PrometheusMetrics::Add(Counter counter, double value, absl::string_view label) {

@@ -161,19 +161,22 @@ absl::StatusOr<std::string> TestDevice(const ModelOptions& options, const SelfTe
                                             ", expected ", absl::StrJoin(reference.tokens, " ")));
   }
   // The same tokens were fed, so the logits may be compared.
-  double worst = 0;
+  double worst = 0, largest = 0;
   for (size_t i = 0; i < reference.logits.size(); ++i) {
     worst = std::max(worst, std::abs(double{song.logits[i]} - reference.logits[i]));
+    largest = std::max(largest, std::abs(double{reference.logits[i]}));
   }
+  worst /= largest;
   if (!(worst <= Tolerance(precision))) {
-    return absl::InternalError(absl::StrCat("logits are off by ", worst, ", expected at most ",
+    return absl::InternalError(absl::StrCat("logits are off by ", worst,
+                                            " of the largest, expected at most ",
                                             Tolerance(precision), " in ", precision));
   }
   if (!(std::abs(song.rms - reference.rms) <= kRmsTolerance * reference.rms)) {
     return absl::InternalError(
         absl::StrCat("audio of an RMS of ", song.rms, ", expected ", reference.rms));
   }
-  return absl::StrCat("same tokens, logits off by ", worst, " in ", precision, ", ",
+  return absl::StrCat("same tokens, logits off by ", worst, " of the largest in ", precision, ", ",
                       StepTime(song));
 }
 

@@ -24,9 +24,9 @@ struct SelfTestSong {
 // the logits or the samples are not finite.
 absl::StatusOr<SelfTestSong> MakeSelfTestSong(MusicModel& model, int steps);
 
-// The hash model's song where `options` says, against `reference`, the CPU's. Returns how far off
-// it is, for people. INTERNAL: another token, logits further off than the precision explains (1e-3
-// for fp32, 1e-2 for fp16, 0.1 for bf16), other audio. Errors of LoadModel.
+// The hash model's song where `options` says, against `reference`, the CPU's. Returns how far off it
+// is, for people. INTERNAL: another token; logits further off than the precision explains, by 1e-3 of
+// the largest for fp32, 1e-2 for fp16, 0.1 for bf16; other audio. Errors of LoadModel.
 absl::StatusOr<std::string> TestDevice(const ModelOptions& options, const SelfTestSong& reference);
 
 }  // namespace vidmuse

@@ -2,6 +2,7 @@
 #ifndef VIDMUSE_MODEL_TORCH_SLOT_POOL_H_
 #define VIDMUSE_MODEL_TORCH_SLOT_POOL_H_
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
