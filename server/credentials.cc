@@ -31,8 +31,8 @@ absl::string_view Find(const grpc_metadata* metadata, size_t count, absl::string
   return "";
 }
 
-// What it refuses is neither counted nor logged: requests_total counts songs that were asked for, and
-// whoever tries names and keys shall not fill the log.
+// What it refuses is neither counted nor logged: requests_total counts songs that were asked for,
+// and whoever tries names and keys shall not fill the log.
 absl::Status CheckCall(ApiKeys* keys, const grpc_metadata* metadata, size_t count) {
   if (keys == nullptr) return absl::OkStatus();
   const absl::string_view path = Find(metadata, count, ":path");

@@ -151,7 +151,8 @@ TEST_F(LogFaultTest, AFullDiskUnderTheLogChangesNothing) {
   const auto page = HttpGet(metrics_port_, "/metrics");
   ASSERT_TRUE(page.ok()) << page.status();
   EXPECT_THAT(*page, HasSubstr("vidmuse_log_lines_dropped_total"));
-  EXPECT_THAT(*page, testing::Not(testing::ContainsRegex("log_lines_dropped_total[{][^}]*[}] 0\n")));
+  EXPECT_THAT(*page,
+              testing::Not(testing::ContainsRegex("log_lines_dropped_total[{][^}]*[}] 0\n")));
   ExpectACleanEnd();
 }
 

@@ -35,8 +35,7 @@ class ServerProcess {
   static absl::StatusOr<std::unique_ptr<ServerProcess>> Start(
       const std::vector<std::string>& more_flags = {});
   // Another server program with the same flags, but for the model's.
-  static absl::StatusOr<std::unique_ptr<ServerProcess>> StartProgram(
-      std::vector<std::string> args);
+  static absl::StatusOr<std::unique_ptr<ServerProcess>> StartProgram(std::vector<std::string> args);
 
   const std::string& address() const { return address_; }
   pid_t pid() const { return process_->pid(); }
