@@ -243,9 +243,14 @@ absl::StatusOr<json> RunModelCost(const std::string& scale,
   ModelSizes sizes;
   sizes.clip_layers = hash.clip_layers;
   sizes.clip_mlp = hash.clip_mlp;
-  ASSIGN_OR_RETURN(sizes.lm, ParseLmConfig(HashLmFile(hash)->strings().at("xp.cfg")));
-  ASSIGN_OR_RETURN(sizes.codec,
-                   ParseAudiocraftCodecConfig(HashCodecFile(hash)->strings().at("xp.cfg")));
+  sizes.lm.dim = hash.dim;
+  sizes.lm.num_heads = hash.num_heads;
+  sizes.lm.num_layers = hash.num_layers;
+  sizes.lm.hidden_scale = hash.hidden_scale;
+  sizes.lm.card = hash.card;
+  sizes.codec.dimension = hash.codec_dimension;
+  sizes.codec.n_filters = hash.codec_filters;
+  sizes.codec.bins = hash.codec_bins;
   std::vector<DevicePrecision> known;
   for (const std::string& precision : precisions) {
     ASSIGN_OR_RETURN(known.emplace_back(), FindDevicePrecision(precision));
