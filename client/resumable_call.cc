@@ -88,7 +88,11 @@ ResumableCall::Outcome ResumableCall::RunAttempt(v1::MusicService::Stub* stub) {
     }
   }
   writer.join();
-  const absl::Status status = FromGrpcStatus(stream->Finish());
+  absl::Status status = FromGrpcStatus(stream->Finish());
+  // What a server or a proxy says that ends in the middle of it: nobody here has cancelled.
+  if (absl::IsCancelled(status) && !cancellation_->cancelled()) {
+    status = absl::UnavailableError(absl::StrCat("the call was cut off: ", status.message()));
+  }
 
   if (!read_status.ok()) return {.status = read_status, .local = true};
   if (state_.finished()) return {};
