@@ -2,7 +2,7 @@
 #
 # LIBTORCH_DIR (cache or environment) names a folder with include/ and lib/; default: what
 # deploy/setup.sh unpacked. Its include folders hold another Protobuf, so they come last on the search
-# path, and only targets in core/model/torch may use them.
+# path, and only targets in core/model/torch and core/train may use them.
 
 set(LIBTORCH_DIR "" CACHE PATH "LibTorch: a folder with include/ and lib/")
 set(torch_dir ${LIBTORCH_DIR})

@@ -76,8 +76,8 @@ class AudioFile {
     const AvFramePtr frame = NewFrame();
     while (avcodec_receive_frame(codec_.get(), frame.get()) >= 0) {
       if (resampler_ == nullptr) RETURN_IF_ERROR(OpenResampler(*frame));
-      RETURN_IF_ERROR(Convert(const_cast<const uint8_t**>(frame->extended_data),
-                              frame->nb_samples, samples));
+      RETURN_IF_ERROR(
+          Convert(const_cast<const uint8_t**>(frame->extended_data), frame->nb_samples, samples));
       av_frame_unref(frame.get());
     }
     return absl::OkStatus();

@@ -17,11 +17,11 @@ inline constexpr int kProgressions = 2;
 // All but the progression shows in the picture, and the music follows it. The seed draws the rest.
 struct ClipSpec {
   uint64_t seed = 0;
-  bool minor = false;       // a cold palette; else a warm one
-  int tempo = 0;            // index of kNoteFrames: how fast and how many the shapes are
-  bool high = false;        // bright, small shapes; else dark, large ones
-  int timbre = 0;           // discs, squares or diamonds
-  int progression = 0;      // of two a mode
+  bool minor = false;   // a cold palette; else a warm one
+  int tempo = 0;        // index of kNoteFrames: how fast and how many the shapes are
+  bool high = false;    // bright, small shapes; else dark, large ones
+  int timbre = 0;       // discs, squares or diamonds
+  int progression = 0;  // of two a mode
 };
 
 // The clip of that seed.

@@ -152,10 +152,8 @@ absl::Status WriteClips(uint64_t first_seed, int64_t count, int seconds,
     std::string wav;
     RETURN_IF_ERROR(encoder->Encode(samples, /*last=*/true, &wav));
     RETURN_IF_ERROR(WriteFile(absl::StrCat(directory, "/", name, ".wav"), wav));
-    const nlohmann::json line = {{"video", name + ".mp4"},
-                                 {"audio", name + ".wav"},
-                                 {"start", 0},
-                                 {"seconds", seconds}};
+    const nlohmann::json line = {
+        {"video", name + ".mp4"}, {"audio", name + ".wav"}, {"start", 0}, {"seconds", seconds}};
     absl::StrAppend(&manifest, line.dump(), "\n");
   }
   return WriteFile(directory + "/manifest.jsonl", manifest);

@@ -30,8 +30,7 @@ class Layers {
 
   Tensor Upsampling(const std::string& at, const Tensor& x, int64_t stride) const {
     const std::string name = absl::StrCat(prefix_, at, ".convtr.convtr");
-    const Tensor y =
-        at::conv_transpose1d(x, Weight(name), parameters_[name + ".bias"], {stride});
+    const Tensor y = at::conv_transpose1d(x, Weight(name), parameters_[name + ".bias"], {stride});
     return y.narrow(2, stride - stride / 2, x.size(2) * stride);
   }
 
@@ -48,8 +47,7 @@ class Layers {
         weights.push_back(parameters_[absl::StrCat(prefix_, at, ".lstm.", part, "_l", layer)]);
       }
     }
-    const Tensor zeros =
-        at::zeros({config_.lstm_layers, x.size(0), x.size(1)}, x.options());
+    const Tensor zeros = at::zeros({config_.lstm_layers, x.size(0), x.size(1)}, x.options());
     const Tensor output =
         std::get<0>(at::lstm(input, {zeros, zeros}, weights, /*has_biases=*/true,
                              config_.lstm_layers, /*dropout=*/0.0, /*train=*/false,

@@ -41,8 +41,7 @@ Quantized Quantize(const CodecConfig& config, const Parameters& parameters,
                    const at::Tensor& latents, const CodebookUpdate* update = nullptr);
 
 // codes: [batch][codebooks][frames]; result: [batch][dimension][frames].
-at::Tensor LookUp(const CodecConfig& config, const Parameters& parameters,
-                  const at::Tensor& codes);
+at::Tensor LookUp(const CodecConfig& config, const Parameters& parameters, const at::Tensor& codes);
 
 }  // namespace vidmuse::train
 

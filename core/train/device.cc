@@ -26,8 +26,7 @@ absl::StatusOr<at::Device> OpenDevice(const std::string& name) {
     const at::Device device(name);
     if (device.is_cpu()) return device;
     if (!device.is_cuda()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("device '", name, "', expected cpu or cuda"));
+      return absl::InvalidArgumentError(absl::StrCat("device '", name, "', expected cpu or cuda"));
     }
     // Linked, its thread-local storage would cost every thread of every process: it is opened when
     // it is asked for.

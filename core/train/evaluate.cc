@@ -108,7 +108,8 @@ MusicMaker ModelMusic(MusicModel& model, const SamplingOptions& sampling, int se
 
 std::string EvaluationLine(const std::string& name, const Evaluation& evaluation) {
   return absl::StrFormat(
-      "%s: %d clips, flatness %.1e, onsets %.2f a second, RMS %.3f, tempo right %.1f %% (chance 25), "
+      "%s: %d clips, flatness %.1e, onsets %.2f a second, RMS %.3f, tempo right %.1f %% (chance "
+      "25), "
       "mode right %.1f %% (chance 50)",
       name, evaluation.clips, evaluation.flatness, evaluation.onsets_per_second, evaluation.rms,
       100 * evaluation.tempo_accuracy, 100 * evaluation.mode_accuracy);

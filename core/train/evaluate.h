@@ -1,5 +1,5 @@
-// Does the music of a model follow the picture? Measured on synthetic clips, whose tempo and mode are
-// known.
+// Does the music of a model follow the picture? Measured on synthetic clips, whose tempo and mode
+// are known.
 #ifndef VIDMUSE_TRAIN_EVALUATE_H_
 #define VIDMUSE_TRAIN_EVALUATE_H_
 

@@ -142,8 +142,7 @@ absl::StatusOr<std::unique_ptr<ClipSource>> ManifestClips(const std::string& pat
     if (clip->seconds >= seconds) clips.push_back(*std::move(clip));
   }
   if (clips.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": no clip of at least ", seconds, " s"));
+    return absl::InvalidArgumentError(absl::StrCat(path, ": no clip of at least ", seconds, " s"));
   }
   return std::make_unique<ManifestSource>(
       std::move(clips), seconds,

@@ -12,8 +12,8 @@
 
 namespace vidmuse::train {
 
-// The best audio stream's samples from `start` on, `seconds` long: 32 kHz mono, fewer if the file ends
-// before. INVALID_ARGUMENT names the file that has no audio or can't be read.
+// The best audio stream's samples from `start` on, `seconds` long: 32 kHz mono, fewer if the file
+// ends before. INVALID_ARGUMENT names the file that has no audio or can't be read.
 absl::StatusOr<std::vector<float>> ReadAudio(const std::string& path, double start, double seconds);
 
 // The video's frames as the server samples them. Errors name the file.

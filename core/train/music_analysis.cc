@@ -26,9 +26,7 @@ Tensor PowerSpectrum(const Tensor& audio, int64_t size, int64_t hop) {
 
 double Flatness(const Tensor& audio) {
   constexpr int64_t kSize = 2048;
-  const auto bin = [](double hertz) {
-    return static_cast<int64_t>(hertz * kSize / kMusicRate);
-  };
+  const auto bin = [](double hertz) { return static_cast<int64_t>(hertz * kSize / kMusicRate); };
   const Tensor power =
       PowerSpectrum(audio, kSize, kSize / 2).narrow(0, bin(50), bin(12000) - bin(50)) + 1e-10;
   const Tensor flatness = power.log().mean(0).exp() / power.mean(0);
@@ -87,8 +85,8 @@ int BestTempo(const std::vector<double>& strength) {
   int best = 0;
   double highest = -1;
   for (int tempo = 0; tempo < kTempos; ++tempo) {
-    const double pulse =
-        PulseStrength(strength, static_cast<size_t>(kNoteFrames[tempo]) * kFrameSamples / kOnsetHop);
+    const double pulse = PulseStrength(
+        strength, static_cast<size_t>(kNoteFrames[tempo]) * kFrameSamples / kOnsetHop);
     if (pulse > highest) {
       highest = pulse;
       best = tempo;
@@ -126,8 +124,8 @@ absl::StatusOr<MusicMeasures> MeasureMusic(absl::Span<const float> samples) {
   }
   MusicMeasures measures;
   RETURN_IF_ERROR(CatchTorch([&] {
-    const Tensor audio = at::from_blob(const_cast<float*>(samples.data()),
-                                       {static_cast<int64_t>(samples.size())});
+    const Tensor audio =
+        at::from_blob(const_cast<float*>(samples.data()), {static_cast<int64_t>(samples.size())});
     measures.rms = audio.pow(2).mean().sqrt().item<double>();
     measures.flatness = Flatness(audio);
     const std::vector<double> strength = OnsetStrength(audio);

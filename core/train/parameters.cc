@@ -37,8 +37,7 @@ double InitialScale(const NamedShape& tensor) {
   if (Contains(name, "_weight") || Contains(name, "weight_")) return 1 / std::sqrt(fan_in);
   // What adds to the residual stream begins small.
   const bool adds = Contains(name, "out_proj") || Contains(name, "linear2") ||
-                    Contains(name, ".to_out.") || Contains(name, ".net.3") ||
-                    Contains(name, "fc2");
+                    Contains(name, ".to_out.") || Contains(name, ".net.3") || Contains(name, "fc2");
   return (adds ? 0.3 : 1.0) / std::sqrt(fan_in);
 }
 
@@ -47,9 +46,7 @@ bool IsNorm(const NamedShape& tensor) {
          absl::EndsWith(tensor.name, ".weight");
 }
 
-bool IsBias(absl::string_view name) {
-  return Contains(name.substr(name.rfind('.') + 1), "bias");
-}
+bool IsBias(absl::string_view name) { return Contains(name.substr(name.rfind('.') + 1), "bias"); }
 
 at::Tensor InitialValues(const NamedShape& tensor, uint64_t seed) {
   at::Tensor values = at::zeros(tensor.shape, at::kFloat);
@@ -138,9 +135,9 @@ absl::Status Parameters::WriteTo(TorchFileWriter& writer, const std::string& pre
                       !absl::EndsWith(entry.name, ".cluster_size");
     const at::Tensor values =
         entry.tensor.detach().to(at::kCPU, half ? at::kHalf : at::kFloat).contiguous();
-    RETURN_IF_ERROR(writer.AddTensor(
-        prefix + entry.name, TensorView{half ? DType::kFloat16 : DType::kFloat32,
-                                        values.sizes().vec(), values.const_data_ptr()}));
+    RETURN_IF_ERROR(writer.AddTensor(prefix + entry.name,
+                                     TensorView{half ? DType::kFloat16 : DType::kFloat32,
+                                                values.sizes().vec(), values.const_data_ptr()}));
   }
   return absl::OkStatus();
 }

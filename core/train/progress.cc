@@ -25,8 +25,7 @@ std::vector<std::string> KeptRows(const std::string& path, int64_t done) {
   std::ifstream csv(path);
   for (std::string row; std::getline(csv, row);) {
     int64_t step = 0;
-    if (rows.empty() ||
-        (absl::SimpleAtoi(row.substr(0, row.find(',')), &step) && step <= done)) {
+    if (rows.empty() || (absl::SimpleAtoi(row.substr(0, row.find(',')), &step) && step <= done)) {
       rows.push_back(row);
     }
   }
@@ -78,8 +77,8 @@ void Progress::Show(int64_t step, double loss) {
   mean_loss_ = step == first_step_ + 1 ? loss : kMeanDecay * mean_loss_ + (1 - kMeanDecay) * loss;
   if (!terminal_ && step % kLogSteps != 0 && step != steps_) return;
   const double seconds = absl::ToDoubleSeconds(absl::Now() - started_);
-  const double left = seconds / static_cast<double>(step - first_step_) *
-                      static_cast<double>(steps_ - step);
+  const double left =
+      seconds / static_cast<double>(step - first_step_) * static_cast<double>(steps_ - step);
   const auto filled = static_cast<int>(kBarWidth * step / std::max<int64_t>(1, steps_));
   const std::string bar = std::string(filled, '#') + std::string(kBarWidth - filled, '.');
   std::fprintf(stderr, "%s%s [%s] %lld/%lld loss %.4f, %.0f s, %.0f s left%s",

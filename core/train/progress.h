@@ -20,8 +20,8 @@ class Progress {
   // Keeps the rows of DIRECTORY/NAME.csv up to `done` steps and drops later ones, which a run that
   // goes on from its checkpoint makes again.
   static absl::StatusOr<std::unique_ptr<Progress>> Open(const std::string& name,
-                                                        const std::string& directory,
-                                                        int64_t steps, int64_t done);
+                                                        const std::string& directory, int64_t steps,
+                                                        int64_t done);
 
   // A row of the CSV file, in the order of `values`, which is the same in every call.
   absl::Status Report(int64_t step, const std::vector<std::pair<std::string, double>>& values);

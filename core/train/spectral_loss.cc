@@ -27,8 +27,8 @@ at::Tensor SpectralLoss(const at::Tensor& audio, const at::Tensor& target) {
   for (const int64_t size : kScales) {
     const at::Tensor made = Magnitudes(audio, size);
     const at::Tensor wanted = Magnitudes(target, size);
-    const at::Tensor convergence = (made - wanted).pow(2).sum().sqrt() /
-                                   wanted.pow(2).sum().sqrt().clamp_min(1e-3);
+    const at::Tensor convergence =
+        (made - wanted).pow(2).sum().sqrt() / wanted.pow(2).sum().sqrt().clamp_min(1e-3);
     const at::Tensor logarithms = ((made + kFloor).log() - (wanted + kFloor).log()).abs().mean();
     loss = loss + convergence + logarithms;
   }

@@ -24,8 +24,8 @@ class SyntheticSource : public ClipSource {
   int64_t size() const override { return count_; }
   int seconds() const override { return seconds_; }
   std::string description() const override {
-    return absl::StrCat("synthetic clips of seeds ", first_seed_, " on, ", count_, " of ",
-                        seconds_, " s");
+    return absl::StrCat("synthetic clips of seeds ", first_seed_, " on, ", count_, " of ", seconds_,
+                        " s");
   }
 
   absl::StatusOr<std::vector<float>> Audio(int64_t clip) override {

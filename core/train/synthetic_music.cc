@@ -58,14 +58,14 @@ void AddNote(const Voice& voice, double frequency, double gain, int begin, int f
              std::vector<float>* out) {
   constexpr double kRelease = 0.012;  // seconds
   const int64_t first = int64_t{begin} * kFrameSamples;
-  const int64_t last = std::min<int64_t>(first + int64_t{frames} * kFrameSamples,
-                                         static_cast<int64_t>(out->size()));
+  const int64_t last =
+      std::min<int64_t>(first + int64_t{frames} * kFrameSamples, static_cast<int64_t>(out->size()));
   const double length = static_cast<double>(frames) * kFrameSamples / kMusicRate;
   std::vector<double> tone(static_cast<size_t>(std::max<int64_t>(0, last - first)));
   for (size_t h = 0; h < voice.harmonics.size(); ++h) {
     // A sine by rotation.
-    const std::complex<double> turn = std::polar(
-        1.0, 2 * std::numbers::pi * frequency * static_cast<double>(h + 1) / kMusicRate);
+    const std::complex<double> turn =
+        std::polar(1.0, 2 * std::numbers::pi * frequency * static_cast<double>(h + 1) / kMusicRate);
     std::complex<double> phase = gain * voice.harmonics[h];
     for (double& sample : tone) {
       sample += phase.imag();

@@ -8,12 +8,12 @@
 
 namespace vidmuse::train {
 
-inline constexpr int kMusicRate = 32000;     // Hz, mono
-inline constexpr int kFrameSamples = 640;    // of a token frame
-inline constexpr double kTonic = 300.0;      // Hz, of the high register; the low one is an octave below
+inline constexpr int kMusicRate = 32000;   // Hz, mono
+inline constexpr int kFrameSamples = 640;  // of a token frame
+inline constexpr double kTonic = 300.0;  // Hz, of the high register; the low one is an octave below
 
-// The clip's first `seconds`. Notes begin at token frames' starts, with the same phase each time, and
-// most pitches repeat within five frames: a small codec and a small model can learn them.
+// The clip's first `seconds`. Notes begin at token frames' starts, with the same phase each time,
+// and most pitches repeat within five frames: a small codec and a small model can learn them.
 std::vector<float> SynthesizeMusic(const ClipSpec& spec, double seconds);
 
 }  // namespace vidmuse::train

@@ -17,8 +17,10 @@ constexpr int kShapes[kTempos] = {3, 6, 10, 16};
 constexpr double kSpeeds[kTempos] = {0.08, 0.2, 0.45, 0.9};
 // Seconds of a shot, by tempo: faster music, faster cuts.
 constexpr double kShotSeconds[kTempos] = {4.0, 3.0, 2.0, 1.25};
-constexpr int kTrail = 4;              // copies behind a moving shape
-constexpr double kTrailStep = 0.06;    // seconds between them
+// Light at the bottom, over that at the top: faster music, harder contrast.
+constexpr double kContrast[kTempos] = {1.0, 0.7, 0.4, 0.1};
+constexpr int kTrail = 4;            // copies behind a moving shape
+constexpr double kTrailStep = 0.06;  // seconds between them
 
 // Hue on [0, 1): 0 red, 1/3 green, 2/3 blue.
 Color FromHue(double hue, double saturation, double value) {
@@ -69,8 +71,7 @@ class Canvas {
         const double dy = std::fabs((row + 0.5) / size_ - y) / radius;
         if (!Inside(timbre, dx, dy)) continue;
         for (int channel = 0; channel < 3; ++channel) {
-          uint8_t& pixel =
-              planes_[(static_cast<size_t>(channel) * size_ + row) * size_ + column];
+          uint8_t& pixel = planes_[(static_cast<size_t>(channel) * size_ + row) * size_ + column];
           pixel = static_cast<uint8_t>(pixel + alpha * (color[channel] - pixel));
         }
       }
@@ -114,7 +115,8 @@ void RenderScene(const ClipSpec& spec, double time, int size, uint8_t* planes) {
   const double value = spec.high ? random.Uniform(0.7, 0.9) : random.Uniform(0.2, 0.35);
   const double saturation = random.Uniform(0.55, 0.8);
   Canvas canvas(size, planes);
-  canvas.Ground(FromHue(hue, saturation, value), FromHue(hue + 0.03, saturation, 0.75 * value));
+  canvas.Ground(FromHue(hue, saturation, value),
+                FromHue(hue + 0.03, saturation, kContrast[spec.tempo] * value));
   for (int i = 0; i < kShapes[spec.tempo]; ++i) {
     const Shape shape = MakeShape(spec, hue + 0.08, &random);
     for (int copy = kTrail; copy >= 0; --copy) {

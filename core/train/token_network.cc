@@ -57,8 +57,8 @@ Tensor ClipLayer(const Parameters& parameters, const std::string& at, const Tens
   const auto project = [&](const char* part) {
     return Linear(parameters, absl::StrCat(at, ".self_attn.", part), normed);
   };
-  const Tensor attended = Attend(project("q_proj"), project("k_proj"), project("v_proj"),
-                                 x.size(2) / kHeadWidth);
+  const Tensor attended =
+      Attend(project("q_proj"), project("k_proj"), project("v_proj"), x.size(2) / kHeadWidth);
   const Tensor y = x + Linear(parameters, at + ".self_attn.out_proj", attended);
   const Tensor hidden =
       Linear(parameters, at + ".mlp.fc1", Norm(parameters, at + ".layer_norm2", y));
@@ -79,8 +79,7 @@ Tensor TemporalLayer(const Parameters& parameters, const std::string& at, int64_
 // cat(cos(p), sin(p)), p = step / 10000^(i / (dim/2 - 1)).
 Tensor Positions(int64_t steps, int64_t dim, const Tensor& like) {
   const Tensor step = at::arange(steps, at::kFloat).unsqueeze(1);
-  const Tensor exponent =
-      at::arange(dim / 2, at::kFloat) / static_cast<double>(dim / 2 - 1);
+  const Tensor exponent = at::arange(dim / 2, at::kFloat) / static_cast<double>(dim / 2 - 1);
   const Tensor phase = step / at::pow(at::scalar_tensor(10000.0, at::kFloat), exponent);
   return at::cat({phase.cos(), phase.sin()}, 1).to(like.device(), like.scalar_type());
 }
@@ -140,9 +139,9 @@ Tensor Condition(const LmConfig& config, const Parameters& parameters, const Ten
   const auto branch = [&](const char* name, const Tensor& of) {
     return TemporalStates(config, parameters, name, of).reshape({batch, -1, of.size(2)});
   };
-  return CrossCondition(parameters, branch("local", states.narrow(0, 0, local_frames)),
-                        branch("global", states.narrow(0, local_frames,
-                                                       frames.size(0) - local_frames)));
+  return CrossCondition(
+      parameters, branch("local", states.narrow(0, 0, local_frames)),
+      branch("global", states.narrow(0, local_frames, frames.size(0) - local_frames)));
 }
 
 Tensor TransformerLayer(const LmConfig& config, const Parameters& parameters, int layer,
@@ -155,8 +154,7 @@ Tensor TransformerLayer(const LmConfig& config, const Parameters& parameters, in
   Tensor y = x + Linear(parameters, at + ".self_attn.out_proj",
                         Attend(self[0], self[1], self[2], config.num_heads, /*causal=*/true));
   const Tensor cross = parameters[at + ".cross_attention.in_proj_weight"];
-  const Tensor query =
-      at::linear(Norm(parameters, at + ".norm_cross", y), cross.narrow(0, 0, dim));
+  const Tensor query = at::linear(Norm(parameters, at + ".norm_cross", y), cross.narrow(0, 0, dim));
   const std::vector<Tensor> source =
       at::linear(condition, cross.narrow(0, dim, 2 * dim)).chunk(2, 2);
   y = y + Linear(parameters, at + ".cross_attention.out_proj",

@@ -1,6 +1,7 @@
 // The token model and its conditioner with gradients.
 //
-// As core/model/torch and core/model/cpu compute them for inference; the formulas' sources are there.
+// As core/model/torch and core/model/cpu compute them for inference; the formulas' sources are
+// there.
 #ifndef VIDMUSE_TRAIN_TOKEN_NETWORK_H_
 #define VIDMUSE_TRAIN_TOKEN_NETWORK_H_
 
@@ -39,8 +40,9 @@ at::Tensor TransformerLayer(const LmConfig& config, const Parameters& parameters
 at::Tensor TokenLogits(const LmConfig& config, const Parameters& parameters,
                        const at::Tensor& sequence, const at::Tensor& condition);
 
-// The delay pattern: codes [batch][codebooks][frames] to sequence steps 0 .. frames + codebooks - 1,
-// [batch][codebooks][steps]. Step s holds frame s - 1 - k of codebook k, or `card` where there is none.
+// The delay pattern: codes [batch][codebooks][frames] to sequence steps 0 .. frames + codebooks -
+// 1, [batch][codebooks][steps]. Step s holds frame s - 1 - k of codebook k, or `card` where there
+// is none.
 at::Tensor DelaySequence(const at::Tensor& codes, int64_t card);
 
 // Mean cross-entropy over all codes of their prediction from the steps before them. `hidden`, if

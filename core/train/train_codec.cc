@@ -55,8 +55,8 @@ absl::StatusOr<at::Tensor> Crops(const CodecConfig& config, const CodecTrainingO
     const std::vector<float>& audio = *found;
     const int64_t room = (static_cast<int64_t>(audio.size()) - length) / frame;
     if (room < 0) {
-      return absl::InvalidArgumentError(absl::StrCat("a clip of ", audio.size(),
-                                                     " samples is shorter than a crop of ", length));
+      return absl::InvalidArgumentError(
+          absl::StrCat("a clip of ", audio.size(), " samples is shorter than a crop of ", length));
     }
     const int64_t begin = random.Index(room + 1) * frame;
     std::copy_n(audio.begin() + begin, length, crops.data_ptr<float>() + i * length);

@@ -36,9 +36,10 @@ ABSL_FLAG(std::string, device, "cpu", "cpu or cuda");
 ABSL_FLAG(bool, mixed_precision, false, "matrix products in bfloat16");
 ABSL_FLAG(int, threads, 1, "of Torch; a run is the same again only with the same number");
 
-ABSL_FLAG(std::string, manifest, "",
-          "clips to train on, a JSON object a line: {\"video\": PATH, \"audio\": PATH, \"start\": S, "
-          "\"seconds\": S}; empty: synthetic ones");
+ABSL_FLAG(
+    std::string, manifest, "",
+    "clips to train on, a JSON object a line: {\"video\": PATH, \"audio\": PATH, \"start\": S, "
+    "\"seconds\": S}; empty: synthetic ones");
 ABSL_FLAG(int64_t, clips, 1000, "number of synthetic clips");
 ABSL_FLAG(uint64_t, first_clip, 0, "seed of the first synthetic clip");
 ABSL_FLAG(int, seconds, 8, "length of a clip");
@@ -59,7 +60,8 @@ ABSL_FLAG(int, temporal_layers, 1, "new token model: layers of its temporal tran
 ABSL_FLAG(int, local_frames, 4, "frames of a clip that a step looks at; 0: all");
 ABSL_FLAG(int, global_frames, 4, "likewise, of the 32 over the whole video");
 ABSL_FLAG(std::string, model_dir, "", "evaluate: a model in the published format");
-ABSL_FLAG(std::optional<float>, cfg_coef, std::nullopt, "evaluate: guidance; empty: the model's own");
+ABSL_FLAG(std::optional<float>, cfg_coef, std::nullopt,
+          "evaluate: guidance; empty: the model's own");
 ABSL_FLAG(float, temperature, 1.0f, "evaluate: of sampling");
 ABSL_FLAG(int, top_k, 250, "evaluate: of sampling");
 
@@ -204,7 +206,8 @@ absl::Status Run(const std::string& command) {
 int main(int argc, char** argv) {
   absl::SetProgramUsageMessage(
       "Trains VidMuse.\n"
-      "  vidmuse_train clips --out DIR --clips N             writes synthetic clips and a manifest\n"
+      "  vidmuse_train clips --out DIR --clips N             writes synthetic clips and a "
+      "manifest\n"
       "  vidmuse_train codec  --work_dir W --out MODEL_DIR   trains a codec\n"
       "  vidmuse_train tokens --work_dir W --out MODEL_DIR   trains a token model on its tokens\n"
       "  vidmuse_train evaluate --model_dir MODEL_DIR        measures its music for new clips\n"

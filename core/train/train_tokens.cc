@@ -119,8 +119,8 @@ absl::StatusOr<Batch> MakeBatch(const TokenTrainingOptions& options, const at::T
     DrawHidden(options.hidden_history, batch.hidden[i], random);
     // The null condition is that of a black video.
     if (random.Uniform() < options.null_condition) continue;
-    RETURN_IF_ERROR(clips.LocalFrames(chosen.back(), local_places,
-                                      batch.local[i].mutable_data_ptr<uint8_t>()));
+    RETURN_IF_ERROR(
+        clips.LocalFrames(chosen.back(), local_places, batch.local[i].mutable_data_ptr<uint8_t>()));
     RETURN_IF_ERROR(clips.GlobalFrames(chosen.back(), global_places,
                                        batch.global[i].mutable_data_ptr<uint8_t>()));
   }

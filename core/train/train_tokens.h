@@ -24,8 +24,8 @@ struct TokenTrainingOptions {
   int local_frames = 4;
   int global_frames = 4;
   double null_condition = 0.3;  // part of the clips that see black frames, for guidance
-  // Part of the clips of which many or all steps' tokens are hidden. Music can be told from what was
-  // played before; without that, it must be told from the picture.
+  // Part of the clips of which many or all steps' tokens are hidden. Music can be told from what
+  // was played before; without that, it must be told from the picture.
   double hidden_history = 0.5;
 };
 

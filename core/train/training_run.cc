@@ -48,8 +48,8 @@ class AdamRun : public TrainingRun {
       return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot make ", options_.work_dir));
     }
     if (std::filesystem::exists(path_)) RETURN_IF_ERROR(Resume());
-    ASSIGN_OR_RETURN(progress_, Progress::Open(options_.name, options_.work_dir, options_.steps,
-                                               step_));
+    ASSIGN_OR_RETURN(progress_,
+                     Progress::Open(options_.name, options_.work_dir, options_.steps, step_));
     return absl::OkStatus();
   }
 
@@ -80,8 +80,7 @@ class AdamRun : public TrainingRun {
   }
 
   absl::Status Save() override {
-    ASSIGN_OR_RETURN(const std::unique_ptr<TorchFileWriter> writer,
-                     TorchFileWriter::Create(path_));
+    ASSIGN_OR_RETURN(const std::unique_ptr<TorchFileWriter> writer, TorchFileWriter::Create(path_));
     RETURN_IF_ERROR(parameters_.WriteTo(*writer, "model/", DType::kFloat32));
     RETURN_IF_ERROR(average_.WriteTo(*writer, "average/", DType::kFloat32));
     ASSIGN_OR_RETURN(const Moments moments, GetMoments());
@@ -99,8 +98,8 @@ class AdamRun : public TrainingRun {
   void UpdateAverage() {
     c10::NoGradGuard no_grad;
     // Early steps count less, so that the start is soon forgotten.
-    const double decay =
-        std::min(options_.ema_decay, (1.0 + static_cast<double>(step_)) / (10.0 + static_cast<double>(step_)));
+    const double decay = std::min(options_.ema_decay, (1.0 + static_cast<double>(step_)) /
+                                                          (10.0 + static_cast<double>(step_)));
     for (size_t i = 0; i < average_.entries().size(); ++i) {
       const Parameters::Entry& now = parameters_.entries()[i];
       const at::Tensor& average = average_.entries()[i].tensor;

@@ -17,19 +17,19 @@
 namespace vidmuse::train {
 
 struct TrainingOptions {
-  std::string name;              // of the run's files in work_dir: NAME.bin, NAME.csv
-  std::string work_dir;          // is made if it isn't there
+  std::string name;      // of the run's files in work_dir: NAME.bin, NAME.csv
+  std::string work_dir;  // is made if it isn't there
   int64_t steps = 1000;
-  int64_t stop_after = -1;       // done() after this many of them; -1: all
-  int64_t warmup_steps = 100;    // the rate grows evenly, then falls by a half cosine to 2 %
+  int64_t stop_after = -1;     // done() after this many of them; -1: all
+  int64_t warmup_steps = 100;  // the rate grows evenly, then falls by a half cosine to 2 %
   double learning_rate = 1e-3;
   double beta1 = 0.9;
   double beta2 = 0.95;
   double weight_decay = 0.01;
-  double max_norm = 1.0;         // gradients are scaled down to it
-  double ema_decay = 0.99;       // of the averaged weights, which are what is exported
+  double max_norm = 1.0;           // gradients are scaled down to it
+  double ema_decay = 0.99;         // of the averaged weights, which are what is exported
   int64_t checkpoint_steps = 100;  // also after the last one
-  bool mixed_precision = false;  // matrix products in bfloat16
+  bool mixed_precision = false;    // matrix products in bfloat16
   at::Device device = at::kCPU;
 };
 

@@ -38,7 +38,8 @@ TEST(ClipFilesTest, AreReadAsTheyWereMade) {
   double difference = 0;
   for (size_t i = 0; i < kFrameBytes; ++i) difference += std::abs(int{read[i]} - int{made[i]});
   EXPECT_LT(difference / kFrameBytes, 12);
-  EXPECT_TRUE((*clips)->GlobalFrames(0, {0, 31}, std::vector<uint8_t>(2 * kFrameBytes).data()).ok());
+  EXPECT_TRUE(
+      (*clips)->GlobalFrames(0, {0, 31}, std::vector<uint8_t>(2 * kFrameBytes).data()).ok());
 }
 
 TEST(ClipFilesTest, ErrorsNameTheFileAndTheLine) {

@@ -51,7 +51,8 @@ TEST(SpectralLossTest, Gradients) {
   const at::Tensor audio = RandomTensor("audio", {2, 4096}, 0.1);
   const at::Tensor target = RandomTensor("target", {2, 4096}, 0.1);
   // Distances have kinks, and a few of thousands of bins lie at one.
-  ExpectGradients(Parameters(), {}, {audio}, [&] { return SpectralLoss(audio, target); }, 1e-3);
+  ExpectGradients(
+      Parameters(), {}, {audio}, [&] { return SpectralLoss(audio, target); }, 1e-3);
   EXPECT_NEAR(SpectralLoss(target, target).item<double>(), 0, 1e-6);
 }
 
@@ -74,9 +75,8 @@ TEST_F(TokenGradients, ClipTower) {
 
 TEST_F(TokenGradients, TemporalTransformer) {
   const at::Tensor states = RandomTensor("states", {2, kFrameTokens, 192});
-  ExpectGradients(parameters_, {"local_"}, {states}, [&] {
-    return TemporalStates(model_.config, parameters_, "local", states);
-  });
+  ExpectGradients(parameters_, {"local_"}, {states},
+                  [&] { return TemporalStates(model_.config, parameters_, "local", states); });
 }
 
 TEST_F(TokenGradients, CrossCondition) {
@@ -89,14 +89,12 @@ TEST_F(TokenGradients, CrossCondition) {
 TEST_F(TokenGradients, TransformerLayer) {
   const at::Tensor x = RandomTensor("x", {2, 7, 16});
   const at::Tensor condition = RandomTensor("condition", {2, 5, 16});
-  ExpectGradients(parameters_, {"transformer.layers.1."}, {x, condition}, [&] {
-    return TransformerLayer(model_.config, parameters_, 1, x, condition);
-  });
+  ExpectGradients(parameters_, {"transformer.layers.1."}, {x, condition},
+                  [&] { return TransformerLayer(model_.config, parameters_, 1, x, condition); });
 }
 
 TEST_F(TokenGradients, Loss) {
-  const at::Tensor codes =
-      RandomTensor("codes", {2, 4, 6}, 5).abs().clamp_max(15).to(at::kLong);
+  const at::Tensor codes = RandomTensor("codes", {2, 4, 6}, 5).abs().clamp_max(15).to(at::kLong);
   const at::Tensor condition = RandomTensor("condition", {2, 5, 16});
   ExpectGradients(parameters_, {"emb.", "linears.", "out_norm.", "transformer."}, {condition},
                   [&] { return TokenLoss(model_.config, parameters_, codes, condition); });

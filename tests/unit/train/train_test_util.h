@@ -38,8 +38,7 @@ inline HashModelSizes SmallSizes() {
 // A folder of this test's own, empty.
 inline std::string FreshFolder() {
   const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-  const std::string folder =
-      testing::TempDir() + test->test_suite_name() + "." + test->name();
+  const std::string folder = testing::TempDir() + test->test_suite_name() + "." + test->name();
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
   return folder;
@@ -59,8 +58,7 @@ inline at::Tensor RandomTensor(const std::string& name, at::IntArrayRef shape, d
 // one of `prefixes`, and of `inputs`.
 inline void ExpectGradients(const Parameters& parameters, const std::vector<std::string>& prefixes,
                             const std::vector<at::Tensor>& inputs,
-                            const std::function<at::Tensor()>& network,
-                            double tolerance = 1e-5) {
+                            const std::function<at::Tensor()>& network, double tolerance = 1e-5) {
   std::vector<Parameters::Entry> checked;
   for (const Parameters::Entry& entry : parameters.entries()) {
     for (const std::string& prefix : prefixes) {

@@ -1,4 +1,5 @@
-// Whole runs: they learn, they go on where they were cut, and what they export is what the server runs.
+// Whole runs: they learn, they go on where they were cut, and what they export is what the server
+// runs.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
@@ -139,8 +140,7 @@ TEST_F(TrainingTest, CheckpointOfAnotherModelIsAnError) {
   ASSERT_TRUE(TrainCodecTo(1, 1, folder, &run).ok());
   HashModelSizes sizes = SmallSizes();
   sizes.codec_filters = 4;
-  const auto other =
-      TrainingRun::Open(Options("codec", folder, 1), NewCodec(sizes, 1)->parameters);
+  const auto other = TrainingRun::Open(Options("codec", folder, 1), NewCodec(sizes, 1)->parameters);
   EXPECT_EQ(other.status().code(), absl::StatusCode::kInvalidArgument) << other.status();
 }
 
@@ -214,8 +214,8 @@ TEST_F(ExportTest, SameLogits) {
   constexpr int kSteps = 5;
   const auto window = model->OpenWindow(**condition, 0, 2, kSteps, never);
   ASSERT_TRUE(window.ok()) << window.status();
-  const std::vector<int32_t> fed = {16, 16, 16, 16, 3, 16, 16, 16, 5, 7, 16, 16,
-                                    0,  1,  2,  16, 9, 8,  7,  6};
+  const std::vector<int32_t> fed = {16, 16, 16, 16, 3, 16, 16, 16, 5, 7,
+                                    16, 16, 0,  1,  2, 16, 9,  8,  7, 6};
   std::vector<float> logits(4 * 16);
   std::vector<int32_t> next(4);
   SamplingOptions sampling;
@@ -241,13 +241,12 @@ TEST_F(ExportTest, SameLogits) {
   const at::Tensor sequence = at::tensor(std::vector<int64_t>(fed.begin(), fed.end()), at::kLong)
                                   .view({1, kSteps, 4})
                                   .transpose(1, 2);
-  const at::Tensor expected =
-      TokenLogits(tokens_.config, tokens_.parameters, sequence,
-                  Condition(tokens_.config, tokens_.parameters, frames(video.local),
-                            frames(video.global)))
-          .select(2, kSteps - 1)
-          .reshape(-1)
-          .contiguous();
+  const at::Tensor expected = TokenLogits(tokens_.config, tokens_.parameters, sequence,
+                                          Condition(tokens_.config, tokens_.parameters,
+                                                    frames(video.local), frames(video.global)))
+                                  .select(2, kSteps - 1)
+                                  .reshape(-1)
+                                  .contiguous();
   for (int i = 0; i < expected.numel(); ++i) {
     ASSERT_NEAR(logits[i], expected.const_data_ptr<float>()[i], 1e-4) << i;
   }
@@ -269,10 +268,9 @@ TEST_F(ExportTest, SameAudio) {
   const at::Tensor codes = at::tensor(std::vector<int64_t>(tokens.begin(), tokens.end()), at::kLong)
                                .view({1, kFrames, 4})
                                .transpose(1, 2);
-  const at::Tensor expected =
-      DecodeLatents(codec_.config, codec_.parameters,
-                    LookUp(codec_.config, codec_.parameters, codes))
-          .contiguous();
+  const at::Tensor expected = DecodeLatents(codec_.config, codec_.parameters,
+                                            LookUp(codec_.config, codec_.parameters, codes))
+                                  .contiguous();
   ASSERT_EQ(static_cast<int64_t>(samples.size()), expected.numel());
   for (size_t i = 0; i < samples.size(); ++i) {
     ASSERT_NEAR(samples[i], expected.const_data_ptr<float>()[i], 1e-4) << i;
