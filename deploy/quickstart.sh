@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# From nothing to music: installs what is missing, builds, starts a server on a small demo model with
-# made-up weights, makes music for a bundled video, and stops the server.
+# From nothing to music: installs what is missing, builds, starts a server on the small demo model of
+# tests/data/demo, makes music for a bundled video, and stops the server.
 #
 #   deploy/quickstart.sh                    music for tests/data/golden/videos/life_7s.mp4
 #   deploy/quickstart.sh VIDEO [FLAG...]    for another video; flags go to `vidmuse generate`
@@ -9,7 +9,7 @@ caller=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
 build=build/release
-model=$build/demo_model
+model=tests/data/demo
 work=build/quickstart
 output=$work/music.wav
 
@@ -24,14 +24,7 @@ fi
 
 deploy/setup.sh
 cmake --preset release >/dev/null
-cmake --build --preset release --target vidmuse_server vidmuse vidmuse_make_model
-
-if [ ! -e "$model" ]; then
-  echo "quickstart: making the demo model in $model"
-  rm -rf "$model.part"
-  "$build/vidmuse_make_model" --out "$model.part"
-  mv "$model.part" "$model"
-fi
+cmake --build --preset release --target vidmuse_server vidmuse
 
 mkdir -p "$work"
 server=
@@ -63,4 +56,4 @@ fi
 "$build/vidmuse" generate --server "$address" --video "$video" --output "$output" "$@"
 stop_server
 echo "quickstart: the music for $video is $output"
-echo "quickstart: the demo model's weights are made up, so it sounds like noise; see the README for real ones"
+echo "quickstart: a small model made it, trained on synthetic clips; see the README for published ones"
