@@ -2,7 +2,7 @@
 # From nothing to music: installs what is missing, builds, starts a server on the small demo model of
 # tests/data/demo, makes music for a bundled video, and stops the server.
 #
-#   deploy/quickstart.sh                    music for tests/data/golden/videos/life_7s.mp4
+#   deploy/quickstart.sh                    music for tests/data/demo/clip.mp4
 #   deploy/quickstart.sh VIDEO [FLAG...]    for another video; flags go to `vidmuse generate`
 set -euo pipefail
 caller=$PWD
@@ -13,7 +13,7 @@ model=tests/data/demo
 work=build/quickstart
 output=$work/music.wav
 
-video=$root/tests/data/golden/videos/life_7s.mp4
+video=$root/tests/data/demo/clip.mp4
 if (($#)); then
   case $1 in
     /*) video=$1 ;;

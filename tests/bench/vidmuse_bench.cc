@@ -25,6 +25,7 @@
 #include "nlohmann/json.hpp"
 #include "tests/bench/bench_model.h"
 #include "tests/bench/first_audio.h"
+#include "tests/bench/machine_probe.h"
 #include "tests/bench/model_cost.h"
 #include "tests/bench/quality.h"
 
@@ -76,42 +77,6 @@ double PeakRssGb() {
   return static_cast<double>(usage.ru_maxrss) * 1024 / 1e9;
 }
 
-// What memory gives when all threads read a large buffer: the bound that a step is judged by.
-class BandwidthProbe {
- public:
-  explicit BandwidthProbe(int threads)
-      : team_(threads), buffer_(size_t{1} << 26, 1), sums_(threads) {}
-
-  // GB/s, the best of some passes.
-  double Measure() {
-    double best = 0;
-    for (int pass = 0; pass < 6; ++pass) {
-      const Stopwatch watch;
-      team_.Run([&](int member) {
-        const size_t begin = buffer_.size() / team_.size() * member;
-        const size_t end = begin + buffer_.size() / team_.size();
-        uint64_t sums[16] = {};
-        for (size_t i = begin; i + 16 <= end; i += 16) {
-          for (int j = 0; j < 16; ++j) sums[j] += buffer_[i + j];
-        }
-        sums_[member] = 0;
-        for (const uint64_t sum : sums) sums_[member] += sum;
-      });
-      const double bytes = static_cast<double>(buffer_.size() * sizeof(uint64_t));
-      best = std::max(best, bytes / watch.Seconds() / 1e9);
-    }
-    for (const uint64_t sum : sums_) {
-      if (sum == 0) std::abort();  // the sums are used, so they are computed
-    }
-    return best;
-  }
-
- private:
-  cpu::ThreadTeam team_;
-  std::vector<uint64_t> buffer_;  // 512 MiB
-  std::vector<uint64_t> sums_;
-};
-
 // Bytes that a step of this many requests reads.
 double StepBytes(const cpu::LanguageModel& lm, size_t requests, int local_frames, double position) {
   const double token = static_cast<double>(lm.CacheBytes(cpu::kKeyGroup)) / cpu::kKeyGroup;
@@ -121,8 +86,8 @@ double StepBytes(const cpu::LanguageModel& lm, size_t requests, int local_frames
 }
 
 absl::StatusOr<json> MeasureSteps(CpuMusicModel& model, absl::Span<Stream> streams,
-                                  int local_frames, BandwidthProbe& probe) {
-  const double before = probe.Measure();
+                                  int local_frames, MachineProbe& probe) {
+  const double before = probe.ReadBandwidth();
   const int steps = absl::GetFlag(FLAGS_steps);
   RETURN_IF_ERROR(Step(model, streams, 1));  // scratch memory
   const int first = streams[0].window->length();
@@ -134,7 +99,7 @@ absl::StatusOr<json> MeasureSteps(CpuMusicModel& model, absl::Span<Stream> strea
   }
   std::sort(times.begin(), times.end());
   const double median = times[times.size() / 2];
-  const double bandwidth = std::max(before, probe.Measure());
+  const double bandwidth = std::max(before, probe.ReadBandwidth());
   const double bytes =
       StepBytes(model.token_model(), streams.size(), local_frames, first + steps / 2.0);
   json result;
@@ -167,8 +132,7 @@ absl::StatusOr<json> MeasureCodec(MusicModel& model) {
 
 // Decoding steps for every number of requests asked for.
 absl::StatusOr<json> MeasureDecoding(CpuMusicModel& model, const VideoCondition& condition,
-                                     const std::vector<int>& request_counts,
-                                     BandwidthProbe& probe) {
+                                     const std::vector<int>& request_counts, MachineProbe& probe) {
   const int capacity = kFrameRate * absl::GetFlag(FLAGS_seconds) + kCodebooks - 1;
   const int needed = static_cast<int>(request_counts.size()) * (absl::GetFlag(FLAGS_steps) + 1);
   int position = absl::GetFlag(FLAGS_position);
@@ -205,8 +169,52 @@ absl::StatusOr<json> MeasureDecoding(CpuMusicModel& model, const VideoCondition&
   return result;
 }
 
+absl::StatusOr<ModelSizes> SizesOf(const std::string& scale) {
+  ASSIGN_OR_RETURN(const HashModelSizes hash, ScaleSizes(scale));
+  ModelSizes sizes;
+  sizes.clip_layers = hash.clip_layers;
+  sizes.clip_mlp = hash.clip_mlp;
+  sizes.lm.dim = hash.dim;
+  sizes.lm.num_heads = hash.num_heads;
+  sizes.lm.num_layers = hash.num_layers;
+  sizes.lm.hidden_scale = hash.hidden_scale;
+  sizes.lm.card = hash.card;
+  sizes.codec.dimension = hash.codec_dimension;
+  sizes.codec.n_filters = hash.codec_filters;
+  sizes.codec.bins = hash.codec_bins;
+  return sizes;
+}
+
+// A stage's time beside the least that this machine's memory and float32 arithmetic allow. bfloat16
+// products may beat that.
+json StageShare(double seconds, const Cost& cost, const json& machine) {
+  const double arithmetic = cost.flops / 1e9 / machine["float_gflop_s"].get<double>();
+  const double reading = cost.bytes / 1e9 / machine["read_gb_s"].get<double>();
+  return {{"seconds", seconds},
+          {"gflop", cost.flops / 1e9},
+          {"gb", cost.bytes / 1e9},
+          {"limit_s", std::max(arithmetic, reading)},
+          {"share_of_limit", std::max(arithmetic, reading) / seconds}};
+}
+
+// The stages around the steps, whose own share is with them.
+json Stages(const json& measured, const ModelSizes& sizes, const std::string& precision,
+            const json& machine) {
+  const int seconds = absl::GetFlag(FLAGS_seconds);
+  const DevicePrecision stored =
+      precision == "fp32" ? DevicePrecision::kFp32 : DevicePrecision::kFp16;
+  return {{"encode_video",
+           StageShare(measured["encode_video_s"], EncodeVideo(sizes, seconds), machine)},
+          {"open_window",
+           StageShare(measured["window_open_s"][0],
+                      OpenWindow(sizes.lm, stored, kLocalFrameRate * seconds * kConditionTokens),
+                      machine)},
+          {"codec_second", StageShare(measured["codec"]["seconds_per_audio_second"],
+                                      DecodeSecond(sizes.codec), machine)}};
+}
+
 absl::StatusOr<json> MeasureModel(const BenchModel& source, const std::string& precision,
-                                  const std::vector<int>& request_counts, BandwidthProbe& probe) {
+                                  const std::vector<int>& request_counts, MachineProbe& probe) {
   json result;
   double load_seconds = 0;
   ASSIGN_OR_RETURN(auto model, MakeModel(source, precision, &load_seconds));
@@ -239,18 +247,7 @@ absl::StatusOr<json> MeasureModel(const BenchModel& source, const std::string& p
 absl::StatusOr<json> RunModelCost(const std::string& scale,
                                   const std::vector<std::string>& precisions,
                                   const std::vector<int>& request_counts) {
-  ASSIGN_OR_RETURN(const HashModelSizes hash, ScaleSizes(scale));
-  ModelSizes sizes;
-  sizes.clip_layers = hash.clip_layers;
-  sizes.clip_mlp = hash.clip_mlp;
-  sizes.lm.dim = hash.dim;
-  sizes.lm.num_heads = hash.num_heads;
-  sizes.lm.num_layers = hash.num_layers;
-  sizes.lm.hidden_scale = hash.hidden_scale;
-  sizes.lm.card = hash.card;
-  sizes.codec.dimension = hash.codec_dimension;
-  sizes.codec.n_filters = hash.codec_filters;
-  sizes.codec.bins = hash.codec_bins;
+  ASSIGN_OR_RETURN(const ModelSizes sizes, SizesOf(scale));
   std::vector<DevicePrecision> known;
   for (const std::string& precision : precisions) {
     ASSIGN_OR_RETURN(known.emplace_back(), FindDevicePrecision(precision));
@@ -271,16 +268,20 @@ absl::StatusOr<json> Run(const std::vector<int>& request_counts) {
                           absl::GetFlag(FLAGS_steps));
   }
   const int cores = static_cast<int>(std::thread::hardware_concurrency());
-  BandwidthProbe probe(source.threads > 0 ? source.threads : cores);
+  MachineProbe probe(source.threads > 0 ? source.threads : cores);
   json result;
   result["scale"] = source.model_dir.empty() ? source.scale : source.model_dir;
   result["machine"] = {{"cpu", CpuName()},
                        {"cores", cores},
                        {"kernels", cpu::CpuKernels().name},
-                       {"read_gb_s", probe.Measure()}};
+                       {"read_gb_s", probe.ReadBandwidth()},
+                       {"float_gflop_s", probe.FloatRate()}};
   for (const std::string& precision : precisions) {
-    ASSIGN_OR_RETURN(result["precisions"][precision],
-                     MeasureModel(source, precision, request_counts, probe));
+    json& measured = result["precisions"][precision];
+    ASSIGN_OR_RETURN(measured, MeasureModel(source, precision, request_counts, probe));
+    if (!source.model_dir.empty()) continue;  // whose sizes aren't known here
+    ASSIGN_OR_RETURN(const ModelSizes sizes, SizesOf(source.scale));
+    measured["stages"] = Stages(measured, sizes, precision, result["machine"]);
   }
   return result;
 }

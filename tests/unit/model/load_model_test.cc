@@ -202,5 +202,15 @@ TEST_F(LoadModelDirTest, RefusesAnotherPretrainedCodec) {
   EXPECT_THAT(Message(LoadModel(options_).status()), HasSubstr("facebook/encodec_24khz"));
 }
 
+// Its CLIP tower is narrower than a published one.
+TEST(DemoModelTest, Loads) {
+  ModelOptions options;
+  options.model_dir = VIDMUSE_TEST_DATA "/demo";
+  const auto model = LoadModel(options);
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ((*model)->info().name, "demo");
+  EXPECT_EQ((*model)->info().precision, "fp32");
+}
+
 }  // namespace
 }  // namespace vidmuse

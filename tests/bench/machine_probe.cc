@@ -1,0 +1,75 @@
+#include "tests/bench/machine_probe.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "tests/bench/bench_model.h"
+
+namespace vidmuse {
+namespace {
+
+constexpr int kPasses = 6;
+constexpr int kLanes = 16;
+constexpr int kChains = 12;  // independent sums, so that their latency doesn't show
+constexpr int64_t kRounds = 2'000'000;
+
+using Floats = float __attribute__((vector_size(kLanes * sizeof(float))));
+
+// Returns what depends on every operation.
+__attribute__((target_clones("avx512f", "avx2,fma", "default"))) float MultiplyAndAdd() {
+  Floats sums[kChains] = {};
+  Floats factor = {}, term = {};
+  for (int i = 0; i < kLanes; ++i) factor[i] = 0.5f + 0.01f * static_cast<float>(i), term[i] = 1;
+  for (int64_t round = 0; round < kRounds; ++round) {
+    for (Floats& sum : sums) sum = sum * factor + term;
+  }
+  float result = 0;
+  for (const Floats& sum : sums) {
+    for (int i = 0; i < kLanes; ++i) result += sum[i];
+  }
+  return result;
+}
+
+}  // namespace
+
+MachineProbe::MachineProbe(int threads)
+    : team_(threads), buffer_(size_t{1} << 26, 1), sums_(threads) {}
+
+double MachineProbe::ReadBandwidth() {
+  double best = 0;
+  for (int pass = 0; pass < kPasses; ++pass) {
+    const Stopwatch watch;
+    team_.Run([&](int member) {
+      const size_t begin = buffer_.size() / team_.size() * member;
+      const size_t end = begin + buffer_.size() / team_.size();
+      uint64_t sums[16] = {};
+      for (size_t i = begin; i + 16 <= end; i += 16) {
+        for (int j = 0; j < 16; ++j) sums[j] += buffer_[i + j];
+      }
+      sums_[member] = 0;
+      for (const uint64_t sum : sums) sums_[member] += sum;
+    });
+    const double bytes = static_cast<double>(buffer_.size() * sizeof(uint64_t));
+    best = std::max(best, bytes / watch.Seconds() / 1e9);
+  }
+  for (const uint64_t sum : sums_) {
+    if (sum == 0) std::abort();  // the sums are used, so they are computed
+  }
+  return best;
+}
+
+double MachineProbe::FloatRate() {
+  double best = 0;
+  for (int pass = 0; pass < kPasses; ++pass) {
+    const Stopwatch watch;
+    team_.Run([&](int member) { sums_[member] = MultiplyAndAdd() > 0; });
+    const double operations = 2.0 * kLanes * kChains * kRounds * team_.size();
+    best = std::max(best, operations / watch.Seconds() / 1e9);
+    for (const uint64_t sum : sums_) {
+      if (sum == 0) std::abort();
+    }
+  }
+  return best;
+}
+
+}  // namespace vidmuse
