@@ -115,8 +115,8 @@ class CrowdCall final
   bool video_sent_ = false;
 };
 
-TEST(OverloadE2eTest, TwoThousandCallsAtOnceEndInOrder) {
-  constexpr int kCalls = 2000, kConnections = 4;
+TEST(OverloadE2eTest, ThousandsOfCallsAtOnceEndInOrder) {
+  constexpr int kCalls = 6000, kConnections = 4;
   const auto server = StartServer(
       {"--max_queued_requests", "8", "--max_concurrent_uploads", "16", "--max_batch", "4"});
   ASSERT_NE(server, nullptr);
@@ -147,8 +147,8 @@ TEST(OverloadE2eTest, TwoThousandCallsAtOnceEndInOrder) {
   const double before = ResidentMegabytes(server->pid());
   EXPECT_GE(run(kCalls), kCalls / 2);
   const double peak = ResidentMegabytes(server->pid(), "VmHWM:");
-  // A queue of 8, 16 uploads and what gRPC holds of a call: 2,000 whole videos would be 177 MB.
-  EXPECT_LT(peak, before + 100) << "from " << before << " MB";
+  // A queue of 8, 16 uploads and what gRPC holds of a call: 6,000 whole videos would be 531 MB.
+  EXPECT_LT(peak, before + 250) << "from " << before << " MB";
   EXPECT_EQ(server->WaitForMetric("vidmuse_requests_waiting", "", 0), absl::OkStatus());
 
   const RunResult after =
