@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/model/check_step.h"
 
 namespace vidmuse {
 namespace {
@@ -123,25 +124,6 @@ absl::StatusOr<std::unique_ptr<Window>> CpuMusicModel::OpenWindow(const VideoCon
       absl::StrCat("out of memory for a window of ", WindowBytes(frame_count, steps), " bytes"));
 }
 
-absl::Status CpuMusicModel::CheckStep(const StepRequest& request) const {
-  const size_t codebooks = info_.codebooks;
-  const size_t steps = request.tokens.size() / codebooks;
-  const Window& window = *request.window;
-  if (steps < 1 || request.tokens.size() % codebooks != 0 ||
-      steps > static_cast<size_t>(window.capacity() - window.length())) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(request.tokens.size(), " tokens for a window with ",
-                     window.capacity() - window.length(), " steps of ", codebooks, " left"));
-  }
-  for (const int32_t token : request.tokens) {
-    if (token < 0 || token > info_.card) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("token ", token, " is not in [0, ", info_.card, "]"));
-    }
-  }
-  return absl::OkStatus();
-}
-
 // Guidance and sampling, once the logits are there.
 absl::Status CpuMusicModel::Finish(StepRequest& request, size_t index, Sampler& sampler) {
   if (request.sampling == nullptr && request.logits == nullptr) return absl::OkStatus();
@@ -161,7 +143,7 @@ absl::Status CpuMusicModel::Step(absl::Span<StepRequest> requests) try {
   sequences_.clear();
   for (size_t i = 0; i < requests.size(); ++i) {
     const StepRequest& request = requests[i];
-    RETURN_IF_ERROR(CheckStep(request));
+    RETURN_IF_ERROR(CheckStep(request, info_));
     auto& window = static_cast<CpuWindow&>(*request.window);
     cpu::SequenceInput input;
     input.tokens = request.tokens.data();

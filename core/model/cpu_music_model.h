@@ -43,7 +43,6 @@ class CpuMusicModel final : public MusicModel {
   // Keys and values of every layer for `tokens` condition rows, on the pool's threads.
   absl::Status Project(const float* rows, int tokens, const CancelFlag& cancel,
                        cpu::KvCache* cache);
-  absl::Status CheckStep(const StepRequest& request) const;
   absl::Status Finish(StepRequest& request, size_t index, Sampler& sampler);
 
   // Constant after construction.

@@ -11,7 +11,7 @@
 #include "core/base/status_macros.h"
 #include "core/model/hash_model/hash_model.h"
 #include "core/model/torch/load_torch_model.h"
-#include "core/model/video_frames.h"
+#include "tests/support/grey_video.h"
 
 namespace vidmuse {
 
@@ -29,18 +29,6 @@ inline absl::StatusOr<std::unique_ptr<TorchMusicModel>> LoadDeviceModel(const Ha
   info.card = sizes.card;
   return LoadTorchModel(std::move(info), lm_config, lm_weights, codec_config, false, codec_weights,
                         std::move(options));
-}
-
-// Plain grey frames, each darker than the one before.
-inline VideoFrames GreyVideo(int seconds, int shade) {
-  VideoFrames video;
-  video.seconds = seconds;
-  for (int i = 0; i < 2 * seconds; ++i) {
-    video.frames.emplace_back(3 * kFrameSize * kFrameSize, static_cast<uint8_t>(shade - 9 * i));
-    video.local.push_back(i);
-  }
-  for (int i = 0; i < kGlobalFrames; ++i) video.global.push_back(i % (2 * seconds));
-  return video;
 }
 
 // A request under way, and all it drew.

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/philox.h"
 #include "core/base/status_macros.h"
+#include "core/model/check_step.h"
 #include "core/model/torch/run_torch.h"
 
 namespace vidmuse {
@@ -49,6 +50,15 @@ class SlotWindow final : public Window {
 
 SlotWindow& WindowOf(const StepRequest& request) {
   return static_cast<SlotWindow&>(*request.window);
+}
+
+// The device can't refuse it, as the CPU's sampler does.
+absl::Status CheckTemperature(const StepRequest& request) {
+  const SamplingOptions* sampling = request.sampling;
+  if (sampling == nullptr || sampling->IsGreedy() || sampling->temperature > 0) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat("temperature is ", sampling->temperature));
 }
 
 // Powers of two below `slots`, then `slots`.
@@ -167,29 +177,6 @@ absl::StatusOr<std::unique_ptr<Window>> TorchMusicModel::OpenWindow(const VideoC
   return std::make_unique<SlotWindow>(std::move(lease), tokens, steps);
 }
 
-absl::Status TorchMusicModel::CheckStep(const StepRequest& request) const {
-  const size_t codebooks = info_.codebooks;
-  const size_t steps = request.tokens.size() / codebooks;
-  const Window& window = *request.window;
-  if (steps < 1 || request.tokens.size() % codebooks != 0 ||
-      steps > static_cast<size_t>(window.capacity() - window.length())) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(request.tokens.size(), " tokens for a window with ",
-                     window.capacity() - window.length(), " steps of ", codebooks, " left"));
-  }
-  for (const int32_t token : request.tokens) {
-    if (token < 0 || token > info_.card) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("token ", token, " is not in [0, ", info_.card, "]"));
-    }
-  }
-  if (request.sampling == nullptr || request.sampling->IsGreedy() ||
-      request.sampling->temperature > 0) {
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(absl::StrCat("temperature is ", request.sampling->temperature));
-}
-
 void TorchMusicModel::FillSlotInput(const StepRequest& request, int step, double* row) const {
   const int codebooks = info_.codebooks;
   const SlotWindow& window = WindowOf(request);
@@ -289,7 +276,8 @@ absl::Status TorchMusicModel::Deliver(absl::Span<StepRequest> requests) const {
 absl::Status TorchMusicModel::Step(absl::Span<StepRequest> requests) {
   bool logits = false;
   for (const StepRequest& request : requests) {
-    RETURN_IF_ERROR(CheckStep(request));
+    RETURN_IF_ERROR(CheckStep(request, info_));
+    RETURN_IF_ERROR(CheckTemperature(request));
     logits = logits || request.logits != nullptr;
   }
   RETURN_IF_ERROR(RunPieces(requests, logits));

@@ -76,7 +76,6 @@ class TorchMusicModel final : public MusicModel {
   TorchMusicModel(ModelInfo info, Parts parts);
   absl::Status Prepare(std::vector<int> buckets);
   void RecordGraphs(const StepGraphMaker& make_graph);
-  absl::Status CheckStep(const StepRequest& request) const;
   // Fills one piece's inputs: each request's step that is `left` steps before its last one.
   int FillPiece(absl::Span<const StepRequest> requests, int left, double* rows) const;
   void FillSlotInput(const StepRequest& request, int step, double* row) const;

@@ -12,6 +12,7 @@
 #include "core/model/load_model.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/grey_video.h"
 
 namespace vidmuse {
 namespace {
@@ -39,18 +40,6 @@ std::unique_ptr<MusicModel> Load(int device_threads) {
   auto model = LoadModelFromFiles(HashLmFile(Sizes()), HashCodecFile(Sizes()), options);
   EXPECT_TRUE(model.ok()) << model.status();
   return *std::move(model);
-}
-
-// Plain grey frames, each darker than the one before.
-VideoFrames Video(int seconds, int shade) {
-  VideoFrames video;
-  video.seconds = seconds;
-  for (int i = 0; i < 2 * seconds; ++i) {
-    video.frames.emplace_back(3 * kFrameSize * kFrameSize, static_cast<uint8_t>(shade - 9 * i));
-    video.local.push_back(i);
-  }
-  for (int i = 0; i < kGlobalFrames; ++i) video.global.push_back(i % (2 * seconds));
-  return video;
 }
 
 // A request under way, and all it drew.
@@ -96,7 +85,7 @@ class CpuMusicModelTest : public testing::Test {
   }
 
   static std::shared_ptr<const VideoCondition> Encode(MusicModel& model, int seconds, int shade) {
-    auto condition = model.EncodeVideo(Video(seconds, shade), CancelFlag());
+    auto condition = model.EncodeVideo(GreyVideo(seconds, shade), CancelFlag());
     EXPECT_TRUE(condition.ok()) << condition.status();
     return *std::move(condition);
   }
