@@ -18,7 +18,7 @@ inline constexpr int kProgressions = 2;
 struct ClipSpec {
   uint64_t seed = 0;
   bool minor = false;   // a cold palette; else a warm one
-  int tempo = 0;        // index of kNoteFrames: how fast and how many the shapes are
+  int tempo = 0;        // index of kNoteFrames: how fast and many the shapes are, how busy the ground
   bool high = false;    // bright, small shapes; else dark, large ones
   int timbre = 0;       // discs, squares or diamonds
   int progression = 0;  // of two a mode

@@ -17,8 +17,9 @@ constexpr int kShapes[kTempos] = {3, 6, 10, 16};
 constexpr double kSpeeds[kTempos] = {0.08, 0.2, 0.45, 0.9};
 // Seconds of a shot, by tempo: faster music, faster cuts.
 constexpr double kShotSeconds[kTempos] = {4.0, 3.0, 2.0, 1.25};
-// Light at the bottom, over that at the top: faster music, harder contrast.
-constexpr double kContrast[kTempos] = {1.0, 0.7, 0.4, 0.1};
+// Level bands of the ground, light and dark in turn: faster music, a busier ground.
+constexpr int kBands[kTempos] = {1, 2, 4, 8};
+constexpr double kDarkBand = 0.45;  // light of a dark band, over that of a light one
 constexpr int kTrail = 4;            // copies behind a moving shape
 constexpr double kTrailStep = 0.06;  // seconds between them
 
@@ -48,14 +49,13 @@ class Canvas {
  public:
   Canvas(int size, uint8_t* planes) : size_(size), planes_(planes) {}
 
-  // From `top` to `bottom`.
-  void Ground(const Color& top, const Color& bottom) {
+  // `bands` of equal height, `light` and `dark` in turn, from the top on.
+  void Ground(int bands, const Color& light, const Color& dark) {
     for (int channel = 0; channel < 3; ++channel) {
       for (int y = 0; y < size_; ++y) {
-        const double t = static_cast<double>(y) / size_;
-        const double level = top[channel] + (bottom[channel] - top[channel]) * t;
+        const Color& color = y * bands / size_ % 2 == 0 ? light : dark;
         std::fill_n(planes_ + (static_cast<size_t>(channel) * size_ + y) * size_, size_,
-                    static_cast<uint8_t>(std::clamp(level, 0.0, 255.0)));
+                    static_cast<uint8_t>(color[channel]));
       }
     }
   }
@@ -115,8 +115,8 @@ void RenderScene(const ClipSpec& spec, double time, int size, uint8_t* planes) {
   const double value = spec.high ? random.Uniform(0.7, 0.9) : random.Uniform(0.2, 0.35);
   const double saturation = random.Uniform(0.55, 0.8);
   Canvas canvas(size, planes);
-  canvas.Ground(FromHue(hue, saturation, value),
-                FromHue(hue + 0.03, saturation, kContrast[spec.tempo] * value));
+  canvas.Ground(kBands[spec.tempo], FromHue(hue, saturation, value),
+                FromHue(hue + 0.03, saturation, kDarkBand * value));
   for (int i = 0; i < kShapes[spec.tempo]; ++i) {
     const Shape shape = MakeShape(spec, hue + 0.08, &random);
     for (int copy = kTrail; copy >= 0; --copy) {
