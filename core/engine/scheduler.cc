@@ -8,7 +8,7 @@
 
 namespace vidmuse {
 
-absl::Duration SchedulerLoad::Delay(int max_batch) const {
+absl::Duration SchedulerLoad::Delay() const {
   if (frames_per_second <= 0 || running + waiting < max_batch) return absl::ZeroDuration();
   return absl::Seconds(static_cast<double>(backlog_frames) / frames_per_second);
 }
@@ -248,6 +248,7 @@ absl::Duration Scheduler::next_deadline() const {
 
 SchedulerLoad Scheduler::load() const {
   SchedulerLoad load;
+  load.max_batch = options_.max_batch;
   load.running = static_cast<int>(running_.size());
   load.waiting = static_cast<int>(waiting_.size());
   load.kv_bytes = kv_bytes_;
@@ -268,8 +269,7 @@ void Scheduler::ReportLoad() {
                 options_.max_kv_bytes == 0
                     ? 0.0
                     : static_cast<double>(kv_bytes_) / static_cast<double>(options_.max_kv_bytes));
-  metrics_->Set(Gauge::kEstimatedQueueDelaySeconds,
-                absl::ToDoubleSeconds(load().Delay(options_.max_batch)));
+  metrics_->Set(Gauge::kEstimatedQueueDelaySeconds, absl::ToDoubleSeconds(load().Delay()));
 }
 
 }  // namespace vidmuse

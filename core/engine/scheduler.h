@@ -40,6 +40,7 @@ using WindowOpener = std::function<void(WindowRequest)>;
 
 // What the scheduler holds, for estimates and metrics.
 struct SchedulerLoad {
+  int max_batch = 0;             // places
   int running = 0;               // with a place
   int waiting = 0;               // without
   int64_t backlog_frames = 0;    // frames still to be made for all of them
@@ -47,7 +48,7 @@ struct SchedulerLoad {
   double frames_per_second = 0;  // made lately, all together; 0 until known
 
   // How long a new request would wait for a place: everything ahead has to be made first.
-  absl::Duration Delay(int max_batch) const;
+  absl::Duration Delay() const;
 };
 
 // First come, first placed: a generation keeps its place, and the memory for its largest window,

@@ -105,7 +105,7 @@ absl::Status Admission::Enter(const GenerationRequest& request) {
     return absl::DeadlineExceededError("the deadline has passed");
   }
   const SchedulerLoad load = load_();
-  const absl::Duration delay = load.Delay(limits_.max_batch);
+  const absl::Duration delay = load.Delay();
   const absl::Duration retry = std::clamp(delay, absl::Seconds(1), absl::Seconds(60));
   // A bound from below: the whole batch's speed for this request alone, once it has a place.
   const double rate = load.frames_per_second;

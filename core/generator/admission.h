@@ -28,7 +28,7 @@ absl::Status ValidateRequest(const GenerationRequest& request, const ModelInfo& 
 // Thread-safe.
 class Admission {
  public:
-  // `load`: the engine's, asked for at each decision.
+  // `load`: of the device that the next request goes to, asked for at each decision.
   Admission(const Limits& limits, MetricsSink* metrics, std::function<SchedulerLoad()> load);
 
   // Lets one request in, as waiting, or refuses (see Generator::Submit).

@@ -51,18 +51,7 @@ size_t DeviceSet::LeastLoaded() const {
   return best;
 }
 
-SchedulerLoad DeviceSet::load() const {
-  SchedulerLoad sum;
-  for (const auto& device : devices_) {
-    const SchedulerLoad load = device->engine->load();
-    sum.running += load.running;
-    sum.waiting += load.waiting;
-    sum.backlog_frames += load.backlog_frames;
-    sum.kv_bytes += load.kv_bytes;
-    sum.frames_per_second += load.frames_per_second;
-  }
-  return sum;
-}
+SchedulerLoad DeviceSet::NextLoad() const { return devices_[LeastLoaded()]->engine->load(); }
 
 absl::Status DeviceSet::CheckProgress(absl::Duration limit) const {
   for (const auto& device : devices_) {

@@ -49,8 +49,8 @@ class DeviceSet {
 
   // The device with the fewest requests; among equals, the one with the fewest frames to make.
   size_t LeastLoaded() const;
-  // Summed.
-  SchedulerLoad load() const;
+  // Of that device.
+  SchedulerLoad NextLoad() const;
   // UNAVAILABLE names a device whose thread is inside one step for longer than `limit`.
   absl::Status CheckProgress(absl::Duration limit) const;
 

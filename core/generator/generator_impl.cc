@@ -88,7 +88,7 @@ GeneratorImpl::GeneratorImpl(std::vector<std::unique_ptr<MusicModel>> models,
     : limits_(OfAll(options.limits, models.size())),
       clock_(clock),
       metrics_(metrics),
-      admission_(limits_, metrics, [this] { return devices_.load(); }),
+      admission_(limits_, metrics, [this] { return devices_.NextLoad(); }),
       devices_(std::move(models), options, clock, metrics) {
   const size_t most = static_cast<size_t>(2 * limits_.max_queued_requests + limits_.max_batch) + 1;
   video_pool_ = std::make_unique<WorkerPool>("vm-video", ThreadsOr(options.video_threads, Cores()),

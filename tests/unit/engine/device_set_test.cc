@@ -5,10 +5,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "core/generator/generator_impl.h"
 #include "tests/support/fake_model.h"
 #include "tests/support/manual_clock.h"
@@ -52,14 +56,15 @@ class DeviceSetTest : public testing::Test {
     options.max_kv_bytes = 1 << 30;
     const auto sample = [](absl::string_view file, const Limits&, int,
                            const CancelFlag&) -> absl::StatusOr<VideoFrames> {
-      return FakeFrames(1, std::stoul(std::string(file)));
+      const std::pair<std::string, std::string> parts = absl::StrSplit(file, ' ');
+      return FakeFrames(std::stoi(parts.second), std::stoul(parts.first));
     };
     auto generator = NewGenerator(Models(&models_, count), sample, options, &clock_, &metrics_);
     ASSERT_TRUE(generator.ok()) << generator.status();
     generator_ = *std::move(generator);
   }
 
-  std::unique_ptr<MusicStream> Submit(uint64_t video) {
+  std::unique_ptr<MusicStream> Submit(uint64_t video, int seconds = 1) {
     GenerationRequest request;
     request.seed_is_set = true;
     request.cfg_coef_is_set = true;
@@ -68,8 +73,15 @@ class DeviceSetTest : public testing::Test {
     request.return_tokens = true;
     auto stream = generator_->Submit(request);
     EXPECT_TRUE(stream.ok()) << stream.status();
-    EXPECT_TRUE((*stream)->AppendVideo(std::to_string(video)).ok());
+    EXPECT_TRUE((*stream)->AppendVideo(absl::StrCat(video, " ", seconds)).ok());
     return *std::move(stream);
+  }
+
+  // How a request for a second of music ends that has `time_limit`.
+  absl::StatusCode SubmitWithLimit(absl::Duration time_limit) {
+    GenerationRequest request;
+    request.time_limit = time_limit;
+    return generator_->Submit(request).status().code();
   }
 
   ManualClock clock_;
@@ -126,6 +138,44 @@ TEST_F(DeviceSetTest, LimitsAndDrainAreOfAll) {
   first.reset();
   second.reset();
   EXPECT_TRUE(generator_->WaitUntilIdle(kSoon));
+}
+
+TEST_F(DeviceSetTest, ADeadlineIsHeldAgainstTheDeviceThatTheRequestGoesTo) {
+  GeneratorOptions options;
+  options.limits.max_batch = 1;
+  Start(2, options);
+  // 50 frames a second each; once `stop` is set, each stops in its second step.
+  std::atomic<bool> stop{false};
+  std::atomic<int> steps[2] = {};
+  Notification stopped[2], go;
+  for (int i = 0; i < 2; ++i) {
+    models_[i]->on_step = [&, i](absl::Span<StepRequest>) {
+      clock_.Advance(absl::Milliseconds(20));
+      if (stop && ++steps[i] == 2) {
+        stopped[i].Notify();
+        go.WaitFor(kSoon);
+      }
+      return absl::OkStatus();
+    };
+  }
+  auto first = Submit(1), second = Submit(2);
+  for (MusicStream* stream : {first.get(), second.get()}) {
+    ASSERT_TRUE(stream->FinishVideo().ok());
+    ASSERT_TRUE(ReadToEnd(*stream, kSoon).finished.ok());
+  }
+  // Idle: one device's speed counts, not both's.
+  EXPECT_EQ(SubmitWithLimit(absl::Seconds(0.9)), absl::StatusCode::kDeadlineExceeded);
+
+  stop = true;
+  auto busy = Submit(3, 20), less_busy = Submit(4, 2);
+  ASSERT_TRUE(busy->FinishVideo().ok());
+  ASSERT_TRUE(stopped[0].WaitFor(kSoon));
+  ASSERT_TRUE(less_busy->FinishVideo().ok());
+  ASSERT_TRUE(stopped[1].WaitFor(kSoon));
+  // Two seconds of music are ahead of it, and its own.
+  EXPECT_EQ(SubmitWithLimit(absl::Seconds(2.8)), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(SubmitWithLimit(absl::Seconds(3.1)), absl::StatusCode::kOk);
+  go.Notify();
 }
 
 TEST_F(DeviceSetTest, OneStuckDeviceIsUnhealthy) {
