@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <new>
 #include <thread>
 #include <utility>
@@ -14,6 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "core/base/status_macros.h"
 #include "core/model/checkpoint/model_config.h"
+#include "core/model/codec_source.h"
 #include "core/model/cpu_music_model.h"
 #include "core/model/torch/cuda_devices.h"
 #include "core/model/torch/load_torch_model.h"
@@ -24,21 +24,10 @@ namespace {
 
 constexpr char kTensors[] = "best_state/";
 constexpr char kConfig[] = "xp.cfg";
-constexpr char kPretrained[] = "pretrained";
-constexpr char kPretrainedCodec[] = "facebook/encodec_32khz";
-constexpr uintmax_t kMaxConfigBytes = 1 << 20;
 constexpr size_t kSmallStepBytes = 4 << 20;
 // Up to this many float32 bytes a step (2 ms at 31 GB/s, a tenth of real time), exactness costs
 // nothing that matters.
 constexpr int64_t kExactStepBytes = 64 << 20;
-
-// A codec's file and how to read it.
-struct CodecSource {
-  std::unique_ptr<TensorFile> file;
-  CodecConfig config;
-  cpu::CodecNames names = cpu::CodecNames::kAudiocraft;
-  std::string prefix;
-};
 
 bool IsGpu(const ModelOptions& options) { return absl::StartsWith(options.device, "cuda:"); }
 
@@ -69,80 +58,6 @@ absl::StatusOr<cpu::Precision> FindPrecision(const std::string& name, const LmCo
       absl::StrCat("precision '", name, "', the CPU supports ", absl::StrJoin(known, ", ")));
 }
 
-// `status` with the file's name before its message.
-absl::Status In(const std::string& file, const absl::Status& status) {
-  return absl::Status(status.code(), absl::StrCat(file, ": ", status.message()));
-}
-
-absl::StatusOr<std::string> String(const TensorFile& file, const std::string& key) {
-  const auto found = file.strings().find(key);
-  if (found == file.strings().end()) {
-    return absl::InvalidArgumentError(absl::StrCat(file.name(), ": '", key, "' is missing"));
-  }
-  return found->second;
-}
-
-absl::StatusOr<std::string> ReadText(const std::string& path) {
-  std::error_code error;
-  const uintmax_t size = std::filesystem::file_size(path, error);
-  if (error) return absl::NotFoundError(absl::StrCat(path, ": ", error.message()));
-  if (size > kMaxConfigBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": ", size, " bytes are too many for a configuration"));
-  }
-  std::string text(size, '\0');
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream.read(text.data(), static_cast<std::streamsize>(size))) {
-    return absl::NotFoundError(absl::StrCat(path, ": cannot be read"));
-  }
-  return text;
-}
-
-absl::StatusOr<CodecSource> OpenHuggingFaceCodec(const std::string& directory) {
-  CodecSource source;
-  source.names = cpu::CodecNames::kHuggingFace;
-  const std::string config_path = directory + "/config.json";
-  ASSIGN_OR_RETURN(const std::string json, ReadText(config_path));
-  absl::StatusOr<CodecConfig> config = ParseHuggingFaceCodecConfig(json);
-  if (!config.ok()) return In(config_path, config.status());
-  source.config = *std::move(config);
-  absl::StatusOr<std::unique_ptr<TensorFile>> file =
-      TensorFile::OpenSafetensors(directory + "/model.safetensors");
-  if (absl::IsNotFound(file.status()))
-    file = TensorFile::OpenTorch(directory + "/pytorch_model.bin");
-  if (absl::IsNotFound(file.status())) {
-    return absl::NotFoundError(
-        absl::StrCat(directory, ": neither model.safetensors nor pytorch_model.bin is there"));
-  }
-  RETURN_IF_ERROR(file.status());
-  source.file = *std::move(file);
-  return source;
-}
-
-absl::StatusOr<CodecSource> AudiocraftCodec(std::unique_ptr<TensorFile> file) {
-  CodecSource source;
-  source.prefix = kTensors;
-  ASSIGN_OR_RETURN(const std::string yaml, String(*file, kConfig));
-  absl::StatusOr<CodecConfig> config = ParseAudiocraftCodecConfig(yaml);
-  if (!config.ok()) return In(file->name(), config.status());
-  source.config = *std::move(config);
-  source.file = std::move(file);
-  return source;
-}
-
-absl::StatusOr<CodecSource> OpenCodec(const ModelOptions& options) {
-  const std::string path = options.model_dir + "/compression_state_dict.bin";
-  ASSIGN_OR_RETURN(std::unique_ptr<TensorFile> file, TensorFile::OpenTorch(path));
-  const auto pretrained = file->strings().find(kPretrained);
-  if (pretrained == file->strings().end()) return AudiocraftCodec(std::move(file));
-  if (pretrained->second != kPretrainedCodec) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": pretrained codec '", pretrained->second,
-                                                   "', only ", kPretrainedCodec, " is supported"));
-  }
-  return OpenHuggingFaceCodec(options.codec_dir.empty() ? options.model_dir + "/encodec_32khz"
-                                                        : options.codec_dir);
-}
-
 absl::Status CheckCodecUsed(const CodecSource& source, const WeightReader& weights) {
   return weights.CheckAllUsed({source.prefix + "encoder.", "codebook.inited",
                                "codebook.cluster_size", "codebook.embed_avg"});
@@ -156,25 +71,6 @@ absl::StatusOr<std::shared_ptr<const cpu::Codec>> LoadCodec(const CodecSource& s
   RETURN_IF_ERROR(CheckCodecUsed(source, weights));
   *parameters += weights.parameters();
   return codec;
-}
-
-// The codec must speak the token model's tokens.
-absl::Status CheckMatch(const TensorFile& lm_file, const LmConfig& lm, const CodecSource& codec) {
-  const ModelInfo defaults;
-  const auto check = [&](const char* what, int of_lm, int of_codec) {
-    if (of_lm == of_codec) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat(lm_file.name(), " has ", what, " ", of_lm, ", ",
-                                                   codec.file->name(), " has ", of_codec));
-  };
-  RETURN_IF_ERROR(check("a number of codebooks of", lm.codebooks, codec.config.codebooks));
-  RETURN_IF_ERROR(check("a codebook size of", lm.card, codec.config.bins));
-  RETURN_IF_ERROR(check("a sample rate of", lm.sample_rate, codec.config.sample_rate));
-  if (codec.config.samples_per_frame() * defaults.frame_rate != codec.config.sample_rate) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        codec.file->name(), ": ", codec.config.samples_per_frame(), " samples a frame at ",
-        codec.config.sample_rate, " Hz, expected ", defaults.frame_rate, " frames a second"));
-  }
-  return absl::OkStatus();
 }
 
 std::string Scale(const LmConfig& lm) {
@@ -234,10 +130,11 @@ absl::StatusOr<std::unique_ptr<MusicModel>> ComposeOnDevice(std::unique_ptr<Tens
 absl::StatusOr<std::unique_ptr<MusicModel>> Compose(std::unique_ptr<TensorFile> lm_file,
                                                     CodecSource codec_source,
                                                     const ModelOptions& options) {
-  ASSIGN_OR_RETURN(const std::string yaml, String(*lm_file, kConfig));
+  ASSIGN_OR_RETURN(const std::string yaml, CheckpointString(*lm_file, kConfig));
   absl::StatusOr<LmConfig> config = ParseLmConfig(yaml);
-  if (!config.ok()) return In(lm_file->name(), config.status());
-  RETURN_IF_ERROR(CheckMatch(*lm_file, *config, codec_source));
+  if (!config.ok()) return InFile(lm_file->name(), config.status());
+  RETURN_IF_ERROR(
+      CheckMatch(lm_file->name(), *config, codec_source.file->name(), codec_source.config));
   if (IsGpu(options) || options.device_code) {
     return ComposeOnDevice(std::move(lm_file), *config, std::move(codec_source), options);
   }
@@ -280,7 +177,7 @@ absl::StatusOr<std::unique_ptr<MusicModel>> LoadModel(const ModelOptions& option
   RETURN_IF_ERROR(CheckOptions(options));
   ASSIGN_OR_RETURN(std::unique_ptr<TensorFile> lm,
                    TensorFile::OpenTorch(options.model_dir + "/state_dict.bin"));
-  ASSIGN_OR_RETURN(CodecSource codec, OpenCodec(options));
+  ASSIGN_OR_RETURN(CodecSource codec, OpenCodec(options.model_dir, options.codec_dir));
   return Compose(std::move(lm), std::move(codec), options);
 } catch (const std::bad_alloc&) {
   return OutOfMemory();

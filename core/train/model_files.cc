@@ -10,9 +10,12 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/substitute.h"
 #include "core/base/status_macros.h"
 #include "core/model/checkpoint/tensor_file.h"
 #include "core/model/checkpoint/torch_file_writer.h"
+#include "core/model/codec_source.h"
 #include "core/model/hash_model/layout.h"
 
 namespace vidmuse::train {
@@ -32,27 +35,81 @@ std::vector<NamedShape> WithoutText(std::vector<NamedShape> layout) {
   return layout;
 }
 
-// All of best_state, and xp.cfg.
-absl::Status Read(const std::string& path, std::string* yaml, Parameters* parameters) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<TensorFile> file, TensorFile::OpenTorch(path));
-  const auto config = file->strings().find(kYaml);
-  if (config == file->strings().end()) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": '", kYaml, "' is missing"));
+absl::Status MakeDirectory(const std::string& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (!error) return absl::OkStatus();
+  return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot make ", directory));
+}
+
+// What a codec's file calls the tensor that audiocraft calls `name`.
+std::string NameInFile(const CodecSource& source, const std::string& name) {
+  std::string in_file = source.prefix + name;
+  if (source.names == cpu::CodecNames::kHuggingFace) {
+    absl::StrReplaceAll({{"coder.model.", "coder.layers."},
+                         {".conv.conv.", ".conv."},
+                         {".convtr.convtr.", ".conv."},
+                         {"quantizer.vq.", "quantizer."},
+                         {"._codebook.", ".codebook."}},
+                        &in_file);
   }
-  *yaml = config->second;
-  const std::string prefix = kPrefix;
-  for (const auto& [name, view] : file->tensors()) {
-    if (!absl::StartsWith(name, prefix) || absl::StrContains(name, "position_ids")) continue;
-    parameters->Add(name.substr(prefix.size()), at::empty(view.shape, at::kFloat));
+  if (source.file->tensors().contains(in_file)) return in_file;
+  // PyTorch's newer names of a weight norm.
+  const std::string newer =
+      absl::StrReplaceAll(in_file, {{".weight_g", ".parametrizations.weight.original0"},
+                                    {".weight_v", ".parametrizations.weight.original1"}});
+  return source.file->tensors().contains(newer) ? newer : in_file;
+}
+
+// How many layers `file` has: `probe` is one of a layer's tensors, with $0 for its number.
+int CountLayers(const TensorFile& file, const char* probe) {
+  int layers = 0;
+  while (file.tensors().contains(kPrefix + absl::Substitute(probe, layers))) ++layers;
+  return layers;
+}
+
+// Rows of a tensor; 0 if it isn't there.
+int Rows(const TensorFile& file, const std::string& name) {
+  const auto found = file.tensors().find(kPrefix + name);
+  const bool has_rows = found != file.tensors().end() && !found->second.shape.empty();
+  return has_rows ? static_cast<int>(found->second.shape[0]) : 0;
+}
+
+// The sizes of the model in `file`, those of its conditioner by the tensors' shapes.
+HashModelSizes SizesOf(const TensorFile& file, const LmConfig& config) {
+  const std::string tower = "visual_encoder_model.vision_model.";
+  HashModelSizes sizes;
+  sizes.dim = config.dim;
+  sizes.num_heads = config.num_heads;
+  sizes.num_layers = config.num_layers;
+  sizes.hidden_scale = config.hidden_scale;
+  sizes.card = config.card;
+  sizes.clip_width = Rows(file, tower + "embeddings.class_embedding");
+  sizes.clip_mlp = Rows(file, tower + "encoder.layers.0.mlp.fc1.bias");
+  sizes.clip_layers =
+      CountLayers(file, "visual_encoder_model.vision_model.encoder.layers.$0.layer_norm1.weight");
+  sizes.temporal_layers = CountLayers(file, "local_temporal_transformer.layers.$0.0.norm.weight");
+  return sizes;
+}
+
+absl::Status CopyFile(const std::filesystem::path& from, const std::filesystem::path& to) {
+  std::error_code error;
+  if (std::filesystem::equivalent(from, to, error)) return absl::OkStatus();
+  const std::string part = to.string() + ".part";
+  if (std::filesystem::copy_file(from, part, std::filesystem::copy_options::overwrite_existing,
+                                 error)) {
+    std::filesystem::rename(part, to, error);
   }
-  return parameters->ReadFrom(*file, prefix);
+  if (!error) return absl::OkStatus();
+  std::error_code ignored;
+  std::filesystem::remove(part, ignored);
+  return absl::ErrnoToStatus(error.value(),
+                             absl::StrCat("cannot copy ", from.string(), " to ", to.string()));
 }
 
 absl::Status Write(const Parameters& parameters, const std::string& yaml,
                    const std::string& directory, const char* name) {
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot make ", directory));
+  RETURN_IF_ERROR(MakeDirectory(directory));
   ASSIGN_OR_RETURN(const std::unique_ptr<TorchFileWriter> writer,
                    TorchFileWriter::Create(absl::StrCat(directory, "/", name)));
   RETURN_IF_ERROR(parameters.WriteTo(*writer, kPrefix, DType::kFloat16));
@@ -81,28 +138,68 @@ absl::StatusOr<TokenModel> NewTokenModel(const HashModelSizes& sizes, uint64_t s
   return model;
 }
 
-absl::StatusOr<CodecModel> ReadCodec(const std::string& directory) {
+absl::StatusOr<CodecModel> ReadCodec(const std::string& directory, const std::string& codec_dir) {
+  ASSIGN_OR_RETURN(const CodecSource source, OpenCodec(directory, codec_dir));
   CodecModel model;
-  const std::string path = absl::StrCat(directory, "/", kCodecFile);
-  RETURN_IF_ERROR(Read(path, &model.yaml, &model.parameters));
-  ASSIGN_OR_RETURN(model.config, ParseAudiocraftCodecConfig(model.yaml));
+  model.config = source.config;
+  if (source.names == cpu::CodecNames::kAudiocraft) model.yaml = source.file->strings().at(kYaml);
+  for (const NamedShape& tensor : CodecTensors(source.config)) {
+    model.parameters.Add(tensor.name, at::empty(tensor.shape, at::kFloat));
+  }
+  RETURN_IF_ERROR(model.parameters.ReadFrom(
+      *source.file, [&](const std::string& name) { return NameInFile(source, name); }));
   return model;
 }
 
 absl::StatusOr<TokenModel> ReadTokenModel(const std::string& directory) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<TensorFile> file,
+                   TensorFile::OpenTorch(absl::StrCat(directory, "/", kTokenFile)));
   TokenModel model;
-  const std::string path = absl::StrCat(directory, "/", kTokenFile);
-  RETURN_IF_ERROR(Read(path, &model.yaml, &model.parameters));
-  ASSIGN_OR_RETURN(model.config, ParseLmConfig(model.yaml));
+  ASSIGN_OR_RETURN(model.yaml, CheckpointString(*file, kYaml));
+  absl::StatusOr<LmConfig> config = ParseLmConfig(model.yaml);
+  if (!config.ok()) return InFile(file->name(), config.status());
+  model.config = *config;
+  const HashModelSizes sizes = SizesOf(*file, model.config);
+  const absl::Status valid = CheckHashModelSizes(sizes);
+  if (!valid.ok()) return InFile(file->name(), valid);
+  for (const NamedShape& tensor : WithoutText(LmTensors(sizes))) {
+    model.parameters.Add(tensor.name, at::empty(tensor.shape, at::kFloat));
+  }
+  // What nothing here reads is passed on.
+  const std::string prefix = kPrefix;
+  for (const auto& [name, view] : file->tensors()) {
+    if (!absl::StartsWith(name, prefix) || absl::StrContains(name, "position_ids")) continue;
+    const std::string own = name.substr(prefix.size());
+    if (!model.parameters.Has(own)) model.parameters.Add(own, at::empty(view.shape, at::kFloat));
+  }
+  RETURN_IF_ERROR(model.parameters.ReadFrom(*file, prefix));
   return model;
 }
 
 absl::Status WriteCodec(const CodecModel& model, const std::string& directory) {
+  if (model.yaml.empty()) {
+    return absl::FailedPreconditionError(
+        "a codec of a Hugging Face directory can be used, but not trained");
+  }
   return Write(model.parameters, model.yaml, directory, kCodecFile);
 }
 
 absl::Status WriteTokenModel(const TokenModel& model, const std::string& directory) {
   return Write(model.parameters, model.yaml, directory, kTokenFile);
+}
+
+absl::Status CopyCodec(const std::string& from, const std::string& codec_dir,
+                       const std::string& directory) {
+  ASSIGN_OR_RETURN(const CodecSource source, OpenCodec(from, codec_dir));
+  const std::filesystem::path to = directory;
+  RETURN_IF_ERROR(MakeDirectory(directory));
+  RETURN_IF_ERROR(CopyFile(std::filesystem::path(from) / kCodecFile, to / kCodecFile));
+  if (source.directory.empty()) return absl::OkStatus();
+  const std::filesystem::path weights = source.file->name();
+  const std::filesystem::path copy = to / "encodec_32khz";
+  RETURN_IF_ERROR(MakeDirectory(copy));
+  RETURN_IF_ERROR(CopyFile(weights, copy / weights.filename()));
+  return CopyFile(weights.parent_path() / "config.json", copy / "config.json");
 }
 
 }  // namespace vidmuse::train

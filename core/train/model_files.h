@@ -12,9 +12,9 @@
 
 namespace vidmuse::train {
 
-// A network's weights with the configuration that its file holds as xp.cfg.
+// A network's weights with the configuration that its file holds as xp.cfg. Names are audiocraft's.
 struct CodecModel {
-  std::string yaml;
+  std::string yaml;  // empty: read from a Hugging Face directory, whose configuration is no YAML
   CodecConfig config;
   Parameters parameters;
 };
@@ -28,14 +28,21 @@ struct TokenModel {
 absl::StatusOr<CodecModel> NewCodec(const HashModelSizes& sizes, uint64_t seed);
 absl::StatusOr<TokenModel> NewTokenModel(const HashModelSizes& sizes, uint64_t seed);
 
-// Reads DIRECTORY/compression_state_dict.bin (audiocraft's layout, encoder included) and
+// Read the codec that the server finds for DIRECTORY (see OpenCodec), encoder included, and
 // DIRECTORY/state_dict.bin. Errors name the file, and the tensor or setting in it.
-absl::StatusOr<CodecModel> ReadCodec(const std::string& directory);
+absl::StatusOr<CodecModel> ReadCodec(const std::string& directory,
+                                     const std::string& codec_dir = "");
 absl::StatusOr<TokenModel> ReadTokenModel(const std::string& directory);
 
-// Write the same files, in float16. Each is whole or not there.
+// Write the same files, in float16. Each is whole or not there. FAILED_PRECONDITION: a codec that
+// was read from a Hugging Face directory.
 absl::Status WriteCodec(const CodecModel& model, const std::string& directory);
 absl::Status WriteTokenModel(const TokenModel& model, const std::string& directory);
+
+// Copies the files of the codec that ReadCodec reads, as they are, so that the server finds it in
+// `directory` alone.
+absl::Status CopyCodec(const std::string& from, const std::string& codec_dir,
+                       const std::string& directory);
 
 }  // namespace vidmuse::train
 

@@ -117,12 +117,17 @@ Parameters Parameters::To(at::Device device, at::ScalarType type) const {
   return copy;
 }
 
-absl::Status Parameters::ReadFrom(const TensorFile& file, const std::string& prefix) {
-  WeightReader reader(&file, prefix);
+absl::Status Parameters::ReadFrom(const TensorFile& file, const std::string& prefix) const {
+  return ReadFrom(file, [&](const std::string& name) { return prefix + name; });
+}
+
+absl::Status Parameters::ReadFrom(
+    const TensorFile& file, absl::FunctionRef<std::string(const std::string&)> name_in_file) const {
+  WeightReader reader(&file, "");
   c10::NoGradGuard no_grad;
   for (const Entry& entry : entries_) {
     const std::vector<int64_t> shape = entry.tensor.sizes().vec();
-    ASSIGN_OR_RETURN(std::vector<float> values, reader.Read(entry.name, shape));
+    ASSIGN_OR_RETURN(std::vector<float> values, reader.Read(name_in_file(entry.name), shape));
     entry.tensor.copy_(at::from_blob(values.data(), shape));
   }
   return absl::OkStatus();

@@ -42,9 +42,11 @@ class Parameters {
   Parameters Clone() const;
   Parameters To(at::Device device, at::ScalarType type) const;
 
-  // Overwrites every tensor by `file`'s tensor of the name `prefix` + name. NOT_FOUND,
-  // INVALID_ARGUMENT: missing, or another shape.
-  absl::Status ReadFrom(const TensorFile& file, const std::string& prefix);
+  // Overwrites every tensor by `file`'s tensor that `name_in_file` says, or of the name `prefix` +
+  // name. NOT_FOUND, INVALID_ARGUMENT: missing, or another shape.
+  absl::Status ReadFrom(const TensorFile& file,
+                        absl::FunctionRef<std::string(const std::string&)> name_in_file) const;
+  absl::Status ReadFrom(const TensorFile& file, const std::string& prefix) const;
   // Writes all as `type`, kFloat32 or kFloat16; what the published files keep in float32 stays so.
   absl::Status WriteTo(TorchFileWriter& writer, const std::string& prefix, DType type) const;
 

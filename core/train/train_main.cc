@@ -12,6 +12,7 @@
 #include "absl/flags/usage.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/model/codec_source.h"
 #include "core/model/load_model.h"
 #include "core/train/clip_source.h"
 #include "core/train/evaluate.h"
@@ -25,6 +26,9 @@
 ABSL_FLAG(std::string, work_dir, "", "checkpoints, curves (CSV) and cached tokens");
 ABSL_FLAG(std::string, out, "", "directory of the trained model, in the published format");
 ABSL_FLAG(std::string, init, "", "directory of a model to go on from; empty: a new one");
+ABSL_FLAG(std::string, codec_dir, "",
+          "Hugging Face EnCodec directory, if the model only names its codec; empty: encodec_32khz "
+          "in the model's directory");
 ABSL_FLAG(int64_t, steps, 1000, "steps of the run");
 ABSL_FLAG(int64_t, warmup, 100, "steps until the full learning rate");
 ABSL_FLAG(double, learning_rate, 1e-3, "the highest");
@@ -143,14 +147,12 @@ absl::Status RunTokens() {
   token_options.global_frames = absl::GetFlag(FLAGS_global_frames);
   token_options.null_condition = absl::GetFlag(FLAGS_null_condition);
   token_options.hidden_history = absl::GetFlag(FLAGS_hidden_history);
-  ASSIGN_OR_RETURN(const CodecModel codec, ReadCodec(init.empty() ? out : init));
+  const std::string codec_model = init.empty() ? out : init;
+  const std::string codec_dir = absl::GetFlag(FLAGS_codec_dir);
+  ASSIGN_OR_RETURN(CodecModel codec, ReadCodec(codec_model, codec_dir));
   ASSIGN_OR_RETURN(TokenModel model,
                    init.empty() ? NewTokenModel(Sizes(), seed) : ReadTokenModel(init));
-  if (model.config.card != codec.config.bins) {
-    return absl::InvalidArgumentError(absl::StrCat("the token model has a codebook size of ",
-                                                   model.config.card, ", the codec has ",
-                                                   codec.config.bins));
-  }
+  RETURN_IF_ERROR(CheckMatch("the token model", model.config, "the codec", codec.config));
   ASSIGN_OR_RETURN(const std::unique_ptr<ClipSource> clips, Clips());
   ASSIGN_OR_RETURN(const at::Tensor codes,
                    EncodeClips(codec, *clips, options.work_dir + "/codes.bin"));
@@ -158,7 +160,7 @@ absl::Status RunTokens() {
                    TrainingRun::Open(options, model.parameters));
   RETURN_IF_ERROR(TrainTokens(model.config, token_options, codes, *clips, *run));
   model.parameters = run->average();
-  if (init != "" && init != out) RETURN_IF_ERROR(WriteCodec(codec, out));
+  RETURN_IF_ERROR(CopyCodec(codec_model, codec_dir, out));
   return WriteTokenModel(model, out);
 }
 
@@ -166,6 +168,7 @@ absl::Status RunTokens() {
 absl::Status RunEvaluation() {
   ModelOptions options;
   options.model_dir = absl::GetFlag(FLAGS_model_dir);
+  options.codec_dir = absl::GetFlag(FLAGS_codec_dir);
   options.device = "cpu";
   const int seconds = absl::GetFlag(FLAGS_seconds);
   const auto show = [](const std::string& name, const MusicMaker& make) -> absl::Status {
@@ -177,7 +180,7 @@ absl::Status RunEvaluation() {
     return absl::OkStatus();
   };
   RETURN_IF_ERROR(show("the clips' own music", OwnMusic(seconds)));
-  ASSIGN_OR_RETURN(const CodecModel codec, ReadCodec(options.model_dir));
+  ASSIGN_OR_RETURN(const CodecModel codec, ReadCodec(options.model_dir, options.codec_dir));
   RETURN_IF_ERROR(show("through the codec", CodecMusic(codec, seconds)));
   ASSIGN_OR_RETURN(const std::unique_ptr<MusicModel> model, LoadModel(options));
   SamplingOptions sampling;

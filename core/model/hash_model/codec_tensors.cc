@@ -6,13 +6,6 @@
 namespace vidmuse {
 namespace {
 
-constexpr int kRatios[] = {8, 5, 4, 4};
-constexpr int kStages = 4;
-constexpr int kKernel = 7;
-constexpr int kResidualKernel = 3;
-constexpr int kLstmLayers = 2;
-constexpr int kCodebooks = 4;
-
 class Tensors {
  public:
   void Add(std::string name, std::vector<int64_t> shape, bool ones = false) {
@@ -30,12 +23,13 @@ class Tensors {
   void Upsampling(const std::string& layer, int64_t in, int64_t out, int64_t kernel) {
     WeightNormed(layer + ".convtr.convtr", {in, out, kernel}, out);
   }
-  void Residual(const std::string& layer, int64_t width) {
-    Conv(layer + ".block.1", width / 2, width, kResidualKernel);
-    Conv(layer + ".block.3", width, width / 2, 1);
+  void Residual(const std::string& layer, const CodecConfig& config, int64_t width) {
+    const int64_t hidden = width / config.compress;
+    Conv(layer + ".block.1", hidden, width, config.residual_kernel_size);
+    Conv(layer + ".block.3", width, hidden, 1);
   }
-  void Lstm(const std::string& layer, int64_t width) {
-    for (int i = 0; i < kLstmLayers; ++i) {
+  void Lstm(const std::string& layer, int layers, int64_t width) {
+    for (int i = 0; i < layers; ++i) {
       for (const char* part : {"weight_ih", "weight_hh"}) {
         Add(absl::StrCat(layer, ".lstm.", part, "_l", i), {4 * width, width});
       }
@@ -50,46 +44,59 @@ class Tensors {
   std::vector<NamedShape> list_;
 };
 
-void AddEncoder(const HashModelSizes& sizes, Tensors* tensors) {
+// Layers have the positions of the sequential model, where an activation has one as well.
+void AddEncoder(const CodecConfig& config, Tensors* tensors) {
   const auto layer = [](int i) { return absl::StrCat("encoder.model.", i); };
-  int64_t width = sizes.codec_filters;
-  tensors->Conv(layer(0), width, 1, kKernel);
-  for (int stage = 0; stage < kStages; ++stage) {
-    tensors->Residual(layer(1 + 3 * stage), width);
-    tensors->Conv(layer(3 + 3 * stage), 2 * width, width, 2 * kRatios[kStages - 1 - stage]);
+  int64_t width = config.n_filters;
+  int at = 0;
+  tensors->Conv(layer(at++), width, 1, config.kernel_size);
+  for (auto ratio = config.ratios.rbegin(); ratio != config.ratios.rend(); ++ratio) {
+    tensors->Residual(layer(at), config, width);
+    tensors->Conv(layer(at + 2), 2 * width, width, 2 * *ratio);
     width *= 2;
+    at += 3;
   }
-  tensors->Lstm(layer(1 + 3 * kStages), width);
-  tensors->Conv(layer(3 + 3 * kStages), sizes.codec_dimension, width, kKernel);
+  if (config.lstm_layers > 0) tensors->Lstm(layer(at++), config.lstm_layers, width);
+  tensors->Conv(layer(at + 1), config.dimension, width, config.last_kernel_size);
 }
 
-void AddDecoder(const HashModelSizes& sizes, Tensors* tensors) {
+void AddDecoder(const CodecConfig& config, Tensors* tensors) {
   const auto layer = [](int i) { return absl::StrCat("decoder.model.", i); };
-  int64_t width = int64_t{sizes.codec_filters} << kStages;
-  tensors->Conv(layer(0), width, sizes.codec_dimension, kKernel);
-  tensors->Lstm(layer(1), width);
-  for (int stage = 0; stage < kStages; ++stage) {
-    tensors->Upsampling(layer(3 + 3 * stage), width, width / 2, 2 * kRatios[stage]);
+  int64_t width = int64_t{config.n_filters} << config.ratios.size();
+  int at = 0;
+  tensors->Conv(layer(at++), width, config.dimension, config.kernel_size);
+  if (config.lstm_layers > 0) tensors->Lstm(layer(at++), config.lstm_layers, width);
+  for (const int ratio : config.ratios) {
+    tensors->Upsampling(layer(at + 1), width, width / 2, 2 * ratio);
     width /= 2;
-    tensors->Residual(layer(4 + 3 * stage), width);
+    tensors->Residual(layer(at + 2), config, width);
+    at += 3;
   }
-  tensors->Conv(layer(3 + 3 * kStages), 1, width, kKernel);
+  tensors->Conv(layer(at + 1), 1, width, config.last_kernel_size);
 }
 
 }  // namespace
 
-std::vector<NamedShape> CodecTensors(const HashModelSizes& sizes) {
+std::vector<NamedShape> CodecTensors(const CodecConfig& config) {
   Tensors tensors;
-  AddEncoder(sizes, &tensors);
-  AddDecoder(sizes, &tensors);
-  for (int k = 0; k < kCodebooks; ++k) {
+  AddEncoder(config, &tensors);
+  AddDecoder(config, &tensors);
+  for (int k = 0; k < config.codebooks; ++k) {
     const std::string codebook = absl::StrCat("quantizer.vq.layers.", k, "._codebook.");
     tensors.Add(codebook + "inited", {1}, /*ones=*/true);
-    tensors.Add(codebook + "cluster_size", {sizes.codec_bins}, /*ones=*/true);
-    tensors.Add(codebook + "embed", {sizes.codec_bins, sizes.codec_dimension});
-    tensors.Add(codebook + "embed_avg", {sizes.codec_bins, sizes.codec_dimension});
+    tensors.Add(codebook + "cluster_size", {config.bins}, /*ones=*/true);
+    tensors.Add(codebook + "embed", {config.bins, config.dimension});
+    tensors.Add(codebook + "embed_avg", {config.bins, config.dimension});
   }
   return tensors.Take();
+}
+
+std::vector<NamedShape> CodecTensors(const HashModelSizes& sizes) {
+  CodecConfig config;  // the published one, but for its widths
+  config.dimension = sizes.codec_dimension;
+  config.n_filters = sizes.codec_filters;
+  config.bins = sizes.codec_bins;
+  return CodecTensors(config);
 }
 
 }  // namespace vidmuse

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/model/checkpoint/model_config.h"
 #include "core/model/hash_model/hash_model.h"
 #include "core/model/hash_model/hash_values.h"
 
@@ -12,6 +13,8 @@ namespace vidmuse {
 
 std::vector<NamedShape> LmTensors(const HashModelSizes& sizes);
 std::vector<NamedShape> CodecTensors(const HashModelSizes& sizes);
+// audiocraft's layout of a codec, encoder included.
+std::vector<NamedShape> CodecTensors(const CodecConfig& config);
 
 // `xp.cfg`, as OmegaConf writes it.
 std::string LmYaml(const HashModelSizes& sizes);
