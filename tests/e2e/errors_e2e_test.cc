@@ -47,7 +47,7 @@ class ErrorsE2eTest : public testing::Test {
   // How the server ends a call of exactly these messages.
   static grpc::Status Send(const std::vector<GenerateMusicRequest>& requests) {
     grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
+    context.set_deadline(std::chrono::system_clock::now() + kPatience * std::chrono::seconds(60));
     auto stub = v1::MusicService::NewStub(channel_);
     auto stream = stub->GenerateMusic(&context);
     for (const GenerateMusicRequest& request : requests) {

@@ -24,7 +24,7 @@ absl::Status Call(const std::vector<std::string>& addresses, v1::AudioFormat for
   options.config.set_loudness(v1::LOUDNESS_NONE);
   options.config.set_format(format);
   options.config.set_max_chunk_seconds(0.2);
-  options.deadline = absl::Minutes(3);
+  options.deadline = kPatience * absl::Minutes(3);
   GenerateSink sink;
   sink.chunk = [&](const v1::AudioChunk& chunk) {
     const bool first = audio->empty() && !chunk.data().empty();

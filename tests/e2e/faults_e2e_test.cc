@@ -55,7 +55,7 @@ absl::Status Make(const std::string& address, Song* song) {
   options.config.set_format(v1::AUDIO_FORMAT_PCM_S16LE);
   options.config.set_max_chunk_seconds(0.2);
   options.config.set_max_duration_seconds(song->max_seconds);
-  options.deadline = absl::Minutes(2);
+  options.deadline = kPatience * absl::Minutes(2);
   GenerateSink sink;
   sink.chunk = [&](const v1::AudioChunk& chunk) {
     const bool first = song->audio.empty() && !chunk.data().empty();
@@ -119,7 +119,7 @@ class LogFaultTest : public ::testing::Test {
 
   void ExpectServiceAsEver() {
     // No ready line can be seen. The metrics page comes a moment before the service.
-    const absl::Time deadline = absl::Now() + absl::Minutes(1);
+    const absl::Time deadline = absl::Now() + kPatience * absl::Minutes(1);
     while (!HttpGet(metrics_port_, "/metrics").ok() && absl::Now() < deadline) {
       absl::SleepFor(absl::Milliseconds(20));
     }
@@ -135,7 +135,7 @@ class LogFaultTest : public ::testing::Test {
   void ExpectACleanEnd() {
     const absl::Time told = absl::Now();
     server_->Signal(SIGTERM);
-    const auto code = server_->Wait(absl::Seconds(30));
+    const auto code = server_->Wait(kPatience * absl::Seconds(30));
     EXPECT_EQ(code.value_or(-1), 0) << code.status();
     EXPECT_LT(absl::Now() - told, absl::Seconds(6));
   }
@@ -195,7 +195,7 @@ TEST(FaultsE2eTest, AReaderThatTakesNothingHoldsUpNobody) {
   const auto stub = v1::MusicService::NewStub(
       grpc::CreateChannel((*server)->address(), grpc::InsecureChannelCredentials()));
   grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Minutes(3)));
+  context.set_deadline(absl::ToChronoTime(absl::Now() + kPatience * absl::Minutes(3)));
   const auto slow = stub->GenerateMusic(&context);
   v1::GenerateMusicRequest request;
   request.mutable_config()->set_loudness(v1::LOUDNESS_NONE);
@@ -209,8 +209,9 @@ TEST(FaultsE2eTest, AReaderThatTakesNothingHoldsUpNobody) {
   EXPECT_EQ((*server)->WaitForMetric("vidmuse_requests_running", "", 1), absl::OkStatus());
   Song beside = {.video = ReadFile(GoldenVideo("pattern_4s"))};
   EXPECT_EQ(Make((*server)->address(), &beside), absl::OkStatus());
-  EXPECT_EQ((*server)->WaitForMetric("vidmuse_requests_running", "", 0, absl::Minutes(2)),
-            absl::OkStatus());
+  EXPECT_EQ(
+      (*server)->WaitForMetric("vidmuse_requests_running", "", 0, kPatience * absl::Minutes(2)),
+      absl::OkStatus());
 
   size_t bytes = 0;
   bool finished = false;
@@ -252,9 +253,7 @@ class WallClock {
 };
 
 TEST(ClockE2eTest, AWallClockThatJumpsByHoursChangesNothing) {
-#ifdef VIDMUSE_SANITIZED
-  GTEST_SKIP() << "sanitizers must be preloaded first";
-#endif
+  if (kSanitized) GTEST_SKIP() << "sanitizers must be preloaded first";
   const auto model = TinyModel();
   ASSERT_TRUE(model.ok()) << model.status();
   WallClock clock;

@@ -24,7 +24,7 @@ namespace {
 constexpr char kServer[] = VIDMUSE_BIN_DIR "/vidmuse_server";
 constexpr char kClient[] = VIDMUSE_BIN_DIR "/vidmuse";
 constexpr char kMakeModel[] = VIDMUSE_BIN_DIR "/vidmuse_make_model";
-constexpr absl::Duration kStartTimeout = absl::Seconds(60);
+constexpr absl::Duration kStartTimeout = absl::Seconds(kPatience * 60);
 
 class TempFolder {
  public:
@@ -44,7 +44,7 @@ class TempFolder {
 };
 
 absl::Status MakeTinyModel(const std::string& folder) {
-  const RunResult made = RunProgram({kMakeModel, "--out", folder}, absl::Minutes(2));
+  const RunResult made = RunProgram({kMakeModel, "--out", folder}, kPatience * absl::Minutes(2));
   if (made.exit_code == 0) return absl::OkStatus();
   return absl::InternalError(
       absl::StrCat(kMakeModel, " ended with ", made.exit_code, ": ", made.error));
@@ -162,7 +162,7 @@ RunResult Generate(const ServerProcess& server, const std::string& video, const 
   std::vector<std::string> args = {kClient,   "generate", "--server", server.address(),
                                    "--video", video,      "--output", output};
   args.insert(args.end(), flags.begin(), flags.end());
-  return RunProgram(args, absl::Minutes(4));
+  return RunProgram(args, kPatience * absl::Minutes(4));
 }
 
 absl::StatusOr<std::vector<std::vector<int>>> ReadTokens(const std::string& path) {

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/subprocess.h"
 
 namespace vidmuse {
@@ -44,11 +45,11 @@ class ServerProcess {
   // Waits until /metrics has a sample of `name`, with `label` ("" for any) and `value` (-1 for
   // any).
   absl::Status WaitForMetric(const std::string& name, const std::string& label, double value,
-                             absl::Duration timeout = absl::Seconds(30)) const;
+                             absl::Duration timeout = kPatience * absl::Seconds(30)) const;
 
   void Terminate();  // SIGTERM
   // OK if the server ends with exit code 0 in time.
-  absl::Status WaitForCleanExit(absl::Duration timeout = absl::Seconds(60));
+  absl::Status WaitForCleanExit(absl::Duration timeout = kPatience * absl::Seconds(60));
   // Both.
   absl::Status Stop();
 

@@ -86,7 +86,7 @@ class CrowdCall final
   CrowdCall(v1::MusicService::Stub* stub, const std::string& video, Crowd* crowd)
       : crowd_(crowd), config_(Config(video)) {
     video_.set_video_chunk(video);
-    context_.set_deadline(absl::ToChronoTime(absl::Now() + absl::Minutes(4)));
+    context_.set_deadline(absl::ToChronoTime(absl::Now() + kPatience * absl::Minutes(4)));
     stub->async()->GenerateMusic(&context_, this);
     StartRead(&response_);
     StartWrite(&config_);
@@ -134,7 +134,7 @@ TEST(OverloadE2eTest, ThousandsOfCallsAtOnceEndInOrder) {
     for (int i = 0; i < calls; ++i) {
       all.push_back(std::make_unique<CrowdCall>(stubs[i % kConnections].get(), video, &crowd));
     }
-    if (!crowd.WaitFor(calls, absl::Minutes(4))) {
+    if (!crowd.WaitFor(calls, kPatience * absl::Minutes(4))) {
       std::fprintf(stderr, "calls don't end\n");
       std::abort();  // they would outlive this test
     }
@@ -148,7 +148,9 @@ TEST(OverloadE2eTest, ThousandsOfCallsAtOnceEndInOrder) {
   EXPECT_GE(run(kCalls), kCalls / 2);
   const double peak = ResidentMegabytes(server->pid(), "VmHWM:");
   // A queue of 8, 16 uploads and what gRPC holds of a call: 6,000 whole videos would be 531 MB.
-  EXPECT_LT(peak, before + 250) << "from " << before << " MB";
+  if (!kSanitized) {
+    EXPECT_LT(peak, before + 250) << "from " << before << " MB";
+  }
   EXPECT_EQ(server->WaitForMetric("vidmuse_requests_waiting", "", 0), absl::OkStatus());
 
   const RunResult after =
@@ -167,14 +169,14 @@ class SlowUpload {
   ~SlowUpload() { thread_.join(); }
 
   grpc::Status Wait() {
-    EXPECT_TRUE(ended_.WaitFor(absl::Minutes(1)));
+    EXPECT_TRUE(ended_.WaitFor(kPatience * absl::Minutes(1)));
     return status_;
   }
 
  private:
   void Run() {
     grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(50)));
+    context.set_deadline(absl::ToChronoTime(absl::Now() + kPatience * absl::Seconds(50)));
     const auto stream = stub_->GenerateMusic(&context);
     v1::GenerateMusicRequest request;
     request.mutable_config();

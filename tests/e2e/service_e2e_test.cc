@@ -36,7 +36,7 @@ std::shared_ptr<grpc::Channel> ChannelTo(const ServerProcess& server) {
 }
 
 void SetDeadline(grpc::ClientContext* context) {
-  context->set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+  context->set_deadline(std::chrono::system_clock::now() + kPatience * std::chrono::seconds(30));
 }
 
 TEST(ServiceE2eTest, HealthIsSpoken) {
@@ -184,7 +184,7 @@ absl::Status Call(const std::vector<std::string>& addresses, const std::string& 
   options.config.set_loudness(v1::LOUDNESS_NONE);
   options.config.set_format(v1::AUDIO_FORMAT_PCM_S16LE);
   options.config.set_max_chunk_seconds(0.1);
-  options.deadline = absl::Minutes(3);
+  options.deadline = kPatience * absl::Minutes(3);
   const std::string bytes = ReadFile(GoldenVideo(video));
   return (*client)->Generate(options, *VideoSource::FromMemory(bytes), sink);
 }
@@ -198,8 +198,9 @@ TEST(ServiceE2eTest, AFullQueueRefusesAtOnceAndRetriesGetThrough) {
     std::vector<std::thread> callers;
     for (int i = 0; i < 8; ++i) {
       callers.emplace_back([&] {
-        const absl::Status status = Call({server->address()}, "life_7s",
-                                         patient ? absl::Minutes(2) : absl::ZeroDuration(), {});
+        const absl::Status status =
+            Call({server->address()}, "life_7s",
+                 patient ? kPatience * absl::Minutes(2) : absl::ZeroDuration(), {});
         if (status.ok()) ++served;
         if (absl::IsResourceExhausted(status)) ++refused;
       });
@@ -260,7 +261,7 @@ TEST(ServiceE2eTest, ADrainingServerTakesNothingNew) {
     // A connection of its own: refused, or answered with UNAVAILABLE.
     auto client = MusicClient::Create({.addresses = {server->address()}, .max_retries = 0});
     GenerateOptions options;
-    options.deadline = absl::Seconds(30);
+    options.deadline = kPatience * absl::Seconds(30);
     late = (*client)->Generate(options, *VideoSource::FromMemory("x"), {});
     return draining;
   };

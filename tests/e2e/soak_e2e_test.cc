@@ -46,7 +46,7 @@ GenerateOptions Options(int song) {
   options.config.set_format(song % 3 == 0   ? v1::AUDIO_FORMAT_MP3
                             : song % 3 == 1 ? v1::AUDIO_FORMAT_WAV
                                             : v1::AUDIO_FORMAT_FLAC);
-  options.deadline = absl::Minutes(2);
+  options.deadline = kPatience * absl::Minutes(2);
   return options;
 }
 
@@ -217,7 +217,7 @@ TEST_F(SoakE2eTest, ReplicasComeAndGoBehindProxies) {
   EXPECT_GE(restarts_, 2);
   // It lasts till the grace at most; then the process has to be cleared away.
   EXPECT_LT(longest_stop_, absl::Seconds(3 + 2));
-  for (size_t i = 0; i < before.size(); ++i) {
+  for (size_t i = 0; !kSanitized && i < before.size(); ++i) {
     EXPECT_LT(ResidentMegabytes(pids[i]), 1.2 * before[i] + 30) << "process " << i;
   }
   for (const char* gauge : {"vidmuse_requests_running", "vidmuse_requests_waiting"}) {

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "core/base/mutex.h"
+#include "tests/support/sanitized.h"
 
 namespace vidmuse {
 
@@ -66,7 +67,7 @@ struct RunResult {
 
 // Runs a program to its end.
 RunResult RunProgram(const std::vector<std::string>& args,
-                     absl::Duration timeout = absl::Seconds(60));
+                     absl::Duration timeout = kPatience * absl::Seconds(60));
 
 }  // namespace vidmuse
 

@@ -22,6 +22,7 @@
 #include "core/video/sandbox_protocol.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/sanitized.h"
 #include "tests/unit/video/test_videos.h"
 
 namespace vidmuse {
@@ -31,11 +32,6 @@ using ::testing::HasSubstr;
 
 constexpr char kDecoder[] = VIDMUSE_BIN_DIR "/vidmuse_video_decoder";
 constexpr char kMisbehaving[] = VIDMUSE_BIN_DIR "/tests/misbehaving_decoder";
-#ifdef VIDMUSE_SANITIZED
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
 
 std::unique_ptr<VideoSandbox> Sandbox(const std::string& program) {
   auto sandbox = VideoSandbox::Create(program, VideoSandbox::Filter::kRequired);
