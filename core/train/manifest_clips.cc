@@ -6,6 +6,8 @@
 #include <list>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <sstream>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -49,6 +51,16 @@ absl::StatusOr<ManifestClip> ParseLine(const std::string& line,
   } catch (const nlohmann::json::exception& error) {
     return absl::InvalidArgumentError(error.what());
   }
+}
+
+// A file that isn't there is told before training begins, not when its turn comes.
+absl::Status CheckFiles(const ManifestClip& clip) {
+  for (const std::string& file : {clip.video, clip.audio}) {
+    std::error_code error;
+    if (std::filesystem::exists(file, error)) continue;
+    return absl::NotFoundError(absl::StrCat(file, ": ", error ? error.message() : "no such file"));
+  }
+  return absl::OkStatus();
 }
 
 class ManifestSource : public ClipSource {
@@ -129,15 +141,16 @@ absl::StatusOr<std::unique_ptr<ClipSource>> ManifestClips(const std::string& pat
   ASSIGN_OR_RETURN(const std::string text, ReadAll(path));
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   std::vector<ManifestClip> clips;
-  std::ifstream lines(path);
+  std::istringstream lines(text);
   int number = 0;
   for (std::string line; std::getline(lines, line);) {
     ++number;
     if (line.empty()) continue;
     absl::StatusOr<ManifestClip> clip = ParseLine(line, folder);
-    if (!clip.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(path, ", line ", number, ": ", clip.status().message()));
+    const absl::Status status = clip.ok() ? CheckFiles(*clip) : clip.status();
+    if (!status.ok()) {
+      return absl::Status(status.code(),
+                          absl::StrCat(path, ", line ", number, ": ", status.message()));
     }
     if (clip->seconds >= seconds) clips.push_back(*std::move(clip));
   }

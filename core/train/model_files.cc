@@ -176,11 +176,14 @@ absl::StatusOr<TokenModel> ReadTokenModel(const std::string& directory) {
   return model;
 }
 
+absl::Status CheckWritable(const CodecModel& model) {
+  if (!model.yaml.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      "a codec of a Hugging Face directory can be used, but not trained");
+}
+
 absl::Status WriteCodec(const CodecModel& model, const std::string& directory) {
-  if (model.yaml.empty()) {
-    return absl::FailedPreconditionError(
-        "a codec of a Hugging Face directory can be used, but not trained");
-  }
+  RETURN_IF_ERROR(CheckWritable(model));
   return Write(model.parameters, model.yaml, directory, kCodecFile);
 }
 

@@ -34,8 +34,9 @@ absl::StatusOr<CodecModel> ReadCodec(const std::string& directory,
                                      const std::string& codec_dir = "");
 absl::StatusOr<TokenModel> ReadTokenModel(const std::string& directory);
 
-// Write the same files, in float16. Each is whole or not there. FAILED_PRECONDITION: a codec that
-// was read from a Hugging Face directory.
+// FAILED_PRECONDITION: a codec that was read from a Hugging Face directory can't be written.
+absl::Status CheckWritable(const CodecModel& model);
+// Write the same files, in float16. Each is whole or not there.
 absl::Status WriteCodec(const CodecModel& model, const std::string& directory);
 absl::Status WriteTokenModel(const TokenModel& model, const std::string& directory);
 

@@ -112,7 +112,7 @@ Parameters Parameters::Clone() const {
 Parameters Parameters::To(at::Device device, at::ScalarType type) const {
   Parameters copy;
   for (const Entry& entry : entries_) {
-    copy.Add(entry.name, entry.tensor.detach().to(device, type, false, true));
+    copy.Add(entry.name, entry.tensor.detach().to(device, type));
   }
   return copy;
 }

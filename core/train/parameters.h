@@ -40,6 +40,7 @@ class Parameters {
 
   // A deep copy without gradients.
   Parameters Clone() const;
+  // Without gradients; tensors that are there already, in that type, are shared.
   Parameters To(at::Device device, at::ScalarType type) const;
 
   // Overwrites every tensor by `file`'s tensor that `name_in_file` says, or of the name `prefix` +

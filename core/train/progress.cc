@@ -34,8 +34,9 @@ std::vector<std::string> KeptRows(const std::string& path, int64_t done) {
 
 }  // namespace
 
-Progress::Progress(std::string name, int64_t steps, int64_t done)
+Progress::Progress(std::string name, std::string path, int64_t steps, int64_t done)
     : name_(std::move(name)),
+      path_(std::move(path)),
       steps_(steps),
       first_step_(done),
       started_(absl::Now()),
@@ -47,7 +48,7 @@ absl::StatusOr<std::unique_ptr<Progress>> Progress::Open(const std::string& name
   const std::string path = absl::StrCat(directory, "/", name, ".csv");
   std::vector<std::string> kept;
   if (done > 0) kept = KeptRows(path, done);
-  auto progress = absl::WrapUnique(new Progress(name, steps, done));
+  auto progress = absl::WrapUnique(new Progress(name, path, steps, done));
   progress->csv_.open(path, std::ios::trunc);
   for (const std::string& row : kept) progress->csv_ << row << '\n';
   progress->has_header_ = !kept.empty();
@@ -68,7 +69,7 @@ absl::Status Progress::Report(int64_t step,
   csv_ << step;
   for (const auto& value : values) csv_ << ',' << value.second;
   csv_ << '\n';
-  if (!csv_.flush()) return absl::UnavailableError(absl::StrCat(name_, ".csv: cannot be written"));
+  if (!csv_.flush()) return absl::UnavailableError(absl::StrCat(path_, ": cannot be written"));
   if (!values.empty()) Show(step, values[0].second);
   return absl::OkStatus();
 }

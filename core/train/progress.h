@@ -27,10 +27,11 @@ class Progress {
   absl::Status Report(int64_t step, const std::vector<std::pair<std::string, double>>& values);
 
  private:
-  Progress(std::string name, int64_t steps, int64_t done);
+  Progress(std::string name, std::string path, int64_t steps, int64_t done);
   void Show(int64_t step, double loss);
 
   const std::string name_;
+  const std::string path_;
   const int64_t steps_;
   const int64_t first_step_;
   const absl::Time started_;

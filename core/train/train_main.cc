@@ -22,6 +22,7 @@
 #include "core/train/train_codec.h"
 #include "core/train/train_tokens.h"
 #include "core/train/training_run.h"
+#include "core/train/work_dir.h"
 
 ABSL_FLAG(std::string, work_dir, "", "checkpoints, curves (CSV) and cached tokens");
 ABSL_FLAG(std::string, out, "", "directory of the trained model, in the published format");
@@ -91,6 +92,28 @@ HashModelSizes Sizes() {
   return sizes;
 }
 
+absl::Status CheckRange(const char* name, double value, double min, double max) {
+  if (value >= min && value <= max) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--", name, " is ", value, ", expected ", min, " to ", max));
+}
+
+absl::Status CheckFlags() {
+  constexpr double kMany = 1e9;
+  RETURN_IF_ERROR(CheckRange("steps", absl::GetFlag(FLAGS_steps), 1, kMany));
+  RETURN_IF_ERROR(CheckRange("warmup", absl::GetFlag(FLAGS_warmup), 0, kMany));
+  RETURN_IF_ERROR(CheckRange("checkpoint_steps", absl::GetFlag(FLAGS_checkpoint_steps), 1, kMany));
+  RETURN_IF_ERROR(CheckRange("learning_rate", absl::GetFlag(FLAGS_learning_rate), 0, 1));
+  RETURN_IF_ERROR(CheckRange("ema", absl::GetFlag(FLAGS_ema), 0, 1));
+  RETURN_IF_ERROR(CheckRange("batch", absl::GetFlag(FLAGS_batch), 1, 4096));
+  RETURN_IF_ERROR(CheckRange("null_condition", absl::GetFlag(FLAGS_null_condition), 0, 1));
+  RETURN_IF_ERROR(CheckRange("hidden_history", absl::GetFlag(FLAGS_hidden_history), 0, 1));
+  // A window of the token model.
+  RETURN_IF_ERROR(CheckRange("seconds", absl::GetFlag(FLAGS_seconds), 1, 30));
+  RETURN_IF_ERROR(CheckRange("clips", absl::GetFlag(FLAGS_clips), 1, kMany));
+  return CheckRange("threads", absl::GetFlag(FLAGS_threads), 1, 1024);
+}
+
 absl::StatusOr<TrainingOptions> Options(const std::string& name) {
   TrainingOptions options;
   options.name = name;
@@ -126,12 +149,22 @@ absl::Status RunCodec() {
   codec_options.seed = seed;
   codec_options.free_steps = init.empty() ? absl::GetFlag(FLAGS_free_steps) : -1;
   ASSIGN_OR_RETURN(CodecModel model, init.empty() ? NewCodec(Sizes(), seed) : ReadCodec(init));
+  RETURN_IF_ERROR(CheckWritable(model));
   ASSIGN_OR_RETURN(const std::unique_ptr<ClipSource> clips, Clips());
+  ASSIGN_OR_RETURN(const std::unique_ptr<WorkDir> work_dir, WorkDir::Open(options.work_dir));
   ASSIGN_OR_RETURN(const std::unique_ptr<TrainingRun> run,
-                   TrainingRun::Open(options, model.parameters));
+                   TrainingRun::Open(options, std::move(model.parameters)));
   RETURN_IF_ERROR(TrainCodec(model.config, codec_options, *clips, *run));
   model.parameters = run->average();
   return WriteCodec(model, absl::GetFlag(FLAGS_out));
+}
+
+// The clips' tokens by the codec in `directory`. The codec is in memory no longer than that.
+absl::StatusOr<at::Tensor> ClipCodes(const std::string& directory, const TokenModel& model,
+                                     ClipSource& clips, const std::string& path) {
+  ASSIGN_OR_RETURN(const CodecModel codec, ReadCodec(directory, absl::GetFlag(FLAGS_codec_dir)));
+  RETURN_IF_ERROR(CheckMatch("the token model", model.config, "the codec", codec.config));
+  return EncodeClips(codec, clips, path);
 }
 
 // The codec is read from --out, where the codec's run wrote it, or from --init.
@@ -147,20 +180,18 @@ absl::Status RunTokens() {
   token_options.global_frames = absl::GetFlag(FLAGS_global_frames);
   token_options.null_condition = absl::GetFlag(FLAGS_null_condition);
   token_options.hidden_history = absl::GetFlag(FLAGS_hidden_history);
-  const std::string codec_model = init.empty() ? out : init;
-  const std::string codec_dir = absl::GetFlag(FLAGS_codec_dir);
-  ASSIGN_OR_RETURN(CodecModel codec, ReadCodec(codec_model, codec_dir));
   ASSIGN_OR_RETURN(TokenModel model,
                    init.empty() ? NewTokenModel(Sizes(), seed) : ReadTokenModel(init));
-  RETURN_IF_ERROR(CheckMatch("the token model", model.config, "the codec", codec.config));
   ASSIGN_OR_RETURN(const std::unique_ptr<ClipSource> clips, Clips());
+  ASSIGN_OR_RETURN(const std::unique_ptr<WorkDir> work_dir, WorkDir::Open(options.work_dir));
+  const std::string codec = init.empty() ? out : init;
   ASSIGN_OR_RETURN(const at::Tensor codes,
-                   EncodeClips(codec, *clips, options.work_dir + "/codes.bin"));
+                   ClipCodes(codec, model, *clips, options.work_dir + "/codes.bin"));
   ASSIGN_OR_RETURN(const std::unique_ptr<TrainingRun> run,
-                   TrainingRun::Open(options, model.parameters));
+                   TrainingRun::Open(options, std::move(model.parameters)));
   RETURN_IF_ERROR(TrainTokens(model.config, token_options, codes, *clips, *run));
   model.parameters = run->average();
-  RETURN_IF_ERROR(CopyCodec(codec_model, codec_dir, out));
+  RETURN_IF_ERROR(CopyCodec(codec, absl::GetFlag(FLAGS_codec_dir), out));
   return WriteTokenModel(model, out);
 }
 
@@ -191,6 +222,8 @@ absl::Status RunEvaluation() {
 }
 
 absl::Status Run(const std::string& command) {
+  RETURN_IF_ERROR(CheckFlags());
+  at::set_num_threads(absl::GetFlag(FLAGS_threads));
   if (command == "clips") {
     if (absl::GetFlag(FLAGS_out).empty()) return absl::InvalidArgumentError("--out is needed");
     return WriteClips(absl::GetFlag(FLAGS_first_clip), absl::GetFlag(FLAGS_clips),
@@ -216,7 +249,6 @@ int main(int argc, char** argv) {
       "  vidmuse_train evaluate --model_dir MODEL_DIR        measures its music for new clips\n"
       "A run goes on from its last checkpoint in --work_dir.");
   const auto rest = absl::ParseCommandLine(argc, argv);
-  at::set_num_threads(absl::GetFlag(FLAGS_threads));
   const absl::Status status = vidmuse::train::Run(rest.size() == 2 ? rest[1] : "");
   if (!status.ok()) {
     std::fprintf(stderr, "vidmuse_train: %s\n", status.ToString().c_str());

@@ -165,7 +165,7 @@ class AdamRun : public TrainingRun {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<TrainingRun>> TrainingRun::Open(const TrainingOptions& options,
-                                                               const Parameters& initial) {
+                                                               Parameters initial) {
   std::unique_ptr<AdamRun> run;
   RETURN_IF_ERROR(CatchTorch([&] {
     run = std::make_unique<AdamRun>(options, initial);

@@ -40,10 +40,10 @@ using Values = std::vector<std::pair<std::string, double>>;
 // Methods may throw what Torch throws: see CatchTorch.
 class TrainingRun {
  public:
-  // Goes on from the checkpoint in work_dir if there is one; else begins with `initial`. A
-  // checkpoint of other tensors is an error.
+  // Goes on from the checkpoint in work_dir if there is one; else begins with `initial`, whose
+  // tensors become the run's. A checkpoint of other tensors is an error.
   static absl::StatusOr<std::unique_ptr<TrainingRun>> Open(const TrainingOptions& options,
-                                                           const Parameters& initial);
+                                                           Parameters initial);
   virtual ~TrainingRun() = default;
 
   virtual int64_t step() const = 0;  // steps made

@@ -17,6 +17,7 @@
 namespace vidmuse::train {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 TEST(ClipFilesTest, AreReadAsTheyWereMade) {
@@ -47,16 +48,21 @@ TEST(ClipFilesTest, ErrorsNameTheFileAndTheLine) {
   const std::string path = folder + "/manifest.jsonl";
   const auto write = [&](const std::string& text) { std::ofstream(path) << text; };
   EXPECT_EQ(ManifestClips(path, 2).status().code(), absl::StatusCode::kNotFound);
-  write("{\"video\": \"a.mp4\", \"seconds\": 5}\nnonsense\n");
+  ASSERT_TRUE(WriteClips(0, 1, 2, folder).ok());
+  write("{\"video\": \"clip_0.mp4\", \"seconds\": 5}\nnonsense\n");
   EXPECT_THAT(ManifestClips(path, 2).status().message(), HasSubstr("line 2"));
-  write("{\"video\": \"a.mp4\", \"seconds\": 1}\n");
+  write("{\"video\": \"clip_0.mp4\", \"seconds\": 1}\n");
   EXPECT_THAT(ManifestClips(path, 2).status().message(), HasSubstr("at least 2 s"));
-  write("{\"video\": \"a.mp4\", \"seconds\": 5}\n");
-  const auto clips = ManifestClips(path, 2);
-  ASSERT_TRUE(clips.ok());
-  EXPECT_THAT((*clips)->Audio(0).status().message(), HasSubstr("a.mp4"));
-  ASSERT_TRUE(WriteClips(0, 1, 1, folder).ok());
+  // A file that isn't there.
+  write(
+      "{\"video\": \"clip_0.mp4\", \"audio\": \"clip_0.wav\", \"seconds\": 5}\n"
+      "{\"video\": \"a.mp4\", \"seconds\": 5}\n");
+  const absl::Status missing = ManifestClips(path, 2).status();
+  EXPECT_EQ(missing.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(missing.message(), AllOf(HasSubstr("manifest.jsonl, line 2: "), HasSubstr("a.mp4")));
+  // A video without sound, and one that is none.
   EXPECT_THAT(ReadAudio(folder + "/clip_0.mp4", 0, 1).status().message(), HasSubstr("clip_0.mp4"));
+  EXPECT_THAT(ReadVideo(path).status().message(), HasSubstr("manifest.jsonl: "));
 }
 
 TEST(MusicAnalysisTest, HearsTempoAndModeOfSyntheticMusic) {

@@ -7,7 +7,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -15,6 +14,7 @@
 #include "core/model/hash_model/hash_model.h"
 #include "core/train/parameters.h"
 #include "core/train/random.h"
+#include "tests/unit/train/fresh_folder.h"
 
 namespace vidmuse::train {
 
@@ -33,15 +33,6 @@ inline HashModelSizes SmallSizes() {
   sizes.codec_filters = 2;
   sizes.codec_bins = 16;
   return sizes;
-}
-
-// A folder of this test's own, empty.
-inline std::string FreshFolder() {
-  const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-  const std::string folder = testing::TempDir() + test->test_suite_name() + "." + test->name();
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directories(folder);
-  return folder;
 }
 
 inline at::Tensor RandomTensor(const std::string& name, at::IntArrayRef shape, double scale = 1) {
