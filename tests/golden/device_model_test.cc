@@ -1,5 +1,7 @@
 // The code that GPUs run, on the CPU, against what the public reference computed: logits, greedy
 // tokens and audio, through the whole generator.
+#include "tests/support/device_model.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -149,6 +151,44 @@ TEST_P(DeviceModelTest, GreedySongsAreTheReferences) {
   EXPECT_LT(Worst("audio_head", audio.data()), kTolerance);
   const int64_t tail = Expected("audio_tail").elements();
   EXPECT_LT(Worst("audio_tail", audio.data() + audio.size() - tail), kTolerance);
+}
+
+// Its CLIP tower is narrower than a published one.
+TEST(DemoModelOnADeviceTest, MakesTheCpuModelsTokens) {
+  constexpr int kSteps = 150;
+  std::ifstream file(VIDMUSE_TEST_DATA "/demo/clip.mp4", std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  const auto frames = SampleVideo(bytes, Limits(), 0, CancelFlag());
+  ASSERT_TRUE(frames.ok()) << frames.status();
+  DeviceSong songs[2];
+  for (const bool device_code : {false, true}) {
+    ModelOptions options;
+    options.model_dir = VIDMUSE_TEST_DATA "/demo";
+    options.precision = "fp32";
+    options.device_code = device_code;
+    const auto model = LoadModel(options);
+    ASSERT_TRUE(model.ok()) << model.status();
+    const auto condition = (*model)->EncodeVideo(*frames, CancelFlag());
+    ASSERT_TRUE(condition.ok()) << condition.status();
+    DeviceSong& song = songs[device_code];
+    song.sampling.greedy = true;
+    song.sampling.cfg_coef = (*model)->info().default_cfg_coef;
+    auto window =
+        (*model)->OpenWindow(**condition, 0, (*condition)->local_frames(), kSteps, CancelFlag());
+    ASSERT_TRUE(window.ok()) << window.status();
+    song.window = *std::move(window);
+    for (int step = 0; step < kSteps; ++step) {
+      ASSERT_EQ(StepSongs(**model, {&song}), absl::OkStatus());
+    }
+    song.window.reset();
+  }
+  EXPECT_EQ(songs[0].drawn, songs[1].drawn);
+  double worst = 0;
+  ASSERT_EQ(songs[0].logits.size(), songs[1].logits.size());
+  for (size_t i = 0; i < songs[0].logits.size(); ++i) {
+    worst = std::max(worst, std::abs(double{songs[0].logits[i]} - songs[1].logits[i]));
+  }
+  EXPECT_LT(worst, 1e-3);
 }
 
 }  // namespace

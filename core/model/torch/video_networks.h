@@ -15,16 +15,10 @@
 namespace vidmuse {
 
 inline constexpr int kTokensPerFrame = 50;  // CLIP's class token and 7 x 7 patches
-inline constexpr int kVideoWidth = 768;     // of CLIP and of the temporal transformers, as published
 
 // Frames in one call. A call always computes this many, with zeros for those it wasn't given: one
 // shape has one order of summation, so a frame's result doesn't depend on how many there are.
 inline constexpr int kChunkFrames = 4;
-
-// Floats of a frame on its way, at the published width: CLIP's states, and the keys and values of
-// cross-attention.
-inline constexpr int kStateFloats = kTokensPerFrame * kVideoWidth;
-inline constexpr int kKeyValueFloats = 2 * kStateFloats;
 
 // Operands of the matrix products. Sums, norms, attention and what runs from layer to layer are
 // float32 in both.
@@ -52,8 +46,9 @@ class VideoNetworks {
                                                                    VideoPrecision precision);
   virtual ~VideoNetworks() = default;
 
-  // Of CLIP and of the temporal transformers: a smaller model may have a smaller one.
-  virtual int width() const { return kVideoWidth; }
+  // Of CLIP and of the temporal transformers, 768 in the published models.
+  virtual int width() const = 0;
+  // Of a frame on its way: CLIP's states, and the keys and values of cross-attention.
   int state_floats() const { return kTokensPerFrame * width(); }
   int key_value_floats() const { return 2 * state_floats(); }
 
