@@ -31,7 +31,7 @@ using testing::IsEmpty;
 
 absl::Duration SoakTime() {
   const char* value = std::getenv("VIDMUSE_SOAK_SECONDS");
-  return absl::Seconds(value != nullptr ? std::atof(value) : 20);
+  return absl::Seconds(value != nullptr ? std::atof(value) : kSanitized ? 80 : 20);
 }
 
 // A song is known by its seed.
