@@ -13,6 +13,7 @@
 
 #include <cstdint>
 
+#include "core/model/cpu/integer_keys.h"
 #include "core/model/cpu/precision.h"
 
 namespace vidmuse::cpu {
@@ -21,8 +22,8 @@ namespace vidmuse::cpu {
 // int8, [panels][(K + 1) / 2][kPanel][2].
 inline constexpr int kPanel = 32;
 // Attention keys are stored in groups of this many positions: [groups][head_dim][kKeyGroup]. Value
-// rows are padded to a multiple of it. Of int8, neighbours lie side by side: keys
-// [groups][(head_dim + 1) / 2][kKeyGroup][2], values [positions / 2][value_stride][2].
+// rows are padded to a multiple of it. Of int8, neighbours lie side by side, values
+// [positions / 2][value_stride][2], and keys are as integer_keys.h says.
 inline constexpr int kKeyGroup = 16;
 
 struct LinearArgs {
@@ -53,8 +54,8 @@ struct AttentionArgs {
   const int* lengths = nullptr;  // [rows]: row r sees positions [0, lengths[r])
   const void* keys = nullptr;
   const void* values = nullptr;
-  const float* key_scales = nullptr;    // [positions], of int8; whole groups
-  const float* value_scales = nullptr;  // likewise
+  const uint16_t* key_scales = nullptr;    // [positions] bfloat16, of int8; whole groups
+  const uint16_t* value_scales = nullptr;  // likewise
   int head_dim = 0;
   int value_stride = 0;  // head_dim rounded up to kKeyGroup
   float scale = 1.0f;
@@ -68,7 +69,7 @@ inline constexpr int kWeightBlock = 128;
 
 // Floats of scratch that one row of attention over whole groups of positions needs.
 constexpr int64_t AttentionScratchRow(int64_t positions, int64_t head_dim) {
-  return positions + (positions + kWeightBlock - 1) / kWeightBlock + (head_dim + 1) / 2;
+  return positions + (positions + kWeightBlock - 1) / kWeightBlock + KeyDims(head_dim) / 2;
 }
 
 // Floats of scratch that attention over `positions` needs.

@@ -39,12 +39,12 @@ inline void ScoreGroups(const AttentionArgs& a, Queries<R>& queries, int64_t gro
   }
 }
 
-template <Precision P, int R, int G>
+template <Precision P, KeyBits bits, int R, int G>
 inline int64_t ScoreGroupsFrom(const AttentionArgs& a, Queries<R>& queries, int64_t group) {
   const int64_t groups = queries.stride / kKeyGroup;
   for (; group + G <= groups; group += G) {
     if constexpr (P == Precision::kInt8) {
-      ScoreGroupsInt8<R, G>(a, queries, group);
+      ScoreGroupsInt8<bits, R, G>(a, queries, group);
     } else {
       ScoreGroups<P, R, G>(a, queries, group);
     }
@@ -52,12 +52,12 @@ inline int64_t ScoreGroupsFrom(const AttentionArgs& a, Queries<R>& queries, int6
   return group;
 }
 
-template <Precision P, int R>
+template <Precision P, KeyBits bits, int R>
 void Scores(const AttentionArgs& a, Queries<R>& queries) {
   constexpr int kTogether = R == 1 ? 4 : R == 2 ? 2 : 1;  // enough chains to hide their latency
   if constexpr (P == Precision::kInt8) RoundQueries(a, queries);
-  const int64_t group = ScoreGroupsFrom<P, R, kTogether>(a, queries, 0);
-  ScoreGroupsFrom<P, R, 1>(a, queries, group);
+  const int64_t group = ScoreGroupsFrom<P, bits, R, kTogether>(a, queries, 0);
+  ScoreGroupsFrom<P, bits, R, 1>(a, queries, group);
 }
 
 // Scores to weights, 0 past a row's length. The weights of int8 values have their scales in them.
@@ -81,7 +81,8 @@ void Softmax(const AttentionArgs& a, Queries<R>& queries) {
       }
       Vec weight = Exp(Load(row + i) - peak);
       sum += weight;
-      if constexpr (P == Precision::kInt8) weight *= Load(a.value_scales + i);
+      if constexpr (P == Precision::kInt8)
+        weight *= Stored<Precision::kBf16>::Widen(a.value_scales + i);
       Store(row + i, weight);
     }
     queries.inverse[r] = 1.0f / Sum(sum);
@@ -131,22 +132,23 @@ inline int WeightedSumFrom(const AttentionArgs& a, const Queries<R>& queries, in
   return column;
 }
 
-template <Precision P, int R>
+template <Precision P, KeyBits bits, int R>
 void AttentionRows(const AttentionArgs& a, int first_row) {
   Queries<R> queries(a, first_row);
-  Scores<P, R>(a, queries);
+  Scores<P, bits, R>(a, queries);
   Softmax<P, R>(a, queries);
   if constexpr (P == Precision::kInt8) RoundWeights(queries);
   const int column = WeightedSumFrom<P, R, 4>(a, queries, 0);
   WeightedSumFrom<P, R, 1>(a, queries, column);
 }
 
-template <Precision P>
+// `bits`: of int8's keys.
+template <Precision P, KeyBits bits = KeyBits::k8>
 void Attention(const AttentionArgs& a) {
   int row = 0;
-  for (; row + 4 <= a.rows; row += 4) AttentionRows<P, 4>(a, row);
-  for (; row + 2 <= a.rows; row += 2) AttentionRows<P, 2>(a, row);
-  for (; row < a.rows; ++row) AttentionRows<P, 1>(a, row);
+  for (; row + 4 <= a.rows; row += 4) AttentionRows<P, bits, 4>(a, row);
+  for (; row + 2 <= a.rows; row += 2) AttentionRows<P, bits, 2>(a, row);
+  for (; row < a.rows; ++row) AttentionRows<P, bits, 1>(a, row);
 }
 
 }  // namespace

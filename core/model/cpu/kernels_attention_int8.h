@@ -12,32 +12,62 @@ namespace {
 
 template <int R>
 void RoundQueries(const AttentionArgs& a, Queries<R>& queries) {
-  // So small that a whole product of query and key fits into 32 bits.
+  // So small that every sum of products of query and key fits into 32 bits.
   const float limit = __builtin_floorf(2147483000.0f / 127 / static_cast<float>(a.head_dim));
   for (int r = 0; r < R; ++r) {
-    queries.scale[r] *= RoundRow(queries.q[r], a.head_dim,
-                                 limit < kMaxRounded ? limit : kMaxRounded, queries.rounded(r));
+    int16_t* rounded = queries.rounded(r);
+    queries.scale[r] *=
+        RoundRow(queries.q[r], a.head_dim, limit < kMaxRounded ? limit : kMaxRounded, rounded);
+    for (int64_t d = a.head_dim; d < KeyDims(a.head_dim); ++d) rounded[d] = 0;
+    int32_t sum = 0;
+    for (int d = 0; d < a.head_dim; ++d) sum += rounded[d];
+    queries.offset[r] = kPackedKeyOffset * sum;
+  }
+}
+
+// A unit's pairs of keys at some positions; of 6 bits they are kPackedKeyOffset too large.
+template <KeyBits bits>
+inline void LoadKeys(const char* unit, int position, ShortVec (&keys)[kKeyUnit / 2]) {
+  if constexpr (bits == KeyBits::k8) {
+    const int8_t* numbers = reinterpret_cast<const int8_t*>(unit) + 2 * position;
+    for (int p = 0; p < kKeyUnit / 2; ++p) keys[p] = LoadInt8Pairs(numbers + p * 2 * kKeyGroup);
+  } else {
+    const uint16_t* words = reinterpret_cast<const uint16_t*>(unit) + 2 * position;
+    const WordVec a = LoadWords(words);
+    const WordVec b = LoadWords(words + 2 * kKeyGroup);
+    const WordVec c = LoadWords(words + 4 * kKeyGroup);
+    keys[0] = (ShortVec)(a & 63);
+    keys[1] = (ShortVec)(a >> 6 & 63);
+    keys[2] = (ShortVec)(b & 63);
+    keys[3] = (ShortVec)(b >> 6 & 63);
+    keys[4] = (ShortVec)(c & 63);
+    keys[5] = (ShortVec)(c >> 6 & 63);
+    keys[6] = (ShortVec)(a >> 12 | (c >> 8 & 48));
+    keys[7] = (ShortVec)(b >> 12 | (c >> 10 & 48));
   }
 }
 
 // Scores of G groups of positions from `group` on.
-template <int R, int G>
+template <KeyBits bits, int R, int G>
 inline void ScoreGroupsInt8(const AttentionArgs& a, Queries<R>& queries, int64_t group) {
-  const int64_t pairs = (a.head_dim + 1) / 2;
-  const int64_t group_size = pairs * 2 * kKeyGroup;
-  const int8_t* keys = static_cast<const int8_t*>(a.keys) + group * group_size;
-  constexpr int kBytes = G * 2 * kKeyGroup;  // that a pair of dimensions takes
-  const int8_t* ahead = keys + 2 * G * group_size;
+  constexpr int64_t kUnitBytes = KeyBytes(bits, kKeyGroup, kKeyUnit);
+  const int64_t units = KeyDims(a.head_dim) / kKeyUnit;
+  const int64_t group_bytes = units * kUnitBytes;
+  const char* keys = static_cast<const char*>(a.keys) + group * group_bytes;
+  const char* ahead = keys + 2 * G * group_bytes;
   IntVec acc[G][R][kGroupVecs] = {};
-  for (int64_t p = 0; p < pairs; ++p) {
-    for (int i = 0; i < kBytes; i += 64) __builtin_prefetch(ahead + i);
-    ahead += kBytes;
+  for (int64_t unit = 0; unit < units; ++unit) {
+    for (int i = 0; i < G * kUnitBytes; i += 64) __builtin_prefetch(ahead + i);
+    ahead += G * kUnitBytes;
     for (int g = 0; g < G; ++g) {
       for (int v = 0; v < kGroupVecs; ++v) {
-        const ShortVec key =
-            LoadInt8Pairs(keys + g * group_size + 2 * (p * kKeyGroup + v * kLanes));
-        for (int r = 0; r < R; ++r) {
-          acc[g][r][v] = AddProducts(acc[g][r][v], key, SplatPair(queries.rounded(r) + 2 * p));
+        ShortVec key[kKeyUnit / 2];
+        LoadKeys<bits>(keys + g * group_bytes + unit * kUnitBytes, v * kLanes, key);
+        for (int p = 0; p < kKeyUnit / 2; ++p) {
+          for (int r = 0; r < R; ++r) {
+            acc[g][r][v] = AddProducts(acc[g][r][v], key[p],
+                                       SplatPair(queries.rounded(r) + unit * kKeyUnit + 2 * p));
+          }
         }
       }
     }
@@ -45,10 +75,11 @@ inline void ScoreGroupsInt8(const AttentionArgs& a, Queries<R>& queries, int64_t
   for (int g = 0; g < G; ++g) {
     for (int v = 0; v < kGroupVecs; ++v) {
       const int64_t position = (group + g) * kKeyGroup + v * kLanes;
-      const Vec scale = Load(a.key_scales + position);
+      const Vec scale = Stored<Precision::kBf16>::Widen(a.key_scales + position);
       for (int r = 0; r < R; ++r) {
+        const IntVec sum = bits == KeyBits::k8 ? acc[g][r][v] : acc[g][r][v] - queries.offset[r];
         Store(queries.scores(r) + position,
-              __builtin_convertvector(acc[g][r][v], Vec) * (scale * queries.scale[r]));
+              __builtin_convertvector(sum, Vec) * (scale * queries.scale[r]));
       }
     }
   }

@@ -58,13 +58,14 @@ void Elu(const float* x, int64_t n, float alpha, float* y) {
 }  // namespace
 
 extern const Kernels VIDMUSE_KERNELS_SYMBOL;
-const Kernels VIDMUSE_KERNELS_SYMBOL = {VIDMUSE_KERNELS_NAME,
-                                        {Linear<Precision::kFp32>, Linear<Precision::kBf16>,
-                                         Linear<Precision::kFp16>, Linear<Precision::kInt8>},
-                                        {Attention<Precision::kFp32>, Attention<Precision::kInt8>,
-                                         Attention<Precision::kFp16>, Attention<Precision::kInt8>},
-                                        LayerNorm,
-                                        Gelu,
-                                        Elu};
+const Kernels VIDMUSE_KERNELS_SYMBOL = {
+    VIDMUSE_KERNELS_NAME,
+    {Linear<Precision::kFp32>, Linear<Precision::kBf16>, Linear<Precision::kFp16>,
+     Linear<Precision::kInt8>},
+    {Attention<Precision::kFp32>, Attention<Precision::kInt8>, Attention<Precision::kFp16>,
+     Attention<Precision::kInt8, KeyBits::k6>},
+    LayerNorm,
+    Gelu,
+    Elu};
 
 }  // namespace vidmuse::cpu

@@ -29,7 +29,7 @@ struct Queries {
   int16_t* weights(int r) const { return reinterpret_cast<int16_t*>(scratch[r]); }
   // Of int8: a scale for each kWeightBlock weights.
   float* block_scales(int r) const { return scratch[r] + stride; }
-  // Of int8, [head_dim]: the query rounded.
+  // Of int8, [KeyDims(head_dim)]: the query rounded.
   int16_t* rounded(int r) const {
     return reinterpret_cast<int16_t*>(block_scales(r) + (stride + kWeightBlock - 1) / kWeightBlock);
   }
@@ -40,6 +40,7 @@ struct Queries {
   int longest = 0;
   int64_t stride = 0;  // `longest`, rounded up to whole groups
   float scale[R];      // of the scores
+  int32_t offset[R];   // of packed keys: what their offset adds to a sum
   float inverse[R];    // 1 / sum of weights
   float* scratch[R];
 };

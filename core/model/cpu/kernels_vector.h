@@ -29,6 +29,7 @@ typedef int32_t IntVec __attribute__((vector_size(kLanes * sizeof(int32_t))));
 typedef uint32_t UintVec __attribute__((vector_size(kLanes * sizeof(uint32_t))));
 typedef int16_t ShortHalfVec __attribute__((vector_size(kLanes * sizeof(int16_t))));
 typedef int16_t ShortVec __attribute__((vector_size(2 * kLanes * sizeof(int16_t))));
+typedef uint16_t WordVec __attribute__((vector_size(2 * kLanes * sizeof(uint16_t))));
 
 constexpr int kBlockVecs = 2;  // outputs computed together: two vectors
 constexpr int kBlock = kBlockVecs * kLanes;
@@ -41,6 +42,12 @@ constexpr int64_t kPrefetchValues = 32 * 1024;
 
 inline Vec Load(const float* p) {
   Vec v;
+  std::memcpy(&v, p, sizeof(v));
+  return v;
+}
+
+inline WordVec LoadWords(const uint16_t* p) {
+  WordVec v;
   std::memcpy(&v, p, sizeof(v));
   return v;
 }

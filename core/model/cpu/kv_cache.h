@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "core/model/cpu/aligned_buffer.h"
+#include "core/model/cpu/integer_keys.h"
 #include "core/model/cpu/kernels.h"
 #include "core/model/cpu/precision.h"
 
@@ -31,7 +32,7 @@ class KvCache {
  private:
   // Bytes of one head, part by part.
   struct Sizes {
-    Sizes(Precision precision, int head_dim, int capacity);
+    Sizes(Precision precision, KeyBits key_bits, int head_dim, int capacity);
     size_t head() const { return keys + values + 2 * scales; }
     int capacity;      // positions, a multiple of kKeyGroup
     int value_stride;  // numbers
@@ -44,6 +45,7 @@ class KvCache {
   }
 
   const Precision precision_;
+  const KeyBits key_bits_;  // if they are integers
   const int heads_;
   const int head_dim_;
   const Sizes sizes_;

@@ -16,8 +16,8 @@ void PackRow(const float* row, int k, T* out, Narrow narrow) {
 
 // Likewise for int8, where neighbours among the inputs stay together. Returns the scale.
 float PackInt8Row(const float* row, int k, int8_t* out) {
-  const float scale = Int8Scale(row, k);
-  const float inverse = Int8Inverse(scale);
+  const float scale = IntegerScale(row, k, 127);
+  const float inverse = InverseScale(scale);
   for (int j = 0; j < k; ++j) {
     out[static_cast<size_t>(j / 2) * 2 * kPanel + j % 2] = FloatToInt8(row[j], inverse);
   }

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 
+#include "core/model/cpu/integer_keys.h"
+
 namespace vidmuse::cpu {
 
 // kInt8 has a scale for each output of a linear layer, and for each key and value vector.
@@ -24,7 +26,12 @@ constexpr Precision KeyValuePrecision(Precision weights) {
   return weights == Precision::kBf16 ? Precision::kInt8 : weights;
 }
 
-// Of one stored number.
+// Of keys that are integers, beside weights of a precision.
+constexpr KeyBits IntegerKeyBits(Precision weights) {
+  return weights == Precision::kInt8 ? KeyBits::k6 : KeyBits::k8;
+}
+
+// Of one stored number; keys of 6 bits take less.
 constexpr size_t PrecisionBytes(Precision precision) {
   constexpr size_t kBytes[kPrecisions] = {4, 2, 2, 1};
   return kBytes[static_cast<int>(precision)];

@@ -55,6 +55,16 @@ at::Tensor Stored(const at::Tensor& rows, Precision precision) {
   return at::round(rows / scale) * scale;
 }
 
+// Keys or values [n, k] as they are kept beside weights of `precision`; of integers, up to `most`,
+// a row's scale is rounded up to bfloat16.
+at::Tensor Kept(const at::Tensor& rows, Precision precision, double most) {
+  const Precision kept = KeyValuePrecision(precision);
+  if (kept != Precision::kInt8) return Stored(rows, kept);
+  const at::Tensor scale = rows.abs().amax({1}, true) / most;
+  const at::Tensor up = (scale.view(at::kInt) + 0xffff).bitwise_and(~0xffff).view(at::kFloat);
+  return at::round(rows / up) * up;
+}
+
 std::vector<const Kernels*> All() {
   at::set_num_threads(1);  // small tensors
   int count = 0;
@@ -146,8 +156,10 @@ TEST_P(StoredKernelsAtenTest, Attention) {
     args.out_stride = dim;
     args.scratch = scratch.data();
     kernels().attention[static_cast<int>(precision())](args);
-    const at::Tensor scores = at::matmul(q, Stored(keys, kept).t()) * args.scale + hidden;
-    const at::Tensor expected = at::matmul(at::softmax(scores, 1), Stored(values, kept));
+    const double key_most = precision() == Precision::kInt8 ? 31 : 127;
+    const at::Tensor scores =
+        at::matmul(q, Kept(keys, precision(), key_most).t()) * args.scale + hidden;
+    const at::Tensor expected = at::matmul(at::softmax(scores, 1), Kept(values, precision(), 127));
     EXPECT_LT(Error(out, expected), tolerance)
         << "head_dim " << dim << ", " << positions << " positions, " << rows << " rows";
   }

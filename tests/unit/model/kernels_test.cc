@@ -171,13 +171,28 @@ TEST_P(StoredKernelsTest, LinearRowsDoNotDependOnEachOther) {
   for (int i = 0; i < 200; ++i) ASSERT_TRUE(SameBits(&y[i * n], &alone[(i % most) * n], n)) << i;
 }
 
+// What is kept of a vector: integers up to `most`, times a scale with bfloat16's 8 bits.
+void RoundToIntegers(float* x, int n, float most) {
+  float largest = 0;
+  for (int i = 0; i < n; ++i) largest = std::max(largest, std::abs(x[i]));
+  int exponent = 0;
+  const float mantissa = std::frexp(largest / most, &exponent);
+  const float scale = std::ldexp(std::ceil(mantissa * 256), exponent - 8);
+  for (int i = 0; i < n; ++i) x[i] = std::nearbyint(x[i] / scale) * scale;
+}
+
 // One head's cache, and attention over it.
 struct Head {
   Head(int head_dim, int positions, uint32_t seed, Precision precision = Precision::kFp32)
       : dim(head_dim), precision(precision), cache(precision, 2, 3, head_dim, positions) {
     keys = Random(size_t(positions) * dim, seed, 2.0f);
     values = Random(size_t(positions) * dim, seed + 1);
-    for (int t = 0; t < positions; ++t) cache.Write(1, 2, t, &keys[t * dim], &values[t * dim]);
+    for (int t = 0; t < positions; ++t) {
+      cache.Write(1, 2, t, &keys[t * dim], &values[t * dim]);
+      if (KeyValuePrecision(precision) != Precision::kInt8) continue;
+      RoundToIntegers(&keys[t * dim], dim, precision == Precision::kInt8 ? 31 : 127);
+      RoundToIntegers(&values[t * dim], dim, 127);
+    }
   }
 
   std::vector<float> Attend(const Kernels& kernels, const float* q,
@@ -218,13 +233,13 @@ struct Head {
   int dim;
   Precision precision;
   KvCache cache;
-  std::vector<float> keys, values;
+  std::vector<float> keys, values;  // as kept, if they are integers
 };
 
 TEST_P(StoredKernelsTest, AttentionIsTheWeightedMean) {
-  // Keys are up to 2, so scores are off by up to |q| sqrt(dim) times this, in theory; values up
-  // to 1.
-  const double tolerance = 3e-6 + 6 * Rounding(KeyValuePrecision(precision()));
+  // Queries and weights are rounded to 16 bits beside integers, which are compared as kept.
+  const Precision kept = KeyValuePrecision(precision());
+  const double tolerance = kept == Precision::kInt8 ? 1e-4 : 3e-6 + 6 * Rounding(kept);
   for (const int dim : {16, 24, 32, 64}) {
     Head head(dim, 100, 7, precision());
     const std::vector<float> q = Random(dim, 9, 2.0f);
@@ -267,12 +282,15 @@ TEST_P(StoredKernelsTest, AttentionBearsTheLargestSums) {
   const int dim = 640, positions = 300;
   Head head(dim, positions, 1, precision());
   for (int t = 0; t < positions; ++t) {
-    const std::vector<float> vector(dim, t % 2 == 0 ? 1.0f : -1.0f);
-    head.cache.Write(1, 2, t, vector.data(), vector.data());
+    // These are kept as they are.
+    const float sign = t % 2 == 0 ? 1.0f : -1.0f;
+    const float most = precision() == Precision::kInt8 ? 31.0f / 32 : 127.0f / 128;
+    const std::vector<float> key(dim, sign * most), value(dim, sign * 127 / 128);
+    head.cache.Write(1, 2, t, key.data(), value.data());
   }
   const std::vector<float> q(dim, 3.0f);
   for (const float value : head.Attend(kernels(), q.data(), {positions})) {
-    ASSERT_NEAR(value, 1.0f, 1e-4);
+    ASSERT_NEAR(value, 127.0f / 128, 1e-4);
   }
 }
 

@@ -395,9 +395,13 @@ TEST_P(LanguageModelTest, CachesHoldTheBytesTheySay) {
   const size_t head_dim = config_.dim / config_.num_heads;
   const size_t padded = (head_dim + 15) / 16 * 16;
   const Precision stored = KeyValuePrecision(GetParam().precision);
-  const size_t scales = stored == Precision::kInt8 ? 2 * sizeof(float) : 0;
-  const size_t per_position = ((head_dim + padded) * PrecisionBytes(stored) + scales) *
-                              config_.num_heads * config_.num_layers;
+  // Integer keys are padded too; beside int8 weights they have 6 bits.
+  const bool packed = GetParam().precision == Precision::kInt8;
+  const size_t keys = stored == Precision::kInt8 ? padded * (packed ? 6 : 8) / 8
+                                                 : head_dim * PrecisionBytes(stored);
+  const size_t scales = stored == Precision::kInt8 ? 2 * sizeof(uint16_t) : 0;
+  const size_t per_position =
+      (keys + padded * PrecisionBytes(stored) + scales) * config_.num_heads * config_.num_layers;
   EXPECT_EQ(model_->CacheBytes(32), 32 * per_position);
   EXPECT_EQ(model_->CacheBytes(33), 48 * per_position);
 }
