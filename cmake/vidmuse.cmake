@@ -16,7 +16,7 @@ endif()
 set(VIDMUSE_TEST_ENVIRONMENT)  # of every test, and so of the programs that it starts
 if(VIDMUSE_SANITIZE MATCHES "thread")
   set(VIDMUSE_TEST_ENVIRONMENT
-    "TSAN_OPTIONS=ignore_noninstrumented_modules=1 history_size=4 suppressions=${CMAKE_SOURCE_DIR}/tests/support/tsan.supp")
+    "TSAN_OPTIONS=ignore_noninstrumented_modules=1 history_size=4 atexit_sleep_ms=100 suppressions=${CMAKE_SOURCE_DIR}/tests/support/tsan.supp")
 elseif(VIDMUSE_SANITIZE)
   set(VIDMUSE_TEST_ENVIRONMENT
     "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/support/lsan.supp print_suppressions=0"

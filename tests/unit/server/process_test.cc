@@ -18,6 +18,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "tests/support/http_get.h"
+#include "tests/support/sanitized.h"
 #include "vidmuse/v1/music.grpc.pb.h"
 
 namespace vidmuse {
@@ -90,7 +91,7 @@ class Process {
     return true;
   }
 
-  const absl::Time deadline_ = absl::Now() + absl::Seconds(40);
+  const absl::Time deadline_ = absl::Now() + kPatience * absl::Seconds(40);
   pid_t pid_ = 0;
   int output_fd_ = -1;
   bool waited_ = false;
@@ -201,7 +202,8 @@ TEST(ProcessTest, ServesAndEndsInOrder) {
     const absl::Time told = absl::Now();
     server.process->Kill(signal);
     EXPECT_EQ(server.process->Wait(), 0);
-    EXPECT_LT(absl::Now() - told, absl::Seconds(1));  // an idle server has nothing to wait for
+    // An idle server has nothing to wait for.
+    EXPECT_LT(absl::Now() - told, kPatience * absl::Seconds(1));
     EXPECT_THAT(server.process->output(), HasSubstr("vidmuse_server: draining\n"));
   }
 }
@@ -216,12 +218,13 @@ TEST(ProcessTest, BrokenPipesAreIgnored) {
 }
 
 TEST(ProcessTest, DrainIsBounded) {
-  Ready server({"--drain_seconds=1"});
+  Ready server({absl::StrCat("--drain_seconds=", kPatience)});
   server.HoldCall();
   const absl::Time told = absl::Now();
   server.process->Kill(SIGTERM);
   EXPECT_EQ(server.process->Wait(), 0);
-  EXPECT_LT(absl::Now() - told, absl::Seconds(1.5));  // half a second for a busy machine
+  // Half a second for a busy machine.
+  EXPECT_LT(absl::Now() - told, kPatience * absl::Seconds(1.5));
   EXPECT_THAT(server.process->output(), HasSubstr("requests were cut off"));
   EXPECT_THAT(server.process->output(), HasSubstr("\"event\":\"request\""));
 }
@@ -233,7 +236,7 @@ TEST(ProcessTest, AServerThatCannotEndIsEnded) {
   const absl::Time told = absl::Now();
   process.Kill(SIGTERM);
   EXPECT_EQ(process.Wait(), 0);
-  EXPECT_LT(absl::Now() - told, absl::Seconds(2));  // the least is 1 s
+  EXPECT_LT(absl::Now() - told, kPatience * absl::Seconds(2));  // the least is 1 s
   EXPECT_THAT(process.output(), HasSubstr("ended with work left"));
 }
 
