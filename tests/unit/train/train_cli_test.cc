@@ -157,6 +157,9 @@ TEST_F(TrainCliTest, KilledRunsGoOnToTheSameBytes) {
   constexpr int kSteps = 120, kKills = 3;
   MakeClips();
   const Args checkpoints = {"--checkpoint_steps=7"};
+  // What a run that was killed while it wrote a checkpoint leaves behind.
+  std::filesystem::create_directories(Path("cut"));
+  std::ofstream(Path("cut/codec.bin.Ab3dE9")) << "PK";
   ExpectSuccess(Codec("whole", "whole", kSteps) + checkpoints);
   EXPECT_EQ(RunThroughKills(Codec("cut", "cut", kSteps) + checkpoints, "codec [", kKills), kKills);
   ExpectSuccess(Tokens("whole", "whole", kSteps) + checkpoints);
