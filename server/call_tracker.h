@@ -47,12 +47,15 @@ class CallTracker {
  private:
   // To be let go of without the lock: a call's destructor takes it.
   std::vector<std::shared_ptr<TrackedCall>> Calls() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // No call is there, and many have been since this was true last.
+  bool MustTrim();
   void Watch();
 
   const int max_uploads_;
   Mutex mutex_;
   absl::flat_hash_map<TrackedCall*, std::weak_ptr<TrackedCall>> calls_ ABSL_GUARDED_BY(mutex_);
   int uploads_ ABSL_GUARDED_BY(mutex_) = 0;
+  int untrimmed_calls_ ABSL_GUARDED_BY(mutex_) = 0;  // begun since the heap was trimmed
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread watch_thread_;  // last: uses all of the above
 };
