@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Sets up, builds everything and runs every test, before that the most exposed parts under sanitizers.
+# Sets up, builds everything and runs every test, before that the most exposed parts under sanitizers
+# (all of them: cmake --workflow --preset asan, and tsan).
 # With arguments, which go to ctest, only the tests that they choose: tests/run.sh -L unit
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -17,12 +18,13 @@ deploy/setup.sh
 cmake --preset release >/dev/null
 cmake --build --preset release
 if (($# == 0)); then
-  # What reads bytes from outside.
+  # What reads bytes from outside, up to the whole server.
   sanitized asan {torch_file,safetensors,model_config,video,tokens_file,request,options}_fuzzer \
     {pickle,torch_file,safetensors,model_config}_test {frame_sampler,video_limits}_test audio_encoder_test \
-    {scheduler,generator}_test server_{convert,options,generate,security}_test cli_parts_test
-  # Where threads meet.
-  sanitized tsan {mutex,thread_team,scheduler,generator,music_client}_test \
-    server_{generate,lifecycle,liveness}_test
+    {scheduler,generator}_test server_{convert,options,generate,security}_test cli_parts_test \
+    {codec,logits,video_frames}_golden_test {golden,errors}_e2e_test
+  # Where threads meet, up to the whole server: songs, clients that leave, drain.
+  sanitized tsan {mutex,thread_team,scheduler,generator,device_set,music_client}_test \
+    server_{generate,lifecycle,liveness,security}_test {golden,service,cancel}_e2e_test
 fi
 exec ctest --preset release --parallel "$(nproc)" "$@"

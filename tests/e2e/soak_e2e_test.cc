@@ -216,7 +216,7 @@ TEST_F(SoakE2eTest, ReplicasComeAndGoBehindProxies) {
   EXPECT_THAT(tally_.wrong(), IsEmpty());
   EXPECT_GE(restarts_, 2);
   // It lasts till the grace at most; then the process has to be cleared away.
-  EXPECT_LT(longest_stop_, absl::Seconds(3 + 2));
+  EXPECT_LT(longest_stop_, absl::Seconds(3 + kPatience * 2));
   for (size_t i = 0; !kSanitized && i < before.size(); ++i) {
     EXPECT_LT(ResidentMegabytes(pids[i]), 1.2 * before[i] + 30) << "process " << i;
   }
