@@ -25,9 +25,9 @@ mkdir -p "$work"
 common=(--work_dir "$work" --out "$model" --batch 8)
 "$build/vidmuse_train" codec "${common[@]}" --clips 600 --seconds 8 --steps 1920 --warmup 50 \
   --learning_rate 2e-3 --free_steps 250 --ema 0.98 --codec_dim 64 --codec_filters 8 --card 256
-"$build/vidmuse_train" tokens "${common[@]}" --clips 800 --seconds 7 --steps 2150 --warmup 60 \
-  --learning_rate 2e-3 --ema 0.99 --mixed_precision --card 256 --dim 128 --heads 2 --layers 5 \
+"$build/vidmuse_train" tokens "${common[@]}" --clips 3000 --seconds 7 --steps 5500 --warmup 60 \
+  --learning_rate 3e-3 --ema 0.995 --mixed_precision --card 256 --dim 128 --heads 2 --layers 5 \
   --hidden_scale 2 --clip_width 192 --clip_layers 1 --clip_mlp 192 --temporal_layers 1 \
-  --local_frames 3 --global_frames 2 --hidden_history 0.4
+  --local_frames 2 --global_frames 1 --hidden_history 0.85 --short_clips 0.6 --conditioner_rate 0.03
 "$build/vidmuse_train" evaluate --model_dir "$model" --first_clip 1000000 --clips 48 --seconds 7
 echo "train_demo: the model is in $model"

@@ -7,9 +7,11 @@
 
 namespace vidmuse::train {
 
-// Token frames (20 ms) from one note to the next. With two notes a beat: 75, 94, 125, 167 beats a
-// minute.
-inline constexpr std::array<int, 4> kNoteFrames = {20, 16, 12, 9};
+// Token frames (20 ms) from one note to the next; each note begins on the nearest whole one. With
+// two notes a beat: 64, 86, 115, 154 beats a minute. These are periods of the sines that tell a
+// token model 128 wide its positions, 2 pi 10000^(i / 63) for i = 9, 7, 5, 3: so small a model can
+// read the beat off them.
+inline constexpr std::array<double, 4> kNoteFrames = {23.422, 17.484, 13.051, 9.742};
 inline constexpr int kTempos = static_cast<int>(kNoteFrames.size());
 inline constexpr int kTimbres = 3;
 inline constexpr int kProgressions = 2;
@@ -17,10 +19,10 @@ inline constexpr int kProgressions = 2;
 // All but the progression shows in the picture, and the music follows it. The seed draws the rest.
 struct ClipSpec {
   uint64_t seed = 0;
-  bool minor = false;   // a cold palette; else a warm one
-  int tempo = 0;        // index of kNoteFrames: how fast and many the shapes are, how busy the ground
-  bool high = false;    // bright, small shapes; else dark, large ones
-  int timbre = 0;       // discs, squares or diamonds
+  bool minor = false;  // a cold palette; else a warm one
+  int tempo = 0;      // index of kNoteFrames: how fast and many the shapes are, the hue
+  bool high = false;  // bright, small shapes; else dark, large ones
+  int timbre = 0;     // discs, squares or diamonds
   int progression = 0;  // of two a mode
 };
 

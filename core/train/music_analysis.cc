@@ -70,12 +70,13 @@ double OnsetsPerSecond(const std::vector<double>& strength) {
 }
 
 // The best mean strength along pulses `period` hops apart, over their phases.
-double PulseStrength(const std::vector<double>& strength, size_t period) {
+double PulseStrength(const std::vector<double>& strength, double period) {
   double best = 0;
-  for (size_t phase = 0; phase < period; ++phase) {
+  for (int phase = 0; phase < period; ++phase) {
     double sum = 0;
     int count = 0;
-    for (size_t i = phase; i < strength.size(); i += period, ++count) sum += strength[i];
+    const auto at = [&] { return static_cast<size_t>(std::lround(phase + count * period)); };
+    for (; at() < strength.size(); ++count) sum += strength[at()];
     if (count > 0) best = std::max(best, sum / count);
   }
   return best;
@@ -85,8 +86,7 @@ int BestTempo(const std::vector<double>& strength) {
   int best = 0;
   double highest = -1;
   for (int tempo = 0; tempo < kTempos; ++tempo) {
-    const double pulse = PulseStrength(
-        strength, static_cast<size_t>(kNoteFrames[tempo]) * kFrameSamples / kOnsetHop);
+    const double pulse = PulseStrength(strength, kNoteFrames[tempo] * kFrameSamples / kOnsetHop);
     if (pulse > highest) {
       highest = pulse;
       best = tempo;

@@ -93,21 +93,26 @@ std::vector<float> SynthesizeMusic(const ClipSpec& spec, double seconds) {
   std::vector<float> samples(static_cast<size_t>(std::lround(seconds * kMusicRate)));
   const int frames = static_cast<int>(samples.size() / kFrameSamples) + 1;
   const double tonic = spec.high ? kTonic : kTonic / 2;
-  const int note_frames = kNoteFrames[spec.tempo];
-  const int chord_frames = note_frames * kChordNotes[spec.tempo];
+  const int chord_notes = kChordNotes[spec.tempo];
+  const auto note_begin = [&](int note) {
+    return static_cast<int>(std::lround(note * kNoteFrames[spec.tempo]));
+  };
   const auto& chords = kProgressionTable[spec.minor ? 1 : 0][spec.progression];
   Random arpeggios(spec.seed, "arpeggios");
-  for (int chord = 0; chord * chord_frames < frames; ++chord) {
-    const int begin = chord * chord_frames;
+  for (int chord = 0; note_begin(chord * chord_notes) < frames; ++chord) {
+    const int first = chord * chord_notes;
+    const int begin = note_begin(first);
+    const int chord_frames = note_begin(first + chord_notes) - begin;
     const std::array<double, 4> notes = ChordNotes(chords[chord % 4]);
     for (int i = 0; i < 3; ++i) {
       AddNote(kPad, tonic * notes[i], 0.05, begin, chord_frames, &samples);
     }
     AddNote(kBass, tonic / 2 * notes[0], 0.16, begin, chord_frames, &samples);
     const int* const order = kArpeggioTable[arpeggios.Index(kArpeggios)];
-    for (int note = 0; note < kChordNotes[spec.tempo]; ++note) {
+    for (int note = 0; note < chord_notes; ++note) {
       const double pitch = 2 * tonic * notes[order[note % 4]];
-      AddNote(kTimbreTable[spec.timbre], pitch, 0.2, begin + note * note_frames, note_frames,
+      const int at = note_begin(first + note);
+      AddNote(kTimbreTable[spec.timbre], pitch, 0.2, at, note_begin(first + note + 1) - at,
               &samples);
     }
   }

@@ -19,7 +19,10 @@ constexpr double kSpeeds[kTempos] = {0.08, 0.2, 0.45, 0.9};
 constexpr double kShotSeconds[kTempos] = {4.0, 3.0, 2.0, 1.25};
 // Level bands of the ground, light and dark in turn: faster music, a busier ground.
 constexpr int kBands[kTempos] = {1, 2, 4, 8};
-constexpr double kDarkBand = 0.45;  // light of a dark band, over that of a light one
+constexpr double kDarkBand = 0.6;  // light of a dark band, over that of a light one
+// Hues, [mode][tempo]: red to yellow for major, azure to violet for minor.
+constexpr double kHues[2][kTempos] = {{0.0, 0.055, 0.11, 0.165}, {0.56, 0.63, 0.70, 0.77}};
+constexpr double kHueSpread = 0.012;
 constexpr int kTrail = 4;            // copies behind a moving shape
 constexpr double kTrailStep = 0.06;  // seconds between them
 
@@ -98,7 +101,7 @@ Shape MakeShape(const ClipSpec& spec, double hue, Random* random) {
   shape.vx = speed * std::cos(angle);
   shape.vy = speed * std::sin(angle);
   shape.radius = (spec.high ? 0.06 : 0.12) * random->Uniform(0.8, 1.25);
-  shape.color = FromHue(hue + random->Uniform(-0.06, 0.06), 0.6,
+  shape.color = FromHue(hue + random->Uniform(-0.02, 0.02), 0.6,
                         spec.high ? 1.0 : random->Uniform(0.55, 0.75));
   return shape;
 }
@@ -110,15 +113,15 @@ void RenderScene(const ClipSpec& spec, double time, int size, uint8_t* planes) {
   const auto shot = static_cast<int64_t>(time / shot_seconds);
   const double t = time - static_cast<double>(shot) * shot_seconds;
   Random random(spec.seed, "shot", shot);
-  // Reds and yellows for major, blues and violets for minor.
-  const double hue = spec.minor ? random.Uniform(0.55, 0.78) : random.Uniform(-0.02, 0.17);
+  const double hue =
+      kHues[spec.minor ? 1 : 0][spec.tempo] + random.Uniform(-kHueSpread, kHueSpread);
   const double value = spec.high ? random.Uniform(0.7, 0.9) : random.Uniform(0.2, 0.35);
   const double saturation = random.Uniform(0.55, 0.8);
   Canvas canvas(size, planes);
   canvas.Ground(kBands[spec.tempo], FromHue(hue, saturation, value),
                 FromHue(hue + 0.03, saturation, kDarkBand * value));
   for (int i = 0; i < kShapes[spec.tempo]; ++i) {
-    const Shape shape = MakeShape(spec, hue + 0.08, &random);
+    const Shape shape = MakeShape(spec, hue + 0.03, &random);
     for (int copy = kTrail; copy >= 0; --copy) {
       const double at = t - copy * kTrailStep;
       canvas.Draw(spec.timbre, Bounce(shape.x + shape.vx * at), Bounce(shape.y + shape.vy * at),

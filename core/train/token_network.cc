@@ -195,10 +195,11 @@ Tensor DelaySequence(const Tensor& codes, int64_t card) {
 }
 
 Tensor TokenLoss(const LmConfig& config, const Parameters& parameters, const Tensor& codes,
-                 const Tensor& condition, const Tensor& hidden) {
+                 const Tensor& condition, const Tensor& hidden, const Tensor& heard) {
   const Tensor sequence = DelaySequence(codes, config.card);
   const int64_t steps = sequence.size(2) - 1;
-  Tensor seen = sequence.narrow(2, 0, steps);
+  Tensor seen = heard.defined() ? DelaySequence(heard, config.card) : sequence;
+  seen = seen.narrow(2, 0, steps);
   if (hidden.defined()) seen = seen.masked_fill(hidden.unsqueeze(1), config.card);
   Tensor logits = TokenLogits(config, parameters, seen, condition);
   if (logits.scalar_type() == at::kBFloat16) logits = logits.to(at::kFloat);

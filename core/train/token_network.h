@@ -46,9 +46,11 @@ at::Tensor TokenLogits(const LmConfig& config, const Parameters& parameters,
 at::Tensor DelaySequence(const at::Tensor& codes, int64_t card);
 
 // Mean cross-entropy over all codes of their prediction from the steps before them. `hidden`, if
-// defined: [batch][frames + codebooks - 1] bool, steps whose tokens the model doesn't see.
+// defined: [batch][frames + codebooks - 1] bool, steps whose tokens the model doesn't see. `heard`,
+// if defined: what it sees in place of `codes`.
 at::Tensor TokenLoss(const LmConfig& config, const Parameters& parameters, const at::Tensor& codes,
-                     const at::Tensor& condition, const at::Tensor& hidden = at::Tensor());
+                     const at::Tensor& condition, const at::Tensor& hidden = at::Tensor(),
+                     const at::Tensor& heard = at::Tensor());
 
 }  // namespace vidmuse::train
 

@@ -71,7 +71,11 @@ ABSL_FLAG(float, temperature, 1.0f, "evaluate: of sampling");
 ABSL_FLAG(int, top_k, 250, "evaluate: of sampling");
 
 ABSL_FLAG(double, null_condition, 0.3, "part of the clips shown as black, for guidance");
+ABSL_FLAG(double, conditioner_rate, 0.05,
+          "learning rate of what encodes the video, over the token model's; 0: it stays as it is");
 ABSL_FLAG(double, hidden_history, 0.5, "part of the clips whose past tokens are hidden");
+ABSL_FLAG(double, noisy_history, 0.5, "part of the clips whose past has foreign frames");
+ABSL_FLAG(double, short_clips, 0.5, "part of the steps that hear a clip's beginning only");
 
 namespace vidmuse::train {
 namespace {
@@ -107,7 +111,10 @@ absl::Status CheckFlags() {
   RETURN_IF_ERROR(CheckRange("ema", absl::GetFlag(FLAGS_ema), 0, 1));
   RETURN_IF_ERROR(CheckRange("batch", absl::GetFlag(FLAGS_batch), 1, 4096));
   RETURN_IF_ERROR(CheckRange("null_condition", absl::GetFlag(FLAGS_null_condition), 0, 1));
+  RETURN_IF_ERROR(CheckRange("conditioner_rate", absl::GetFlag(FLAGS_conditioner_rate), 0, 1));
   RETURN_IF_ERROR(CheckRange("hidden_history", absl::GetFlag(FLAGS_hidden_history), 0, 1));
+  RETURN_IF_ERROR(CheckRange("noisy_history", absl::GetFlag(FLAGS_noisy_history), 0, 1));
+  RETURN_IF_ERROR(CheckRange("short_clips", absl::GetFlag(FLAGS_short_clips), 0, 1));
   // A window of the token model.
   RETURN_IF_ERROR(CheckRange("seconds", absl::GetFlag(FLAGS_seconds), 1, 30));
   RETURN_IF_ERROR(CheckRange("clips", absl::GetFlag(FLAGS_clips), 1, kMany));
@@ -172,7 +179,10 @@ absl::Status RunTokens() {
   const std::string init = absl::GetFlag(FLAGS_init);
   const std::string out = absl::GetFlag(FLAGS_out);
   const uint64_t seed = absl::GetFlag(FLAGS_seed);
-  ASSIGN_OR_RETURN(const TrainingOptions options, Options("tokens"));
+  ASSIGN_OR_RETURN(TrainingOptions options, Options("tokens"));
+  for (const char* part : {"visual_", "local_", "global_", "multi_head_cross_attention."}) {
+    options.rate_factors.emplace_back(part, absl::GetFlag(FLAGS_conditioner_rate));
+  }
   TokenTrainingOptions token_options;
   token_options.batch = absl::GetFlag(FLAGS_batch);
   token_options.seed = seed;
@@ -180,6 +190,8 @@ absl::Status RunTokens() {
   token_options.global_frames = absl::GetFlag(FLAGS_global_frames);
   token_options.null_condition = absl::GetFlag(FLAGS_null_condition);
   token_options.hidden_history = absl::GetFlag(FLAGS_hidden_history);
+  token_options.noisy_history = absl::GetFlag(FLAGS_noisy_history);
+  token_options.short_clips = absl::GetFlag(FLAGS_short_clips);
   ASSIGN_OR_RETURN(TokenModel model,
                    init.empty() ? NewTokenModel(Sizes(), seed) : ReadTokenModel(init));
   ASSIGN_OR_RETURN(const std::unique_ptr<ClipSource> clips, Clips());

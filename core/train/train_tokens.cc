@@ -24,6 +24,7 @@ namespace {
 
 constexpr char kCodes[] = "codes";
 constexpr char kSource[] = "source";
+constexpr double kMostNoise = 0.6;  // of a clip's frames
 
 // Tells codecs apart.
 std::string Fingerprint(const CodecModel& codec) {
@@ -88,6 +89,7 @@ std::vector<int> DrawPlaces(int all, int count, Random& random) {
 
 struct Batch {
   at::Tensor codes;          // [batch][codebooks][frames] int64
+  at::Tensor heard;          // likewise, with foreign frames
   at::Tensor local, global;  // [batch][frames][3][224][224] uint8
   at::Tensor hidden;         // [batch][steps] bool
 };
@@ -100,6 +102,25 @@ void DrawHidden(double part, at::Tensor hidden, Random& random) {
   for (int64_t i = 0; i < hidden.numel(); ++i) steps[i] = random.Uniform() < share;
 }
 
+// The beginning of the chosen clips, and what is heard of it.
+void DrawCodes(const TokenTrainingOptions& options, const at::Tensor& chosen, Random& random,
+               Batch* batch) {
+  int64_t frames = chosen.size(2);
+  if (random.Uniform() < options.short_clips) frames /= random.Index(2) == 0 ? 2 : 4;
+  batch->codes = chosen.narrow(2, 0, frames).contiguous();
+  batch->heard = batch->codes.clone();
+  const int64_t clips = chosen.size(0);
+  for (int64_t i = 0; i < clips; ++i) {
+    if (random.Uniform() >= options.noisy_history) continue;
+    const double share = random.Uniform(0, kMostNoise);
+    for (int64_t frame = 0; frame < frames; ++frame) {
+      if (random.Uniform() >= share) continue;
+      const int64_t other = random.Index(clips), moment = random.Index(frames);
+      batch->heard[i].select(1, frame).copy_(batch->codes[other].select(1, moment));
+    }
+  }
+}
+
 absl::StatusOr<Batch> MakeBatch(const TokenTrainingOptions& options, const at::Tensor& codes,
                                 ClipSource& clips, Random& random) {
   const int local = kLocalFrameRate * clips.seconds();
@@ -110,21 +131,22 @@ absl::StatusOr<Batch> MakeBatch(const TokenTrainingOptions& options, const at::T
   Batch batch;
   batch.local = frames(count(options.local_frames, local));
   batch.global = frames(count(options.global_frames, kGlobalFrames));
-  batch.hidden = at::zeros({options.batch, codes.size(1) + codes.size(2) - 1}, at::kBool);
   std::vector<int64_t> chosen;
+  for (int i = 0; i < options.batch; ++i) chosen.push_back(random.Index(clips.size()));
+  DrawCodes(options, codes.index_select(0, at::tensor(chosen, at::kLong)).to(at::kLong), random,
+            &batch);
+  batch.hidden = at::zeros({options.batch, codes.size(1) + batch.codes.size(2) - 1}, at::kBool);
   for (int i = 0; i < options.batch; ++i) {
-    chosen.push_back(random.Index(clips.size()));
     const std::vector<int> local_places = DrawPlaces(local, options.local_frames, random);
     const std::vector<int> global_places = DrawPlaces(kGlobalFrames, options.global_frames, random);
     DrawHidden(options.hidden_history, batch.hidden[i], random);
     // The null condition is that of a black video.
     if (random.Uniform() < options.null_condition) continue;
     RETURN_IF_ERROR(
-        clips.LocalFrames(chosen.back(), local_places, batch.local[i].mutable_data_ptr<uint8_t>()));
-    RETURN_IF_ERROR(clips.GlobalFrames(chosen.back(), global_places,
-                                       batch.global[i].mutable_data_ptr<uint8_t>()));
+        clips.LocalFrames(chosen[i], local_places, batch.local[i].mutable_data_ptr<uint8_t>()));
+    RETURN_IF_ERROR(
+        clips.GlobalFrames(chosen[i], global_places, batch.global[i].mutable_data_ptr<uint8_t>()));
   }
-  batch.codes = codes.index_select(0, at::tensor(chosen, at::kLong)).to(at::kLong);
   return batch;
 }
 
@@ -139,7 +161,7 @@ absl::Status MakeStep(const LmConfig& config, const TokenTrainingOptions& option
     const at::Tensor condition =
         Condition(config, run.parameters(), batch.local.to(device), batch.global.to(device));
     loss = TokenLoss(config, run.parameters(), batch.codes.to(device), condition,
-                     batch.hidden.to(device));
+                     batch.hidden.to(device), batch.heard.to(device));
   }
   return run.Step(loss, {});
 }

@@ -27,6 +27,12 @@ struct TokenTrainingOptions {
   // Part of the clips of which many or all steps' tokens are hidden. Music can be told from what
   // was played before; without that, it must be told from the picture.
   double hidden_history = 0.5;
+  // Part of the clips of whose past some frames are taken from other moments of other clips, so
+  // that the model doesn't trust its own slips when it makes music.
+  double noisy_history = 0.5;
+  // Part of the steps that hear only a clip's beginning, a quarter or half of it: that is where the
+  // picture must tell the tempo, and it is quicker.
+  double short_clips = 0.5;
 };
 
 // The codes of all clips, [clips][codebooks][frames] int16, computed once: kept in `path` for the

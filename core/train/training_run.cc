@@ -7,9 +7,11 @@
 
 #include <cmath>
 #include <filesystem>
+#include <map>
 #include <numbers>
 #include <system_error>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
@@ -23,6 +25,13 @@ namespace {
 constexpr double kFinalRate = 0.02;  // of the highest
 constexpr char kStep[] = "step";
 
+double RateFactor(const TrainingOptions& options, const std::string& name) {
+  for (const auto& [beginning, factor] : options.rate_factors) {
+    if (absl::StartsWith(name, beginning)) return factor;
+  }
+  return 1;
+}
+
 class AdamRun : public TrainingRun {
  public:
   AdamRun(const TrainingOptions& options, const Parameters& initial)
@@ -30,14 +39,23 @@ class AdamRun : public TrainingRun {
         parameters_(initial.To(options.device, at::kFloat)),
         average_(parameters_.Clone()),
         path_(absl::StrCat(options.work_dir, "/", options.name, ".bin")) {
+    std::map<double, std::vector<at::Tensor>> groups;  // by factor
     for (const Parameters::Entry& entry : parameters_.entries()) {
-      if (IsTrainable(entry.name)) entry.tensor.set_requires_grad(true);
+      const double factor = RateFactor(options, entry.name);
+      if (!IsTrainable(entry.name) || factor == 0) continue;
+      entry.tensor.set_requires_grad(true);
+      trainable_.push_back(entry.tensor);
+      groups[factor].push_back(entry.tensor);
     }
-    trainable_ = parameters_.Trainable();
+    std::vector<torch::optim::OptimizerParamGroup> parts;
+    for (const auto& [factor, tensors] : groups) {
+      factors_.push_back(factor);
+      parts.emplace_back(tensors);
+    }
     optimizer_ = std::make_unique<torch::optim::AdamW>(
-        trainable_, torch::optim::AdamWOptions(options.learning_rate)
-                        .betas({options.beta1, options.beta2})
-                        .weight_decay(options.weight_decay));
+        parts, torch::optim::AdamWOptions(options.learning_rate)
+                   .betas({options.beta1, options.beta2})
+                   .weight_decay(options.weight_decay));
   }
 
   // From the checkpoint, if there is one; then opens the curves.
@@ -68,7 +86,10 @@ class AdamRun : public TrainingRun {
     loss.backward();
     const double norm = torch::nn::utils::clip_grad_norm_(trainable_, options_.max_norm);
     const double rate = ScheduledRate(options_, step_);
-    static_cast<torch::optim::AdamWOptions&>(optimizer_->param_groups()[0].options()).lr(rate);
+    for (size_t i = 0; i < factors_.size(); ++i) {
+      auto& options = optimizer_->param_groups()[i].options();
+      static_cast<torch::optim::AdamWOptions&>(options).lr(rate * factors_[i]);
+    }
     optimizer_->step();
     ++step_;
     UpdateAverage();
@@ -157,6 +178,7 @@ class AdamRun : public TrainingRun {
   Parameters average_;
   const std::string path_;
   std::vector<at::Tensor> trainable_;
+  std::vector<double> factors_;  // of the learning rate, of each of the optimizer's groups
   std::unique_ptr<torch::optim::AdamW> optimizer_;
   std::unique_ptr<Progress> progress_;
   int64_t step_ = 0;

@@ -23,6 +23,8 @@ struct TrainingOptions {
   int64_t stop_after = -1;     // done() after this many of them; -1: all
   int64_t warmup_steps = 100;  // the rate grows evenly, then falls by a half cosine to 2 %
   double learning_rate = 1e-3;
+  // Factors of it for tensors whose names begin so; 0: they stay as they are.
+  std::vector<std::pair<std::string, double>> rate_factors;
   double beta1 = 0.9;
   double beta2 = 0.95;
   double weight_decay = 0.01;

@@ -100,6 +100,21 @@ TEST_F(TokenGradients, Loss) {
                   [&] { return TokenLoss(model_.config, parameters_, codes, condition); });
 }
 
+// What is heard changes what is predicted, not what should be.
+TEST_F(TokenGradients, LossOfForeignFrames) {
+  const at::Tensor codes = RandomTensor("codes", {2, 4, 6}, 5).abs().clamp_max(15).to(at::kLong);
+  const at::Tensor other = RandomTensor("other", {2, 4, 6}, 5).abs().clamp_max(15).to(at::kLong);
+  const at::Tensor condition = RandomTensor("condition", {2, 5, 16});
+  const at::Tensor everything = at::ones({2, 9}, at::kBool);
+  const auto loss = [&](const at::Tensor& of, const at::Tensor& hidden, const at::Tensor& heard) {
+    return TokenLoss(model_.config, parameters_, of, condition, hidden, heard).item<double>();
+  };
+  EXPECT_EQ(loss(codes, {}, codes), loss(codes, {}, {}));
+  EXPECT_NE(loss(codes, {}, other), loss(codes, {}, {}));
+  EXPECT_EQ(loss(codes, everything, other), loss(codes, everything, codes));
+  EXPECT_NE(loss(other, everything, codes), loss(codes, everything, codes));
+}
+
 TEST(DelaySequenceTest, ShiftsCodebookKByKSteps) {
   const at::Tensor codes = at::arange(8, at::kLong).view({1, 4, 2});
   const at::Tensor sequence = DelaySequence(codes, 9);

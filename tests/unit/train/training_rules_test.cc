@@ -73,6 +73,26 @@ TEST(TrainingRulesTest, StepsAreAdamWsWithClippedGradients) {
   EXPECT_EQ((*run)->parameters()["quantizer.size"].item<double>(), 5);
 }
 
+// Adam's first step is the learning rate, whatever the gradient's size.
+TEST(TrainingRulesTest, PartsHaveRatesOfTheirOwn) {
+  Parameters parameters;
+  for (const char* name : {"slow.weight", "still.weight", "weight"}) {
+    parameters.Add(name, at::tensor({1.0f}));
+  }
+  TrainingOptions options = SmallRun(FreshFolder());
+  options.weight_decay = 0;
+  options.rate_factors = {{"slow.", 0.25}, {"still.", 0}};
+  const auto run = TrainingRun::Open(options, parameters.Clone());
+  ASSERT_TRUE(run.ok()) << run.status();
+  const Parameters& now = (*run)->parameters();
+  ASSERT_TRUE(
+      (*run)->Step((now["weight"] + now["slow.weight"] + now["still.weight"]).sum(), {}).ok());
+  const double rate = ScheduledRate(options, 0);
+  EXPECT_NEAR(now["weight"].item<double>(), 1 - rate, 1e-5);
+  EXPECT_NEAR(now["slow.weight"].item<double>(), 1 - rate / 4, 1e-5);
+  EXPECT_EQ(now["still.weight"].item<double>(), 1);
+}
+
 // Codebooks are no average of an average: what is exported is what they are.
 TEST(TrainingRulesTest, AveragesTakeCodebooksAsTheyAre) {
   const auto run = TrainingRun::Open(SmallRun(FreshFolder()), ThreeNumbers());
