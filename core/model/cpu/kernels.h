@@ -57,7 +57,8 @@ struct AttentionArgs {
   const uint16_t* key_scales = nullptr;    // [positions] bfloat16, of int8; whole groups
   const uint16_t* value_scales = nullptr;  // likewise
   int head_dim = 0;
-  int value_stride = 0;  // head_dim rounded up to kKeyGroup
+  int value_stride = 0;        // head_dim rounded up to kKeyGroup
+  const void* next = nullptr;  // what is read after this, or null: brought meanwhile
   float scale = 1.0f;
   float* out = nullptr;  // row r at out + r * out_stride, [head_dim]
   int64_t out_stride = 0;

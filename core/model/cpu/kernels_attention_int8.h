@@ -49,16 +49,15 @@ inline void LoadKeys(const char* unit, int position, ShortVec (&keys)[kKeyUnit /
 
 // Scores of G groups of positions from `group` on.
 template <KeyBits bits, int R, int G>
-inline void ScoreGroupsInt8(const AttentionArgs& a, Queries<R>& queries, int64_t group) {
+inline void ScoreGroupsInt8(const AttentionArgs& a, Queries<R>& queries, int64_t group,
+                            ReadAhead& ahead) {
   constexpr int64_t kUnitBytes = KeyBytes(bits, kKeyGroup, kKeyUnit);
   const int64_t units = KeyDims(a.head_dim) / kKeyUnit;
   const int64_t group_bytes = units * kUnitBytes;
   const char* keys = static_cast<const char*>(a.keys) + group * group_bytes;
-  const char* ahead = keys + 2 * G * group_bytes;
   IntVec acc[G][R][kGroupVecs] = {};
   for (int64_t unit = 0; unit < units; ++unit) {
-    for (int i = 0; i < G * kUnitBytes; i += 64) __builtin_prefetch(ahead + i);
-    ahead += G * kUnitBytes;
+    for (int g = 0; g < G; ++g) ahead.Next();
     for (int g = 0; g < G; ++g) {
       for (int v = 0; v < kGroupVecs; ++v) {
         ShortVec key[kKeyUnit / 2];
@@ -101,7 +100,8 @@ void RoundWeights(Queries<R>& queries) {
 
 // Columns [column, column + V vectors) of the weighted sum of values.
 template <int R, int V>
-void WeightedSumInt8(const AttentionArgs& a, const Queries<R>& queries, int column) {
+void WeightedSumInt8(const AttentionArgs& a, const Queries<R>& queries, int column,
+                     ReadAhead ahead) {
   static_assert(kWeightBlock <= 2 * kExactPairs);
   const int8_t* values = static_cast<const int8_t*>(a.values) + 2 * column;
   Vec total[R][V] = {};
@@ -112,7 +112,7 @@ void WeightedSumInt8(const AttentionArgs& a, const Queries<R>& queries, int colu
     IntVec acc[R][V] = {};
     for (int64_t t = begin; t < end; t += 2) {
       const int8_t* pair = values + t * a.value_stride;
-      for (int i = 0; i < 2 * V * kLanes; i += 64) __builtin_prefetch(pair + kPrefetchValues + i);
+      ahead.Next();
       for (int v = 0; v < V; ++v) {
         const ShortVec x = LoadInt8Pairs(pair + 2 * v * kLanes);
         for (int r = 0; r < R; ++r) {

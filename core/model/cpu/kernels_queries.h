@@ -45,6 +45,24 @@ struct Queries {
   float* scratch[R];
 };
 
+// Brings what is read soon, `bytes` at a time: along one stretch of memory up to its end, then
+// along another. Past an end it would bring what nobody reads.
+struct ReadAhead {
+  void Next() {
+    for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(at + i);
+    at += step;
+    if (at >= end) {
+      at = then;
+      end = reinterpret_cast<const char*>(UINTPTR_MAX);
+    }
+  }
+
+  const char* at;
+  const char* end;
+  const char* then;
+  int64_t bytes, step;
+};
+
 // A vector of a row's results, from `column` on; columns past head_dim are padding.
 template <int R>
 inline void StoreColumns(const AttentionArgs& a, const Queries<R>& queries, int r, int column,

@@ -23,6 +23,9 @@ class KvCache {
 
   int capacity() const { return sizes_.capacity; }
 
+  // One head's keys, which are read before its values.
+  const void* keys(int layer, int head) const { return data_.data<char>() + Offset(layer, head); }
+
   // Points `args` at one head's keys and values.
   void Describe(int layer, int head, AttentionArgs* args) const;
 

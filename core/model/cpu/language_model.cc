@@ -104,13 +104,15 @@ void LanguageModel::NormRows(const Norm& norm, Member& member) {
 }
 
 void LanguageModel::Attend(const KvCache& cache, int layer, int head, const float* q, int q_stride,
-                           int row, int rows, const std::vector<int>& lengths, Member& member) {
+                           int row, int rows, const std::vector<int>& lengths, const void* next,
+                           Member& member) {
   AttentionArgs args;
   args.q = q;
   args.q_stride = q_stride;
   args.rows = rows;
   args.lengths = lengths.data() + row;
   cache.Describe(layer, head, &args);
+  args.next = next;
   args.scale = 1.0f / std::sqrt(static_cast<float>(head_dim()));
   args.out = attention_.data() + static_cast<size_t>(row) * config_.dim + head * head_dim();
   args.out_stride = config_.dim;
@@ -133,7 +135,9 @@ void LanguageModel::SelfAttention(absl::Span<const SequenceInput> sequences, int
       const float* steps = qkv + static_cast<size_t>(i) * 3 * dim;
       sequence.self->Write(layer, head, sequence.position + i, steps + dim, steps + 2 * dim);
     }
-    Attend(*sequence.self, layer, head, qkv, 3 * dim, row, sequence.count, lengths_, member);
+    const int next = item + 1;
+    Attend(*sequence.self, layer, head, qkv, 3 * dim, row, sequence.count, lengths_,
+           next < end ? sequences[next % count].self->keys(layer, next / count) : nullptr, member);
   }
 }
 
@@ -146,7 +150,9 @@ void LanguageModel::CrossAttention(absl::Span<const SequenceInput> sequences, in
     const SequenceInput& sequence = sequences[item % count];
     const int row = first_row_[item % count];
     const float* q = q_.data() + static_cast<size_t>(row) * dim + head * head_dim();
-    Attend(*sequence.cross, layer, head, q, dim, row, sequence.count, cross_lengths_, member);
+    const int next = item + 1;
+    Attend(*sequence.cross, layer, head, q, dim, row, sequence.count, cross_lengths_,
+           next < end ? sequences[next % count].cross->keys(layer, next / count) : nullptr, member);
   }
 }
 

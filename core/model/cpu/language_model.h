@@ -85,9 +85,10 @@ class LanguageModel {
   void Embed(absl::Span<const SequenceInput> sequences, int row_begin, int row_end);
   void RunMember(absl::Span<const SequenceInput> sequences, ThreadTeam& team, int member);
   void NormRows(const Norm& norm, Member& member);
-  // One head's queries of rows [row, row + rows) over `cache`, into attention_.
+  // One head's queries of rows [row, row + rows) over `cache`, into attention_. `next`: the keys of
+  // the following call, or null.
   void Attend(const KvCache& cache, int layer, int head, const float* q, int q_stride, int row,
-              int rows, const std::vector<int>& lengths, Member& member);
+              int rows, const std::vector<int>& lengths, const void* next, Member& member);
   void SelfAttention(absl::Span<const SequenceInput> sequences, int layer, int begin, int end,
                      Member& member);
   void CrossAttention(absl::Span<const SequenceInput> sequences, int layer, int begin, int end,
