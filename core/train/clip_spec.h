@@ -19,10 +19,10 @@ inline constexpr int kProgressions = 2;
 // All but the progression shows in the picture, and the music follows it. The seed draws the rest.
 struct ClipSpec {
   uint64_t seed = 0;
-  bool minor = false;  // a cold palette; else a warm one
-  int tempo = 0;      // index of kNoteFrames: how fast and many the shapes are, the hue
-  bool high = false;  // bright, small shapes; else dark, large ones
-  int timbre = 0;     // discs, squares or diamonds
+  bool minor = false;   // a cold palette; else a warm one
+  int tempo = 0;        // index of kNoteFrames: how fast and many the shapes are, the hue
+  bool high = false;    // bright, small shapes; else dark, large ones
+  int timbre = 0;       // discs, squares or diamonds
   int progression = 0;  // of two a mode
 };
 
