@@ -12,8 +12,6 @@
 namespace vidmuse {
 namespace {
 
-constexpr char kTensors[] = "best_state/";
-constexpr char kConfig[] = "xp.cfg";
 constexpr char kPretrained[] = "pretrained";
 constexpr char kPretrainedCodec[] = "facebook/encodec_32khz";
 constexpr uintmax_t kMaxConfigBytes = 1 << 20;
@@ -91,8 +89,8 @@ absl::StatusOr<std::string> CheckpointString(const TensorFile& file, const std::
 
 absl::StatusOr<CodecSource> AudiocraftCodec(std::unique_ptr<TensorFile> file) {
   CodecSource source;
-  source.prefix = kTensors;
-  ASSIGN_OR_RETURN(const std::string yaml, CheckpointString(*file, kConfig));
+  source.prefix = kPublishedTensors;
+  ASSIGN_OR_RETURN(const std::string yaml, CheckpointString(*file, kPublishedConfig));
   absl::StatusOr<CodecConfig> config = ParseAudiocraftCodecConfig(yaml);
   if (!config.ok()) return InFile(file->name(), config.status());
   source.config = *std::move(config);

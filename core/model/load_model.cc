@@ -22,8 +22,6 @@
 namespace vidmuse {
 namespace {
 
-constexpr char kTensors[] = "best_state/";
-constexpr char kConfig[] = "xp.cfg";
 constexpr size_t kSmallStepBytes = 4 << 20;
 // Up to this many float32 bytes a step (2 ms at 31 GB/s, a tenth of real time), exactness costs
 // nothing that matters.
@@ -116,7 +114,7 @@ absl::StatusOr<std::unique_ptr<MusicModel>> ComposeOnDevice(std::unique_ptr<Tens
   // One chunk fills a GPU; another is prepared meanwhile.
   device.encode_threads = IsGpu(options) ? 2 : Threads(options.encode_threads);
   device.make_graph = IsGpu(options) ? CudaGraphMaker() : StepGraphMaker(NewEagerGraph);
-  WeightReader weights(lm_file.get(), kTensors);
+  WeightReader weights(lm_file.get(), kPublishedTensors);
   WeightReader codec_weights(codec.file.get(), codec.prefix);
   ASSIGN_OR_RETURN(std::unique_ptr<MusicModel> model,
                    LoadTorchModel(Describe(config, codec.config, options), config, weights,
@@ -130,7 +128,7 @@ absl::StatusOr<std::unique_ptr<MusicModel>> ComposeOnDevice(std::unique_ptr<Tens
 absl::StatusOr<std::unique_ptr<MusicModel>> Compose(std::unique_ptr<TensorFile> lm_file,
                                                     CodecSource codec_source,
                                                     const ModelOptions& options) {
-  ASSIGN_OR_RETURN(const std::string yaml, CheckpointString(*lm_file, kConfig));
+  ASSIGN_OR_RETURN(const std::string yaml, CheckpointString(*lm_file, kPublishedConfig));
   absl::StatusOr<LmConfig> config = ParseLmConfig(yaml);
   if (!config.ok()) return InFile(lm_file->name(), config.status());
   RETURN_IF_ERROR(
@@ -144,7 +142,7 @@ absl::StatusOr<std::unique_ptr<MusicModel>> Compose(std::unique_ptr<TensorFile> 
   const int encode_threads = Threads(options.encode_threads);
   // A window's T frames take T + codebooks sequence steps.
   const int positions = info.window_seconds * info.frame_rate + info.codebooks;
-  WeightReader weights(lm_file.get(), kTensors);
+  WeightReader weights(lm_file.get(), kPublishedTensors);
   ASSIGN_OR_RETURN(
       std::unique_ptr<cpu::LanguageModel> lm,
       cpu::LanguageModel::Load(*config, weights, SinusoidalPositions(positions, config->dim),

@@ -23,8 +23,6 @@ namespace {
 
 constexpr char kTokenFile[] = "state_dict.bin";
 constexpr char kCodecFile[] = "compression_state_dict.bin";
-constexpr char kPrefix[] = "best_state/";
-constexpr char kYaml[] = "xp.cfg";
 constexpr char kVersion[] = "1.2.0";
 
 std::vector<NamedShape> WithoutText(std::vector<NamedShape> layout) {
@@ -64,13 +62,13 @@ std::string NameInFile(const CodecSource& source, const std::string& name) {
 // How many layers `file` has: `probe` is one of a layer's tensors, with $0 for its number.
 int CountLayers(const TensorFile& file, const char* probe) {
   int layers = 0;
-  while (file.tensors().contains(kPrefix + absl::Substitute(probe, layers))) ++layers;
+  while (file.tensors().contains(kPublishedTensors + absl::Substitute(probe, layers))) ++layers;
   return layers;
 }
 
 // Rows of a tensor; 0 if it isn't there.
 int Rows(const TensorFile& file, const std::string& name) {
-  const auto found = file.tensors().find(kPrefix + name);
+  const auto found = file.tensors().find(kPublishedTensors + name);
   const bool has_rows = found != file.tensors().end() && !found->second.shape.empty();
   return has_rows ? static_cast<int>(found->second.shape[0]) : 0;
 }
@@ -112,8 +110,8 @@ absl::Status Write(const Parameters& parameters, const std::string& yaml,
   RETURN_IF_ERROR(MakeDirectory(directory));
   ASSIGN_OR_RETURN(const std::unique_ptr<TorchFileWriter> writer,
                    TorchFileWriter::Create(absl::StrCat(directory, "/", name)));
-  RETURN_IF_ERROR(parameters.WriteTo(*writer, kPrefix, DType::kFloat16));
-  RETURN_IF_ERROR(writer->AddString(kYaml, yaml));
+  RETURN_IF_ERROR(parameters.WriteTo(*writer, kPublishedTensors, DType::kFloat16));
+  RETURN_IF_ERROR(writer->AddString(kPublishedConfig, yaml));
   RETURN_IF_ERROR(writer->AddString("version", kVersion));
   return writer->Finish();
 }
@@ -142,7 +140,8 @@ absl::StatusOr<CodecModel> ReadCodec(const std::string& directory, const std::st
   ASSIGN_OR_RETURN(const CodecSource source, OpenCodec(directory, codec_dir));
   CodecModel model;
   model.config = source.config;
-  if (source.names == cpu::CodecNames::kAudiocraft) model.yaml = source.file->strings().at(kYaml);
+  if (source.names == cpu::CodecNames::kAudiocraft)
+    model.yaml = source.file->strings().at(kPublishedConfig);
   for (const NamedShape& tensor : CodecTensors(source.config)) {
     model.parameters.Add(tensor.name, at::empty(tensor.shape, at::kFloat));
   }
@@ -155,7 +154,7 @@ absl::StatusOr<TokenModel> ReadTokenModel(const std::string& directory) {
   ASSIGN_OR_RETURN(const std::unique_ptr<TensorFile> file,
                    TensorFile::OpenTorch(absl::StrCat(directory, "/", kTokenFile)));
   TokenModel model;
-  ASSIGN_OR_RETURN(model.yaml, CheckpointString(*file, kYaml));
+  ASSIGN_OR_RETURN(model.yaml, CheckpointString(*file, kPublishedConfig));
   absl::StatusOr<LmConfig> config = ParseLmConfig(model.yaml);
   if (!config.ok()) return InFile(file->name(), config.status());
   model.config = *config;
@@ -166,7 +165,7 @@ absl::StatusOr<TokenModel> ReadTokenModel(const std::string& directory) {
     model.parameters.Add(tensor.name, at::empty(tensor.shape, at::kFloat));
   }
   // What nothing here reads is passed on.
-  const std::string prefix = kPrefix;
+  const std::string prefix = kPublishedTensors;
   for (const auto& [name, view] : file->tensors()) {
     if (!absl::StartsWith(name, prefix) || absl::StrContains(name, "position_ids")) continue;
     const std::string own = name.substr(prefix.size());

@@ -95,14 +95,6 @@ const at::Tensor& Parameters::operator[](absl::string_view name) const {
   return entries_[found->second].tensor;
 }
 
-std::vector<at::Tensor> Parameters::Trainable() const {
-  std::vector<at::Tensor> tensors;
-  for (const Entry& entry : entries_) {
-    if (IsTrainable(entry.name)) tensors.push_back(entry.tensor);
-  }
-  return tensors;
-}
-
 Parameters Parameters::Clone() const {
   Parameters copy;
   for (const Entry& entry : entries_) copy.Add(entry.name, entry.tensor.detach().clone());

@@ -35,8 +35,6 @@ class Parameters {
   const at::Tensor& operator[](absl::string_view name) const;
 
   const std::vector<Entry>& entries() const { return entries_; }
-  // Those that gradients change: all but codebooks and what the networks never read.
-  std::vector<at::Tensor> Trainable() const;
 
   // A deep copy without gradients.
   Parameters Clone() const;
@@ -56,7 +54,8 @@ class Parameters {
   std::map<std::string, size_t, std::less<>> index_;
 };
 
-// Whether gradients change the tensor of that name.
+// Whether gradients change the tensor of that name: not codebooks, nor what the networks never
+// read.
 bool IsTrainable(absl::string_view name);
 
 // Runs `body`; Torch's and the standard library's exceptions end here: RESOURCE_EXHAUSTED when

@@ -10,6 +10,11 @@
 
 namespace vidmuse {
 
+// Of the published files: what comes before a tensor's name, and the string that holds the
+// configuration.
+inline constexpr char kPublishedTensors[] = "best_state/";
+inline constexpr char kPublishedConfig[] = "xp.cfg";
+
 // The token model and the conditioner (`xp.cfg` of state_dict.bin).
 struct LmConfig {
   int dim = 1024;

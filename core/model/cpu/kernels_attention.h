@@ -145,9 +145,8 @@ inline int WeightedSumFrom(const AttentionArgs& a, const Queries<R>& queries, in
     const bool last = column + V * kLanes == a.value_stride;
     const char* then = last ? static_cast<const char*>(a.next) : begin + V * kLanes * kNumber;
     const int64_t used = ValueBytes<P>(a, queries);
-    ReadAhead ahead = {begin + (used < kPrefetchValues ? used : kPrefetchValues), values + used,
-                       then != nullptr ? then : values, V * kLanes * kNumber,
-                       a.value_stride * kNumber};
+    ReadAhead ahead = {begin + kPrefetchValues, values + used, then != nullptr ? then : values,
+                       V * kLanes * kNumber, a.value_stride * kNumber};
     if (ahead.at >= ahead.end) ahead.at = ahead.then;
     if constexpr (P == Precision::kInt8) {
       WeightedSumInt8<R, V>(a, queries, column, ahead);

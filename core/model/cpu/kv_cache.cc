@@ -47,7 +47,8 @@ void StoreKey(const float* key, int n, KeyBits bits, float inverse, int position
   }
 }
 
-// Likewise for int8. The scales of all positions are in `scales`, of the values `capacity` further.
+// Position `position` of int8's keys and values. The scales of all positions are in `scales`, of
+// the values `capacity` further.
 void StoreInt8(const float* key, const float* value, int n, KeyBits bits, int position,
                int value_stride, char* keys, int8_t* values, uint16_t* scales, int capacity) {
   const uint16_t key_scale = scales[position] = StoredScale(key, n, KeyMost(bits));

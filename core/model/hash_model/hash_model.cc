@@ -16,8 +16,6 @@
 namespace vidmuse {
 namespace {
 
-constexpr char kPrefix[] = "best_state/";
-constexpr char kYamlName[] = "xp.cfg";
 constexpr char kVersionName[] = "version";
 constexpr char kVersion[] = "1.2.0";
 
@@ -34,10 +32,10 @@ std::unique_ptr<TensorFile> MakeFile(const HashModelSizes& sizes,
   auto file = std::make_unique<ParsedFile>(name);
   for (const NamedShape& tensor : tensors) {
     std::unique_ptr<char[]> values;
-    file->tensor_map.emplace(kPrefix + tensor.name, Fill(sizes.seed, tensor, &values));
+    file->tensor_map.emplace(kPublishedTensors + tensor.name, Fill(sizes.seed, tensor, &values));
     file->copies.push_back(std::move(values));
   }
-  file->string_map.emplace(kYamlName, std::move(yaml));
+  file->string_map.emplace(kPublishedConfig, std::move(yaml));
   file->string_map.emplace(kVersionName, kVersion);
   return file;
 }
@@ -47,9 +45,10 @@ absl::Status WriteFile(const HashModelSizes& sizes, const std::vector<NamedShape
   ASSIGN_OR_RETURN(const std::unique_ptr<TorchFileWriter> writer, TorchFileWriter::Create(path));
   for (const NamedShape& tensor : tensors) {
     std::unique_ptr<char[]> values;
-    RETURN_IF_ERROR(writer->AddTensor(kPrefix + tensor.name, Fill(sizes.seed, tensor, &values)));
+    RETURN_IF_ERROR(
+        writer->AddTensor(kPublishedTensors + tensor.name, Fill(sizes.seed, tensor, &values)));
   }
-  RETURN_IF_ERROR(writer->AddString(kYamlName, yaml));
+  RETURN_IF_ERROR(writer->AddString(kPublishedConfig, yaml));
   RETURN_IF_ERROR(writer->AddString(kVersionName, kVersion));
   return writer->Finish();
 }
