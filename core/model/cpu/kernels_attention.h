@@ -91,7 +91,7 @@ void Softmax(const AttentionArgs& a, Queries<R>& queries) {
     Vec sum = {};
     for (int64_t i = 0; i < queries.stride; i += kLanes) {
       if (r == 0 && ahead < end) {
-        for (int64_t j = 0; j < bytes; j += 64) __builtin_prefetch(ahead + j);
+        for (int64_t j = 0; j < bytes; j += 64) __builtin_prefetch(ahead + j, 0, 2);
         ahead += bytes;
       }
       Vec weight = Exp(Load(row + i) - peak);

@@ -29,7 +29,7 @@ inline void StoreBlock(const LinearArgs& a, const Vec (&acc)[R][kBlockVecs], flo
 // Weights that are wanted soon, a piece at a time.
 struct Ahead {
   void Next() {
-    __builtin_prefetch(at);
+    __builtin_prefetch(at, 0, 2);
     at += step;
   }
   const char* at;

@@ -49,7 +49,7 @@ struct Queries {
 // along another. Past an end it would bring what nobody reads.
 struct ReadAhead {
   void Next() {
-    for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(at + i);
+    for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(at + i, 0, 2);
     at += step;
     if (at >= end) {
       at = then;
