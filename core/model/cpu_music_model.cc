@@ -32,9 +32,9 @@ class CpuWindow final : public Window {
   CpuWindow(const cpu::LanguageModel& lm, int condition_tokens, int steps)
       : steps_(steps),
         condition_tokens_(condition_tokens),
-        cross_(lm.NewCache(condition_tokens)),
-        cond_(lm.NewCache(steps)),
-        null_(lm.NewCache(steps)) {}
+        cross_(lm.NewCrossCache(condition_tokens)),
+        cond_(lm.NewSelfCache(steps)),
+        null_(lm.NewSelfCache(steps)) {}
 
   int length() const override { return length_; }
   int capacity() const override { return steps_; }
@@ -62,7 +62,7 @@ CpuMusicModel::CpuMusicModel(ModelInfo info, std::unique_ptr<const VideoEncoder>
       lm_(std::move(lm)),
       codec_(std::move(codec)),
       pool_("condition", encode_threads),
-      null_cross_(lm_->NewCache(kTokensPerFrame)),
+      null_cross_(lm_->NewSelfCache(kTokensPerFrame)),
       team_(device_threads),
       samplers_(team_.size()) {
   // Attention over copies of the same keys equals attention over one copy: one frame stands for
@@ -81,7 +81,7 @@ absl::StatusOr<std::shared_ptr<const VideoCondition>> CpuMusicModel::EncodeVideo
 }
 
 size_t CpuMusicModel::WindowBytes(int local_frames, int steps) const {
-  return lm_->CacheBytes(local_frames * kTokensPerFrame) + 2 * lm_->CacheBytes(steps);
+  return lm_->CrossCacheBytes(local_frames * kTokensPerFrame) + 2 * lm_->SelfCacheBytes(steps);
 }
 
 absl::Status CpuMusicModel::Project(const float* rows, int tokens, const CancelFlag& cancel,

@@ -4,16 +4,16 @@
 // Row independence: each output element is computed in a fixed order, so a row's result never
 // depends on how many other rows are computed with it, or on which.
 //
-// Weights, keys and values are stored in one of the precisions; the arithmetic is float32 (numbers
-// are widened in registers). int8 is the exception: there rows of x, queries and the weights of
-// attention are rounded to 16 bits, each row or block of them with one scale, and multiplied in
-// exact integer sums.
+// Weights are stored in one of the precisions, keys and values in one of the formats; the
+// arithmetic is float32 (numbers are widened in registers). Integers are the exception: beside them
+// rows of x, queries and the weights of attention are rounded to 16 bits, each row or block of them
+// with one scale, and multiplied in exact integer sums.
 #ifndef VIDMUSE_MODEL_CPU_KERNELS_H_
 #define VIDMUSE_MODEL_CPU_KERNELS_H_
 
 #include <cstdint>
 
-#include "core/model/cpu/integer_keys.h"
+#include "core/model/cpu/kv_format.h"
 #include "core/model/cpu/precision.h"
 
 namespace vidmuse::cpu {
@@ -21,10 +21,6 @@ namespace vidmuse::cpu {
 // Outputs of a linear layer are stored in panels of this many: weights [panels][K][kPanel], or, of
 // int8, [panels][(K + 1) / 2][kPanel][2].
 inline constexpr int kPanel = 32;
-// Attention keys are stored in groups of this many positions: [groups][head_dim][kKeyGroup]. Value
-// rows are padded to a multiple of it. Of int8, neighbours lie side by side, values
-// [positions / 2][value_stride][2], and keys are as integer_keys.h says.
-inline constexpr int kKeyGroup = 16;
 
 struct LinearArgs {
   const void* weights = nullptr;  // in panels
@@ -52,38 +48,40 @@ struct AttentionArgs {
   int64_t q_stride = 0;
   int rows = 0;
   const int* lengths = nullptr;  // [rows]: row r sees positions [0, lengths[r])
-  const void* keys = nullptr;
+  const void* keys = nullptr;    // tiles [positions / kTile][dims / kTile]
+  // Tiles [positions / kTile][columns / kTile] of each kBlockColumns dimensions.
   const void* values = nullptr;
-  const uint16_t* key_scales = nullptr;    // [positions] bfloat16, of int8; whole groups
+  int64_t value_block = 0;                 // bytes from such a block to the next
+  const uint16_t* key_scales = nullptr;    // [positions] bfloat16, of integers; whole tiles
   const uint16_t* value_scales = nullptr;  // likewise
   int head_dim = 0;
-  int value_stride = 0;        // head_dim rounded up to kKeyGroup
-  const void* next = nullptr;  // what is read after this, or null: brought meanwhile
+  const void* next = nullptr;  // keys that are read after this, brought meanwhile
+  int64_t next_bytes = 0;
   float scale = 1.0f;
   float* out = nullptr;  // row r at out + r * out_stride, [head_dim]
   int64_t out_stride = 0;
   float* scratch = nullptr;  // AttentionScratch(...) floats
 };
 
-// Attention over int8 values rounds so many weights together.
+// Attention over integer values rounds so many weights together.
 inline constexpr int kWeightBlock = 128;
 
-// Floats of scratch that one row of attention over whole groups of positions needs.
+// Floats of scratch that one row of attention over whole tiles of positions needs.
 constexpr int64_t AttentionScratchRow(int64_t positions, int64_t head_dim) {
-  return positions + (positions + kWeightBlock - 1) / kWeightBlock + KeyDims(head_dim) / 2;
+  return positions + 2 * ((positions + kWeightBlock - 1) / kWeightBlock) + Padded(head_dim);
 }
 
 // Floats of scratch that attention over `positions` needs.
 constexpr int64_t AttentionScratch(int64_t positions, int64_t head_dim) {
-  return 4 * AttentionScratchRow(positions + kKeyGroup, head_dim);
+  return 4 * AttentionScratchRow(Padded(positions), head_dim);
 }
 
 struct Kernels {
   const char* name;
   // By precision of the weights: panels [panel_begin, panel_end) of y = x W^T + bias.
   void (*linear[kPrecisions])(const LinearArgs& args, int panel_begin, int panel_end);
-  // By precision of the weights; keys and values are stored in KeyValuePrecision of it.
-  void (*attention[kPrecisions])(const AttentionArgs& args);
+  // By format of the keys and values.
+  void (*attention[kKvFormats])(const AttentionArgs& args);
   // y = (x - mean) / sqrt(var + 1e-5) * weight + bias over n elements.
   void (*layer_norm)(const float* x, const float* weight, const float* bias, int n, float* y);
   // x = 0.5 x (1 + erf(x / sqrt 2)), in place.

@@ -62,8 +62,8 @@ const Kernels VIDMUSE_KERNELS_SYMBOL = {
     VIDMUSE_KERNELS_NAME,
     {Linear<Precision::kFp32>, Linear<Precision::kBf16>, Linear<Precision::kFp16>,
      Linear<Precision::kInt8>},
-    {Attention<Precision::kFp32>, Attention<Precision::kInt8>, Attention<Precision::kFp16>,
-     Attention<Precision::kInt8, KeyBits::k6>},
+    {Attention<KvFormat::kFloat24>, Attention<KvFormat::kFp16>, Attention<KvFormat::kInt8>,
+     Attention<KvFormat::kInt6>, Attention<KvFormat::kInt4>},
     LayerNorm,
     Gelu,
     Elu};

@@ -20,8 +20,7 @@ inline float RoundRow(const float* x, int n, float limit, int16_t* out) {
     const Vec v = Load(x + i);
     peak = Max(peak, Max(v, -v));
   }
-  float largest = 0;
-  for (int j = 0; j < kLanes; ++j) largest = peak[j] > largest ? peak[j] : largest;
+  float largest = Largest(peak);
   for (; i < n; ++i) {
     const float magnitude = x[i] < 0 ? -x[i] : x[i];
     largest = magnitude > largest ? magnitude : largest;

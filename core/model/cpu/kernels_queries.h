@@ -18,54 +18,83 @@ struct Queries {
       if (length[r] > longest) longest = length[r];
       scale[r] = a.scale;
     }
-    stride = (longest + int64_t{kKeyGroup} - 1) / kKeyGroup * kKeyGroup;
+    stride = Padded(longest);
+    blocks = (stride + kWeightBlock - 1) / kWeightBlock;
     const int64_t row = AttentionScratchRow(stride, a.head_dim);
     for (int r = 0; r < R; ++r) scratch[r] = a.scratch + r * row;
   }
 
   // [stride] scores, then weights.
   float* scores(int r) const { return scratch[r]; }
-  // Of int8, [stride]: the weights rounded, where they are.
+  // [stride]: the weights rounded, where they are.
   int16_t* weights(int r) const { return reinterpret_cast<int16_t*>(scratch[r]); }
-  // Of int8: a scale for each kWeightBlock weights.
+  // [blocks]: a scale for each kWeightBlock rounded weights.
   float* block_scales(int r) const { return scratch[r] + stride; }
-  // Of int8, [KeyDims(head_dim)]: the query rounded.
-  int16_t* rounded(int r) const {
-    return reinterpret_cast<int16_t*>(block_scales(r) + (stride + kWeightBlock - 1) / kWeightBlock);
+  // [blocks]: what the offset of packed values adds to a block's sum.
+  int32_t* block_offsets(int r) const {
+    return reinterpret_cast<int32_t*>(block_scales(r) + blocks);
   }
+  // [Padded(head_dim)]: the query, or the query rounded, then zeros.
+  float* padded(int r) const { return block_scales(r) + 2 * blocks; }
+  int16_t* rounded(int r) const { return reinterpret_cast<int16_t*>(padded(r)); }
 
   const float* q[R];
   float* out[R];
   int length[R];
   int longest = 0;
-  int64_t stride = 0;  // `longest`, rounded up to whole groups
+  int64_t stride = 0;  // `longest`, rounded up to whole tiles
+  int64_t blocks = 0;  // of kWeightBlock weights
   float scale[R];      // of the scores
-  int32_t offset[R];   // of packed keys: what their offset adds to a sum
+  int32_t offset[R];   // what the offset of packed keys adds to a sum
   float inverse[R];    // 1 / sum of weights
   float* scratch[R];
 };
 
-// Brings what is read soon, `bytes` at a time: along one stretch of memory up to its end, then
-// along another. Past an end it would bring what nobody reads.
+// Brings what attention reads soon into the L2 cache: a head's keys, its values block by block, and
+// the first of the keys that are read next. Past those ends it would bring what nobody reads.
 struct ReadAhead {
-  void Next() {
-    for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(at + i, 0, 2);
-    at += step;
-    if (at >= end) {
-      at = then;
-      end = reinterpret_cast<const char*>(UINTPTR_MAX);
-    }
+  // Tiles of `positions`, a multiple of kTile. The first keys were brought by the call before.
+  ReadAhead(const AttentionArgs& a, int64_t positions, int64_t tile_bytes)
+      : a(a), column_bytes(positions / kTile * tile_bytes) {
+    at = static_cast<const char*>(a.keys);
+    end = at + Padded(a.head_dim) / kTile * column_bytes;
+    at = end - at < kPrefetchKeys ? end : at + kPrefetchKeys;
   }
 
+  void Next(int64_t bytes) {
+    if (at >= end && !Advance()) return;
+    for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(at + i, 0, 2);
+    at += bytes;
+  }
+
+  // To what is read then; false if that is all.
+  bool Advance() {
+    const int64_t column = int64_t{block} * kBlockColumns;
+    if (column < a.head_dim) {
+      const int64_t left = a.head_dim - column;
+      at = static_cast<const char*>(a.values) + block * a.value_block;
+      end = at + Padded(left < kBlockColumns ? left : kBlockColumns) / kTile * column_bytes;
+      ++block;
+      return true;
+    }
+    if (last || a.next == nullptr) return false;
+    last = true;
+    at = static_cast<const char*>(a.next);
+    end = at + (a.next_bytes < kPrefetchKeys ? a.next_bytes : kPrefetchKeys);
+    return true;
+  }
+
+  const AttentionArgs& a;
+  const int64_t column_bytes;  // of a column of tiles
   const char* at;
   const char* end;
-  const char* then;
-  int64_t bytes, step;
+  int block = 0;      // of values, the next
+  bool last = false;  // what is read next has begun
 };
 
 // A vector of a row's results, from `column` on; columns past head_dim are padding.
 template <int R>
-inline void StoreColumns(const AttentionArgs& a, const Queries<R>& queries, int r, int column,
+inline void StoreColumns(const AttentionArgs& a, const Queries<R>& queries, int r, int64_t column,
                          Vec result) {
   if (column + kLanes <= a.head_dim) {
     Store(queries.out[r] + column, result);

@@ -33,12 +33,11 @@ typedef uint16_t WordVec __attribute__((vector_size(2 * kLanes * sizeof(uint16_t
 
 constexpr int kBlockVecs = 2;  // outputs computed together: two vectors
 constexpr int kBlock = kBlockVecs * kLanes;
-constexpr int kGroupVecs = kKeyGroup / kLanes;
-constexpr float kLowest = -3.0e38f;   // a score whose weight is 0
-constexpr int kPrefetchBytes = 4096;  // ahead of what is read
-// Values are ahead by what memory brings while weights are worked out, a small part of the L2
-// cache.
-constexpr int64_t kPrefetchValues = 32 * 1024;
+constexpr int kTileVecs = kTile / kLanes;     // of a tile's lanes
+constexpr float kLowest = -3.0e38f;           // a score whose weight is 0
+constexpr int kPrefetchBytes = 4096;          // ahead of what is read
+constexpr int64_t kPrefetchKeys = 32 * 1024;  // likewise, of a head's keys
+constexpr int64_t kPrefetchWeights = 128;     // while a vector of attention's weights is worked out
 
 inline Vec Load(const float* p) {
   Vec v;
@@ -48,6 +47,18 @@ inline Vec Load(const float* p) {
 
 inline WordVec LoadWords(const uint16_t* p) {
   WordVec v;
+  std::memcpy(&v, p, sizeof(v));
+  return v;
+}
+
+inline ShortVec LoadShorts(const int16_t* p) {
+  ShortVec v;
+  std::memcpy(&v, p, sizeof(v));
+  return v;
+}
+
+inline UintVec LoadBits(const uint32_t* p) {
+  UintVec v;
   std::memcpy(&v, p, sizeof(v));
   return v;
 }
@@ -138,6 +149,25 @@ inline Vec Select(IntVec mask, Vec yes, Vec no) { return mask ? yes : no; }
 inline Vec Max(Vec a, Vec b) { return Select(a > b, a, b); }
 inline Vec Min(Vec a, Vec b) { return Select(a < b, a, b); }
 
+// v with its element i where i ^ distance was.
+template <typename V>
+inline V Swapped(V v, int distance) {
+  IntVec places;
+  for (int i = 0; i < kLanes; ++i) places[i] = i ^ distance;
+  return __builtin_shuffle(v, places);
+}
+
+inline float Largest(Vec v) {
+  for (int half = kLanes / 2; half > 0; half /= 2) v = Max(v, Swapped(v, half));
+  return v[0];
+}
+
+inline int32_t Sum(IntVec v) {
+  for (int half = kLanes / 2; half > 0; half /= 2) v += Swapped(v, half);
+  return v[0];
+}
+
+// In order.
 inline float Sum(Vec v) {
   float sum = 0;
   for (int i = 0; i < kLanes; ++i) sum += v[i];

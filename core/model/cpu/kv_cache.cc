@@ -1,118 +1,124 @@
 #include "core/model/cpu/kv_cache.h"
 
-#include "core/model/checkpoint/half.h"
+#include <algorithm>
+#include <cstring>
+
+#include "core/model/cpu/kv_tile.h"
 #include "core/model/cpu/narrow.h"
 
 namespace vidmuse::cpu {
 namespace {
 
-int RoundUp(int n, int multiple) { return (n + multiple - 1) / multiple * multiple; }
-
-// Position `position` of `keys` and `values` becomes narrow(key[i]) and narrow(value[i]).
-template <typename T, typename Narrow>
-void Store(const float* key, const float* value, int n, int position, int value_stride, T* keys,
-           T* values, Narrow narrow) {
-  keys += static_cast<size_t>(position / kKeyGroup) * n * kKeyGroup + position % kKeyGroup;
-  values += static_cast<size_t>(position) * value_stride;
-  for (int i = 0; i < n; ++i) keys[static_cast<size_t>(i) * kKeyGroup] = narrow(key[i]);
-  for (int i = 0; i < n; ++i) values[i] = narrow(value[i]);
-}
-
-// The scale of a vector of int8, rounded up so that no number is over `most`.
-uint16_t StoredScale(const float* x, int n, float most) {
-  return FloatToBf16Up(IntegerScale(x, n, most));
-}
-
-// The numbers of one position, which begins a group or follows in it, to the group's `keys`.
-void StoreKey(const float* key, int n, KeyBits bits, float inverse, int position, char* keys) {
-  for (int begin = 0; begin < n; begin += kKeyUnit) {
-    const auto number = [&](int i) {
-      return begin + i < n ? FloatToInt8(key[begin + i], inverse) : int8_t{0};
-    };
-    if (bits == KeyBits::k8) {
-      auto* out = reinterpret_cast<int8_t*>(keys) + 2 * position;
-      for (int i = 0; i < kKeyUnit; ++i) out[i / 2 * 2 * kKeyGroup + i % 2] = number(i);
-    } else {
-      auto* out = reinterpret_cast<uint16_t*>(keys) + 2 * position;
-      uint16_t numbers[kKeyUnit], words[kPackedKeyWords];
-      for (int i = 0; i < kKeyUnit; ++i) {
-        numbers[i] = static_cast<uint16_t>((kPackedKeyOffset + number(i)) & 63);
-      }
-      for (int odd = 0; odd < 2; ++odd) {
-        PackKeys(numbers + odd, 2, words);
-        for (int w = 0; w < kPackedKeyWords; ++w) out[w * 2 * kKeyGroup + odd] = words[w];
-      }
-    }
-    keys += KeyBytes(bits, kKeyGroup, kKeyUnit);
-  }
-}
-
-// Position `position` of int8's keys and values. The scales of all positions are in `scales`, of
-// the values `capacity` further.
-void StoreInt8(const float* key, const float* value, int n, KeyBits bits, int position,
-               int value_stride, char* keys, int8_t* values, uint16_t* scales, int capacity) {
-  const uint16_t key_scale = scales[position] = StoredScale(key, n, KeyMost(bits));
-  const uint16_t value_scale = scales[position + capacity] = StoredScale(value, n, 127);
-  const int group = position / kKeyGroup * kKeyGroup;
-  StoreKey(key, n, bits, InverseScale(Bf16ToFloat(key_scale)), position - group,
-           keys + KeyBytes(bits, group, n));
-  const float inverse = InverseScale(Bf16ToFloat(value_scale));
-  values += static_cast<size_t>(position / 2) * 2 * value_stride + position % 2;
-  for (int i = 0; i < n; ++i) values[2 * i] = FloatToInt8(value[i], inverse);
+// The scale of a vector of integers, rounded up so that no number is too large; stores it.
+float StoreScale(const float* x, int n, KvFormat format, uint16_t* stored) {
+  *stored = FloatToBf16Up(IntegerScale(x, n, static_cast<float>(LargestInteger(format))));
+  return InverseScale(Bf16ToFloat(*stored));
 }
 
 }  // namespace
 
-KvCache::Sizes::Sizes(Precision precision, KeyBits key_bits, int head_dim, int positions)
-    : capacity(RoundUp(positions, kKeyGroup)),
-      value_stride(RoundUp(head_dim, kKeyGroup)),
-      keys(precision == Precision::kInt8 ? KeyBytes(key_bits, capacity, head_dim)
-                                         : PrecisionBytes(precision) * capacity * head_dim),
-      values(PrecisionBytes(precision) * capacity * value_stride),
-      scales(precision == Precision::kInt8 ? sizeof(uint16_t) * capacity : 0) {}
+KvCache::Sizes::Sizes(KvFormat format, int head_dim, int positions)
+    : capacity(static_cast<int>(Padded(positions))),
+      keys(capacity / kTile * (Padded(head_dim) / kTile) * TileBytes(format)),
+      values(keys),
+      scales(IsInteger(format) ? sizeof(uint16_t) * capacity : 0) {}
 
-KvCache::KvCache(Precision weights, int layers, int heads, int head_dim, int capacity)
-    : precision_(KeyValuePrecision(weights)),
-      key_bits_(IntegerKeyBits(weights)),
+KvCache::KvCache(KvFormat format, int layers, int heads, int head_dim, int capacity)
+    : format_(format),
       heads_(heads),
       head_dim_(head_dim),
-      sizes_(precision_, key_bits_, head_dim, capacity),
+      sizes_(format, head_dim, capacity),
       data_(sizes_.head() * layers * heads) {}
 
-size_t KvCache::Bytes(Precision weights, int layers, int heads, int head_dim, int capacity) {
-  return Sizes(KeyValuePrecision(weights), IntegerKeyBits(weights), head_dim, capacity).head() *
-         layers * heads;
+size_t KvCache::Bytes(KvFormat format, int layers, int heads, int head_dim, int capacity) {
+  return Sizes(format, head_dim, capacity).head() * layers * heads;
+}
+
+size_t KvCache::ValueBlock() const {
+  return static_cast<size_t>(sizes_.capacity) / kTile * (kBlockColumns / kTile) *
+         TileBytes(format_);
+}
+
+KvCache::Head KvCache::Find(int layer, int head) {
+  char* keys = data_.data<char>() + Offset(layer, head);
+  char* scales = keys + sizes_.keys + sizes_.values;
+  return {keys, keys + sizes_.keys, reinterpret_cast<uint16_t*>(scales),
+          reinterpret_cast<uint16_t*>(scales + sizes_.scales)};
 }
 
 void KvCache::Describe(int layer, int head, AttentionArgs* args) const {
-  const char* keys = data_.data<char>() + Offset(layer, head);
-  const char* scales = keys + sizes_.keys + sizes_.values;
-  args->keys = keys;
-  args->values = keys + sizes_.keys;
-  args->key_scales = reinterpret_cast<const uint16_t*>(scales);
-  args->value_scales = reinterpret_cast<const uint16_t*>(scales + sizes_.scales);
+  const Head found = const_cast<KvCache*>(this)->Find(layer, head);
+  args->keys = found.keys;
+  args->values = found.values;
+  args->value_block = static_cast<int64_t>(ValueBlock());
+  args->key_scales = found.key_scales;
+  args->value_scales = found.value_scales;
   args->head_dim = head_dim_;
-  args->value_stride = sizes_.value_stride;
 }
 
-void KvCache::Write(int layer, int head, int position, const float* key, const float* value) {
-  char* base = data_.data<char>() + Offset(layer, head);
-  const auto store = [&](auto* keys, auto narrow) {
-    auto* values = reinterpret_cast<decltype(keys)>(base + sizes_.keys);
-    Store(key, value, head_dim_, position, sizes_.value_stride, keys, values, narrow);
+template <KvFormat format>
+void KvCache::ClearGroup(const Head& head, int group) {
+  const int64_t row = Padded(head_dim_) / kTile * TileBytes(format);
+  std::memset(head.keys + group * row, 0, row);
+  for (int begin = 0; begin < head_dim_; begin += kBlockColumns) {
+    const int64_t columns = Padded(std::min(kBlockColumns, head_dim_ - begin));
+    const int64_t bytes = columns / kTile * TileBytes(format);
+    std::memset(head.values + begin / kBlockColumns * ValueBlock() + group * bytes, 0, bytes);
+  }
+  if constexpr (IsInteger(format)) {
+    std::fill_n(head.key_scales + group * kTile, kTile, 0);
+    std::fill_n(head.value_scales + group * kTile, kTile, 0);
+  }
+}
+
+template <KvFormat format>
+void KvCache::WritePosition(const Head& head, int position, const float* key, const float* value) {
+  const int group = position / kTile, place = position % kTile;
+  if (place == 0) ClearGroup<format>(head, group);
+  float key_inverse = 0, value_inverse = 0;
+  if constexpr (IsInteger(format)) {
+    key_inverse = StoreScale(key, head_dim_, format, head.key_scales + position);
+    value_inverse = StoreScale(value, head_dim_, format, head.value_scales + position);
+  }
+  char* tile = head.keys + group * (Padded(head_dim_) / kTile) * TileBytes(format);
+  for (int begin = 0; begin < head_dim_; begin += kTile, tile += TileBytes(format)) {
+    const int count = std::min(kTile, head_dim_ - begin);
+    for (int i = 0; i < count; ++i) {
+      Tile<format>::Put(tile, i, place, key[begin + i], key_inverse);
+    }
+  }
+  for (int block = 0; block < head_dim_; block += kBlockColumns) {
+    const int columns = std::min(kBlockColumns, head_dim_ - block);
+    tile = head.values + block / kBlockColumns * ValueBlock() +
+           group * (Padded(columns) / kTile) * TileBytes(format);
+    for (int begin = 0; begin < columns; begin += kTile, tile += TileBytes(format)) {
+      const int count = std::min(kTile, columns - begin);
+      for (int i = 0; i < count; ++i) {
+        Tile<format>::Put(tile, place, i, value[block + begin + i], value_inverse);
+      }
+    }
+  }
+}
+
+void KvCache::Write(int layer, int head, int position, int count, const float* keys,
+                    const float* values, int64_t stride) {
+  const Head found = Find(layer, head);
+  const auto write = [&]<KvFormat format>() {
+    for (int i = 0; i < count; ++i) {
+      WritePosition<format>(found, position + i, keys + i * stride, values + i * stride);
+    }
   };
-  switch (precision_) {
-    case Precision::kFp32:
-      return store(reinterpret_cast<float*>(base), [](float x) { return x; });
-    case Precision::kBf16:
-      break;  // is no precision of keys and values
-    case Precision::kFp16:
-      return store(reinterpret_cast<uint16_t*>(base), FloatToHalf);
-    case Precision::kInt8:
-      return StoreInt8(key, value, head_dim_, key_bits_, position, sizes_.value_stride, base,
-                       reinterpret_cast<int8_t*>(base + sizes_.keys),
-                       reinterpret_cast<uint16_t*>(base + sizes_.keys + sizes_.values),
-                       sizes_.capacity);
+  switch (format_) {
+    case KvFormat::kFloat24:
+      return write.template operator()<KvFormat::kFloat24>();
+    case KvFormat::kFp16:
+      return write.template operator()<KvFormat::kFp16>();
+    case KvFormat::kInt8:
+      return write.template operator()<KvFormat::kInt8>();
+    case KvFormat::kInt6:
+      return write.template operator()<KvFormat::kInt6>();
+    case KvFormat::kInt4:
+      return write.template operator()<KvFormat::kInt4>();
   }
 }
 

@@ -6,49 +6,70 @@
 #include <cstdint>
 
 #include "core/model/cpu/aligned_buffer.h"
-#include "core/model/cpu/integer_keys.h"
 #include "core/model/cpu/kernels.h"
-#include "core/model/cpu/precision.h"
+#include "core/model/cpu/kv_format.h"
 
 namespace vidmuse::cpu {
 
-// Zeroed at first. Different heads and layers may be written by different threads at once.
+// Different heads, layers and groups of kTile positions may be written by different threads at
+// once. Within a group the first position comes first: writing it clears the others.
 class KvCache {
  public:
-  // Stores KeyValuePrecision(weights). Throws std::bad_alloc.
-  KvCache(Precision weights, int layers, int heads, int head_dim, int capacity);
+  // Throws std::bad_alloc.
+  KvCache(KvFormat format, int layers, int heads, int head_dim, int capacity);
 
   // Bytes that a cache of this size holds.
-  static size_t Bytes(Precision weights, int layers, int heads, int head_dim, int capacity);
+  static size_t Bytes(KvFormat format, int layers, int heads, int head_dim, int capacity);
 
+  KvFormat format() const { return format_; }
   int capacity() const { return sizes_.capacity; }
 
   // One head's keys, which are read before its values.
   const void* keys(int layer, int head) const { return data_.data<char>() + Offset(layer, head); }
+  // Of so many positions of a head.
+  int64_t KeyBytes(int positions) const {
+    return Padded(positions) / kTile * (Padded(head_dim_) / kTile) * TileBytes(format_);
+  }
 
   // Points `args` at one head's keys and values.
   void Describe(int layer, int head, AttentionArgs* args) const;
 
-  // Stores one position of one head; `key` and `value` are [head_dim].
-  void Write(int layer, int head, int position, const float* key, const float* value);
+  // Stores `count` positions of one head from `position` on; position i has `keys` and `values`
+  // [head_dim] at i * stride.
+  void Write(int layer, int head, int position, int count, const float* keys, const float* values,
+             int64_t stride);
 
  private:
   // Bytes of one head, part by part.
   struct Sizes {
-    Sizes(Precision precision, KeyBits key_bits, int head_dim, int capacity);
+    Sizes(KvFormat format, int head_dim, int capacity);
     size_t head() const { return keys + values + 2 * scales; }
-    int capacity;      // positions, a multiple of kKeyGroup
-    int value_stride;  // numbers
+    int capacity;  // positions, in whole tiles
     size_t keys, values;
     size_t scales;  // of the keys, and again of the values
+  };
+
+  // One head's memory.
+  struct Head {
+    char* keys;
+    char* values;
+    uint16_t *key_scales, *value_scales;
   };
 
   size_t Offset(int layer, int head) const {
     return (static_cast<size_t>(layer) * heads_ + head) * sizes_.head();
   }
+  // Of kBlockColumns dimensions of the values.
+  size_t ValueBlock() const;
+  Head Find(int layer, int head);
 
-  const Precision precision_;
-  const KeyBits key_bits_;  // if they are integers
+  // The tiles of one group of positions.
+  template <KvFormat format>
+  void ClearGroup(const Head& head, int group);
+  template <KvFormat format>
+  void WritePosition(const Head& head, int position, const float* key, const float* value);
+
+  const KvFormat format_;
   const int heads_;
   const int head_dim_;
   const Sizes sizes_;

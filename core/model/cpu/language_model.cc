@@ -15,13 +15,24 @@ size_t LanguageModel::step_weight_bytes() const {
   return bytes;
 }
 
-std::unique_ptr<KvCache> LanguageModel::NewCache(int positions) const {
-  return std::make_unique<KvCache>(precision_, config_.num_layers, config_.num_heads, head_dim(),
-                                   positions);
+std::unique_ptr<KvCache> LanguageModel::NewSelfCache(int steps) const {
+  return std::make_unique<KvCache>(SelfFormat(precision_), config_.num_layers, config_.num_heads,
+                                   head_dim(), steps);
 }
 
-size_t LanguageModel::CacheBytes(int positions) const {
-  return KvCache::Bytes(precision_, config_.num_layers, config_.num_heads, head_dim(), positions);
+std::unique_ptr<KvCache> LanguageModel::NewCrossCache(int tokens) const {
+  return std::make_unique<KvCache>(CrossFormat(precision_), config_.num_layers, config_.num_heads,
+                                   head_dim(), tokens);
+}
+
+size_t LanguageModel::SelfCacheBytes(int steps) const {
+  return KvCache::Bytes(SelfFormat(precision_), config_.num_layers, config_.num_heads, head_dim(),
+                        steps);
+}
+
+size_t LanguageModel::CrossCacheBytes(int tokens) const {
+  return KvCache::Bytes(CrossFormat(precision_), config_.num_layers, config_.num_heads, head_dim(),
+                        tokens);
 }
 
 void LanguageModel::ProjectCondition(int layer, const float* rows, int count, int position,
@@ -31,12 +42,9 @@ void LanguageModel::ProjectCondition(int layer, const float* rows, int count, in
   std::vector<float> kv(static_cast<size_t>(count) * 2 * dim);
   std::vector<float> scratch(LinearScratch(precision_, count, dim));
   linear.Apply(kernels_, rows, dim, count, kv.data(), 2 * dim, false, scratch.data());
-  for (int i = 0; i < count; ++i) {
-    const float* row = kv.data() + static_cast<size_t>(i) * 2 * dim;
-    for (int head = 0; head < config_.num_heads; ++head) {
-      const int offset = head * head_dim();
-      cache->Write(layer, head, position + i, row + offset, row + dim + offset);
-    }
+  for (int head = 0; head < config_.num_heads; ++head) {
+    const float* keys = kv.data() + head * head_dim();
+    cache->Write(layer, head, position, count, keys, keys + dim, 2 * dim);
   }
 }
 
@@ -103,24 +111,34 @@ void LanguageModel::NormRows(const Norm& norm, Member& member) {
   }
 }
 
-void LanguageModel::Attend(const KvCache& cache, int layer, int head, const float* q, int q_stride,
-                           int row, int rows, const std::vector<int>& lengths, const void* next,
-                           Member& member) {
+// Items are (head, sequence) pairs, head first, so that shares weigh about the same.
+void LanguageModel::Attend(absl::Span<const SequenceInput> sequences, int layer, bool cross,
+                           int item, int end, Member& member) {
+  const int count = static_cast<int>(sequences.size());
+  const auto cache = [&](int i) -> const KvCache& {
+    const SequenceInput& sequence = sequences[i % count];
+    return cross ? *sequence.cross : *sequence.self;
+  };
+  const std::vector<int>& lengths = cross ? cross_lengths_ : lengths_;
+  const int head = item / count;
+  const int row = first_row_[item % count];
   AttentionArgs args;
-  args.q = q;
-  args.q_stride = q_stride;
-  args.rows = rows;
+  args.q_stride = cross ? config_.dim : 3 * config_.dim;
+  args.q = (cross ? q_.data() : qkv_.data()) + row * args.q_stride + head * head_dim();
+  args.rows = sequences[item % count].count;
   args.lengths = lengths.data() + row;
-  cache.Describe(layer, head, &args);
-  args.next = next;
+  cache(item).Describe(layer, head, &args);
+  if (const int next = item + 1; next < end) {
+    args.next = cache(next).keys(layer, next / count);
+    args.next_bytes = cache(next).KeyBytes(lengths[first_row_[next % count]]);
+  }
   args.scale = 1.0f / std::sqrt(static_cast<float>(head_dim()));
   args.out = attention_.data() + static_cast<size_t>(row) * config_.dim + head * head_dim();
   args.out_stride = config_.dim;
   args.scratch = member.attention.data();
-  kernels_.attention[static_cast<int>(precision_)](args);
+  kernels_.attention[static_cast<int>(cache(item).format())](args);
 }
 
-// Items are (head, sequence) pairs, head first, so that shares weigh about the same.
 void LanguageModel::SelfAttention(absl::Span<const SequenceInput> sequences, int layer, int begin,
                                   int end, Member& member) {
   const int dim = config_.dim;
@@ -128,31 +146,17 @@ void LanguageModel::SelfAttention(absl::Span<const SequenceInput> sequences, int
   for (int item = begin; item < end; ++item) {
     const int head = item / count;
     const SequenceInput& sequence = sequences[item % count];
-    const int row = first_row_[item % count];
-    const int offset = head * head_dim();
-    const float* qkv = qkv_.data() + static_cast<size_t>(row) * 3 * dim + offset;
-    for (int i = 0; i < sequence.count; ++i) {
-      const float* steps = qkv + static_cast<size_t>(i) * 3 * dim;
-      sequence.self->Write(layer, head, sequence.position + i, steps + dim, steps + 2 * dim);
-    }
-    const int next = item + 1;
-    Attend(*sequence.self, layer, head, qkv, 3 * dim, row, sequence.count, lengths_,
-           next < end ? sequences[next % count].self->keys(layer, next / count) : nullptr, member);
+    const float* keys = qkv_.data() + static_cast<size_t>(first_row_[item % count]) * 3 * dim +
+                        dim + head * head_dim();
+    sequence.self->Write(layer, head, sequence.position, sequence.count, keys, keys + dim, 3 * dim);
+    Attend(sequences, layer, /*cross=*/false, item, end, member);
   }
 }
 
 void LanguageModel::CrossAttention(absl::Span<const SequenceInput> sequences, int layer, int begin,
                                    int end, Member& member) {
-  const int dim = config_.dim;
-  const int count = static_cast<int>(sequences.size());
   for (int item = begin; item < end; ++item) {
-    const int head = item / count;
-    const SequenceInput& sequence = sequences[item % count];
-    const int row = first_row_[item % count];
-    const float* q = q_.data() + static_cast<size_t>(row) * dim + head * head_dim();
-    const int next = item + 1;
-    Attend(*sequence.cross, layer, head, q, dim, row, sequence.count, cross_lengths_,
-           next < end ? sequences[next % count].cross->keys(layer, next / count) : nullptr, member);
+    Attend(sequences, layer, /*cross=*/true, item, end, member);
   }
 }
 

@@ -31,8 +31,9 @@ struct SequenceInput {
 class LanguageModel {
  public:
   // `max_positions`: sequence steps of the longest window. `position_embedding`:
-  // [max_positions][dim]. `precision`: of linear layers; keys and values have KeyValuePrecision of
-  // it. `threads`: that load. Memory may be short: RESOURCE_EXHAUSTED, or std::bad_alloc.
+  // [max_positions][dim]. `precision`: of linear layers; keys and values have SelfFormat and
+  // CrossFormat of it. `threads`: that load. Memory may be short: RESOURCE_EXHAUSTED, or
+  // std::bad_alloc.
   static absl::StatusOr<std::unique_ptr<LanguageModel>> Load(
       const LmConfig& config, WeightReader& weights, std::vector<float> position_embedding,
       const Kernels& kernels, Precision precision = Precision::kFp32, int threads = 1);
@@ -43,11 +44,15 @@ class LanguageModel {
   // Bytes of weights that one step reads.
   size_t step_weight_bytes() const;
 
-  std::unique_ptr<KvCache> NewCache(int positions) const;
-  size_t CacheBytes(int positions) const;
+  // For a sequence's own steps, and for condition tokens. Throw std::bad_alloc.
+  std::unique_ptr<KvCache> NewSelfCache(int steps) const;
+  std::unique_ptr<KvCache> NewCrossCache(int tokens) const;
+  size_t SelfCacheBytes(int steps) const;
+  size_t CrossCacheBytes(int tokens) const;
 
   // Keys and values of one layer for condition tokens [position, position + count): `rows` is
-  // [count][dim]. Thread-safe for different layers or positions.
+  // [count][dim], and `position` a multiple of kTile. Thread-safe for different layers or
+  // positions.
   void ProjectCondition(int layer, const float* rows, int count, int position,
                         KvCache* cache) const;
 
@@ -85,10 +90,9 @@ class LanguageModel {
   void Embed(absl::Span<const SequenceInput> sequences, int row_begin, int row_end);
   void RunMember(absl::Span<const SequenceInput> sequences, ThreadTeam& team, int member);
   void NormRows(const Norm& norm, Member& member);
-  // One head's queries of rows [row, row + rows) over `cache`, into attention_. `next`: the keys of
-  // the following call, or null.
-  void Attend(const KvCache& cache, int layer, int head, const float* q, int q_stride, int row,
-              int rows, const std::vector<int>& lengths, const void* next, Member& member);
+  // Attention of one of a thread's items, the last of which is before `end`.
+  void Attend(absl::Span<const SequenceInput> sequences, int layer, bool cross, int item, int end,
+              Member& member);
   void SelfAttention(absl::Span<const SequenceInput> sequences, int layer, int begin, int end,
                      Member& member);
   void CrossAttention(absl::Span<const SequenceInput> sequences, int layer, int begin, int end,

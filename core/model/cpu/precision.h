@@ -1,14 +1,12 @@
-// How the token model stores its weights, and its keys and values.
+// How the token model stores its weights.
 #ifndef VIDMUSE_MODEL_CPU_PRECISION_H_
 #define VIDMUSE_MODEL_CPU_PRECISION_H_
 
 #include <cstddef>
 
-#include "core/model/cpu/integer_keys.h"
-
 namespace vidmuse::cpu {
 
-// kInt8 has a scale for each output of a linear layer, and for each key and value vector.
+// kInt8 has a scale for each output of a linear layer.
 enum class Precision { kFp32, kBf16, kFp16, kInt8 };
 
 inline constexpr int kPrecisions = 4;
@@ -20,18 +18,7 @@ constexpr const char* PrecisionName(Precision precision) {
   return kNames[static_cast<int>(precision)];
 }
 
-// Of attention keys and values beside weights of a precision. bf16 has int8's: they halve what each
-// request adds to a step's bytes, and add about as little to the error as bf16 weights themselves.
-constexpr Precision KeyValuePrecision(Precision weights) {
-  return weights == Precision::kBf16 ? Precision::kInt8 : weights;
-}
-
-// Of keys that are integers, beside weights of a precision.
-constexpr KeyBits IntegerKeyBits(Precision weights) {
-  return weights == Precision::kInt8 ? KeyBits::k6 : KeyBits::k8;
-}
-
-// Of one stored number; keys of 6 bits take less.
+// Of one stored number.
 constexpr size_t PrecisionBytes(Precision precision) {
   constexpr size_t kBytes[kPrecisions] = {4, 2, 2, 1};
   return kBytes[static_cast<int>(precision)];

@@ -55,12 +55,15 @@ at::Tensor Stored(const at::Tensor& rows, Precision precision) {
   return at::round(rows / scale) * scale;
 }
 
-// Keys or values [n, k] as they are kept beside weights of `precision`; of integers, up to `most`,
-// a row's scale is rounded up to bfloat16.
-at::Tensor Kept(const at::Tensor& rows, Precision precision, double most) {
-  const Precision kept = KeyValuePrecision(precision);
-  if (kept != Precision::kInt8) return Stored(rows, kept);
-  const at::Tensor scale = rows.abs().amax({1}, true) / most;
+// Keys or values [n, k] as they are kept; a row's scale of integers is rounded up to bfloat16.
+at::Tensor Kept(const at::Tensor& rows, KvFormat format) {
+  if (format == KvFormat::kFp16) return Stored(rows, Precision::kFp16);
+  if (format == KvFormat::kFloat24) {
+    const at::Tensor bits = rows.view(at::kInt);
+    const at::Tensor odd = bits.bitwise_right_shift(8).bitwise_and(1);
+    return (bits + 0x7f + odd).bitwise_and(~0xff).view(at::kFloat);
+  }
+  const at::Tensor scale = rows.abs().amax({1}, true) / LargestInteger(format);
   const at::Tensor up = (scale.view(at::kInt) + 0xffff).bitwise_and(~0xffff).view(at::kFloat);
   return at::round(rows / up) * up;
 }
@@ -94,6 +97,20 @@ INSTANTIATE_TEST_SUITE_P(Machine, StoredKernelsAtenTest,
                                   PrecisionName(std::get<1>(info.param));
                          });
 
+class KvKernelsAtenTest : public testing::TestWithParam<std::tuple<const Kernels*, KvFormat>> {
+ protected:
+  const Kernels& kernels() const { return *std::get<0>(GetParam()); }
+  KvFormat format() const { return std::get<1>(GetParam()); }
+};
+
+INSTANTIATE_TEST_SUITE_P(Machine, KvKernelsAtenTest,
+                         testing::Combine(testing::ValuesIn(All()),
+                                          testing::ValuesIn(kAllKvFormats)),
+                         [](const auto& info) {
+                           return std::string(std::get<0>(info.param)->name) + "_" +
+                                  KvFormatName(std::get<1>(info.param));
+                         });
+
 TEST_P(StoredKernelsAtenTest, Linear) {
   // int8 rounds each row of x to 16 bits.
   const double tolerance = precision() == Precision::kInt8 ? 5e-5 : 3e-6;
@@ -119,10 +136,9 @@ TEST_P(StoredKernelsAtenTest, Linear) {
   }
 }
 
-TEST_P(StoredKernelsAtenTest, Attention) {
-  const Precision kept = KeyValuePrecision(precision());
-  // int8 rounds queries and weights to 16 bits.
-  const double tolerance = kept == Precision::kInt8 ? 2e-4 : 5e-6;
+TEST_P(KvKernelsAtenTest, Attention) {
+  // Beside integers queries and weights are rounded to 16 bits.
+  const double tolerance = IsInteger(format()) ? 2e-4 : 5e-6;
   for (const auto& [dim, positions, rows] : {std::tuple{64, 1, 1},
                                              {64, 37, 1},
                                              {64, 700, 2},
@@ -134,8 +150,8 @@ TEST_P(StoredKernelsAtenTest, Attention) {
     const at::Tensor q = Random({rows, dim}, 4), keys = Random({positions, dim}, 5),
                      values = Random({positions, dim}, 6);
     const std::vector<float> k = Values(keys), v = Values(values), queries = Values(q);
-    KvCache cache(precision(), 1, 2, dim, positions);
-    for (int t = 0; t < positions; ++t) cache.Write(0, 1, t, &k[t * dim], &v[t * dim]);
+    KvCache cache(format(), 1, 2, dim, positions);
+    cache.Write(0, 1, 0, positions, k.data(), v.data(), dim);
     // Causal, as the last `rows` steps of a sequence.
     std::vector<int> lengths;
     at::Tensor hidden = at::zeros({rows, positions}, at::kFloat);
@@ -155,11 +171,9 @@ TEST_P(StoredKernelsAtenTest, Attention) {
     args.out = out.data();
     args.out_stride = dim;
     args.scratch = scratch.data();
-    kernels().attention[static_cast<int>(precision())](args);
-    const double key_most = precision() == Precision::kInt8 ? 31 : 127;
-    const at::Tensor scores =
-        at::matmul(q, Kept(keys, precision(), key_most).t()) * args.scale + hidden;
-    const at::Tensor expected = at::matmul(at::softmax(scores, 1), Kept(values, precision(), 127));
+    kernels().attention[static_cast<int>(format())](args);
+    const at::Tensor scores = at::matmul(q, Kept(keys, format()).t()) * args.scale + hidden;
+    const at::Tensor expected = at::matmul(at::softmax(scores, 1), Kept(values, format()));
     EXPECT_LT(Error(out, expected), tolerance)
         << "head_dim " << dim << ", " << positions << " positions, " << rows << " rows";
   }

@@ -64,6 +64,21 @@ INSTANTIATE_TEST_SUITE_P(Machine, StoredKernelsTest,
                                   PrecisionName(std::get<1>(info.param));
                          });
 
+// Kernels that keep keys and values in a format.
+class KvKernelsTest : public testing::TestWithParam<std::tuple<const Kernels*, KvFormat>> {
+ protected:
+  const Kernels& kernels() const { return *std::get<0>(GetParam()); }
+  KvFormat format() const { return std::get<1>(GetParam()); }
+};
+
+INSTANTIATE_TEST_SUITE_P(Machine, KvKernelsTest,
+                         testing::Combine(testing::ValuesIn(All()),
+                                          testing::ValuesIn(kAllKvFormats)),
+                         [](const auto& info) {
+                           return std::string(std::get<0>(info.param)->name) + "_" +
+                                  KvFormatName(std::get<1>(info.param));
+                         });
+
 // PackedLinear with the scratch that it needs.
 struct Layer {
   Layer(const std::vector<float>& weight, const float* bias, int n, int k, Precision precision)
@@ -181,35 +196,49 @@ void RoundToIntegers(float* x, int n, float most) {
   for (int i = 0; i < n; ++i) x[i] = std::nearbyint(x[i] / scale) * scale;
 }
 
+// What is kept of a vector.
+void Keep(float* x, int n, KvFormat format) {
+  if (IsInteger(format)) return RoundToIntegers(x, n, static_cast<float>(LargestInteger(format)));
+  const int bits = format == KvFormat::kFloat24 ? 16 : 11;  // of the mantissa
+  for (int i = 0; i < n; ++i) {
+    int exponent = 0;
+    const float mantissa = std::frexp(x[i], &exponent);
+    x[i] = std::ldexp(std::nearbyint(std::ldexp(mantissa, bits)), exponent - bits);
+  }
+}
+
 // One head's cache, and attention over it.
 struct Head {
-  Head(int head_dim, int positions, uint32_t seed, Precision precision = Precision::kFp32)
-      : dim(head_dim), precision(precision), cache(precision, 2, 3, head_dim, positions) {
+  Head(int head_dim, int positions, uint32_t seed, KvFormat format = KvFormat::kFloat24)
+      : dim(head_dim), cache(format, 2, 3, head_dim, positions) {
     keys = Random(size_t(positions) * dim, seed, 2.0f);
     values = Random(size_t(positions) * dim, seed + 1);
+    cache.Write(1, 2, 0, positions, keys.data(), values.data(), dim);
     for (int t = 0; t < positions; ++t) {
-      cache.Write(1, 2, t, &keys[t * dim], &values[t * dim]);
-      if (KeyValuePrecision(precision) != Precision::kInt8) continue;
-      RoundToIntegers(&keys[t * dim], dim, precision == Precision::kInt8 ? 31 : 127);
-      RoundToIntegers(&values[t * dim], dim, 127);
+      Keep(&keys[t * dim], dim, format);
+      Keep(&values[t * dim], dim, format);
     }
   }
 
-  std::vector<float> Attend(const Kernels& kernels, const float* q,
-                            const std::vector<int>& lengths) {
+  std::vector<float> Attend(const Kernels& kernels, const float* q, const std::vector<int>& lengths,
+                            const KvCache* next = nullptr) {
     std::vector<float> out(lengths.size() * dim, NAN);
-    std::vector<float> scratch(AttentionScratch(cache.capacity(), dim));
+    std::vector<float> scratch(AttentionScratch(cache.capacity(), dim), NAN);
     AttentionArgs args;
     args.q = q;
     args.q_stride = dim;
     args.rows = static_cast<int>(lengths.size());
     args.lengths = lengths.data();
     cache.Describe(1, 2, &args);
+    if (next != nullptr) {
+      args.next = next->keys(0, 0);
+      args.next_bytes = next->KeyBytes(next->capacity());
+    }
     args.scale = 1.0f / std::sqrt(static_cast<float>(dim));
     args.out = out.data();
     args.out_stride = dim;
     args.scratch = scratch.data();
-    kernels.attention[static_cast<int>(precision)](args);
+    kernels.attention[static_cast<int>(cache.format())](args);
     return out;
   }
 
@@ -231,19 +260,17 @@ struct Head {
   }
 
   int dim;
-  Precision precision;
   KvCache cache;
-  std::vector<float> keys, values;  // as kept, if they are integers
+  std::vector<float> keys, values;  // as kept
 };
 
-TEST_P(StoredKernelsTest, AttentionIsTheWeightedMean) {
-  // Queries and weights are rounded to 16 bits beside integers, which are compared as kept.
-  const Precision kept = KeyValuePrecision(precision());
-  const double tolerance = kept == Precision::kInt8 ? 1e-4 : 3e-6 + 6 * Rounding(kept);
-  for (const int dim : {16, 24, 32, 64}) {
-    Head head(dim, 100, 7, precision());
+TEST_P(KvKernelsTest, AttentionIsTheWeightedMean) {
+  // Queries and weights are rounded to 16 bits beside integers.
+  const double tolerance = IsInteger(format()) ? 1e-4 : 3e-6;
+  for (const int dim : {16, 24, 32, 64, 72, 128}) {
+    Head head(dim, 150, 7, format());
     const std::vector<float> q = Random(dim, 9, 2.0f);
-    for (int length = 1; length <= 100; ++length) {
+    for (int length = 1; length <= 150; ++length) {
       const std::vector<float> out = head.Attend(kernels(), q.data(), {length});
       const std::vector<double> expected = head.Expected(q.data(), length);
       for (int d = 0; d < dim; ++d) {
@@ -253,9 +280,9 @@ TEST_P(StoredKernelsTest, AttentionIsTheWeightedMean) {
   }
 }
 
-TEST_P(StoredKernelsTest, AttentionRowsDoNotDependOnEachOther) {
+TEST_P(KvKernelsTest, AttentionRowsDoNotDependOnEachOther) {
   for (const int dim : {16, 24, 32, 64}) {
-    Head head(dim, 100, 3, precision());
+    Head head(dim, 100, 3, format());
     const int most = 33;
     const std::vector<float> q = Random(most * dim, 5, 2.0f);
     std::vector<int> lengths(most);
@@ -276,21 +303,50 @@ TEST_P(StoredKernelsTest, AttentionRowsDoNotDependOnEachOther) {
   }
 }
 
+// What is brought ahead changes nothing.
+TEST_P(KvKernelsTest, AttentionMayNameWhatIsReadNext) {
+  Head head(64, 900, 3, format());
+  const std::vector<float> q = Random(64, 5, 2.0f);
+  const KvCache small(format(), 1, 1, 64, 16), large(format(), 1, 1, 64, 3000);
+  const std::vector<float> expected = head.Attend(kernels(), q.data(), {900});
+  EXPECT_EQ(head.Attend(kernels(), q.data(), {900}, &small), expected);
+  EXPECT_EQ(head.Attend(kernels(), q.data(), {900}, &large), expected);
+}
+
+// What a cache held before doesn't matter.
+TEST_P(KvKernelsTest, WritingClearsWhatFollows) {
+  for (const int dim : {24, 64, 72}) {
+    Head head(dim, 40, 3, format());
+    Head fresh(dim, 40, 3, format());
+    const std::vector<float> garbage(40 * dim, NAN);
+    head.cache.Write(1, 2, 0, 40, garbage.data(), garbage.data(), dim);
+    const std::vector<float> keys = Random(20 * dim, 11), values = Random(20 * dim, 12);
+    const std::vector<float> q = Random(dim, 9, 2.0f);
+    for (int t = 0; t < 20; ++t) {
+      head.cache.Write(1, 2, t, 1, &keys[t * dim], &values[t * dim], dim);
+      fresh.cache.Write(1, 2, t, 1, &keys[t * dim], &values[t * dim], dim);
+      const std::vector<float> out = head.Attend(kernels(), q.data(), {t + 1});
+      const std::vector<float> expected = fresh.Attend(kernels(), q.data(), {t + 1});
+      ASSERT_TRUE(SameBits(out.data(), expected.data(), dim)) << "head_dim " << dim << ", " << t;
+    }
+  }
+}
+
 // Every number the largest of its row, and more dimensions than sums of 16 bits have room for: a
 // sum that ran over would change its sign, and the odd positions would win.
-TEST_P(StoredKernelsTest, AttentionBearsTheLargestSums) {
+TEST_P(KvKernelsTest, AttentionBearsTheLargestSums) {
   const int dim = 640, positions = 300;
-  Head head(dim, positions, 1, precision());
+  Head head(dim, positions, 1, format());
+  // These are kept as they are.
+  const int largest = IsInteger(format()) ? LargestInteger(format()) : 127;
+  const float most = static_cast<float>(largest) / static_cast<float>(largest + 1);
   for (int t = 0; t < positions; ++t) {
-    // These are kept as they are.
-    const float sign = t % 2 == 0 ? 1.0f : -1.0f;
-    const float most = precision() == Precision::kInt8 ? 31.0f / 32 : 127.0f / 128;
-    const std::vector<float> key(dim, sign * most), value(dim, sign * 127 / 128);
-    head.cache.Write(1, 2, t, key.data(), value.data());
+    const std::vector<float> row(dim, t % 2 == 0 ? most : -most);
+    head.cache.Write(1, 2, t, 1, row.data(), row.data(), dim);
   }
   const std::vector<float> q(dim, 3.0f);
   for (const float value : head.Attend(kernels(), q.data(), {positions})) {
-    ASSERT_NEAR(value, 127.0f / 128, 1e-4);
+    ASSERT_NEAR(value, most, 1e-4);
   }
 }
 

@@ -221,8 +221,8 @@ class LanguageModelTest : public testing::TestWithParam<Case> {
     Sequence s;
     s.tokens = Tokens(config_, steps, seed);
     s.condition_tokens = condition_tokens;
-    s.self = model.NewCache(steps);
-    s.cross = model.NewCache(condition_tokens);
+    s.self = model.NewSelfCache(steps);
+    s.cross = model.NewCrossCache(condition_tokens);
     const std::vector<float> condition = Condition(condition_tokens, seed);
     for (int layer = 0; layer < config_.num_layers; ++layer) {
       model.ProjectCondition(layer, condition.data(), condition_tokens, 0, s.cross.get());
@@ -358,10 +358,10 @@ TEST_P(LanguageModelTest, TheConditionMayBeProjectedInPieces) {
   ThreadTeam team(2);
   Sequence whole = Start(*model_, 3, 40, 5);
   Sequence pieces = Start(*model_, 3, 40, 5);
-  pieces.cross = model_->NewCache(40);
+  pieces.cross = model_->NewCrossCache(40);
   const std::vector<float> condition = Condition(40, 5);
   for (int layer = config_.num_layers - 1; layer >= 0; --layer) {
-    for (const auto& [first, count] : {std::pair{25, 15}, {0, 7}, {7, 18}}) {
+    for (const auto& [first, count] : {std::pair{32, 8}, {0, 16}, {16, 16}}) {
       model_->ProjectCondition(layer, &condition[first * config_.dim], count, first,
                                pieces.cross.get());
     }
@@ -393,17 +393,16 @@ TEST_P(LanguageModelTest, LogitsAreOptional) {
 
 TEST_P(LanguageModelTest, CachesHoldTheBytesTheySay) {
   const size_t head_dim = config_.dim / config_.num_heads;
-  const size_t padded = (head_dim + 15) / 16 * 16;
-  const Precision stored = KeyValuePrecision(GetParam().precision);
-  // Integer keys are padded too; beside int8 weights they have 6 bits.
-  const bool packed = GetParam().precision == Precision::kInt8;
-  const size_t keys = stored == Precision::kInt8 ? padded * (packed ? 6 : 8) / 8
-                                                 : head_dim * PrecisionBytes(stored);
-  const size_t scales = stored == Precision::kInt8 ? 2 * sizeof(uint16_t) : 0;
-  const size_t per_position =
-      (keys + padded * PrecisionBytes(stored) + scales) * config_.num_heads * config_.num_layers;
-  EXPECT_EQ(model_->CacheBytes(32), 32 * per_position);
-  EXPECT_EQ(model_->CacheBytes(33), 48 * per_position);
+  const auto per_position = [&](KvFormat format) {
+    const size_t scales = IsInteger(format) ? 2 * sizeof(uint16_t) : 0;
+    return (2 * Padded(head_dim) * Bits(format) / 8 + scales) * config_.num_heads *
+           config_.num_layers;
+  };
+  const size_t self = per_position(SelfFormat(GetParam().precision));
+  const size_t cross = per_position(CrossFormat(GetParam().precision));
+  EXPECT_EQ(model_->SelfCacheBytes(32), 32 * self);
+  EXPECT_EQ(model_->SelfCacheBytes(33), 48 * self);
+  EXPECT_EQ(model_->CrossCacheBytes(50), 64 * cross);
 }
 
 }  // namespace
