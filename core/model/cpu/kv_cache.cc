@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "core/model/cpu/kv_tile.h"
 #include "core/model/cpu/narrow.h"
@@ -23,12 +24,20 @@ KvCache::Sizes::Sizes(KvFormat format, int head_dim, int positions)
       values(keys),
       scales(IsInteger(format) ? sizeof(uint16_t) * capacity : 0) {}
 
-KvCache::KvCache(KvFormat format, int layers, int heads, int head_dim, int capacity)
+KvCache::KvCache(KvFormat format, int layers, int heads, int head_dim, int capacity,
+                 std::shared_ptr<KvMemory> memory)
     : format_(format),
       heads_(heads),
       head_dim_(head_dim),
       sizes_(format, head_dim, capacity),
-      data_(sizes_.head() * layers * heads) {}
+      memory_(std::move(memory)) {
+  const size_t bytes = sizes_.head() * layers * heads;
+  data_ = memory_ != nullptr ? memory_->Take(bytes) : AlignedBuffer(bytes);
+}
+
+KvCache::~KvCache() {
+  if (memory_ != nullptr) memory_->GiveBack(std::move(data_));
+}
 
 size_t KvCache::Bytes(KvFormat format, int layers, int heads, int head_dim, int capacity) {
   return Sizes(format, head_dim, capacity).head() * layers * heads;

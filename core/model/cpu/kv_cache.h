@@ -4,10 +4,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "core/model/cpu/aligned_buffer.h"
 #include "core/model/cpu/kernels.h"
 #include "core/model/cpu/kv_format.h"
+#include "core/model/cpu/kv_memory.h"
 
 namespace vidmuse::cpu {
 
@@ -15,8 +17,12 @@ namespace vidmuse::cpu {
 // once. Within a group the first position comes first: writing it clears the others.
 class KvCache {
  public:
-  // Throws std::bad_alloc.
-  KvCache(KvFormat format, int layers, int heads, int head_dim, int capacity);
+  // Its memory comes from `memory` and goes back there, if that is given. Throws std::bad_alloc.
+  KvCache(KvFormat format, int layers, int heads, int head_dim, int capacity,
+          std::shared_ptr<KvMemory> memory = nullptr);
+  ~KvCache();
+  KvCache(const KvCache&) = delete;
+  KvCache& operator=(const KvCache&) = delete;
 
   // Bytes that a cache of this size holds.
   static size_t Bytes(KvFormat format, int layers, int heads, int head_dim, int capacity);
@@ -73,6 +79,7 @@ class KvCache {
   const int heads_;
   const int head_dim_;
   const Sizes sizes_;
+  const std::shared_ptr<KvMemory> memory_;
   AlignedBuffer data_;
 };
 

@@ -17,12 +17,12 @@ size_t LanguageModel::step_weight_bytes() const {
 
 std::unique_ptr<KvCache> LanguageModel::NewSelfCache(int steps) const {
   return std::make_unique<KvCache>(SelfFormat(precision_), config_.num_layers, config_.num_heads,
-                                   head_dim(), steps);
+                                   head_dim(), steps, kv_memory_);
 }
 
 std::unique_ptr<KvCache> LanguageModel::NewCrossCache(int tokens) const {
   return std::make_unique<KvCache>(CrossFormat(precision_), config_.num_layers, config_.num_heads,
-                                   head_dim(), tokens);
+                                   head_dim(), tokens, kv_memory_);
 }
 
 size_t LanguageModel::SelfCacheBytes(int steps) const {

@@ -44,7 +44,7 @@ class LanguageModel {
   // Bytes of weights that one step reads.
   size_t step_weight_bytes() const;
 
-  // For a sequence's own steps, and for condition tokens. Throw std::bad_alloc.
+  // For a sequence's own steps, and for condition tokens. Thread-safe. Throw std::bad_alloc.
   std::unique_ptr<KvCache> NewSelfCache(int steps) const;
   std::unique_ptr<KvCache> NewCrossCache(int tokens) const;
   size_t SelfCacheBytes(int steps) const;
@@ -102,6 +102,7 @@ class LanguageModel {
   const LmConfig config_;
   const Kernels& kernels_;
   const Precision precision_;
+  const std::shared_ptr<KvMemory> kv_memory_ = std::make_shared<KvMemory>();
   int max_positions_ = 0;
   std::vector<float> position_embedding_;      // [max_positions][dim]
   std::vector<std::vector<float>> embedding_;  // [codebooks][(card + 1) * dim]
