@@ -10,8 +10,11 @@
 namespace vidmuse::cpu {
 namespace {
 
-// The scale of a vector of integers, rounded up so that no number is too large; stores it.
-float StoreScale(const float* x, int n, KvFormat format, uint16_t* stored) {
+// Stores the scale of a vector of integers, rounded up so that no number is too large; returns one
+// over it.
+template <KvFormat format>
+float StoreScale(const float* x, int n, uint16_t* stored) {
+  if constexpr (!IsInteger(format)) return 1;
   *stored = FloatToBf16Up(IntegerScale(x, n, static_cast<float>(LargestInteger(format))));
   return InverseScale(Bf16ToFloat(*stored));
 }
@@ -66,13 +69,23 @@ void KvCache::Describe(int layer, int head, AttentionArgs* args) const {
 }
 
 template <KvFormat format>
+char* KvCache::KeyTile(const Head& head, int group, int dim) const {
+  return head.keys + (group * (Padded(head_dim_) / kTile) + dim / kTile) * TileBytes(format);
+}
+
+template <KvFormat format>
+char* KvCache::ValueTile(const Head& head, int group, int dim) const {
+  const int block = dim / kBlockColumns;
+  const int columns = std::min(kBlockColumns, head_dim_ - block * kBlockColumns);
+  return head.values + block * ValueBlock() +
+         (group * (Padded(columns) / kTile) + dim % kBlockColumns / kTile) * TileBytes(format);
+}
+
+template <KvFormat format>
 void KvCache::ClearGroup(const Head& head, int group) {
-  const int64_t row = Padded(head_dim_) / kTile * TileBytes(format);
-  std::memset(head.keys + group * row, 0, row);
-  for (int begin = 0; begin < head_dim_; begin += kBlockColumns) {
-    const int64_t columns = Padded(std::min(kBlockColumns, head_dim_ - begin));
-    const int64_t bytes = columns / kTile * TileBytes(format);
-    std::memset(head.values + begin / kBlockColumns * ValueBlock() + group * bytes, 0, bytes);
+  for (int dim = 0; dim < head_dim_; dim += kTile) {
+    std::memset(KeyTile<format>(head, group, dim), 0, TileBytes(format));
+    std::memset(ValueTile<format>(head, group, dim), 0, TileBytes(format));
   }
   if constexpr (IsInteger(format)) {
     std::fill_n(head.key_scales + group * kTile, kTile, 0);
@@ -84,50 +97,78 @@ template <KvFormat format>
 void KvCache::WritePosition(const Head& head, int position, const float* key, const float* value) {
   const int group = position / kTile, place = position % kTile;
   if (place == 0) ClearGroup<format>(head, group);
-  float key_inverse = 0, value_inverse = 0;
-  if constexpr (IsInteger(format)) {
-    key_inverse = StoreScale(key, head_dim_, format, head.key_scales + position);
-    value_inverse = StoreScale(value, head_dim_, format, head.value_scales + position);
-  }
-  char* tile = head.keys + group * (Padded(head_dim_) / kTile) * TileBytes(format);
-  for (int begin = 0; begin < head_dim_; begin += kTile, tile += TileBytes(format)) {
-    const int count = std::min(kTile, head_dim_ - begin);
+  const float key_inverse = StoreScale<format>(key, head_dim_, head.key_scales + position);
+  const float value_inverse = StoreScale<format>(value, head_dim_, head.value_scales + position);
+  for (int dim = 0; dim < head_dim_; dim += kTile) {
+    char* keys = KeyTile<format>(head, group, dim);
+    char* values = ValueTile<format>(head, group, dim);
+    const int count = std::min(kTile, head_dim_ - dim);
     for (int i = 0; i < count; ++i) {
-      Tile<format>::Put(tile, i, place, key[begin + i], key_inverse);
+      Tile<format>::Put(keys, i, place, Tile<format>::Narrow(key[dim + i], key_inverse));
+      Tile<format>::Put(values, place, i, Tile<format>::Narrow(value[dim + i], value_inverse));
     }
   }
-  for (int block = 0; block < head_dim_; block += kBlockColumns) {
-    const int columns = std::min(kBlockColumns, head_dim_ - block);
-    tile = head.values + block / kBlockColumns * ValueBlock() +
-           group * (Padded(columns) / kTile) * TileBytes(format);
-    for (int begin = 0; begin < columns; begin += kTile, tile += TileBytes(format)) {
-      const int count = std::min(kTile, columns - begin);
+}
+
+template <KvFormat format>
+void KvCache::WriteGroup(const Head& head, int group, const float* keys, const float* values,
+                         int64_t stride) {
+  using Numbers = Tile<format>;
+  const int position = group * kTile;
+  float key_inverses[kTile], value_inverses[kTile];
+  for (int i = 0; i < kTile; ++i) {
+    key_inverses[i] =
+        StoreScale<format>(keys + i * stride, head_dim_, head.key_scales + position + i);
+    value_inverses[i] =
+        StoreScale<format>(values + i * stride, head_dim_, head.value_scales + position + i);
+  }
+  for (int dim = 0; dim < head_dim_; dim += kTile) {
+    // Zeros past head_dim, as in a group that was cleared.
+    typename Numbers::Number key_tile[kTile * kTile] = {}, value_tile[kTile * kTile] = {};
+    const int count = std::min(kTile, head_dim_ - dim);
+    for (int p = 0; p < kTile; ++p) {
       for (int i = 0; i < count; ++i) {
-        Tile<format>::Put(tile, place, i, value[block + begin + i], value_inverse);
+        key_tile[Numbers::Place(i, p)] =
+            Numbers::Narrow(keys[p * stride + dim + i], key_inverses[p]);
+        value_tile[Numbers::Place(p, i)] =
+            Numbers::Narrow(values[p * stride + dim + i], value_inverses[p]);
       }
     }
+    Numbers::Fill(KeyTile<format>(head, group, dim), key_tile);
+    Numbers::Fill(ValueTile<format>(head, group, dim), value_tile);
+  }
+}
+
+template <KvFormat format>
+void KvCache::WriteAs(const Head& head, int position, int count, const float* keys,
+                      const float* values, int64_t stride) {
+  while (count > 0) {
+    const bool whole = position % kTile == 0 && count >= kTile;
+    if (whole) {
+      WriteGroup<format>(head, position / kTile, keys, values, stride);
+    } else {
+      WritePosition<format>(head, position, keys, values);
+    }
+    const int written = whole ? kTile : 1;
+    position += written, count -= written;
+    keys += written * stride, values += written * stride;
   }
 }
 
 void KvCache::Write(int layer, int head, int position, int count, const float* keys,
                     const float* values, int64_t stride) {
   const Head found = Find(layer, head);
-  const auto write = [&]<KvFormat format>() {
-    for (int i = 0; i < count; ++i) {
-      WritePosition<format>(found, position + i, keys + i * stride, values + i * stride);
-    }
-  };
   switch (format_) {
     case KvFormat::kFloat24:
-      return write.template operator()<KvFormat::kFloat24>();
+      return WriteAs<KvFormat::kFloat24>(found, position, count, keys, values, stride);
     case KvFormat::kFp16:
-      return write.template operator()<KvFormat::kFp16>();
+      return WriteAs<KvFormat::kFp16>(found, position, count, keys, values, stride);
     case KvFormat::kInt8:
-      return write.template operator()<KvFormat::kInt8>();
+      return WriteAs<KvFormat::kInt8>(found, position, count, keys, values, stride);
     case KvFormat::kInt6:
-      return write.template operator()<KvFormat::kInt6>();
+      return WriteAs<KvFormat::kInt6>(found, position, count, keys, values, stride);
     case KvFormat::kInt4:
-      return write.template operator()<KvFormat::kInt4>();
+      return WriteAs<KvFormat::kInt4>(found, position, count, keys, values, stride);
   }
 }
 

@@ -69,11 +69,22 @@ class KvCache {
   size_t ValueBlock() const;
   Head Find(int layer, int head);
 
-  // The tiles of one group of positions.
+  // The tile of one group of positions that has dimension `dim` of the head.
+  template <KvFormat format>
+  char* KeyTile(const Head& head, int group, int dim) const;
+  template <KvFormat format>
+  char* ValueTile(const Head& head, int group, int dim) const;
   template <KvFormat format>
   void ClearGroup(const Head& head, int group);
   template <KvFormat format>
   void WritePosition(const Head& head, int position, const float* key, const float* value);
+  // kTile positions.
+  template <KvFormat format>
+  void WriteGroup(const Head& head, int group, const float* keys, const float* values,
+                  int64_t stride);
+  template <KvFormat format>
+  void WriteAs(const Head& head, int position, int count, const float* keys, const float* values,
+               int64_t stride);
 
   const KvFormat format_;
   const int heads_;

@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <cstring>
 
 #include "core/model/checkpoint/half.h"
 #include "core/model/cpu/kv_format.h"
@@ -11,22 +12,38 @@
 
 namespace vidmuse::cpu {
 
-// Put stores number `i` of a lane. `inverse`: one over the scale, of integers.
+// Narrow makes a number as it is stored; `inverse`: one over the scale, of integers. Put stores
+// number `i` of a lane. Fill stores all of them; number i of a lane is at Place(i, lane).
 template <KvFormat format>
 struct Tile;
 
 template <>
 struct Tile<KvFormat::kFloat24> {
-  static void Put(char* tile, int i, int lane, float x, float) {
+  typedef uint32_t Number;
+  static Number Narrow(float x, float) { return FloatToFloat24(x); }
+  static constexpr int Place(int i, int lane) { return i * kTile + lane; }
+
+  static void Put(char* tile, int i, int lane, Number n) {
     uint32_t* words = reinterpret_cast<uint32_t*>(tile) + i / 4 * 3 * kTile + lane;
-    const uint32_t bits = FloatToFloat24(x);
     if (i % 4 < 3) {
       uint32_t& word = words[i % 4 * kTile];
-      word = bits | (word & 0xff);
+      word = n | (word & 0xff);
     } else {
       for (int w = 0; w < 3; ++w) {
         uint32_t& word = words[w * kTile];
-        word = (word & 0xffffff00) | (bits >> (24 - 8 * w) & 0xff);
+        word = (word & 0xffffff00) | (n >> (24 - 8 * w) & 0xff);
+      }
+    }
+  }
+
+  static void Fill(char* tile, const Number* numbers) {
+    auto* words = reinterpret_cast<uint32_t*>(tile);
+    for (int quad = 0; quad < kTile / 4; ++quad, words += 3 * kTile, numbers += 4 * kTile) {
+      for (int lane = 0; lane < kTile; ++lane) {
+        const Number fourth = numbers[3 * kTile + lane];
+        for (int w = 0; w < 3; ++w) {
+          words[w * kTile + lane] = numbers[w * kTile + lane] | (fourth >> (24 - 8 * w) & 0xff);
+        }
       }
     }
   }
@@ -34,27 +51,46 @@ struct Tile<KvFormat::kFloat24> {
 
 template <>
 struct Tile<KvFormat::kFp16> {
-  static void Put(char* tile, int i, int lane, float x, float) {
-    reinterpret_cast<uint16_t*>(tile)[i * kTile + lane] = FloatToHalf(x);
+  typedef uint16_t Number;
+  static Number Narrow(float x, float) { return FloatToHalf(x); }
+  static constexpr int Place(int i, int lane) { return i * kTile + lane; }
+  static void Put(char* tile, int i, int lane, Number n) {
+    reinterpret_cast<uint16_t*>(tile)[Place(i, lane)] = n;
+  }
+  static void Fill(char* tile, const Number* numbers) {
+    std::memcpy(tile, numbers, TileBytes(KvFormat::kFp16));
+  }
+};
+
+// Of integers: pairs side by side.
+template <KvFormat format>
+struct IntegerTile {
+  typedef uint16_t Number;
+  static constexpr int kPairRow = 2 * kTile;  // a pair of each lane
+  static Number Narrow(float x, float inverse) {
+    constexpr int kMask = (1 << Bits(format)) - 1;
+    return static_cast<Number>((PackedOffset(format) + FloatToInt8(x, inverse)) & kMask);
+  }
+  static constexpr int Place(int i, int lane) { return i / 2 * kPairRow + lane * 2 + i % 2; }
+};
+
+template <>
+struct Tile<KvFormat::kInt8> : IntegerTile<KvFormat::kInt8> {
+  static void Put(char* tile, int i, int lane, Number n) {
+    tile[Place(i, lane)] = static_cast<char>(n);
+  }
+  static void Fill(char* tile, const Number* numbers) {
+    for (int i = 0; i < kTile * kTile; ++i) tile[i] = static_cast<char>(numbers[i]);
   }
 };
 
 template <>
-struct Tile<KvFormat::kInt8> {
-  static void Put(char* tile, int i, int lane, float x, float inverse) {
-    reinterpret_cast<int8_t*>(tile)[(i / 2 * kTile + lane) * 2 + i % 2] = FloatToInt8(x, inverse);
-  }
-};
-
-template <>
-struct Tile<KvFormat::kInt6> {
-  static void Put(char* tile, int i, int lane, float x, float inverse) {
+struct Tile<KvFormat::kInt6> : IntegerTile<KvFormat::kInt6> {
+  static void Put(char* tile, int i, int lane, Number n) {
     const int pair = i / 2;
-    const auto n =
-        static_cast<uint32_t>(PackedOffset(KvFormat::kInt6) + FloatToInt8(x, inverse)) & 63;
-    uint16_t* words = reinterpret_cast<uint16_t*>(tile) + 2 * lane + i % 2;
-    const auto put = [&](int word, int shift, uint32_t mask, uint32_t bits) {
-      uint16_t& w = words[word * 2 * kTile];
+    uint16_t* words = reinterpret_cast<uint16_t*>(tile) + Place(i % 2, lane);
+    const auto put = [&](int word, int shift, int mask, int bits) {
+      uint16_t& w = words[word * kPairRow];
       w = static_cast<uint16_t>((w & ~(mask << shift)) | bits << shift);
     };
     if (pair < 6) {
@@ -64,16 +100,36 @@ struct Tile<KvFormat::kInt6> {
       put(2, pair == 6 ? 12 : 14, 3, n >> 4);
     }
   }
+
+  static void Fill(char* tile, const Number* numbers) {
+    auto* words = reinterpret_cast<uint16_t*>(tile);
+    for (int i = 0; i < kPairRow; ++i, ++numbers, ++words) {
+      const auto at = [&](int pair) { return numbers[pair * kPairRow]; };
+      words[0] = static_cast<uint16_t>(at(0) | at(1) << 6 | at(6) << 12);
+      words[kPairRow] = static_cast<uint16_t>(at(2) | at(3) << 6 | at(7) << 12);
+      words[2 * kPairRow] =
+          static_cast<uint16_t>(at(4) | at(5) << 6 | at(6) >> 4 << 12 | at(7) >> 4 << 14);
+    }
+  }
 };
 
 template <>
-struct Tile<KvFormat::kInt4> {
-  static void Put(char* tile, int i, int lane, float x, float inverse) {
-    const auto n =
-        static_cast<uint32_t>(PackedOffset(KvFormat::kInt4) + FloatToInt8(x, inverse)) & 15;
+struct Tile<KvFormat::kInt4> : IntegerTile<KvFormat::kInt4> {
+  static void Put(char* tile, int i, int lane, Number n) {
     const int pair = i / 2, shift = pair % 4 * 4;
-    uint16_t& word = reinterpret_cast<uint16_t*>(tile)[(pair / 4 * kTile + lane) * 2 + i % 2];
+    uint16_t& word = reinterpret_cast<uint16_t*>(tile)[pair / 4 * kPairRow + Place(i % 2, lane)];
     word = static_cast<uint16_t>((word & ~(15 << shift)) | n << shift);
+  }
+
+  static void Fill(char* tile, const Number* numbers) {
+    auto* words = reinterpret_cast<uint16_t*>(tile);
+    for (int w = 0; w < 2; ++w, words += kPairRow, numbers += 4 * kPairRow) {
+      for (int i = 0; i < kPairRow; ++i) {
+        words[i] =
+            static_cast<uint16_t>(numbers[i] | numbers[i + kPairRow] << 4 |
+                                  numbers[i + 2 * kPairRow] << 8 | numbers[i + 3 * kPairRow] << 12);
+      }
+    }
   }
 };
 

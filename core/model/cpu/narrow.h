@@ -3,7 +3,6 @@
 #define VIDMUSE_MODEL_CPU_NARROW_H_
 
 #include <bit>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -27,14 +26,15 @@ inline uint32_t FloatToFloat24(float value) {
 
 inline float Bf16ToFloat(uint16_t value) { return std::bit_cast<float>(uint32_t{value} << 16); }
 
-// Symmetric: x is about stored * scale, with |stored| <= most. The scale of zeros is 0.
+// Symmetric: x is about stored * scale, with |stored| <= most. The scale of zeros is 0, and what
+// isn't finite makes one that isn't. Sizes are compared as integers, which is the same and fast.
 inline float IntegerScale(const float* x, size_t n, float most) {
-  float largest = 0;
+  int32_t largest = 0;
   for (size_t i = 0; i < n; ++i) {
-    const float magnitude = std::fabs(x[i]);
-    largest = magnitude > largest ? magnitude : largest;
+    const int32_t size = std::bit_cast<int32_t>(x[i]) & 0x7fffffff;
+    largest = size > largest ? size : largest;
   }
-  return largest / most;
+  return std::bit_cast<float>(largest) / most;
 }
 
 // `inverse`: InverseScale(scale). Adding 1.5 * 2^23 rounds to an integer, which then is in the low
