@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/model/cpu/aligned_buffer.h"
 #include "core/model/cpu/thread_team.h"
 
 namespace vidmuse {
@@ -13,7 +14,7 @@ class MachineProbe {
  public:
   explicit MachineProbe(int threads);
 
-  // GB/s that all threads read from a buffer of 512 MiB, the best of some passes.
+  // GB/s that all threads read from a buffer of 1 GiB, the best of some passes.
   double ReadBandwidth();
   // Billions of float32 operations a second in registers, all threads together: a multiplication
   // and an addition are two.
@@ -21,7 +22,7 @@ class MachineProbe {
 
  private:
   cpu::ThreadTeam team_;
-  std::vector<uint64_t> buffer_;
+  cpu::AlignedBuffer buffer_;
   std::vector<uint64_t> sums_;  // one a thread
 };
 

@@ -29,7 +29,7 @@ inline void StoreBlock(const LinearArgs& a, const Vec (&acc)[R][kBlockVecs], flo
 // Weights that are wanted soon, a piece at a time.
 struct Ahead {
   void Next() {
-    __builtin_prefetch(at, 0, 2);
+    for (int64_t i = 0; i < step; i += 64) __builtin_prefetch(at + i, 0, 2);
     at += step;
   }
   const char* at;
@@ -44,7 +44,8 @@ inline Ahead WeightsAhead(const LinearArgs& a, int panel, int64_t block, int64_t
   const int64_t step = (P == Precision::kInt8 ? 2 : 1) * kPanel * PrecisionBytes(P);
   const int64_t size = (P == Precision::kInt8 ? (a.k + 1) / 2 : a.k) * step;
   const char* weights = static_cast<const char*>(a.weights) + panel * size;
-  if (blocks == 1) return {weights + kPrefetchBytes, step};
+  if (blocks == 1)
+    return {weights + (P == Precision::kFp32 ? kPrefetchBytes / 2 : kPrefetchBytes), step};
   return {weights + size + block * (size / blocks), step / blocks};
 }
 

@@ -39,11 +39,12 @@ void LanguageModel::ProjectCondition(int layer, const float* rows, int count, in
                                      KvCache* cache) const {
   const int dim = config_.dim;
   const PackedLinear& linear = layers_[layer].cross_kv;
-  std::vector<float> kv(static_cast<size_t>(count) * 2 * dim);
-  std::vector<float> scratch(LinearScratch(precision_, count, dim));
-  linear.Apply(kernels_, rows, dim, count, kv.data(), 2 * dim, false, scratch.data());
+  const auto kv = std::make_unique_for_overwrite<float[]>(size_t{2} * count * dim);
+  const auto scratch =
+      std::make_unique_for_overwrite<float[]>(LinearScratch(precision_, count, dim));
+  linear.Apply(kernels_, rows, dim, count, kv.get(), 2 * dim, false, scratch.get());
   for (int head = 0; head < config_.num_heads; ++head) {
-    const float* keys = kv.data() + head * head_dim();
+    const float* keys = kv.get() + head * head_dim();
     cache->Write(layer, head, position, count, keys, keys + dim, 2 * dim);
   }
 }
