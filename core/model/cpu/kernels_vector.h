@@ -149,22 +149,25 @@ inline Vec Select(IntVec mask, Vec yes, Vec no) { return mask ? yes : no; }
 inline Vec Max(Vec a, Vec b) { return Select(a > b, a, b); }
 inline Vec Min(Vec a, Vec b) { return Select(a < b, a, b); }
 
-// v with its element i where i ^ distance was.
-template <typename V>
-inline V Swapped(V v, int distance) {
-  IntVec places;
-  for (int i = 0; i < kLanes; ++i) places[i] = i ^ distance;
-  return __builtin_shuffle(v, places);
-}
-
+// The larger of each two elements, then of each two of those, and so on; or sums likewise.
 inline float Largest(Vec v) {
-  for (int half = kLanes / 2; half > 0; half /= 2) v = Max(v, Swapped(v, half));
-  return v[0];
+  float halves[kLanes];
+  std::memcpy(halves, &v, sizeof(v));
+  for (int half = kLanes / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) {
+      halves[i] = halves[i] > halves[i + half] ? halves[i] : halves[i + half];
+    }
+  }
+  return halves[0];
 }
 
 inline int32_t Sum(IntVec v) {
-  for (int half = kLanes / 2; half > 0; half /= 2) v += Swapped(v, half);
-  return v[0];
+  int32_t halves[kLanes];
+  std::memcpy(halves, &v, sizeof(v));
+  for (int half = kLanes / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) halves[i] += halves[i + half];
+  }
+  return halves[0];
 }
 
 // In order.
