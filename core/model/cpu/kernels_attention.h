@@ -152,9 +152,7 @@ template <KvFormat format, int R>
 void WeightedSums(const AttentionArgs& a, const Queries<R>& queries, ReadAhead& ahead) {
   const char* values = static_cast<const char*>(a.values);
   for (int64_t column = 0; column < a.head_dim; column += kBlockColumns) {
-    const int64_t left = a.head_dim - column;
-    const int64_t tiles = Padded(left < kBlockColumns ? left : kBlockColumns) / kTile;
-    WeightedSumBlock<format, R>(a, queries, values, column, tiles, ahead);
+    WeightedSumBlock<format, R>(a, queries, values, column, BlockTiles(a.head_dim, column), ahead);
     values += a.value_block;
   }
 }

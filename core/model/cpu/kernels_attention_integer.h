@@ -74,11 +74,15 @@ void RoundWeights(Queries<R>& queries) {
       int16_t* weights = queries.weights(r) + begin;
       queries.block_scales(r)[block] =
           RoundRow(queries.scores(r) + begin, static_cast<int>(count), kMaxRounded, weights);
+      if constexpr (PackedOffset(format) == 0) {
+        queries.block_offsets(r)[block] = 0;
+        continue;
+      }
       // What follows the last is free: floats that were rounded already.
       for (int64_t i = count; i % (2 * kLanes) != 0; ++i) weights[i] = 0;
       IntVec sums = {};
       for (int64_t i = 0; i < count; i += 2 * kLanes) {
-        sums = AddProducts(sums, LoadShorts(weights + i), (IntVec)ones);
+        sums = AddProducts(sums, LoadAs<ShortVec>(weights + i), (IntVec)ones);
       }
       queries.block_offsets(r)[block] = PackedOffset(format) * Sum(sums);
     }

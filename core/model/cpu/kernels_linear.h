@@ -44,8 +44,9 @@ inline Ahead WeightsAhead(const LinearArgs& a, int panel, int64_t block, int64_t
   const int64_t step = (P == Precision::kInt8 ? 2 : 1) * kPanel * PrecisionBytes(P);
   const int64_t size = (P == Precision::kInt8 ? (a.k + 1) / 2 : a.k) * step;
   const char* weights = static_cast<const char*>(a.weights) + panel * size;
-  if (blocks == 1)
-    return {weights + (P == Precision::kFp32 ? kPrefetchBytes / 2 : kPrefetchBytes), step};
+  // Half as far for float32, as measured.
+  constexpr int kBytes = P == Precision::kFp32 ? kPrefetchBytes / 2 : kPrefetchBytes;
+  if (blocks == 1) return {weights + kBytes, step};
   return {weights + size + block * (size / blocks), step / blocks};
 }
 

@@ -71,9 +71,8 @@ struct ReadAhead {
   bool Advance() {
     const int64_t column = int64_t{block} * kBlockColumns;
     if (column < a.head_dim) {
-      const int64_t left = a.head_dim - column;
       at = static_cast<const char*>(a.values) + block * a.value_block;
-      end = at + Padded(left < kBlockColumns ? left : kBlockColumns) / kTile * column_bytes;
+      end = at + BlockTiles(a.head_dim, column) * column_bytes;
       ++block;
       return true;
     }

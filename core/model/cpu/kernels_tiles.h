@@ -12,7 +12,8 @@ template <KvFormat format>
 inline void LoadFour(const char* tile, int quad, int lane, Vec (&numbers)[4]) {
   if constexpr (format == KvFormat::kFloat24) {
     const uint32_t* words = reinterpret_cast<const uint32_t*>(tile) + quad * 3 * kTile + lane;
-    const UintVec a = LoadBits(words), b = LoadBits(words + kTile), c = LoadBits(words + 2 * kTile);
+    const UintVec a = LoadAs<UintVec>(words), b = LoadAs<UintVec>(words + kTile),
+                  c = LoadAs<UintVec>(words + 2 * kTile);
     numbers[0] = (Vec)(a & 0xffffff00);
     numbers[1] = (Vec)(b & 0xffffff00);
     numbers[2] = (Vec)(c & 0xffffff00);
@@ -32,14 +33,14 @@ inline void LoadPairs(const char* tile, int lane, ShortVec (&pairs)[kTile / 2]) 
   } else if constexpr (format == KvFormat::kInt4) {
     const uint16_t* words = reinterpret_cast<const uint16_t*>(tile) + 2 * lane;
     for (int w = 0; w < 2; ++w) {
-      const WordVec four = LoadWords(words + w * 2 * kTile);
+      const WordVec four = LoadAs<WordVec>(words + w * 2 * kTile);
       for (int i = 0; i < 4; ++i) pairs[4 * w + i] = (ShortVec)(four >> 4 * i & 15);
     }
   } else {
     const uint16_t* words = reinterpret_cast<const uint16_t*>(tile) + 2 * lane;
-    const WordVec a = LoadWords(words);
-    const WordVec b = LoadWords(words + 2 * kTile);
-    const WordVec c = LoadWords(words + 4 * kTile);
+    const WordVec a = LoadAs<WordVec>(words);
+    const WordVec b = LoadAs<WordVec>(words + 2 * kTile);
+    const WordVec c = LoadAs<WordVec>(words + 4 * kTile);
     pairs[0] = (ShortVec)(a & 63);
     pairs[1] = (ShortVec)(a >> 6 & 63);
     pairs[2] = (ShortVec)(b & 63);

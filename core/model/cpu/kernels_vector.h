@@ -39,29 +39,13 @@ constexpr int kPrefetchBytes = 4096;          // ahead of what is read
 constexpr int64_t kPrefetchKeys = 32 * 1024;  // likewise, of a head's keys
 constexpr int64_t kPrefetchWeights = 128;     // while a vector of attention's weights is worked out
 
-inline Vec Load(const float* p) {
-  Vec v;
+template <typename V>
+inline V LoadAs(const void* p) {
+  V v;
   std::memcpy(&v, p, sizeof(v));
   return v;
 }
-
-inline WordVec LoadWords(const uint16_t* p) {
-  WordVec v;
-  std::memcpy(&v, p, sizeof(v));
-  return v;
-}
-
-inline ShortVec LoadShorts(const int16_t* p) {
-  ShortVec v;
-  std::memcpy(&v, p, sizeof(v));
-  return v;
-}
-
-inline UintVec LoadBits(const uint32_t* p) {
-  UintVec v;
-  std::memcpy(&v, p, sizeof(v));
-  return v;
-}
+inline Vec Load(const float* p) { return LoadAs<Vec>(p); }
 
 // Widening loads. Written out where GCC 12 makes poor code of __builtin_convertvector; the masked
 // forms, for it warns of values that aren't initialised in the others.

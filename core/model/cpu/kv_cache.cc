@@ -76,9 +76,9 @@ char* KvCache::KeyTile(const Head& head, int group, int dim) const {
 template <KvFormat format>
 char* KvCache::ValueTile(const Head& head, int group, int dim) const {
   const int block = dim / kBlockColumns;
-  const int columns = std::min(kBlockColumns, head_dim_ - block * kBlockColumns);
+  const int64_t tiles = BlockTiles(head_dim_, block * kBlockColumns);
   return head.values + block * ValueBlock() +
-         (group * (Padded(columns) / kTile) + dim % kBlockColumns / kTile) * TileBytes(format);
+         (group * tiles + dim % kBlockColumns / kTile) * TileBytes(format);
 }
 
 template <KvFormat format>

@@ -78,6 +78,12 @@ constexpr int PackedOffset(KvFormat format) {
 // Rounded up to whole tiles.
 constexpr int64_t Padded(int64_t n) { return (n + kTile - 1) / kTile * kTile; }
 
+// Tiles side by side in the block of values that begins at dimension `column`.
+constexpr int64_t BlockTiles(int64_t head_dim, int64_t column) {
+  const int64_t left = head_dim - column;
+  return Padded(left < kBlockColumns ? left : kBlockColumns) / kTile;
+}
+
 }  // namespace vidmuse::cpu
 
 #endif  // VIDMUSE_MODEL_CPU_KV_FORMAT_H_

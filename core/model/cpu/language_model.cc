@@ -15,24 +15,13 @@ size_t LanguageModel::step_weight_bytes() const {
   return bytes;
 }
 
-std::unique_ptr<KvCache> LanguageModel::NewSelfCache(int steps) const {
-  return std::make_unique<KvCache>(SelfFormat(precision_), config_.num_layers, config_.num_heads,
-                                   head_dim(), steps, kv_memory_);
+std::unique_ptr<KvCache> LanguageModel::NewCache(KvFormat format, int positions) const {
+  return std::make_unique<KvCache>(format, config_.num_layers, config_.num_heads, head_dim(),
+                                   positions, kv_memory_);
 }
 
-std::unique_ptr<KvCache> LanguageModel::NewCrossCache(int tokens) const {
-  return std::make_unique<KvCache>(CrossFormat(precision_), config_.num_layers, config_.num_heads,
-                                   head_dim(), tokens, kv_memory_);
-}
-
-size_t LanguageModel::SelfCacheBytes(int steps) const {
-  return KvCache::Bytes(SelfFormat(precision_), config_.num_layers, config_.num_heads, head_dim(),
-                        steps);
-}
-
-size_t LanguageModel::CrossCacheBytes(int tokens) const {
-  return KvCache::Bytes(CrossFormat(precision_), config_.num_layers, config_.num_heads, head_dim(),
-                        tokens);
+size_t LanguageModel::CacheBytes(KvFormat format, int positions) const {
+  return KvCache::Bytes(format, config_.num_layers, config_.num_heads, head_dim(), positions);
 }
 
 void LanguageModel::ProjectCondition(int layer, const float* rows, int count, int position,

@@ -45,10 +45,14 @@ class LanguageModel {
   size_t step_weight_bytes() const;
 
   // For a sequence's own steps, and for condition tokens. Thread-safe. Throw std::bad_alloc.
-  std::unique_ptr<KvCache> NewSelfCache(int steps) const;
-  std::unique_ptr<KvCache> NewCrossCache(int tokens) const;
-  size_t SelfCacheBytes(int steps) const;
-  size_t CrossCacheBytes(int tokens) const;
+  std::unique_ptr<KvCache> NewSelfCache(int steps) const {
+    return NewCache(SelfFormat(precision_), steps);
+  }
+  std::unique_ptr<KvCache> NewCrossCache(int tokens) const {
+    return NewCache(CrossFormat(precision_), tokens);
+  }
+  size_t SelfCacheBytes(int steps) const { return CacheBytes(SelfFormat(precision_), steps); }
+  size_t CrossCacheBytes(int tokens) const { return CacheBytes(CrossFormat(precision_), tokens); }
 
   // Keys and values of one layer for condition tokens [position, position + count): `rows` is
   // [count][dim], and `position` a multiple of kTile. Thread-safe for different layers or
@@ -79,6 +83,8 @@ class LanguageModel {
 
   LanguageModel(const LmConfig& config, const Kernels& kernels, Precision precision)
       : config_(config), kernels_(kernels), precision_(precision) {}
+  std::unique_ptr<KvCache> NewCache(KvFormat format, int positions) const;
+  size_t CacheBytes(KvFormat format, int positions) const;
   static absl::StatusOr<Norm> LoadNorm(const std::string& name, int dim, WeightReader& weights);
   // Of one layer's packed weights.
   size_t LayerBytes() const;

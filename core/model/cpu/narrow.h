@@ -18,13 +18,13 @@ inline uint16_t FloatToBf16(float value) {
 inline uint16_t FloatToBf16Up(float value) {
   return static_cast<uint16_t>((std::bit_cast<uint32_t>(value) + 0xffff) >> 16);
 }
+inline float Bf16ToFloat(uint16_t value) { return std::bit_cast<float>(uint32_t{value} << 16); }
+
 // A float's bits without the last 8. Ties to even. `value` is finite.
 inline uint32_t FloatToFloat24(float value) {
   const auto bits = std::bit_cast<uint32_t>(value);
   return (bits + 0x7f + ((bits >> 8) & 1)) & 0xffffff00;
 }
-
-inline float Bf16ToFloat(uint16_t value) { return std::bit_cast<float>(uint32_t{value} << 16); }
 
 // Symmetric: x is about stored * scale, with |stored| <= most. The scale of zeros is 0, and what
 // isn't finite makes one that isn't. Sizes are compared as integers, which is the same and fast.
