@@ -18,9 +18,18 @@
 
 namespace vidmuse::cpu {
 
-// Outputs of a linear layer are stored in panels of this many: weights [panels][K][kPanel], or, of
-// int8, [panels][(K + 1) / 2][kPanel][2].
+// Outputs of a linear layer are stored in panels of this many: weights [panels][K][kPanel].
 inline constexpr int kPanel = 32;
+
+// Of int8, in tiles of so many inputs and outputs, the inputs in fours:
+// [panels][K / kTileInputs][kPanel / kTileOutputs][kTileInputs / 4][kTileOutputs][4], K rounded up
+// with zeros.
+inline constexpr int kTileInputs = 64;
+inline constexpr int kTileOutputs = 16;
+inline constexpr int kTilesAcross = kPanel / kTileOutputs;
+inline constexpr int kLinearTile = kTileInputs * kTileOutputs;  // numbers, and bytes
+
+constexpr int64_t TilesDown(int64_t k) { return (k + kTileInputs - 1) / kTileInputs; }
 
 struct LinearArgs {
   const void* weights = nullptr;  // in panels
@@ -37,9 +46,13 @@ struct LinearArgs {
   float* scratch = nullptr;  // LinearScratch(...) floats
 };
 
-// Floats of scratch that a linear layer needs.
+// Floats of scratch that a linear layer needs: of int8, for rows of x as 16-bit integers, in groups
+// of kRowGroup on a cache line's boundary, their scales, and one more row.
+inline constexpr int kRowGroup = 8;
 constexpr int64_t LinearScratch(Precision precision, int64_t rows, int64_t k) {
-  return precision == Precision::kInt8 ? rows * ((k + 1) / 2 + 1) : 0;
+  if (precision != Precision::kInt8) return 0;
+  const int64_t row = TilesDown(k) * kTileInputs / 2;
+  return (rows + kRowGroup - 1) / kRowGroup * kRowGroup * (row + 1) + row + 16;
 }
 
 // Several queries of one head over the same keys and values.
@@ -90,8 +103,8 @@ struct Kernels {
   void (*elu)(const float* x, int64_t n, float alpha, float* y);
 };
 
-// The best this machine runs. VIDMUSE_CPU_KERNELS=avx512vnni|avx512|avx2|base in the environment
-// asks for another.
+// The best this machine runs. VIDMUSE_CPU_KERNELS=amx|avx512vnni|avx512|avx2|base in the
+// environment asks for another.
 const Kernels& CpuKernels();
 
 // All that this machine runs, best first (for tests).

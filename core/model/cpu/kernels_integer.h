@@ -10,6 +10,8 @@ namespace {
 constexpr float kMaxRounded = 32767;
 // So many sums of two products of 8 and 16 bits fit into 32 bits.
 constexpr int64_t kExactPairs = 256;
+// Likewise tiles of a linear layer's weights.
+constexpr int64_t kExactTiles = 2 * kExactPairs / kTileInputs;
 
 // out[i] = round(x[i] / scale), at most `limit` in size; an odd n is padded with a 0. Returns the
 // scale. `out` may be where `x` is, or before it.
@@ -51,6 +53,29 @@ inline IntVec AddProducts(IntVec sum, ShortVec a, IntVec b) {
 #else
   return sum + (IntVec)_mm_madd_epi16((__m128i)a, (__m128i)b);
 #endif
+}
+
+// Sums of neighbours: of `a` in the first half, of `b` in the second.
+inline IntVec SumNeighbours(IntVec a, IntVec b) {
+#if defined(__AVX512F__)
+  const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+  const __m512i odd = _mm512_set_epi32(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
+  return (IntVec)_mm512_permutex2var_epi32((__m512i)a, even, (__m512i)b) +
+         (IntVec)_mm512_permutex2var_epi32((__m512i)a, odd, (__m512i)b);
+#elif defined(__AVX2__)
+  return (IntVec)_mm256_permute4x64_epi64(_mm256_hadd_epi32((__m256i)a, (__m256i)b), 0xd8);
+#else
+  const __m128 x = (__m128)a, y = (__m128)b;
+  return (IntVec)_mm_shuffle_ps(x, y, 0x88) + (IntVec)_mm_shuffle_ps(x, y, 0xdd);
+#endif
+}
+
+// The four at `p` in every two places.
+inline IntVec SplatFour(const int16_t* p) {
+  typedef int64_t LongVec __attribute__((vector_size(sizeof(IntVec))));
+  int64_t four;
+  std::memcpy(&four, p, sizeof(four));
+  return (IntVec)(LongVec{} + four);
 }
 
 // The pair at `p` in every place.

@@ -9,16 +9,17 @@ namespace vidmuse::cpu {
 namespace {
 
 // Results of R rows for the outputs from `column` on.
-template <int R>
-inline void StoreBlock(const LinearArgs& a, const Vec (&acc)[R][kBlockVecs], float* y, int column) {
+template <int R, int V>
+inline void StoreBlock(const LinearArgs& a, const Vec (&acc)[R][V], float* y, int column) {
+  constexpr int kOutputs = V * kLanes;
   for (int r = 0; r < R; ++r) {
     float* row = y + r * a.y_stride + column;
-    if (column + kBlock <= a.n) {
-      for (int v = 0; v < kBlockVecs; ++v) {
+    if (column + kOutputs <= a.n) {
+      for (int v = 0; v < V; ++v) {
         Store(row + v * kLanes, a.accumulate ? Load(row + v * kLanes) + acc[r][v] : acc[r][v]);
       }
     } else {
-      for (int i = 0; column + i < a.n && i < kBlock; ++i) {
+      for (int i = 0; column + i < a.n && i < kOutputs; ++i) {
         const float value = acc[r][i / kLanes][i % kLanes];
         row[i] = a.accumulate ? row[i] + value : value;
       }
@@ -36,23 +37,28 @@ struct Ahead {
   int64_t step;
 };
 
-// If the rows are one block, a panel is read once, and what follows is close behind. Of more blocks
-// only the first would read new weights, while memory rests during the others: so each brings its
-// part of the panel that is next.
+// A panel is read in `passes`, each in so many steps. In one pass, what follows is close behind. Of
+// more, memory would rest in those that read what is there already: so each brings its part of the
+// panel that is next.
 template <Precision P>
-inline Ahead WeightsAhead(const LinearArgs& a, int panel, int64_t block, int64_t blocks) {
-  const int64_t step = (P == Precision::kInt8 ? 2 : 1) * kPanel * PrecisionBytes(P);
-  const int64_t size = (P == Precision::kInt8 ? (a.k + 1) / 2 : a.k) * step;
+inline Ahead WeightsAhead(const LinearArgs& a, int panel, int64_t pass, int64_t passes,
+                          int64_t steps) {
+  const int64_t inputs = P == Precision::kInt8 ? TilesDown(a.k) * kTileInputs : a.k;
+  const int64_t size = inputs * kPanel * PrecisionBytes(P);
   const char* weights = static_cast<const char*>(a.weights) + panel * size;
   // Half as far for float32, as measured.
   constexpr int kBytes = P == Precision::kFp32 ? kPrefetchBytes / 2 : kPrefetchBytes;
-  if (blocks == 1) return {weights + kBytes, step};
-  return {weights + size + block * (size / blocks), step / blocks};
+  if (passes == 1) return {weights + kBytes, size / steps};
+  return {weights + size + pass * (size / passes), size / steps / passes};
 }
 
 template <Precision P>
 struct LinearBlock {
   typedef typename Stored<P>::Type Type;
+  static int64_t Steps(const LinearArgs& a) { return a.k; }
+
+  template <int R>
+  static constexpr int kOutputs = kBlock;
 
   template <int R>
   static void Run(const LinearArgs& a, int panel, int offset, int64_t first_row, Ahead ahead) {
@@ -74,71 +80,90 @@ struct LinearBlock {
       }
       w += kPanel;
     }
-    StoreBlock<R>(a, acc, a.y + first_row * a.y_stride, column);
+    StoreBlock(a, acc, a.y + first_row * a.y_stride, column);
   }
 };
 
-// x as LinearScratch holds it: [rows][(k + 1) / 2] pairs of 16-bit integers, then the rows' scales.
+// x as LinearScratch holds it: [rows][inputs] 16-bit integers, then the rows' scales.
 struct Rounded {
   explicit Rounded(const LinearArgs& a)
-      : pairs((a.k + 1) / 2),
+      : inputs(TilesDown(a.k) * kTileInputs),
         x(reinterpret_cast<int16_t*>(a.scratch)),
-        scales(a.scratch + a.rows * pairs) {}
-  const int64_t pairs;
+        scales(a.scratch + a.rows * inputs / 2) {}
+  const int64_t inputs;
   int16_t* const x;
   float* const scales;
 };
 
 template <>
 struct LinearBlock<Precision::kInt8> {
+  static int64_t Steps(const LinearArgs& a) { return TilesDown(a.k) * (kTileInputs / 4); }
+
+  // Two vectors of sums a vector of outputs.
+  template <int R>
+  static constexpr int kOutputs = kLanes == 16 && R <= 6 ? 2 * kLanes : kLanes;
+
   template <int R>
   static void Run(const LinearArgs& a, int panel, int offset, int64_t first_row, Ahead ahead) {
+    constexpr int V = kOutputs<R> / kLanes;
     const Rounded rounded(a);
     const int column = panel * kPanel + offset;
-    const int64_t pairs = rounded.pairs;
-    const int8_t* w =
-        static_cast<const int8_t*>(a.weights) + 2 * (int64_t{panel} * kPanel * pairs + offset);
-    const int16_t* x = rounded.x + first_row * 2 * pairs;
-    Vec total[R][kBlockVecs] = {};
-    for (int64_t begin = 0; begin < pairs; begin += kExactPairs) {
-      const int64_t end = begin + kExactPairs < pairs ? begin + kExactPairs : pairs;
-      IntVec acc[R][kBlockVecs] = {};
-      for (int64_t p = begin; p < end; ++p) {
-        ahead.Next();
-        ShortVec weight[kBlockVecs];
-        for (int v = 0; v < kBlockVecs; ++v) {
-          weight[v] = LoadInt8Pairs(w + 2 * v * kLanes);
+    const int64_t tiles = TilesDown(a.k);
+    const int8_t* w = static_cast<const int8_t*>(a.weights) +
+                      int64_t{panel} * kPanel * rounded.inputs +
+                      offset / kTileOutputs * kLinearTile + offset % kTileOutputs * 4;
+    const int16_t* x = rounded.x + first_row * rounded.inputs;
+    Vec total[R][V] = {};
+    for (int64_t begin = 0; begin < tiles; begin += kExactTiles) {
+      const int64_t end = begin + kExactTiles < tiles ? begin + kExactTiles : tiles;
+      IntVec acc[R][2 * V] = {};
+      for (int64_t tile = begin; tile < end; ++tile) {
+        for (int four = 0; four < kTileInputs / 4; ++four) {
+          ahead.Next();
+          ShortVec weight[2 * V];
+          for (int v = 0; v < 2 * V; ++v) {
+            // A vector of outputs is a row of a tile, or a part of one.
+            weight[v] = LoadInt8Pairs(w + v / 2 * kLinearTile + v % 2 * 2 * kLanes);
+          }
+          for (int r = 0; r < R; ++r) {
+            const IntVec all = SplatFour(x + r * rounded.inputs);
+            for (int v = 0; v < 2 * V; ++v) acc[r][v] = AddProducts(acc[r][v], weight[v], all);
+          }
+          w += 4 * kTileOutputs;
+          x += 4;
         }
-        for (int r = 0; r < R; ++r) {
-          const IntVec both = SplatPair(x + 2 * (r * pairs + p));
-          for (int v = 0; v < kBlockVecs; ++v) acc[r][v] = AddProducts(acc[r][v], weight[v], both);
-        }
-        w += 2 * kPanel;
+        w += (kTilesAcross - 1) * kLinearTile;
       }
       for (int r = 0; r < R; ++r) {
-        for (int v = 0; v < kBlockVecs; ++v) {
-          total[r][v] += __builtin_convertvector(acc[r][v], Vec);
+        for (int v = 0; v < V; ++v) {
+          total[r][v] +=
+              __builtin_convertvector(SumNeighbours(acc[r][2 * v], acc[r][2 * v + 1]), Vec);
         }
       }
     }
-    for (int v = 0; v < kBlockVecs; ++v) {
+    for (int v = 0; v < V; ++v) {
       const Vec scale = Load(a.scales + column + v * kLanes);
       const Vec bias = a.bias != nullptr ? Load(a.bias + column + v * kLanes) : Vec{};
       for (int r = 0; r < R; ++r) {
         total[r][v] = total[r][v] * (scale * rounded.scales[first_row + r]) + bias;
       }
     }
-    StoreBlock<R>(a, total, a.y + first_row * a.y_stride, column);
+    StoreBlock(a, total, a.y + first_row * a.y_stride, column);
   }
 };
 
-// `rows`, at most R, of one panel.
+// `rows`, at most R, of one panel; they are block `block` of the rows for which it is read.
 template <Precision P, int R = kMaxRows>
-inline void LinearRows(const LinearArgs& a, int panel, int64_t row, int64_t rows, Ahead ahead) {
+inline void LinearRows(const LinearArgs& a, int panel, int64_t row, int64_t rows, int64_t block,
+                       int64_t blocks) {
   if constexpr (R > 0) {
-    if (rows != R) return LinearRows<P, R - 1>(a, panel, row, rows, ahead);
-    for (int offset = 0; offset < kPanel && panel * kPanel + offset < a.n; offset += kBlock) {
-      LinearBlock<P>::template Run<R>(a, panel, offset, row, ahead);
+    if (rows != R) return LinearRows<P, R - 1>(a, panel, row, rows, block, blocks);
+    constexpr int kOutputs = LinearBlock<P>::template kOutputs<R>;
+    constexpr int kPasses = kPanel / kOutputs;
+    for (int pass = 0; pass < kPasses && panel * kPanel + pass * kOutputs < a.n; ++pass) {
+      LinearBlock<P>::template Run<R>(a, panel, pass * kOutputs, row,
+                                      WeightsAhead<P>(a, panel, block * kPasses + pass,
+                                                      blocks * kPasses, LinearBlock<P>::Steps(a)));
     }
   }
 }
@@ -149,7 +174,7 @@ void Linear(const LinearArgs& a, int panel_begin, int panel_end) {
     const Rounded rounded(a);
     for (int64_t r = 0; r < a.rows; ++r) {
       rounded.scales[r] =
-          RoundRow(a.x + r * a.x_stride, a.k, kMaxRounded, rounded.x + 2 * r * rounded.pairs);
+          RoundRow(a.x + r * a.x_stride, a.k, kMaxRounded, rounded.x + r * rounded.inputs);
     }
   }
   // Rows of a tile stay in the L2 cache while the panels pass by.
@@ -160,8 +185,7 @@ void Linear(const LinearArgs& a, int panel_begin, int panel_end) {
     for (int panel = panel_begin; panel < panel_end; ++panel) {
       for (int64_t block = 0; block < blocks; ++block) {
         const int64_t begin = rows * block / blocks, end = rows * (block + 1) / blocks;
-        LinearRows<P>(a, panel, tile + begin, end - begin,
-                      WeightsAhead<P>(a, panel, block, blocks));
+        LinearRows<P>(a, panel, tile + begin, end - begin, block, blocks);
       }
     }
   }

@@ -33,11 +33,11 @@ typedef uint16_t WordVec __attribute__((vector_size(2 * kLanes * sizeof(uint16_t
 
 constexpr int kBlockVecs = 2;  // outputs computed together: two vectors
 constexpr int kBlock = kBlockVecs * kLanes;
-constexpr int kTileVecs = kTile / kLanes;     // of a tile's lanes
-constexpr float kLowest = -3.0e38f;           // a score whose weight is 0
-constexpr int kPrefetchBytes = 4096;          // ahead of what is read
-constexpr int64_t kPrefetchKeys = 32 * 1024;  // likewise, of a head's keys
-constexpr int64_t kPrefetchWeights = 128;     // while a vector of attention's weights is worked out
+constexpr int kTileVecs = kTile / kLanes;    // of a tile's lanes
+constexpr float kLowest = -3.0e38f;          // a score whose weight is 0
+constexpr int kPrefetchBytes = 4096;         // ahead of what is read
+constexpr int64_t kPrefetchKeys = 3 * 1024;  // likewise, of a head's keys
+constexpr int64_t kPrefetchWeights = 128;    // while a vector of attention's weights is worked out
 
 template <typename V>
 inline V LoadAs(const void* p) {

@@ -14,20 +14,25 @@ void PackRow(const float* row, int k, T* out, Narrow narrow) {
   for (int j = 0; j < k; ++j) out[static_cast<size_t>(j) * kPanel] = narrow(row[j]);
 }
 
-// Likewise for int8, where neighbours among the inputs stay together. Returns the scale.
+// Likewise for int8, to tiles. Returns the scale.
 float PackInt8Row(const float* row, int k, int8_t* out) {
   const float scale = IntegerScale(row, k, 127);
   const float inverse = InverseScale(scale);
   for (int j = 0; j < k; ++j) {
-    out[static_cast<size_t>(j / 2) * 2 * kPanel + j % 2] = FloatToInt8(row[j], inverse);
+    const size_t tile = size_t{kTilesAcross} * (j / kTileInputs) * kLinearTile;
+    out[tile + j % kTileInputs / 4 * 4 * kTileOutputs + j % 4] = FloatToInt8(row[j], inverse);
   }
   return scale;
 }
 
+// Where an output's first weight stands in its panel.
+size_t Int8Offset(int output) {
+  return output / kTileOutputs * kLinearTile + output % kTileOutputs * 4;
+}
+
 // Numbers in a panel.
 size_t PanelSize(int k, Precision precision) {
-  const size_t padded_k = precision == Precision::kInt8 ? (k + 1) / 2 * 2 : k;
-  return padded_k * kPanel;
+  return (precision == Precision::kInt8 ? TilesDown(k) * kTileInputs : k) * kPanel;
 }
 
 size_t Panels(int n) { return (n + kPanel - 1) / kPanel; }
@@ -53,7 +58,8 @@ PackedLinear::PackedLinear(const float* weight, const float* bias, int n, int k,
   scales_ = scales;
   for (int o = 0; o < n; ++o) {
     const float* row = weight + static_cast<size_t>(o) * k;
-    const size_t at = o / kPanel * panel_size + o % kPanel;
+    const size_t panel = o / kPanel * panel_size;
+    const size_t at = panel + o % kPanel;
     switch (precision) {
       case Precision::kFp32:
         PackRow(row, k, static_cast<float*>(memory) + at, [](float x) { return x; });
@@ -65,7 +71,8 @@ PackedLinear::PackedLinear(const float* weight, const float* bias, int n, int k,
         PackRow(row, k, static_cast<uint16_t*>(memory) + at, FloatToHalf);
         break;
       case Precision::kInt8:
-        scales[o] = PackInt8Row(row, k, static_cast<int8_t*>(memory) + at + o % kPanel);
+        scales[o] =
+            PackInt8Row(row, k, static_cast<int8_t*>(memory) + panel + Int8Offset(o % kPanel));
         break;
     }
   }

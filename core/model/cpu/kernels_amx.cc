@@ -1,0 +1,170 @@
+// Linear layers of int8 with AMX, which multiplies tiles of 8-bit integers: x, rounded to 16 bits,
+// is 256 times a high part and a low part, and each is a row of its own. Sums are exact, so their
+// order is free.
+#include "core/model/cpu/kernels_amx.h"
+
+#include <immintrin.h>
+
+#include <cstdint>
+#include <cstring>
+
+#include "core/model/cpu/kernels_integer.h"
+
+namespace vidmuse::cpu {
+namespace {
+
+// So small that the high part of every number fits into 8 bits.
+constexpr float kMaxParts = 127 * 256 + 127;
+
+constexpr int kTileRows = 2 * kRowGroup;
+static_assert(kTileRows == 16 && kTileOutputs == 16 && kTileInputs == 64);
+
+// The tile registers' configuration for the time of a layer.
+class Tiles {
+ public:
+  Tiles() {
+    struct alignas(64) {
+      uint8_t palette = 1;
+      uint8_t start_row = 0;
+      uint8_t reserved[14] = {};
+      uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+      uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+    } config;
+    _tile_loadconfig(&config);
+  }
+  ~Tiles() { _tile_release(); }
+};
+
+// What the compiler doesn't know of tiles: that they read and write memory.
+inline void Fence() { asm volatile("" ::: "memory"); }
+
+// x in LinearScratch: tiles [groups of rows][inputs / kTileInputs] of the high and the low parts of
+// each row, the rows' scales, and a row on its way.
+struct Parts {
+  explicit Parts(const LinearArgs& a)
+      : down(TilesDown(a.k)), groups((a.rows + kRowGroup - 1) / kRowGroup) {
+    const auto address = reinterpret_cast<uintptr_t>(a.scratch);
+    x = reinterpret_cast<int8_t*>((address + 63) / 64 * 64);
+    scales = reinterpret_cast<float*>(x + groups * down * kLinearTile);
+    row = reinterpret_cast<int16_t*>(scales + groups * kRowGroup);
+  }
+
+  void Fill(const LinearArgs& a) {
+    std::memset(row, 0, down * kTileInputs * sizeof(int16_t));
+    for (int64_t r = 0; r < a.rows; ++r) {
+      scales[r] = RoundRow(a.x + r * a.x_stride, a.k, kMaxParts, row);
+      int8_t* to = x + r / kRowGroup * down * kLinearTile + r % kRowGroup * 2 * kTileInputs;
+      for (int64_t i = 0; i < down * kTileInputs; i += 32) {
+        const __m512i whole = _mm512_loadu_si512(row + i);
+        const __m512i high = _mm512_srai_epi16(_mm512_add_epi16(whole, _mm512_set1_epi16(128)), 8);
+        int8_t* tile = to + i / kTileInputs * kLinearTile + i % kTileInputs;
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(tile),
+                            _mm512_maskz_cvtepi16_epi8(0xffffffff, high));
+        // The low byte, as a signed number, is what is left.
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(tile + kTileInputs),
+                            _mm512_maskz_cvtepi16_epi8(0xffffffff, whole));
+      }
+    }
+  }
+
+  const int64_t down;
+  const int64_t groups;
+  int8_t* x;
+  float* scales;
+  int16_t* row;
+};
+
+// Sums of a group of rows for the outputs from `column` on.
+void StoreSums(const LinearArgs& a, const Parts& parts, const int32_t* sums, int64_t group,
+               int column) {
+  const int64_t first = group * kRowGroup;
+  const int64_t rows = a.rows - first < kRowGroup ? a.rows - first : kRowGroup;
+  const Vec scale = Load(a.scales + column);
+  const Vec bias = a.bias != nullptr ? Load(a.bias + column) : Vec{};
+  for (int64_t r = 0; r < rows; ++r) {
+    const Vec high = __builtin_convertvector(LoadAs<IntVec>(sums + 2 * r * kLanes), Vec);
+    const Vec low = __builtin_convertvector(LoadAs<IntVec>(sums + (2 * r + 1) * kLanes), Vec);
+    const Vec result = (high * 256.0f + low) * (scale * parts.scales[first + r]) + bias;
+    float* y = a.y + (first + r) * a.y_stride + column;
+    const int left = a.n - column;
+    const __mmask16 mask = left >= kLanes ? 0xffff : (1 << (left > 0 ? left : 0)) - 1;
+    const Vec before = a.accumulate ? (Vec)_mm512_maskz_loadu_ps(mask, y) : Vec{};
+    _mm512_mask_storeu_ps(y, mask, (__m512)(before + result));
+  }
+}
+
+// One panel for G groups of rows. While it is read, what follows it comes into the L2 cache.
+template <int G>
+void PanelSums(const LinearArgs& a, const Parts& parts, int panel, int64_t group, const char* ahead,
+               int64_t ahead_step) {
+  const int8_t* w =
+      static_cast<const int8_t*>(a.weights) + panel * parts.down * kTilesAcross * kLinearTile;
+  const int8_t* x = parts.x + group * parts.down * kLinearTile;
+  const int8_t* second = x + parts.down * kLinearTile;
+  _tile_zero(0);
+  _tile_zero(1);
+  if constexpr (G == 2) {
+    _tile_zero(2);
+    _tile_zero(3);
+  }
+  for (int64_t tile = 0; tile < parts.down; ++tile) {
+    for (int64_t i = 0; i < ahead_step; i += 64) __builtin_prefetch(ahead + i, 0, 2);
+    ahead += ahead_step;
+    _tile_loadd(4, x + tile * kLinearTile, kTileInputs);
+    _tile_loadd(6, w, 4 * kTileOutputs);
+    _tile_loadd(7, w + kLinearTile, 4 * kTileOutputs);
+    _tile_dpbssd(0, 4, 6);
+    _tile_dpbssd(1, 4, 7);
+    if constexpr (G == 2) {
+      _tile_loadd(5, second + tile * kLinearTile, kTileInputs);
+      _tile_dpbssd(2, 5, 6);
+      _tile_dpbssd(3, 5, 7);
+    }
+    w += kTilesAcross * kLinearTile;
+  }
+  alignas(64) int32_t sums[4][kTileRows * kTileOutputs];
+  _tile_stored(0, sums[0], kTileOutputs * sizeof(int32_t));
+  _tile_stored(1, sums[1], kTileOutputs * sizeof(int32_t));
+  if constexpr (G == 2) {
+    _tile_stored(2, sums[2], kTileOutputs * sizeof(int32_t));
+    _tile_stored(3, sums[3], kTileOutputs * sizeof(int32_t));
+  }
+  Fence();
+  for (int g = 0; g < G; ++g) {
+    for (int half = 0; half < kTilesAcross; ++half) {
+      StoreSums(a, parts, sums[2 * g + half], group + g, panel * kPanel + half * kTileOutputs);
+    }
+  }
+}
+
+}  // namespace
+
+void LinearInt8Amx(const LinearArgs& a, int panel_begin, int panel_end) {
+  Parts parts(a);
+  parts.Fill(a);
+  Fence();
+  const Tiles tiles;
+  // So many groups of rows stay in the L2 cache while the panels pass by.
+  constexpr int64_t kGroups = 12;
+  const int64_t panel_bytes = parts.down * kTilesAcross * kLinearTile;
+  for (int64_t first = 0; first < parts.groups; first += kGroups) {
+    const int64_t end = first + kGroups < parts.groups ? first + kGroups : parts.groups;
+    const int64_t passes = (end - first + 1) / 2;
+    for (int panel = panel_begin; panel < panel_end; ++panel) {
+      const char* weights = static_cast<const char*>(a.weights) + panel * panel_bytes;
+      for (int64_t pass = 0; pass < passes; ++pass) {
+        const int64_t group = first + 2 * pass;
+        const char* ahead = passes == 1 ? weights + kPrefetchBytes
+                                        : weights + panel_bytes + pass * (panel_bytes / passes);
+        const int64_t step = kTilesAcross * kLinearTile / passes;
+        if (group + 1 < end) {
+          PanelSums<2>(a, parts, panel, group, ahead, step);
+        } else {
+          PanelSums<1>(a, parts, panel, group, ahead, step);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace vidmuse::cpu
