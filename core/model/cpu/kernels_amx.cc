@@ -84,7 +84,7 @@ void StoreSums(const LinearArgs& a, const Parts& parts, const int32_t* sums, int
   for (int64_t r = 0; r < rows; ++r) {
     const Vec high = __builtin_convertvector(LoadAs<IntVec>(sums + 2 * r * kLanes), Vec);
     const Vec low = __builtin_convertvector(LoadAs<IntVec>(sums + (2 * r + 1) * kLanes), Vec);
-    const Vec result = (high * 256.0f + low) * (scale * parts.scales[first + r]) + bias;
+    const Vec result = Rounded((high * 256.0f + low) * (scale * parts.scales[first + r])) + bias;
     float* y = a.y + (first + r) * a.y_stride + column;
     const int left = a.n - column;
     const __mmask16 mask = left >= kLanes ? 0xffff : (1 << (left > 0 ? left : 0)) - 1;

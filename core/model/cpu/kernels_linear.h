@@ -85,8 +85,8 @@ struct LinearBlock {
 };
 
 // x as LinearScratch holds it: [rows][inputs] 16-bit integers, then the rows' scales.
-struct Rounded {
-  explicit Rounded(const LinearArgs& a)
+struct RoundedRows {
+  explicit RoundedRows(const LinearArgs& a)
       : inputs(TilesDown(a.k) * kTileInputs),
         x(reinterpret_cast<int16_t*>(a.scratch)),
         scales(a.scratch + a.rows * inputs / 2) {}
@@ -106,7 +106,7 @@ struct LinearBlock<Precision::kInt8> {
   template <int R>
   static void Run(const LinearArgs& a, int panel, int offset, int64_t first_row, Ahead ahead) {
     constexpr int V = kOutputs<R> / kLanes;
-    const Rounded rounded(a);
+    const RoundedRows rounded(a);
     const int column = panel * kPanel + offset;
     const int64_t tiles = TilesDown(a.k);
     const int8_t* w = static_cast<const int8_t*>(a.weights) +
@@ -145,7 +145,7 @@ struct LinearBlock<Precision::kInt8> {
       const Vec scale = Load(a.scales + column + v * kLanes);
       const Vec bias = a.bias != nullptr ? Load(a.bias + column + v * kLanes) : Vec{};
       for (int r = 0; r < R; ++r) {
-        total[r][v] = total[r][v] * (scale * rounded.scales[first_row + r]) + bias;
+        total[r][v] = Rounded(total[r][v] * (scale * rounded.scales[first_row + r])) + bias;
       }
     }
     StoreBlock(a, total, a.y + first_row * a.y_stride, column);
@@ -171,7 +171,7 @@ inline void LinearRows(const LinearArgs& a, int panel, int64_t row, int64_t rows
 template <Precision P>
 void Linear(const LinearArgs& a, int panel_begin, int panel_end) {
   if constexpr (P == Precision::kInt8) {
-    const Rounded rounded(a);
+    const RoundedRows rounded(a);
     for (int64_t r = 0; r < a.rows; ++r) {
       rounded.scales[r] =
           RoundRow(a.x + r * a.x_stride, a.k, kMaxRounded, rounded.x + r * rounded.inputs);

@@ -127,6 +127,12 @@ struct Stored<Precision::kInt8> {
 };
 
 inline void Store(float* p, Vec v) { std::memcpy(p, &v, sizeof(v)); }
+// v, rounded: a compiler that sees a product may fuse it with a sum that follows, here and not
+// there.
+inline Vec Rounded(Vec v) {
+  asm("" : "+v"(v));
+  return v;
+}
 inline Vec Splat(float x) { return Vec{} + x; }
 
 inline Vec Select(IntVec mask, Vec yes, Vec no) { return mask ? yes : no; }
