@@ -16,6 +16,8 @@ namespace {
 // So small that the high part of every number fits into 8 bits.
 constexpr float kMaxParts = 127 * 256 + 127;
 
+constexpr int kAhead = 1024;  // bytes, as measured
+
 constexpr int kTileRows = 2 * kRowGroup;
 static_assert(kTileRows == 16 && kTileOutputs == 16 && kTileInputs == 64);
 
@@ -93,10 +95,9 @@ void StoreSums(const LinearArgs& a, const Parts& parts, const int32_t* sums, int
   }
 }
 
-// One panel for G groups of rows. While it is read, what follows it comes into the L2 cache.
+// One panel for G groups of rows.
 template <int G>
-void PanelSums(const LinearArgs& a, const Parts& parts, int panel, int64_t group, const char* ahead,
-               int64_t ahead_step) {
+void PanelSums(const LinearArgs& a, const Parts& parts, int panel, int64_t group, Ahead ahead) {
   const int8_t* w =
       static_cast<const int8_t*>(a.weights) + panel * parts.down * kTilesAcross * kLinearTile;
   const int8_t* x = parts.x + group * parts.down * kLinearTile;
@@ -108,10 +109,10 @@ void PanelSums(const LinearArgs& a, const Parts& parts, int panel, int64_t group
     _tile_zero(3);
   }
   for (int64_t tile = 0; tile < parts.down; ++tile) {
-    for (int64_t i = 0; i < ahead_step; i += 64) __builtin_prefetch(ahead + i, 0, 2);
-    ahead += ahead_step;
+    ahead.Next();
     _tile_loadd(4, x + tile * kLinearTile, kTileInputs);
     _tile_loadd(6, w, 4 * kTileOutputs);
+    ahead.Next();
     _tile_loadd(7, w + kLinearTile, 4 * kTileOutputs);
     _tile_dpbssd(0, 4, 6);
     _tile_dpbssd(1, 4, 7);
@@ -154,13 +155,13 @@ void LinearInt8Amx(const LinearArgs& a, int panel_begin, int panel_end) {
       const char* weights = static_cast<const char*>(a.weights) + panel * panel_bytes;
       for (int64_t pass = 0; pass < passes; ++pass) {
         const int64_t group = first + 2 * pass;
-        const char* ahead = passes == 1 ? weights + kPrefetchBytes
-                                        : weights + panel_bytes + pass * (panel_bytes / passes);
-        const int64_t step = kTilesAcross * kLinearTile / passes;
+        const Ahead ahead = {
+            passes == 1 ? weights + kAhead : weights + panel_bytes + pass * (panel_bytes / passes),
+            kLinearTile / passes};
         if (group + 1 < end) {
-          PanelSums<2>(a, parts, panel, group, ahead, step);
+          PanelSums<2>(a, parts, panel, group, ahead);
         } else {
-          PanelSums<1>(a, parts, panel, group, ahead, step);
+          PanelSums<1>(a, parts, panel, group, ahead);
         }
       }
     }

@@ -27,16 +27,6 @@ inline void StoreBlock(const LinearArgs& a, const Vec (&acc)[R][V], float* y, in
   }
 }
 
-// Weights that are wanted soon, a piece at a time.
-struct Ahead {
-  void Next() {
-    for (int64_t i = 0; i < step; i += 64) __builtin_prefetch(at + i, 0, 2);
-    at += step;
-  }
-  const char* at;
-  int64_t step;
-};
-
 // A panel is read in `passes`, each in so many steps. In one pass, what follows is close behind. Of
 // more, memory would rest in those that read what is there already: so each brings its part of the
 // panel that is next.
@@ -46,8 +36,8 @@ inline Ahead WeightsAhead(const LinearArgs& a, int panel, int64_t pass, int64_t 
   const int64_t inputs = P == Precision::kInt8 ? TilesDown(a.k) * kTileInputs : a.k;
   const int64_t size = inputs * kPanel * PrecisionBytes(P);
   const char* weights = static_cast<const char*>(a.weights) + panel * size;
-  // Half as far for float32, as measured.
-  constexpr int kBytes = P == Precision::kFp32 ? kPrefetchBytes / 2 : kPrefetchBytes;
+  // As measured.
+  constexpr int kBytes = P == Precision::kFp32 ? 3072 : P == Precision::kInt8 ? 4096 : 6144;
   if (passes == 1) return {weights + kBytes, size / steps};
   return {weights + size + pass * (size / passes), size / steps / passes};
 }

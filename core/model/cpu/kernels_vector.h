@@ -35,7 +35,6 @@ constexpr int kBlockVecs = 2;  // outputs computed together: two vectors
 constexpr int kBlock = kBlockVecs * kLanes;
 constexpr int kTileVecs = kTile / kLanes;    // of a tile's lanes
 constexpr float kLowest = -3.0e38f;          // a score whose weight is 0
-constexpr int kPrefetchBytes = 4096;         // ahead of what is read
 constexpr int64_t kPrefetchKeys = 3 * 1024;  // likewise, of a head's keys
 constexpr int64_t kPrefetchWeights = 128;    // while a vector of attention's weights is worked out
 
@@ -166,6 +165,16 @@ inline float Sum(Vec v) {
   for (int i = 0; i < kLanes; ++i) sum += v[i];
   return sum;
 }
+
+// Weights that are wanted soon, a piece at a time.
+struct Ahead {
+  void Next() {
+    for (int64_t i = 0; i < step; i += 64) __builtin_prefetch(at + i, 0, 2);
+    at += step;
+  }
+  const char* at;
+  int64_t step;
+};
 
 // exp(x) for x <= 88, relative error about 1e-7; 0 below -87.
 inline Vec Exp(Vec x) {
