@@ -36,6 +36,7 @@ KvCache::KvCache(KvFormat format, int layers, int heads, int head_dim, int capac
       memory_(std::move(memory)) {
   const size_t bytes = sizes_.head() * layers * heads;
   data_ = memory_ != nullptr ? memory_->Take(bytes) : AlignedBuffer(bytes);
+  base_ = data_.data<char>();
 }
 
 KvCache::~KvCache() {
@@ -51,15 +52,15 @@ size_t KvCache::ValueBlock() const {
          TileBytes(format_);
 }
 
-KvCache::Head KvCache::Find(int layer, int head) {
-  char* keys = data_.data<char>() + Offset(layer, head);
+KvCache::Head KvCache::Find(int layer, int head) const {
+  char* keys = base_ + Offset(layer, head);
   char* scales = keys + sizes_.keys + sizes_.values;
   return {keys, keys + sizes_.keys, reinterpret_cast<uint16_t*>(scales),
           reinterpret_cast<uint16_t*>(scales + sizes_.scales)};
 }
 
 void KvCache::Describe(int layer, int head, AttentionArgs* args) const {
-  const Head found = const_cast<KvCache*>(this)->Find(layer, head);
+  const Head found = Find(layer, head);
   args->keys = found.keys;
   args->values = found.values;
   args->value_block = static_cast<int64_t>(ValueBlock());
@@ -152,6 +153,24 @@ void KvCache::WriteAs(const Head& head, int position, int count, const float* ke
     const int written = whole ? kTile : 1;
     position += written, count -= written;
     keys += written * stride, values += written * stride;
+  }
+}
+
+void KvCache::PrefetchPosition(int layer, int head, int position) const {
+  const int64_t group = position / kTile;
+  const Head found = Find(layer, head);
+  const auto prefetch = [](const char* at, int64_t bytes) {
+    for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(at + i, 1);
+  };
+  const int64_t keys = KeyBytes(kTile);
+  prefetch(found.keys + group * keys, keys);
+  for (int dim = 0; dim < head_dim_; dim += kBlockColumns) {
+    const int64_t values = BlockTiles(head_dim_, dim) * TileBytes(format_);
+    prefetch(found.values + dim / kBlockColumns * ValueBlock() + group * values, values);
+  }
+  if (IsInteger(format_)) {
+    prefetch(reinterpret_cast<char*>(found.key_scales + position), 1);
+    prefetch(reinterpret_cast<char*>(found.value_scales + position), 1);
   }
 }
 

@@ -31,7 +31,7 @@ class KvCache {
   int capacity() const { return sizes_.capacity; }
 
   // One head's keys, which are read before its values.
-  const void* keys(int layer, int head) const { return data_.data<char>() + Offset(layer, head); }
+  const void* keys(int layer, int head) const { return base_ + Offset(layer, head); }
   // Of so many positions of a head.
   int64_t KeyBytes(int positions) const {
     return Padded(positions) / kTile * (Padded(head_dim_) / kTile) * TileBytes(format_);
@@ -44,6 +44,9 @@ class KvCache {
   // [head_dim] at i * stride.
   void Write(int layer, int head, int position, int count, const float* keys, const float* values,
              int64_t stride);
+
+  // Brings what Write() of a position will touch.
+  void PrefetchPosition(int layer, int head, int position) const;
 
  private:
   // Bytes of one head, part by part.
@@ -67,7 +70,7 @@ class KvCache {
   }
   // Of kBlockColumns dimensions of the values.
   size_t ValueBlock() const;
-  Head Find(int layer, int head);
+  Head Find(int layer, int head) const;
 
   // The tile of one group of positions that has dimension `dim` of the head.
   template <KvFormat format>
@@ -92,6 +95,7 @@ class KvCache {
   const Sizes sizes_;
   const std::shared_ptr<KvMemory> memory_;
   AlignedBuffer data_;
+  char* base_;  // of data_
 };
 
 }  // namespace vidmuse::cpu

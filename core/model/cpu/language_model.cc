@@ -139,6 +139,11 @@ void LanguageModel::SelfAttention(absl::Span<const SequenceInput> sequences, int
     const float* keys = qkv_.data() + static_cast<size_t>(first_row_[item % count]) * 3 * dim +
                         dim + head * head_dim();
     sequence.self->Write(layer, head, sequence.position, sequence.count, keys, keys + dim, 3 * dim);
+    if (const int next = item + 1; next < end) {
+      // Memory is then no longer waited for between two items.
+      const SequenceInput& following = sequences[next % count];
+      following.self->PrefetchPosition(layer, next / count, following.position);
+    }
     Attend(sequences, layer, /*cross=*/false, item, end, member);
   }
 }
