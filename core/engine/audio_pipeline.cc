@@ -50,7 +50,6 @@ absl::Status AudioPipeline::TakeFrames(absl::Span<const uint16_t> tokens, AudioC
   const int64_t frames = static_cast<int64_t>(tokens.size()) / codebooks_;
   const int64_t first = frames_taken_;
   frames_taken_ += frames;
-  next_chunk_frames_ = std::min(2 * next_chunk_frames_, max_chunk_frames_);
   const bool last = frames_taken_ == options_.total_frames;
 
   const std::vector<int32_t> codes(tokens.begin(), tokens.end());
@@ -59,6 +58,10 @@ absl::Status AudioPipeline::TakeFrames(absl::Span<const uint16_t> tokens, AudioC
   ready_.clear();
   ready_begin_ = 0;
   RETURN_IF_ERROR(loudness_->Process(samples, last, &ready_));
+  // Small until loudness lets audio go, unless it holds back the whole song.
+  if (!ready_.empty() || options_.loudness == LoudnessMode::kReference) {
+    next_chunk_frames_ = std::min(2 * next_chunk_frames_, max_chunk_frames_);
+  }
   if (options_.return_tokens && frames_taken_ > options_.known_frames) {
     const int64_t begin = std::max(first, options_.known_frames);
     chunk->first_frame = begin;

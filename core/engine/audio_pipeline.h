@@ -28,7 +28,8 @@ struct AudioPipelineOptions {
 };
 
 // The cuts are the same on every run, a resumed one too, since they depend on frame numbers alone:
-// chunks grow from 0.25 s to their upper bound. Used by one thread at a time.
+// from the first audio on, chunks grow from 0.25 s to their upper bound. Used by one thread at a
+// time.
 class AudioPipeline {
  public:
   static absl::StatusOr<std::unique_ptr<AudioPipeline>> Create(

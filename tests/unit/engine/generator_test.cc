@@ -126,9 +126,28 @@ TEST_F(GeneratorTest, BytesDontDependOnChunksOrCompany) {
   }
 }
 
+// Frames whose tokens came before the first audio or with it.
+TEST_F(GeneratorTest, TheFirstAudioNeedsFewFrames) {
+  Start();
+  for (const auto& [loudness, frames] :
+       {std::pair{LoudnessMode::kNone, 13}, {LoudnessMode::kStreaming, 26}}) {
+    const ReadSong song = ReadAll(*Submit(Request(loudness), "5 3"));
+    ASSERT_TRUE(song.finished.ok()) << song.finished.status();
+    size_t tokens = 0, i = 0;
+    for (; i < song.chunks.size(); ++i) {
+      tokens += song.chunks[i].tokens.size();
+      if (!song.chunks[i].data.empty()) break;
+    }
+    EXPECT_EQ(tokens, 4u * frames);
+    ASSERT_LT(i + 1, song.chunks.size());
+    EXPECT_EQ(song.chunks[i + 1].tokens.size(), 4u * 26) << "chunks grow";
+  }
+}
+
 TEST_F(GeneratorTest, ResumesAtEveryChunk) {
   Start();
-  for (const LoudnessMode loudness : {LoudnessMode::kNone, LoudnessMode::kReference}) {
+  for (const LoudnessMode loudness :
+       {LoudnessMode::kNone, LoudnessMode::kStreaming, LoudnessMode::kReference}) {
     for (const AudioFormat format : {AudioFormat::kWav, AudioFormat::kMp3}) {
       GenerationRequest request = Request(loudness);
       request.format = format;
