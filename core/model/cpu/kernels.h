@@ -61,7 +61,7 @@ struct AttentionArgs {
   int64_t q_stride = 0;
   int rows = 0;
   const int* lengths = nullptr;  // [rows]: row r sees positions [0, lengths[r])
-  const void* keys = nullptr;    // tiles [positions / kTile][dims / kTile]
+  const void* keys = nullptr;    // tiles, see KeyTileIndex
   // Tiles [positions / kTile][columns / kTile] of each kBlockColumns dimensions.
   const void* values = nullptr;
   int64_t value_block = 0;                 // bytes from such a block to the next

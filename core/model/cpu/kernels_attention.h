@@ -24,13 +24,13 @@ template <KvFormat format, int R, int G>
 inline void ScoreTiles(const AttentionArgs& a, Queries<R>& queries, int64_t first,
                        ReadAhead& ahead) {
   const int64_t tiles = Padded(a.head_dim) / kTile;
-  const char* row = static_cast<const char*>(a.keys) + first / kTile * tiles * TileBytes(format);
+  const char* row = static_cast<const char*>(a.keys) + KeyTileIndex(first / kTile, tiles) * TileBytes(format);
   Vec acc[G][R][kTileVecs] = {};
   for (int64_t i = 0; i < tiles; ++i) {
     for (int quad = 0; quad < kTile / 4; ++quad) {
       for (int g = 0; g < G; ++g) ahead.Next(TileBytes(format) / 4);
       for (int g = 0; g < G; ++g) {
-        const char* tile = row + (g * tiles + i) * TileBytes(format);
+        const char* tile = row + (i * kKeyGroups + g) * TileBytes(format);
         for (int v = 0; v < kTileVecs; ++v) {
           Vec key[4];
           LoadFour<format>(tile, quad, v * kLanes, key);

@@ -23,8 +23,8 @@ float StoreScale(const float* x, int n, uint16_t* stored) {
 
 KvCache::Sizes::Sizes(KvFormat format, int head_dim, int positions)
     : capacity(static_cast<int>(Padded(positions))),
-      keys(capacity / kTile * (Padded(head_dim) / kTile) * TileBytes(format)),
-      values(keys),
+      keys(PaddedKeyGroups(positions) * (Padded(head_dim) / kTile) * TileBytes(format)),
+      values(capacity / kTile * (Padded(head_dim) / kTile) * TileBytes(format)),
       scales(IsInteger(format) ? sizeof(uint16_t) * capacity : 0) {}
 
 KvCache::KvCache(KvFormat format, int layers, int heads, int head_dim, int capacity,
@@ -71,7 +71,8 @@ void KvCache::Describe(int layer, int head, AttentionArgs* args) const {
 
 template <KvFormat format>
 char* KvCache::KeyTile(const Head& head, int group, int dim) const {
-  return head.keys + (group * (Padded(head_dim_) / kTile) + dim / kTile) * TileBytes(format);
+  const int64_t first = KeyTileIndex(group, Padded(head_dim_) / kTile);
+  return head.keys + (first + dim / kTile * kKeyGroups) * TileBytes(format);
 }
 
 template <KvFormat format>
@@ -162,8 +163,10 @@ void KvCache::PrefetchPosition(int layer, int head, int position) const {
   const auto prefetch = [](const char* at, int64_t bytes) {
     for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(at + i, 1);
   };
-  const int64_t keys = KeyBytes(kTile);
-  prefetch(found.keys + group * keys, keys);
+  const int64_t first = KeyTileIndex(group, Padded(head_dim_) / kTile);
+  for (int64_t i = 0; i < Padded(head_dim_) / kTile; ++i) {
+    prefetch(found.keys + (first + i * kKeyGroups) * TileBytes(format_), TileBytes(format_));
+  }
   for (int dim = 0; dim < head_dim_; dim += kBlockColumns) {
     const int64_t values = BlockTiles(head_dim_, dim) * TileBytes(format_);
     prefetch(found.values + dim / kBlockColumns * ValueBlock() + group * values, values);

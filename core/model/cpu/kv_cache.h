@@ -34,7 +34,7 @@ class KvCache {
   const void* keys(int layer, int head) const { return base_ + Offset(layer, head); }
   // Of so many positions of a head.
   int64_t KeyBytes(int positions) const {
-    return Padded(positions) / kTile * (Padded(head_dim_) / kTile) * TileBytes(format_);
+    return PaddedKeyGroups(positions) * (Padded(head_dim_) / kTile) * TileBytes(format_);
   }
 
   // Points `args` at one head's keys and values.

@@ -59,6 +59,7 @@ constexpr bool IsInteger(KvFormat format) { return format >= KvFormat::kInt8; }
 
 inline constexpr int kTile = 16;          // lanes, and numbers in each
 inline constexpr int kBlockColumns = 64;  // of values, which are stored side by side
+inline constexpr int kKeyGroups = 4;      // of kTile positions, whose keys are stored together
 
 constexpr int Bits(KvFormat format) {
   constexpr int kBits[kKvFormats] = {24, 16, 8, 6, 4};
@@ -77,6 +78,18 @@ constexpr int PackedOffset(KvFormat format) {
 
 // Rounded up to whole tiles.
 constexpr int64_t Padded(int64_t n) { return (n + kTile - 1) / kTile * kTile; }
+
+// Groups of kTile positions, rounded up to those whose keys are stored together.
+constexpr int64_t PaddedKeyGroups(int64_t positions) {
+  constexpr int64_t kPositions = kKeyGroups * kTile;
+  return (positions + kPositions - 1) / kPositions * kKeyGroups;
+}
+
+// Where the keys of a group stand: so many tiles from the first; those of the next kTile dimensions
+// are kKeyGroups further. `tiles`: of a position.
+constexpr int64_t KeyTileIndex(int64_t group, int64_t tiles) {
+  return group / kKeyGroups * kKeyGroups * tiles + group % kKeyGroups;
+}
 
 // Tiles side by side in the block of values that begins at dimension `column`.
 constexpr int64_t BlockTiles(int64_t head_dim, int64_t column) {
