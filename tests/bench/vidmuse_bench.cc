@@ -79,8 +79,10 @@ double PeakRssGb() {
 
 // Bytes that a step of this many requests reads.
 double StepBytes(const cpu::LanguageModel& lm, size_t requests, int local_frames, double position) {
-  const double token = static_cast<double>(lm.CrossCacheBytes(cpu::kTile)) / cpu::kTile;
-  const double step = static_cast<double>(lm.SelfCacheBytes(cpu::kTile)) / cpu::kTile;
+  const double token =
+      static_cast<double>(lm.CrossCacheBytes(cpu::kKeyPositions)) / cpu::kKeyPositions;
+  const double step =
+      static_cast<double>(lm.SelfCacheBytes(cpu::kKeyPositions)) / cpu::kKeyPositions;
   return static_cast<double>(lm.step_weight_bytes()) +
          static_cast<double>(requests) *
              (token * kConditionTokens * (local_frames + 1) + step * 2 * position);

@@ -24,7 +24,8 @@ template <KvFormat format, int R, int G>
 inline void ScoreTiles(const AttentionArgs& a, Queries<R>& queries, int64_t first,
                        ReadAhead& ahead) {
   const int64_t tiles = Padded(a.head_dim) / kTile;
-  const char* row = static_cast<const char*>(a.keys) + KeyTileIndex(first / kTile, tiles) * TileBytes(format);
+  const char* row =
+      static_cast<const char*>(a.keys) + KeyTileIndex(first / kTile, tiles) * TileBytes(format);
   Vec acc[G][R][kTileVecs] = {};
   for (int64_t i = 0; i < tiles; ++i) {
     for (int quad = 0; quad < kTile / 4; ++quad) {

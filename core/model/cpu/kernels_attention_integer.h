@@ -31,7 +31,8 @@ template <KvFormat format, int R, int G>
 inline void ScoreTilesInteger(const AttentionArgs& a, Queries<R>& queries, int64_t first,
                               ReadAhead& ahead) {
   const int64_t tiles = Padded(a.head_dim) / kTile;
-  const char* row = static_cast<const char*>(a.keys) + KeyTileIndex(first / kTile, tiles) * TileBytes(format);
+  const char* row =
+      static_cast<const char*>(a.keys) + KeyTileIndex(first / kTile, tiles) * TileBytes(format);
   IntVec acc[G][R][kTileVecs] = {};
   for (int64_t i = 0; i < tiles; ++i) {
     for (int g = 0; g < G; ++g) ahead.Next(TileBytes(format));

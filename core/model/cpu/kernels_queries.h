@@ -57,7 +57,7 @@ struct ReadAhead {
   ReadAhead(const AttentionArgs& a, int64_t positions, int64_t tile_bytes)
       : a(a), column_bytes(positions / kTile * tile_bytes) {
     at = static_cast<const char*>(a.keys);
-    end = at + Padded(a.head_dim) / kTile * PaddedKeyGroups(positions) * tile_bytes;
+    end = at + Padded(a.head_dim) / kTile * PaddedPositions(positions) / kTile * tile_bytes;
     at = end - at < kPrefetchKeys ? end : at + kPrefetchKeys;
   }
 

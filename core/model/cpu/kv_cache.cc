@@ -22,9 +22,9 @@ float StoreScale(const float* x, int n, uint16_t* stored) {
 }  // namespace
 
 KvCache::Sizes::Sizes(KvFormat format, int head_dim, int positions)
-    : capacity(static_cast<int>(Padded(positions))),
-      keys(PaddedKeyGroups(positions) * (Padded(head_dim) / kTile) * TileBytes(format)),
-      values(capacity / kTile * (Padded(head_dim) / kTile) * TileBytes(format)),
+    : capacity(static_cast<int>(PaddedPositions(positions))),
+      keys(capacity / kTile * (Padded(head_dim) / kTile) * TileBytes(format)),
+      values(keys),
       scales(IsInteger(format) ? sizeof(uint16_t) * capacity : 0) {}
 
 KvCache::KvCache(KvFormat format, int layers, int heads, int head_dim, int capacity,

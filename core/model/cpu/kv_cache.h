@@ -34,7 +34,7 @@ class KvCache {
   const void* keys(int layer, int head) const { return base_ + Offset(layer, head); }
   // Of so many positions of a head.
   int64_t KeyBytes(int positions) const {
-    return PaddedKeyGroups(positions) * (Padded(head_dim_) / kTile) * TileBytes(format_);
+    return PaddedPositions(positions) / kTile * (Padded(head_dim_) / kTile) * TileBytes(format_);
   }
 
   // Points `args` at one head's keys and values.
@@ -53,7 +53,7 @@ class KvCache {
   struct Sizes {
     Sizes(KvFormat format, int head_dim, int capacity);
     size_t head() const { return keys + values + 2 * scales; }
-    int capacity;  // positions, in whole tiles
+    int capacity;  // positions, padded
     size_t keys, values;
     size_t scales;  // of the keys, and again of the values
   };

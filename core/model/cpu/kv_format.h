@@ -60,6 +60,7 @@ constexpr bool IsInteger(KvFormat format) { return format >= KvFormat::kInt8; }
 inline constexpr int kTile = 16;          // lanes, and numbers in each
 inline constexpr int kBlockColumns = 64;  // of values, which are stored side by side
 inline constexpr int kKeyGroups = 4;      // of kTile positions, whose keys are stored together
+inline constexpr int kKeyPositions = kKeyGroups * kTile;
 
 constexpr int Bits(KvFormat format) {
   constexpr int kBits[kKvFormats] = {24, 16, 8, 6, 4};
@@ -79,10 +80,9 @@ constexpr int PackedOffset(KvFormat format) {
 // Rounded up to whole tiles.
 constexpr int64_t Padded(int64_t n) { return (n + kTile - 1) / kTile * kTile; }
 
-// Groups of kTile positions, rounded up to those whose keys are stored together.
-constexpr int64_t PaddedKeyGroups(int64_t positions) {
-  constexpr int64_t kPositions = kKeyGroups * kTile;
-  return (positions + kPositions - 1) / kPositions * kKeyGroups;
+// Positions, rounded up to those whose keys are stored together.
+constexpr int64_t PaddedPositions(int64_t n) {
+  return (n + kKeyPositions - 1) / kKeyPositions * kKeyPositions;
 }
 
 // Where the keys of a group stand: so many tiles from the first; those of the next kTile dimensions

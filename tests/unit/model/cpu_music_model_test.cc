@@ -242,7 +242,7 @@ TEST_F(CpuMusicModelTest, WindowsAreCheckedAndCancelled) {
 
 TEST_F(CpuMusicModelTest, WindowBytesCountKeysAndValues) {
   const size_t position = 2 * 48 * 2 * 3;  // key and value, two layers, 24 bits
-  EXPECT_EQ(model_->WindowBytes(16, 160), (16 * 50 + 2 * 160) * position);
+  EXPECT_EQ(model_->WindowBytes(16, 160), (832 + 2 * 192) * position);
 }
 
 TEST_F(CpuMusicModelTest, DecodesAudio) {

@@ -400,8 +400,8 @@ TEST_P(LanguageModelTest, CachesHoldTheBytesTheySay) {
   };
   const size_t self = per_position(SelfFormat(GetParam().precision));
   const size_t cross = per_position(CrossFormat(GetParam().precision));
-  EXPECT_EQ(model_->SelfCacheBytes(32), 32 * self);
-  EXPECT_EQ(model_->SelfCacheBytes(33), 48 * self);
+  EXPECT_EQ(model_->SelfCacheBytes(64), 64 * self);
+  EXPECT_EQ(model_->SelfCacheBytes(65), 128 * self);
   EXPECT_EQ(model_->CrossCacheBytes(50), 64 * cross);
 }
 
