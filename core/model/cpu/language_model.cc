@@ -103,7 +103,7 @@ void LanguageModel::NormRows(const Norm& norm, Member& member) {
 
 // Items are (head, sequence) pairs, head first, so that shares weigh about the same.
 void LanguageModel::Attend(absl::Span<const SequenceInput> sequences, int layer, bool cross,
-                           int item, int end, Member& member) {
+                           int item, Member& member) {
   const int count = static_cast<int>(sequences.size());
   const auto cache = [&](int i) -> const KvCache& {
     const SequenceInput& sequence = sequences[i % count];
@@ -118,7 +118,7 @@ void LanguageModel::Attend(absl::Span<const SequenceInput> sequences, int layer,
   args.rows = sequences[item % count].count;
   args.lengths = lengths.data() + row;
   cache(item).Describe(layer, head, &args);
-  if (const int next = item + 1; next < end) {
+  if (const int next = item + 1; next < config_.num_heads * count) {
     args.next = cache(next).keys(layer, next / count);
     args.next_bytes = cache(next).KeyBytes(lengths[first_row_[next % count]]);
   }
@@ -129,29 +129,28 @@ void LanguageModel::Attend(absl::Span<const SequenceInput> sequences, int layer,
   kernels_.attention[static_cast<int>(cache(item).format())](args);
 }
 
-void LanguageModel::SelfAttention(absl::Span<const SequenceInput> sequences, int layer, int begin,
-                                  int end, Member& member) {
+// Stores the new keys and values of an item.
+void LanguageModel::WriteSelf(absl::Span<const SequenceInput> sequences, int layer, int item) {
   const int dim = config_.dim;
   const int count = static_cast<int>(sequences.size());
-  for (int item = begin; item < end; ++item) {
-    const int head = item / count;
-    const SequenceInput& sequence = sequences[item % count];
-    const float* keys = qkv_.data() + static_cast<size_t>(first_row_[item % count]) * 3 * dim +
-                        dim + head * head_dim();
-    sequence.self->Write(layer, head, sequence.position, sequence.count, keys, keys + dim, 3 * dim);
-    if (const int next = item + 1; next < end) {
-      // Memory is then no longer waited for between two items.
-      const SequenceInput& following = sequences[next % count];
-      following.self->PrefetchPosition(layer, next / count, following.position);
-    }
-    Attend(sequences, layer, /*cross=*/false, item, end, member);
+  const int head = item / count;
+  const SequenceInput& sequence = sequences[item % count];
+  const float* keys = qkv_.data() + static_cast<size_t>(first_row_[item % count]) * 3 * dim + dim +
+                      head * head_dim();
+  sequence.self->Write(layer, head, sequence.position, sequence.count, keys, keys + dim, 3 * dim);
+  if (const int next = item + 1; next < config_.num_heads * count) {
+    // Memory is then no longer waited for between two items.
+    const SequenceInput& following = sequences[next % count];
+    following.self->PrefetchPosition(layer, next / count, following.position);
   }
 }
 
-void LanguageModel::CrossAttention(absl::Span<const SequenceInput> sequences, int layer, int begin,
-                                   int end, Member& member) {
-  for (int item = begin; item < end; ++item) {
-    Attend(sequences, layer, /*cross=*/true, item, end, member);
+void LanguageModel::Attention(absl::Span<const SequenceInput> sequences, int layer, bool cross,
+                              ThreadTeam& team, int index) {
+  const int items = config_.num_heads * static_cast<int>(sequences.size());
+  for (int item; (item = team.Claim(items, index)) < items;) {
+    if (!cross) WriteSelf(sequences, layer, item);
+    Attend(sequences, layer, cross, item, members_[index]);
   }
 }
 
@@ -185,7 +184,6 @@ void LanguageModel::RunMember(absl::Span<const SequenceInput> sequences, ThreadT
   Member& member = members_[index];
   const int ffn = config_.ffn();
   const int rows = static_cast<int>(rows_.size());
-  const int items = config_.num_heads * static_cast<int>(sequences.size());
   const auto share = [&](int n) { return ThreadTeam::Share(n, index, team.size()); };
   const auto apply = [&](const PackedLinear& linear, const float* x, float* y, bool accumulate) {
     const auto [begin, end] = share(linear.panels());
@@ -196,20 +194,19 @@ void LanguageModel::RunMember(absl::Span<const SequenceInput> sequences, ThreadT
   const auto [row_begin, row_end] = share(rows);
   Embed(sequences, row_begin, row_end);
   team.Barrier();
-  const auto [item_begin, item_end] = share(items);
   for (int i = 0; i < config_.num_layers; ++i) {
     const Layer& layer = layers_[i];
     NormRows(layer.norm1, member);
     apply(layer.self_qkv, member.normed.data(), qkv_.data(), false);
     team.Barrier();
-    SelfAttention(sequences, i, item_begin, item_end, member);
+    Attention(sequences, i, /*cross=*/false, team, index);
     team.Barrier();
     apply(layer.self_out, attention_.data(), x_.data(), true);
     team.Barrier();
     NormRows(layer.norm_cross, member);
     apply(layer.cross_q, member.normed.data(), q_.data(), false);
     team.Barrier();
-    CrossAttention(sequences, i, item_begin, item_end, member);
+    Attention(sequences, i, /*cross=*/true, team, index);
     team.Barrier();
     apply(layer.cross_out, attention_.data(), x_.data(), true);
     team.Barrier();

@@ -96,13 +96,11 @@ class LanguageModel {
   void Embed(absl::Span<const SequenceInput> sequences, int row_begin, int row_end);
   void RunMember(absl::Span<const SequenceInput> sequences, ThreadTeam& team, int member);
   void NormRows(const Norm& norm, Member& member);
-  // Attention of one of a thread's items, the last of which is before `end`.
-  void Attend(absl::Span<const SequenceInput> sequences, int layer, bool cross, int item, int end,
+  void Attention(absl::Span<const SequenceInput> sequences, int layer, bool cross, ThreadTeam& team,
+                 int index);
+  void WriteSelf(absl::Span<const SequenceInput> sequences, int layer, int item);
+  void Attend(absl::Span<const SequenceInput> sequences, int layer, bool cross, int item,
               Member& member);
-  void SelfAttention(absl::Span<const SequenceInput> sequences, int layer, int begin, int end,
-                     Member& member);
-  void CrossAttention(absl::Span<const SequenceInput> sequences, int layer, int begin, int end,
-                      Member& member);
   void Logits(absl::Span<const SequenceInput> sequences, int begin, int end, Member& member);
 
   const LmConfig config_;

@@ -15,7 +15,7 @@ inline void Pause() {
 
 }  // namespace
 
-ThreadTeam::ThreadTeam(int threads) : size_(threads < 1 ? 1 : threads) {
+ThreadTeam::ThreadTeam(int threads) : size_(threads < 1 ? 1 : threads), claimed_(size_) {
   for (int i = 1; i < size_; ++i) threads_.emplace_back([this, i] { Member(i); });
 }
 
@@ -45,15 +45,32 @@ void ThreadTeam::Run(const std::function<void(int)>& work) {
 }
 
 void ThreadTeam::Barrier() {
-  if (size_ == 1) return;
+  if (size_ == 1) return ForgetClaims();
   const uint32_t phase = barrier_.load(std::memory_order_acquire);
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == size_) {
     arrived_.store(0, std::memory_order_relaxed);
+    ForgetClaims();
     barrier_.fetch_add(1, std::memory_order_release);
     barrier_.notify_all();
   } else {
     WaitWhile(barrier_, phase);
   }
+}
+
+int ThreadTeam::Claim(int n, int index) {
+  for (int i = 0; i < size_; ++i) {
+    const int member = (index + i) % size_;
+    const auto [begin, end] = Share(n, member, size_);
+    std::atomic<int>& items = claimed_[member].items;
+    if (items.load(std::memory_order_relaxed) >= end - begin) continue;
+    const int item = begin + items.fetch_add(1, std::memory_order_relaxed);
+    if (item < end) return item;
+  }
+  return n;
+}
+
+void ThreadTeam::ForgetClaims() {
+  for (Claimed& claimed : claimed_) claimed.items.store(0, std::memory_order_relaxed);
 }
 
 void ThreadTeam::Member(int index) {

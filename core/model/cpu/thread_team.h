@@ -27,6 +27,11 @@ class ThreadTeam {
   // Within Run: returns when every member has called it.
   void Barrier();
 
+  // Within Run: an item of [0, n) that nobody has had since the last Barrier(), or n if there is
+  // none. A member gets those of its own share in order, then what others, perhaps kept from their
+  // cores, haven't come to.
+  int Claim(int n, int index);
+
   // The part of [0, n) that member `index` works on.
   static std::pair<int, int> Share(int n, int index, int size) {
     return {static_cast<int>(int64_t{n} * index / size),
@@ -35,6 +40,7 @@ class ThreadTeam {
 
  private:
   void Member(int index);
+  void ForgetClaims();
   static void WaitWhile(const std::atomic<uint32_t>& value, uint32_t old);
 
   const int size_;
@@ -43,6 +49,10 @@ class ThreadTeam {
   std::atomic<bool> stopping_{false};
   std::atomic<int> arrived_{0};
   std::atomic<uint32_t> barrier_{0};
+  struct alignas(64) Claimed {
+    std::atomic<int> items{0};  // of a member's share
+  };
+  std::vector<Claimed> claimed_;
   std::vector<std::thread> threads_;
 };
 

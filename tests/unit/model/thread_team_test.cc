@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 
+#include <atomic>
 #include <chrono>
 #include <set>
 #include <thread>
@@ -53,6 +54,44 @@ TEST(ThreadTeamTest, BarriersSeparatePhases) {
       ASSERT_EQ(cells, expected) << threads << " threads, round " << round;
     }
   }
+}
+
+// Again after each barrier. Plain data: an item that two members had shows as a wrong count.
+TEST(ThreadTeamTest, EveryItemIsClaimedOnce) {
+  for (const int threads : {1, 2, 3, 4}) {
+    ThreadTeam team(threads);
+    for (const int n : {0, 1, 7, 100}) {
+      std::vector<int> claims(n);
+      team.Run([&](int member) {
+        for (int phase = 0; phase < 20; ++phase) {
+          for (int item; (item = team.Claim(n, member)) < n;) ++claims[item];
+          team.Barrier();
+        }
+      });
+      EXPECT_EQ(claims, std::vector<int>(n, 20)) << threads << " threads";
+    }
+  }
+}
+
+TEST(ThreadTeamTest, OthersClaimWhatAMemberDoesNotComeTo) {
+  ThreadTeam team(3);
+  std::atomic<bool> begun = false;
+  std::atomic<int> left = 29;
+  std::vector<int> late;
+  team.Run([&](int member) {
+    if (member == 1) {
+      EXPECT_EQ(team.Claim(30, member), 10) << "the first of its share";
+      begun.store(true);
+      while (left.load() > 0) std::this_thread::yield();
+      for (int item; (item = team.Claim(30, member)) < 30;) late.push_back(item);
+    } else {
+      while (!begun.load()) std::this_thread::yield();
+      while (left.load() > 0) {
+        if (team.Claim(30, member) < 30) --left;
+      }
+    }
+  });
+  EXPECT_TRUE(late.empty());
 }
 
 TEST(ThreadTeamTest, SharesCoverTheWhole) {
