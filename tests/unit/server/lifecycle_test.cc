@@ -159,7 +159,14 @@ TEST_F(LifecycleTest, OldConnectionsTakeNoNewCallsAndEndWithTheirs) {
   while (absl::Now() < until) {
     ClientCall call(stub_.get());
     call.Upload();
-    EXPECT_TRUE(call.Finish().ok());
+    const grpc::Status status = call.Finish();
+    // gRPC itself repeats a call that meets the end of its connection, but once. On a machine so
+    // slow that it meets another, the client is told.
+    if (status.error_message() == "GOAWAY received") {
+      EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+      continue;
+    }
+    EXPECT_TRUE(status.ok()) << status.error_code() << ": " << status.error_message();
   }
   ASSERT_TRUE(request->WaitForFinishedVideo());
   for (auto& event : Song(2)) request->Push(std::move(event));
