@@ -46,11 +46,13 @@ struct LinearArgs {
   float* scratch = nullptr;  // LinearScratch(...) floats
 };
 
-// Floats of scratch that a linear layer needs: of int8, for rows of x as 16-bit integers, in groups
-// of kRowGroup on a cache line's boundary, their scales, and one more row.
+// Floats of scratch for a linear layer: for a tile of rows side by side, which it does without if
+// there is none; or, of int8, for rows of x as 16-bit integers, in groups of kRowGroup on a cache
+// line's boundary, their scales, and one more row.
+inline constexpr int kRowTile = 96;
 inline constexpr int kRowGroup = 8;
 constexpr int64_t LinearScratch(Precision precision, int64_t rows, int64_t k) {
-  if (precision != Precision::kInt8) return 0;
+  if (precision != Precision::kInt8) return (rows < kRowTile ? rows : kRowTile) * k;
   const int64_t row = TilesDown(k) * kTileInputs / 2;
   return (rows + kRowGroup - 1) / kRowGroup * kRowGroup * (row + 1) + row + 16;
 }

@@ -42,6 +42,27 @@ inline Ahead WeightsAhead(const LinearArgs& a, int panel, int64_t pass, int64_t 
   return {weights + size + pass * (size / passes), size / steps / passes};
 }
 
+// x of a block of rows: that of row r and input k is at x + r * row_stride + k * k_stride.
+struct Rows {
+  const float* x;
+  int64_t row_stride;
+  int64_t k_stride;
+};
+
+// Rows [begin, end) of the tile that begins at `tile`; if there is scratch for it, side by side:
+// one stream instead of many, which at strides of a power of two would lie in one set of the L1
+// cache.
+inline Rows PackRows(const LinearArgs& a, int64_t begin, int64_t end, int64_t tile) {
+  const float* x = a.x + begin * a.x_stride;
+  const int64_t count = end - begin;
+  if (a.scratch == nullptr || count == 1) return {x, a.x_stride, 1};
+  float* packed = a.scratch + (begin - tile) * a.k;
+  for (int64_t r = 0; r < count; ++r) {
+    for (int64_t k = 0; k < a.k; ++k) packed[k * count + r] = x[r * a.x_stride + k];
+  }
+  return {packed, 1, count};
+}
+
 template <Precision P>
 struct LinearBlock {
   typedef typename Stored<P>::Type Type;
@@ -51,10 +72,11 @@ struct LinearBlock {
   static constexpr int kOutputs = kBlock;
 
   template <int R>
-  static void Run(const LinearArgs& a, int panel, int offset, int64_t first_row, Ahead ahead) {
+  static void Run(const LinearArgs& a, const Rows& rows, int panel, int offset, int64_t first_row,
+                  Ahead ahead) {
     const int column = panel * kPanel + offset;
     const Type* w = static_cast<const Type*>(a.weights) + int64_t{column - offset} * a.k + offset;
-    const float* x = a.x + first_row * a.x_stride;
+    const float* x = rows.x;
     Vec acc[R][kBlockVecs];
     for (int v = 0; v < kBlockVecs; ++v) {
       const Vec start = a.bias != nullptr ? Load(a.bias + column + v * kLanes) : Vec{};
@@ -65,10 +87,11 @@ struct LinearBlock {
       Vec weight[kBlockVecs];
       for (int v = 0; v < kBlockVecs; ++v) weight[v] = Stored<P>::Widen(w + v * kLanes);
       for (int r = 0; r < R; ++r) {
-        const float scalar = x[r * a.x_stride + k];
+        const float scalar = x[r * rows.row_stride];
         for (int v = 0; v < kBlockVecs; ++v) acc[r][v] += weight[v] * scalar;
       }
       w += kPanel;
+      x += rows.k_stride;
     }
     StoreBlock(a, acc, a.y + first_row * a.y_stride, column);
   }
@@ -94,7 +117,8 @@ struct LinearBlock<Precision::kInt8> {
   static constexpr int kOutputs = kLanes == 16 && R <= 6 ? 2 * kLanes : kLanes;
 
   template <int R>
-  static void Run(const LinearArgs& a, int panel, int offset, int64_t first_row, Ahead ahead) {
+  static void Run(const LinearArgs& a, const Rows&, int panel, int offset, int64_t first_row,
+                  Ahead ahead) {
     constexpr int V = kOutputs<R> / kLanes;
     const RoundedRows rounded(a);
     const int column = panel * kPanel + offset;
@@ -144,14 +168,14 @@ struct LinearBlock<Precision::kInt8> {
 
 // `rows`, at most R, of one panel; they are block `block` of the rows for which it is read.
 template <Precision P, int R = kMaxRows>
-inline void LinearRows(const LinearArgs& a, int panel, int64_t row, int64_t rows, int64_t block,
-                       int64_t blocks) {
+inline void LinearRows(const LinearArgs& a, const Rows& x, int panel, int64_t row, int64_t rows,
+                       int64_t block, int64_t blocks) {
   if constexpr (R > 0) {
-    if (rows != R) return LinearRows<P, R - 1>(a, panel, row, rows, block, blocks);
+    if (rows != R) return LinearRows<P, R - 1>(a, x, panel, row, rows, block, blocks);
     constexpr int kOutputs = LinearBlock<P>::template kOutputs<R>;
     constexpr int kPasses = kPanel / kOutputs;
     for (int pass = 0; pass < kPasses && panel * kPanel + pass * kOutputs < a.n; ++pass) {
-      LinearBlock<P>::template Run<R>(a, panel, pass * kOutputs, row,
+      LinearBlock<P>::template Run<R>(a, x, panel, pass * kOutputs, row,
                                       WeightsAhead<P>(a, panel, block * kPasses + pass,
                                                       blocks * kPasses, LinearBlock<P>::Steps(a)));
     }
@@ -169,13 +193,19 @@ void Linear(const LinearArgs& a, int panel_begin, int panel_end) {
   }
   // Rows of a tile stay in the L2 cache while the panels pass by.
   constexpr int64_t kTile = 8 * kMaxRows;
+  static_assert(kTile <= kRowTile);
   for (int64_t tile = 0; tile < a.rows; tile += kTile) {
     const int64_t rows = tile + kTile < a.rows ? kTile : a.rows - tile;
     const int64_t blocks = (rows + kMaxRows - 1) / kMaxRows;
+    const auto first = [&](int64_t block) { return rows * block / blocks; };
+    Rows x[kTile / kMaxRows] = {};
+    for (int64_t block = 0; P != Precision::kInt8 && block < blocks; ++block) {
+      x[block] = PackRows(a, tile + first(block), tile + first(block + 1), tile);
+    }
     for (int panel = panel_begin; panel < panel_end; ++panel) {
       for (int64_t block = 0; block < blocks; ++block) {
-        const int64_t begin = rows * block / blocks, end = rows * (block + 1) / blocks;
-        LinearRows<P>(a, panel, tile + begin, end - begin, block, blocks);
+        LinearRows<P>(a, x[block], panel, tile + first(block), first(block + 1) - first(block),
+                      block, blocks);
       }
     }
   }
