@@ -13,9 +13,6 @@
 namespace vidmuse::cpu {
 namespace {
 
-// So small that the high part of every number fits into 8 bits.
-constexpr float kMaxParts = 127 * 256 + 127;
-
 constexpr int kAhead = 1024;  // bytes, as measured
 
 constexpr int kTileRows = 2 * kRowGroup;
@@ -54,7 +51,7 @@ struct Parts {
   void Fill(const LinearArgs& a) {
     std::memset(row, 0, down * kTileInputs * sizeof(int16_t));
     for (int64_t r = 0; r < a.rows; ++r) {
-      scales[r] = RoundRow(a.x + r * a.x_stride, a.k, kMaxParts, row);
+      scales[r] = RoundRow(a.x + r * a.x_stride, a.k, kMaxInput, row);
       int8_t* to = x + r / kRowGroup * down * kLinearTile + r % kRowGroup * 2 * kTileInputs;
       for (int64_t i = 0; i < down * kTileInputs; i += 32) {
         const __m512i whole = _mm512_loadu_si512(row + i);
@@ -84,9 +81,10 @@ void StoreSums(const LinearArgs& a, const Parts& parts, const int32_t* sums, int
   const Vec scale = Load(a.scales + column);
   const Vec bias = a.bias != nullptr ? Load(a.bias + column) : Vec{};
   for (int64_t r = 0; r < rows; ++r) {
-    const Vec high = __builtin_convertvector(LoadAs<IntVec>(sums + 2 * r * kLanes), Vec);
-    const Vec low = __builtin_convertvector(LoadAs<IntVec>(sums + (2 * r + 1) * kLanes), Vec);
-    const Vec result = Rounded((high * 256.0f + low) * (scale * parts.scales[first + r])) + bias;
+    const IntVec high = LoadAs<IntVec>(sums + 2 * r * kLanes);
+    const IntVec low = LoadAs<IntVec>(sums + (2 * r + 1) * kLanes);
+    const Vec sum = ExactSum(high >> 4, ((high & 15) << 8) + low);
+    const Vec result = Rounded(sum * (scale * parts.scales[first + r])) + bias;
     float* y = a.y + (first + r) * a.y_stride + column;
     const int left = a.n - column;
     const __mmask16 mask = left >= kLanes ? 0xffff : (1 << (left > 0 ? left : 0)) - 1;

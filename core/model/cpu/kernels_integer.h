@@ -8,6 +8,9 @@ namespace vidmuse::cpu {
 namespace {
 
 constexpr float kMaxRounded = 32767;
+// Of x in linear layers: the largest whose high byte, rounded, is a signed byte (see
+// kernels_amx.cc).
+constexpr float kMaxInput = 127 * 256 + 127;
 // So many sums of two products of 8 and 16 bits fit into 32 bits.
 constexpr int64_t kExactPairs = 256;
 // Likewise tiles of a linear layer's weights.
@@ -68,6 +71,13 @@ inline IntVec SumNeighbours(IntVec a, IntVec b) {
   const __m128 x = (__m128)a, y = (__m128)b;
   return (IntVec)_mm_shuffle_ps(x, y, 0x88) + (IntVec)_mm_shuffle_ps(x, y, 0xdd);
 #endif
+}
+
+// A linear layer's sums as floats: of high * 4096 + low, however they came about, so that every
+// instruction set makes the same.
+inline Vec ExactSum(IntVec high, IntVec low) {
+  const Vec rest = __builtin_convertvector(low & 4095, Vec);
+  return __builtin_convertvector(high + (low >> 12), Vec) * 4096.0f + rest;
 }
 
 // The four at `p` in every two places.

@@ -127,7 +127,7 @@ struct LinearBlock<Precision::kInt8> {
                       int64_t{panel} * kPanel * rounded.inputs +
                       offset / kTileOutputs * kLinearTile + offset % kTileOutputs * 4;
     const int16_t* x = rounded.x + first_row * rounded.inputs;
-    Vec total[R][V] = {};
+    IntVec high[R][V] = {}, low[R][V] = {};
     for (int64_t begin = 0; begin < tiles; begin += kExactTiles) {
       const int64_t end = begin + kExactTiles < tiles ? begin + kExactTiles : tiles;
       IntVec acc[R][2 * V] = {};
@@ -150,16 +150,19 @@ struct LinearBlock<Precision::kInt8> {
       }
       for (int r = 0; r < R; ++r) {
         for (int v = 0; v < V; ++v) {
-          total[r][v] +=
-              __builtin_convertvector(SumNeighbours(acc[r][2 * v], acc[r][2 * v + 1]), Vec);
+          const IntVec sum = SumNeighbours(acc[r][2 * v], acc[r][2 * v + 1]);
+          high[r][v] += sum >> 12;
+          low[r][v] += sum & 4095;
         }
       }
     }
+    Vec total[R][V];
     for (int v = 0; v < V; ++v) {
       const Vec scale = Load(a.scales + column + v * kLanes);
       const Vec bias = a.bias != nullptr ? Load(a.bias + column + v * kLanes) : Vec{};
       for (int r = 0; r < R; ++r) {
-        total[r][v] = Rounded(total[r][v] * (scale * rounded.scales[first_row + r])) + bias;
+        const Vec sum = ExactSum(high[r][v], low[r][v]);
+        total[r][v] = Rounded(sum * (scale * rounded.scales[first_row + r])) + bias;
       }
     }
     StoreBlock(a, total, a.y + first_row * a.y_stride, column);
@@ -188,7 +191,7 @@ void Linear(const LinearArgs& a, int panel_begin, int panel_end) {
     const RoundedRows rounded(a);
     for (int64_t r = 0; r < a.rows; ++r) {
       rounded.scales[r] =
-          RoundRow(a.x + r * a.x_stride, a.k, kMaxRounded, rounded.x + r * rounded.inputs);
+          RoundRow(a.x + r * a.x_stride, a.k, kMaxInput, rounded.x + r * rounded.inputs);
     }
   }
   // Rows of a tile stay in the L2 cache while the panels pass by.

@@ -187,6 +187,24 @@ TEST_P(StoredKernelsTest, LinearRowsDoNotDependOnEachOther) {
   for (int i = 0; i < 200; ++i) ASSERT_TRUE(SameBits(&y[i * n], &alone[(i % most) * n], n)) << i;
 }
 
+// A song that moves to a replica on another machine goes on with the same sums. (Without fused
+// multiply-adds, "base" may round a number of x to its other neighbour.)
+TEST(Int8LinearTest, IsTheSameOnEveryInstructionSet) {
+  const int n = 70, k = 1500, rows = 19;
+  const std::vector<float> weight = Random(n * k, 1);
+  const std::vector<float> bias = Random(n, 2);
+  const std::vector<float> x = Random(rows * k, 3);
+  const Layer linear(weight, bias.data(), n, k, Precision::kInt8);
+  std::vector<float> first(rows * n);
+  linear.Apply(*All()[0], x.data(), rows, first.data());
+  for (const Kernels* kernels : All()) {
+    if (std::string(kernels->name) == "base") continue;
+    std::vector<float> y(rows * n);
+    linear.Apply(*kernels, x.data(), rows, y.data());
+    EXPECT_TRUE(SameBits(y.data(), first.data(), y.size())) << kernels->name;
+  }
+}
+
 // What is kept of a vector: integers up to `most`, times a scale with bfloat16's 8 bits.
 void RoundToIntegers(float* x, int n, float most) {
   float largest = 0;
