@@ -77,21 +77,25 @@ TEST(ThreadTeamTest, OthersClaimWhatAMemberDoesNotComeTo) {
   ThreadTeam team(3);
   std::atomic<bool> begun = false;
   std::atomic<int> left = 29;
-  std::vector<int> late;
+  int late = 0;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  const auto waiting = [&](bool condition) {
+    std::this_thread::yield();
+    return condition && std::chrono::steady_clock::now() < deadline;
+  };
   team.Run([&](int member) {
     if (member == 1) {
       EXPECT_EQ(team.Claim(30, member), 10) << "the first of its share";
       begun.store(true);
-      while (left.load() > 0) std::this_thread::yield();
-      for (int item; (item = team.Claim(30, member)) < 30;) late.push_back(item);
+      while (waiting(left.load() > 0)) continue;
+      while (team.Claim(30, member) < 30) ++late;
     } else {
-      while (!begun.load()) std::this_thread::yield();
-      while (left.load() > 0) {
-        if (team.Claim(30, member) < 30) --left;
-      }
+      while (waiting(!begun.load())) continue;
+      while (team.Claim(30, member) < 30) --left;
     }
   });
-  EXPECT_TRUE(late.empty());
+  EXPECT_EQ(left.load(), 0);
+  EXPECT_EQ(late, 0);
 }
 
 TEST(ThreadTeamTest, SharesCoverTheWhole) {
