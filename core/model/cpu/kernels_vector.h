@@ -35,7 +35,7 @@ constexpr int kBlockVecs = 2;  // outputs computed together: two vectors
 constexpr int kBlock = kBlockVecs * kLanes;
 constexpr int kTileVecs = kTile / kLanes;    // of a tile's lanes
 constexpr float kLowest = -3.0e38f;          // a score whose weight is 0
-constexpr int64_t kPrefetchKeys = 3 * 1024;  // likewise, of a head's keys
+constexpr int64_t kPrefetchKeys = 3 * 1024;  // bytes that attention reads ahead
 constexpr int64_t kPrefetchWeights = 128;    // while a vector of attention's weights is worked out
 
 template <typename V>
