@@ -8,12 +8,12 @@
 #include <cstdint>
 #include <cstring>
 
-#include "core/model/cpu/kernels_integer.h"
+#include "core/model/cpu/kernels_linear.h"
 
 namespace vidmuse::cpu {
 namespace {
 
-constexpr int kAhead = 1024;  // bytes, as measured
+constexpr int kDistance = 1024;  // that weights are read ahead, as measured
 
 constexpr int kTileRows = 2 * kRowGroup;
 static_assert(kTileRows == 16 && kTileOutputs == 16 && kTileInputs == 64);
@@ -84,12 +84,8 @@ void StoreSums(const LinearArgs& a, const Parts& parts, const int32_t* sums, int
     const IntVec high = LoadAs<IntVec>(sums + 2 * r * kLanes);
     const IntVec low = LoadAs<IntVec>(sums + (2 * r + 1) * kLanes);
     const Vec sum = ExactSum(high >> 4, ((high & 15) << 8) + low);
-    const Vec result = Rounded(sum * (scale * parts.scales[first + r])) + bias;
-    float* y = a.y + (first + r) * a.y_stride + column;
-    const int left = a.n - column;
-    const __mmask16 mask = left >= kLanes ? 0xffff : (1 << (left > 0 ? left : 0)) - 1;
-    const Vec before = a.accumulate ? (Vec)_mm512_maskz_loadu_ps(mask, y) : Vec{};
-    _mm512_mask_storeu_ps(y, mask, (__m512)(before + result));
+    const Vec result[1][1] = {{Scaled(sum, scale * parts.scales[first + r], bias)}};
+    StoreBlock(a, result, a.y + (first + r) * a.y_stride, column);
   }
 }
 
@@ -145,17 +141,14 @@ void LinearInt8Amx(const LinearArgs& a, int panel_begin, int panel_end) {
   const Tiles tiles;
   // So many groups of rows stay in the L2 cache while the panels pass by.
   constexpr int64_t kGroups = 12;
-  const int64_t panel_bytes = parts.down * kTilesAcross * kLinearTile;
   for (int64_t first = 0; first < parts.groups; first += kGroups) {
     const int64_t end = first + kGroups < parts.groups ? first + kGroups : parts.groups;
     const int64_t passes = (end - first + 1) / 2;
     for (int panel = panel_begin; panel < panel_end; ++panel) {
-      const char* weights = static_cast<const char*>(a.weights) + panel * panel_bytes;
       for (int64_t pass = 0; pass < passes; ++pass) {
         const int64_t group = first + 2 * pass;
-        const Ahead ahead = {
-            passes == 1 ? weights + kAhead : weights + panel_bytes + pass * (panel_bytes / passes),
-            kLinearTile / passes};
+        const Ahead ahead = WeightsAhead<Precision::kInt8>(a, panel, pass, passes,
+                                                           kTilesAcross * parts.down, kDistance);
         if (group + 1 < end) {
           PanelSums<2>(a, parts, panel, group, ahead);
         } else {

@@ -16,8 +16,8 @@ constexpr int64_t kExactPairs = 256;
 // Likewise tiles of a linear layer's weights.
 constexpr int64_t kExactTiles = 2 * kExactPairs / kTileInputs;
 
-// out[i] = round(x[i] / scale), at most `limit` in size; an odd n is padded with a 0. Returns the
-// scale. `out` may be where `x` is, or before it.
+// out[i] = round(x[i] / scale), at most `limit` in size. Returns the scale. `out` may be where `x`
+// is, or before it.
 inline float RoundRow(const float* x, int n, float limit, int16_t* out) {
   Vec peak = {};
   int i = 0;
@@ -41,7 +41,6 @@ inline float RoundRow(const float* x, int n, float limit, int16_t* out) {
     const Vec v = (Splat(x[i]) * inverse + 12582912.0f);
     out[i] = static_cast<int16_t>(((IntVec)v)[0]);
   }
-  if (n % 2 == 1) out[n] = 0;
   return largest / limit;
 }
 

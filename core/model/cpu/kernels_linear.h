@@ -8,6 +8,9 @@
 namespace vidmuse::cpu {
 namespace {
 
+// An output of int8 from its sum.
+inline Vec Scaled(Vec sum, Vec scale, Vec bias) { return Rounded(sum * scale) + bias; }
+
 // Results of R rows for the outputs from `column` on.
 template <int R, int V>
 inline void StoreBlock(const LinearArgs& a, const Vec (&acc)[R][V], float* y, int column) {
@@ -27,18 +30,16 @@ inline void StoreBlock(const LinearArgs& a, const Vec (&acc)[R][V], float* y, in
   }
 }
 
-// A panel is read in `passes`, each in so many steps. In one pass, what follows is close behind. Of
-// more, memory would rest in those that read what is there already: so each brings its part of the
-// panel that is next.
+// A panel is read in `passes`, each in so many steps. In one pass, what follows, `distance` bytes
+// on, is close behind. Of more, memory would rest in those that read what is there already: so each
+// brings its part of the panel that is next.
 template <Precision P>
 inline Ahead WeightsAhead(const LinearArgs& a, int panel, int64_t pass, int64_t passes,
-                          int64_t steps) {
+                          int64_t steps, int64_t distance) {
   const int64_t inputs = P == Precision::kInt8 ? TilesDown(a.k) * kTileInputs : a.k;
   const int64_t size = inputs * kPanel * PrecisionBytes(P);
   const char* weights = static_cast<const char*>(a.weights) + panel * size;
-  // As measured.
-  constexpr int kBytes = P == Precision::kFp32 ? 3072 : P == Precision::kInt8 ? 4096 : 6144;
-  if (passes == 1) return {weights + kBytes, size / steps};
+  if (passes == 1) return {weights + distance, size / steps};
   return {weights + size + pass * (size / passes), size / steps / passes};
 }
 
@@ -161,8 +162,8 @@ struct LinearBlock<Precision::kInt8> {
       const Vec scale = Load(a.scales + column + v * kLanes);
       const Vec bias = a.bias != nullptr ? Load(a.bias + column + v * kLanes) : Vec{};
       for (int r = 0; r < R; ++r) {
-        const Vec sum = ExactSum(high[r][v], low[r][v]);
-        total[r][v] = Rounded(sum * (scale * rounded.scales[first_row + r])) + bias;
+        total[r][v] =
+            Scaled(ExactSum(high[r][v], low[r][v]), scale * rounded.scales[first_row + r], bias);
       }
     }
     StoreBlock(a, total, a.y + first_row * a.y_stride, column);
@@ -177,10 +178,15 @@ inline void LinearRows(const LinearArgs& a, const Rows& x, int panel, int64_t ro
     if (rows != R) return LinearRows<P, R - 1>(a, x, panel, row, rows, block, blocks);
     constexpr int kOutputs = LinearBlock<P>::template kOutputs<R>;
     constexpr int kPasses = kPanel / kOutputs;
+    constexpr int kDistance =  // as measured
+        P == Precision::kFp32   ? 3072
+        : P == Precision::kInt8 ? 4096
+                                : 6144;
     for (int pass = 0; pass < kPasses && panel * kPanel + pass * kOutputs < a.n; ++pass) {
-      LinearBlock<P>::template Run<R>(a, x, panel, pass * kOutputs, row,
-                                      WeightsAhead<P>(a, panel, block * kPasses + pass,
-                                                      blocks * kPasses, LinearBlock<P>::Steps(a)));
+      LinearBlock<P>::template Run<R>(
+          a, x, panel, pass * kOutputs, row,
+          WeightsAhead<P>(a, panel, block * kPasses + pass, blocks * kPasses,
+                          LinearBlock<P>::Steps(a), kDistance));
     }
   }
 }
