@@ -123,6 +123,8 @@ absl::Status ResumableCall::Handle(const v1::GenerateMusicResponse& response) {
       RETURN_IF_ERROR(state_.OnFinished(response.finished()));
       if (sink_.finished) sink_.finished(response.finished());
       return absl::OkStatus();
+    case v1::GenerateMusicResponse::kProgress:
+      return absl::OkStatus();
     case v1::GenerateMusicResponse::PAYLOAD_NOT_SET:
       break;  // from a newer server
   }

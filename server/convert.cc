@@ -163,6 +163,34 @@ void FromChunk(AudioChunk event, v1::AudioChunk* out) {
   }
 }
 
+v1::GenerationStage FromStage(GenerationStage stage) {
+  switch (stage) {
+    case GenerationStage::kUpload:
+      return v1::GENERATION_STAGE_UPLOAD;
+    case GenerationStage::kDecode:
+      return v1::GENERATION_STAGE_DECODE;
+    case GenerationStage::kEncode:
+      return v1::GENERATION_STAGE_ENCODE;
+    case GenerationStage::kQueue:
+      return v1::GENERATION_STAGE_QUEUE;
+    case GenerationStage::kGenerate:
+      return v1::GENERATION_STAGE_GENERATE;
+    case GenerationStage::kDeliver:
+      return v1::GENERATION_STAGE_DELIVER;
+  }
+  return v1::GENERATION_STAGE_UNSPECIFIED;
+}
+
+void FromProgress(const GenerationProgress& event, v1::GenerationProgress* out) {
+  out->set_stage(FromStage(event.stage));
+  out->set_queue_position(event.queue_position);
+  if (event.estimated_queue_seconds) {
+    out->set_estimated_queue_seconds(*event.estimated_queue_seconds);
+  }
+  out->set_frames_made(event.frames_made);
+  out->set_total_frames(event.total_frames);
+}
+
 void FromFinished(const GenerationFinished& event, v1::GenerationFinished* out) {
   out->set_total_samples(event.total_samples);
   out->set_total_frames(event.total_frames);
@@ -214,6 +242,8 @@ void ToProto(StreamEvent event, const ModelInfo& model, v1::GenerateMusicRespons
     FromStarted(*started, model, response->mutable_started());
   } else if (auto* chunk = std::get_if<AudioChunk>(&event)) {
     FromChunk(std::move(*chunk), response->mutable_chunk());
+  } else if (const auto* progress = std::get_if<GenerationProgress>(&event)) {
+    FromProgress(*progress, response->mutable_progress());
   } else {
     FromFinished(std::get<GenerationFinished>(event), response->mutable_finished());
   }

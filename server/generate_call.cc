@@ -234,8 +234,8 @@ void GenerateCall::Record(const StreamEvent& event) {
   } else if (const auto* chunk = std::get_if<AudioChunk>(&event)) {
     record_.samples += chunk->num_samples;
     record_.audio_bytes += chunk->data.size();
-  } else {
-    record_.seconds = std::get<GenerationFinished>(event).seconds;
+  } else if (const auto* finished = std::get_if<GenerationFinished>(&event)) {
+    record_.seconds = finished->seconds;
   }
 }
 

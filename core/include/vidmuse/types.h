@@ -39,6 +39,7 @@ struct SamplingOptions {
 struct ResumePoint {
   std::vector<uint16_t> tokens;  // [frames][codebooks], from the song's first frame on
   uint64_t received_bytes = 0;   // of the encoded stream: these are made again but not sent again
+  std::string fingerprint;       // ModelInfo::fingerprint of who made the first part; empty: not compared
 };
 
 struct GenerationRequest {
@@ -68,6 +69,20 @@ struct GenerationStarted {
   uint64_t seed = 0;
   int64_t total_samples = 0;  // per channel, of the whole song
   int64_t total_frames = 0;   // token frames, 50 a second
+  std::string fingerprint;    // ModelInfo::fingerprint
+  SamplingOptions sampling;   // what is in force
+};
+
+// Where a request stands.
+enum class GenerationStage { kUpload, kDecode, kEncode, kQueue, kGenerate, kDeliver };
+
+// Sent when the stage changes, and when nothing else was sent for a while.
+struct GenerationProgress {
+  GenerationStage stage = GenerationStage::kUpload;
+  int queue_position = 0;  // 1: the next to be let into the batch; 0: not in that queue
+  std::optional<double> estimated_queue_seconds;  // unset: not waiting, or not known
+  int64_t frames_made = 0;
+  int64_t total_frames = 0;  // 0: not known yet
 };
 
 struct AudioChunk {
@@ -98,7 +113,8 @@ struct GenerationFinished {
   StageSeconds seconds;
 };
 
-using StreamEvent = std::variant<GenerationStarted, AudioChunk, GenerationFinished>;
+using StreamEvent =
+    std::variant<GenerationStarted, AudioChunk, GenerationFinished, GenerationProgress>;
 
 struct ModelInfo {
   std::string name;
@@ -106,6 +122,9 @@ struct ModelInfo {
   int64_t parameters = 0;
   std::string device;     // "cpu", "cuda:0"
   std::string precision;  // "fp32", ...
+  // Two models with equal fingerprints give the same tokens and the same bytes (see music.proto).
+  std::string fingerprint;
+  std::string license_note;  // what the model's folder says of its licence; empty: nothing
   int sample_rate = 32000;
   int channels = 1;
   int frame_rate = 50;      // token frames a second
