@@ -12,10 +12,13 @@ namespace vidmuse {
 Job::Job(const JobContext* context, GenerationRequest request)
     : context_(context),
       request_(std::move(request)),
-      events_(context->limits.max_stream_buffer_bytes, [this] {
-        MutexLock lock(&mutex_);
-        if (stalled_) SchedulePump();
-      }) {
+      events_(
+          context->limits.max_stream_buffer_bytes,
+          [this] {
+            MutexLock lock(&mutex_);
+            if (stalled_) SchedulePump();
+          },
+          [this](const absl::Status& failure) { End(failure); }) {
   submitted = Now();
   deadline = submitted + request_.time_limit;
   sampling = request_.sampling;
