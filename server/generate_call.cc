@@ -1,5 +1,7 @@
 #include "server/generate_call.h"
 
+#include <grpc/grpc.h>
+
 #include <chrono>
 #include <new>
 #include <utility>
@@ -324,6 +326,7 @@ void GenerateCall::CheckProgress() {
   const ServerOptions& options = *environment_.options;
   const absl::Duration now = Now();
   absl::Status status;
+  MusicStream* to_cancel = nullptr;
   {
     MutexLock lock(&mutex_);
     if (finished_) return;
@@ -336,13 +339,20 @@ void GenerateCall::CheckProgress() {
             absl::StrCat("the upload stood still for ", options.upload_idle_timeout_seconds, " s"));
       }
     } else if (write_outstanding_ &&
-               now - write_began_ >= absl::Seconds(options.send_timeout_seconds)) {
-      status = absl::CancelledError(
-          absl::StrCat("the client took no message for ", options.send_timeout_seconds, " s"));
-      // Makes the write fail. Under the lock, so that the call is not done meanwhile.
-      context_->TryCancel();
+               now - write_began_ >= absl::Seconds(options.generator.send_timeout_seconds)) {
+      status = absl::UnavailableError(absl::StrCat("the client took no message for ",
+                                                   options.generator.send_timeout_seconds, " s"));
+      if (!end_) {
+        end_ = status;
+        to_cancel = stream_.get();
+      }
+      // Makes the write fail, and tells the client why: Finish would wait behind the write. Under
+      // the lock, so that the call is not done meanwhile.
+      grpc_call_cancel_with_status(context_->c_call(), GRPC_STATUS_UNAVAILABLE,
+                                   std::string(status.message()).c_str(), nullptr);
     }
   }
+  if (to_cancel != nullptr) to_cancel->Cancel(status);
   if (!status.ok()) End(std::move(status));
 }
 

@@ -145,8 +145,9 @@ std::vector<Flag> ServiceFlags() {
           [](O & o) -> auto& { return o.upload_idle_timeout_seconds; }, 0.01, kMaxSeconds,
           "between two messages of an upload"),
       RealFlag(
-          "send_timeout_seconds", [](O & o) -> auto& { return o.send_timeout_seconds; }, 0.01,
-          kMaxSeconds, "for a client to take a message; then it is cut off"),
+          "send_timeout_seconds", [](O & o) -> auto& { return o.generator.send_timeout_seconds; },
+          0.01, kMaxSeconds,
+          "for a client to take a message; then it is cut off, and may go on with `resume`"),
       RealFlag(
           "drain_seconds", [](O & o) -> auto& { return o.drain_seconds; }, 0, kMaxSeconds,
           "for the server to end after SIGTERM or SIGINT, one second at least. Running requests "

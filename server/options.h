@@ -26,7 +26,6 @@ struct ServerOptions {
   double upload_timeout_seconds = 600;      // of the whole upload
   double upload_idle_timeout_seconds = 30;  // between two messages of it
   double max_connection_age_seconds = 0;    // 0: connections stay
-  double send_timeout_seconds = 600;        // a message that the client does not take
   double self_test_seconds = 60;            // for the self-test; then the process ends
   bool self_test = false;                   // --self_test was asked for
   bool help = false;                        // --help was asked for
