@@ -37,6 +37,8 @@ absl::string_view RefusalReason(const absl::Status& status) {
       return "cancelled";
     case absl::StatusCode::kUnauthenticated:
       return "credentials";
+    case absl::StatusCode::kFailedPrecondition:
+      return "fingerprint";
     default:
       return "other";
   }
@@ -138,12 +140,18 @@ absl::Status GenerateCall::OnConfig(int64_t number, const v1::GenerateMusicConfi
   }
   ASSIGN_OR_RETURN(GenerationRequest request,
                    ToRequest(config, environment_.generator->model_info()));
+  const std::string& fingerprint = environment_.generator->model_info().fingerprint;
+  if (request.resume && !request.resume->fingerprint.empty() &&
+      request.resume->fingerprint != fingerprint) {
+    return FingerprintMismatch(request.resume->fingerprint, fingerprint);
+  }
   request.request_id = request_id_;
   request.time_limit = TimeLeft(*context_);
   {
     MutexLock lock(&mutex_);
     if (end_) return *end_;
     submitted_ = true;
+    declared_bytes_ = request.declared_bytes;
   }
   ASSIGN_OR_RETURN(std::unique_ptr<MusicStream> stream,
                    environment_.generator->Submit(std::move(request)));
@@ -178,15 +186,22 @@ absl::Status GenerateCall::OnUploadEnd() {
   if (context_->IsCancelled()) return absl::OkStatus();
   v1::GenerateMusicRequest().Swap(&request_);  // the last chunk's memory
   MusicStream* stream = nullptr;
-  bool has_video = false;
+  uint64_t bytes = 0;
+  std::optional<uint64_t> declared;
   {
     MutexLock lock(&mutex_);
     stream = stream_.get();
-    has_video = record_.video_bytes > 0;
+    bytes = record_.video_bytes;
+    declared = declared_bytes_;
     ReleaseUploadSlot();
   }
   if (stream == nullptr) return absl::InvalidArgumentError("the call ended without a config");
-  if (!has_video) return absl::InvalidArgumentError("the call ended without a video_chunk");
+  if (bytes == 0) return absl::InvalidArgumentError("the call ended without a video_chunk");
+  if (declared && bytes != *declared) {
+    // What cut the upload may be a proxy: a part of a video must not pass for the whole.
+    return absl::InvalidArgumentError(
+        absl::StrCat("the upload has ", bytes, " bytes, but video_bytes declared ", *declared));
+  }
   return stream->FinishVideo();
 }
 

@@ -102,6 +102,7 @@ class GenerateCall final
   bool submitted_ ABSL_GUARDED_BY(mutex_) = false;  // the generator counts the request
   bool uploading_ ABSL_GUARDED_BY(mutex_) = false;  // holds an upload slot
   int64_t messages_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::optional<uint64_t> declared_bytes_ ABSL_GUARDED_BY(mutex_);  // of the video
   absl::Duration last_message_ ABSL_GUARDED_BY(mutex_);
   bool stream_read_outstanding_ ABSL_GUARDED_BY(mutex_) = false;
   bool write_outstanding_ ABSL_GUARDED_BY(mutex_) = false;
