@@ -53,13 +53,6 @@ absl::StatusOr<std::string> Authenticate(ApiKeys* keys, const grpc::ServerContex
 
 }  // namespace
 
-GenerateCall* GenerateCall::Start(const CallEnvironment& environment,
-                                  grpc::CallbackServerContext* context) {
-  const auto call = std::make_shared<GenerateCall>(environment, context);
-  call->Begin();
-  return call.get();
-}
-
 GenerateCall::GenerateCall(const CallEnvironment& environment, grpc::CallbackServerContext* context)
     : environment_(environment),
       context_(context),
@@ -90,7 +83,7 @@ void GenerateCall::Begin() {
   if (!key.ok()) {
     End(key.status());
   } else if (has_slot) {
-    StartRead(&request_);
+    ReadMessage(&request_);
   } else {
     End(WithRetryAfter(
         absl::ResourceExhaustedError(absl::StrCat(
@@ -99,7 +92,7 @@ void GenerateCall::Begin() {
   }
 }
 
-void GenerateCall::OnReadDone(bool ok) {
+void GenerateCall::ReadDone(bool ok) {
   int64_t number = 0;
   {
     MutexLock lock(&mutex_);
@@ -116,7 +109,7 @@ void GenerateCall::OnReadDone(bool ok) {
   if (!status.ok()) {
     End(status);
   } else if (ok) {
-    StartRead(&request_);
+    ReadMessage(&request_);
   }
 }
 
@@ -163,7 +156,7 @@ absl::Status GenerateCall::OnConfig(int64_t number, const v1::GenerateMusicConfi
   }
   // Only now: till a client has seen headers, its library may repeat the call by itself.
   context_->AddInitialMetadata(kRequestIdKey, request_id_);
-  StartSendInitialMetadata();
+  SendHeaders();
   ReadStream();
   return absl::OkStatus();
 }
@@ -237,7 +230,7 @@ void GenerateCall::OnEvent(absl::StatusOr<StreamEvent> event) {
     }
   }
   if (write) {
-    StartWrite(&response_);
+    WriteMessage(&response_);
   } else {
     MaybeFinish();
   }
@@ -254,7 +247,7 @@ void GenerateCall::Record(const StreamEvent& event) {
   }
 }
 
-void GenerateCall::OnWriteDone(bool ok) {
+void GenerateCall::WriteDone(bool ok) {
   bool read = false;
   bool all_sent = false;
   {
@@ -271,7 +264,7 @@ void GenerateCall::OnWriteDone(bool ok) {
   }
 }
 
-void GenerateCall::OnCancel() {
+void GenerateCall::Cancelled() {
   {
     MutexLock lock(&mutex_);
     if (end_) return;
@@ -286,7 +279,7 @@ void GenerateCall::OnCancel() {
   }
 }
 
-void GenerateCall::OnDone() {
+void GenerateCall::Done() {
   std::shared_ptr<GenerateCall> self;  // destroyed after the lock is released
   MutexLock lock(&mutex_);
   self = std::move(self_);
@@ -326,7 +319,7 @@ void GenerateCall::MaybeFinish() {
                                            RefusalReason(record.status)));
   }
   environment_.log->Write(record);
-  Finish(ToGrpcStatus(record.status, context_));
+  FinishCall(ToGrpcStatus(record.status, context_));
 }
 
 void GenerateCall::CheckProgress() {
