@@ -215,25 +215,31 @@ void GenerateCall::ReadStream() {
 }
 
 void GenerateCall::OnEvent(absl::StatusOr<StreamEvent> event) {
-  bool write = false;
-  {
-    MutexLock lock(&mutex_);
-    stream_read_outstanding_ = false;
-    if (!end_ && !event.ok()) end_ = event.status();
-    if (!end_) {
-      Record(*event);
-      last_event_ = std::holds_alternative<GenerationFinished>(*event);
-      ToProto(*std::move(event), environment_.generator->model_info(), &response_);
-      write_outstanding_ = true;
-      write_began_ = Now();
-      write = true;
-    }
+  absl::Status failure;
+  try {
+    if (TakeEvent(std::move(event))) return WriteMessage(&response_);
+  } catch (const std::bad_alloc&) {
+    failure = WithRetryAfter(absl::ResourceExhaustedError("out of memory"), absl::Seconds(5));
   }
-  if (write) {
-    WriteMessage(&response_);
-  } else {
+  if (failure.ok()) {
     MaybeFinish();
+  } else {
+    End(std::move(failure));
   }
+}
+
+bool GenerateCall::TakeEvent(absl::StatusOr<StreamEvent> event) {
+  MutexLock lock(&mutex_);
+  stream_read_outstanding_ = false;
+  if (!end_ && !event.ok()) end_ = event.status();
+  if (end_) return false;
+  Record(*event);
+  const bool last = std::holds_alternative<GenerationFinished>(*event);
+  ToProto(*std::move(event), environment_.generator->model_info(), &response_);
+  last_event_ = last;
+  write_outstanding_ = true;
+  write_began_ = Now();
+  return true;
 }
 
 void GenerateCall::Record(const StreamEvent& event) {

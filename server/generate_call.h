@@ -83,6 +83,9 @@ class GenerateCall : public TrackedCall, public std::enable_shared_from_this<Gen
   // The stream's events, one at a time: Read, OnEvent, write, WriteDone, Read.
   void ReadStream();
   void OnEvent(absl::StatusOr<StreamEvent> event);
+  // Puts the event into `response_`, to be written. False: there is nothing to write, since the
+  // call has ended.
+  bool TakeEvent(absl::StatusOr<StreamEvent> event);
   void Record(const StreamEvent& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Finishes if the call has ended and nothing is outstanding. `this` may be gone afterwards,
