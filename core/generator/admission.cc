@@ -118,10 +118,7 @@ absl::Status Admission::Enter(const GenerationRequest& request) {
                           retry);
   }
   MutexLock lock(&mutex_);
-  if (draining_) {
-    return WithRetryAfter(absl::UnavailableError("the server is shutting down"),
-                          absl::ZeroDuration());
-  }
+  if (draining_) return absl::UnavailableError("the server is shutting down");
   const absl::Status room = CheckRoom(request);
   if (!room.ok()) return WithRetryAfter(room, retry);
   ++Count(RequestPhase::kWaiting);
