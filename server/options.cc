@@ -178,17 +178,6 @@ std::vector<Flag> ServiceFlags() {
   };
 }
 
-const std::vector<Flag>& Flags() {
-  static const auto* flags = [] {
-    auto* all = new std::vector<Flag>(ModelFlags());
-    for (const auto& group : {LimitFlags(), ServiceFlags()}) {
-      all->insert(all->end(), group.begin(), group.end());
-    }
-    return all;
-  }();
-  return *flags;
-}
-
 absl::Status SetFlag(absl::string_view name, absl::string_view value, ServerOptions& options) {
   for (const Flag& flag : Flags()) {
     if (flag.name != name) continue;
@@ -253,6 +242,17 @@ absl::StatusOr<std::vector<Setting>> SplitArguments(const std::vector<std::strin
 }
 
 }  // namespace
+
+const std::vector<Flag>& Flags() {
+  static const auto* flags = [] {
+    auto* all = new std::vector<Flag>(ModelFlags());
+    for (const auto& group : {LimitFlags(), ServiceFlags()}) {
+      all->insert(all->end(), group.begin(), group.end());
+    }
+    return all;
+  }();
+  return *flags;
+}
 
 absl::StatusOr<ServerOptions> ParseOptions(const std::vector<std::string>& args) {
   ServerOptions options;
