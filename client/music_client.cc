@@ -57,9 +57,9 @@ absl::Status CheckApiKey(const ClientOptions& options) {
   if (options.api_key.empty() || is_secret) return absl::OkStatus();
   for (const std::string& address : options.addresses) {
     if (IsThisMachine(address)) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("the API key would go to ", address,
-                     " in plain text: connect with TLS, or allow it with allow_plaintext_api_key"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the API key would go to ", address,
+        " in plain text: connect with TLS (--tls), or allow it (--allow_plaintext_api_key)"));
   }
   return absl::OkStatus();
 }
