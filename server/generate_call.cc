@@ -37,6 +37,8 @@ absl::string_view RefusalReason(const absl::Status& status) {
       return "cancelled";
     case absl::StatusCode::kUnauthenticated:
       return "credentials";
+    case absl::StatusCode::kFailedPrecondition:
+      return "fingerprint";
     default:
       return "other";
   }
@@ -50,13 +52,6 @@ absl::StatusOr<std::string> Authenticate(ApiKeys* keys, const grpc::ServerContex
 }
 
 }  // namespace
-
-GenerateCall* GenerateCall::Start(const CallEnvironment& environment,
-                                  grpc::CallbackServerContext* context) {
-  const auto call = std::make_shared<GenerateCall>(environment, context);
-  call->Begin();
-  return call.get();
-}
 
 GenerateCall::GenerateCall(const CallEnvironment& environment, grpc::CallbackServerContext* context)
     : environment_(environment),
@@ -88,7 +83,7 @@ void GenerateCall::Begin() {
   if (!key.ok()) {
     End(key.status());
   } else if (has_slot) {
-    StartRead(&request_);
+    ReadMessage(&request_);
   } else {
     End(WithRetryAfter(
         absl::ResourceExhaustedError(absl::StrCat(
@@ -97,7 +92,7 @@ void GenerateCall::Begin() {
   }
 }
 
-void GenerateCall::OnReadDone(bool ok) {
+void GenerateCall::ReadDone(bool ok) {
   int64_t number = 0;
   {
     MutexLock lock(&mutex_);
@@ -114,7 +109,7 @@ void GenerateCall::OnReadDone(bool ok) {
   if (!status.ok()) {
     End(status);
   } else if (ok) {
-    StartRead(&request_);
+    ReadMessage(&request_);
   }
 }
 
@@ -138,12 +133,18 @@ absl::Status GenerateCall::OnConfig(int64_t number, const v1::GenerateMusicConfi
   }
   ASSIGN_OR_RETURN(GenerationRequest request,
                    ToRequest(config, environment_.generator->model_info()));
+  const std::string& fingerprint = environment_.generator->model_info().fingerprint;
+  if (request.resume && !request.resume->fingerprint.empty() &&
+      request.resume->fingerprint != fingerprint) {
+    return FingerprintMismatch(request.resume->fingerprint, fingerprint);
+  }
   request.request_id = request_id_;
   request.time_limit = TimeLeft(*context_);
   {
     MutexLock lock(&mutex_);
     if (end_) return *end_;
     submitted_ = true;
+    declared_bytes_ = request.declared_bytes;
   }
   ASSIGN_OR_RETURN(std::unique_ptr<MusicStream> stream,
                    environment_.generator->Submit(std::move(request)));
@@ -155,7 +156,7 @@ absl::Status GenerateCall::OnConfig(int64_t number, const v1::GenerateMusicConfi
   }
   // Only now: till a client has seen headers, its library may repeat the call by itself.
   context_->AddInitialMetadata(kRequestIdKey, request_id_);
-  StartSendInitialMetadata();
+  SendHeaders();
   ReadStream();
   return absl::OkStatus();
 }
@@ -178,15 +179,22 @@ absl::Status GenerateCall::OnUploadEnd() {
   if (context_->IsCancelled()) return absl::OkStatus();
   v1::GenerateMusicRequest().Swap(&request_);  // the last chunk's memory
   MusicStream* stream = nullptr;
-  bool has_video = false;
+  uint64_t bytes = 0;
+  std::optional<uint64_t> declared;
   {
     MutexLock lock(&mutex_);
     stream = stream_.get();
-    has_video = record_.video_bytes > 0;
+    bytes = record_.video_bytes;
+    declared = declared_bytes_;
     ReleaseUploadSlot();
   }
   if (stream == nullptr) return absl::InvalidArgumentError("the call ended without a config");
-  if (!has_video) return absl::InvalidArgumentError("the call ended without a video_chunk");
+  if (bytes == 0) return absl::InvalidArgumentError("the call ended without a video_chunk");
+  if (declared && bytes != *declared) {
+    // What cut the upload may be a proxy: a part of a video must not pass for the whole.
+    return absl::InvalidArgumentError(
+        absl::StrCat("the upload has ", bytes, " bytes, but video_bytes declared ", *declared));
+  }
   return stream->FinishVideo();
 }
 
@@ -222,7 +230,7 @@ void GenerateCall::OnEvent(absl::StatusOr<StreamEvent> event) {
     }
   }
   if (write) {
-    StartWrite(&response_);
+    WriteMessage(&response_);
   } else {
     MaybeFinish();
   }
@@ -239,7 +247,7 @@ void GenerateCall::Record(const StreamEvent& event) {
   }
 }
 
-void GenerateCall::OnWriteDone(bool ok) {
+void GenerateCall::WriteDone(bool ok) {
   bool read = false;
   bool all_sent = false;
   {
@@ -256,7 +264,7 @@ void GenerateCall::OnWriteDone(bool ok) {
   }
 }
 
-void GenerateCall::OnCancel() {
+void GenerateCall::Cancelled() {
   {
     MutexLock lock(&mutex_);
     if (end_) return;
@@ -271,7 +279,7 @@ void GenerateCall::OnCancel() {
   }
 }
 
-void GenerateCall::OnDone() {
+void GenerateCall::Done() {
   std::shared_ptr<GenerateCall> self;  // destroyed after the lock is released
   MutexLock lock(&mutex_);
   self = std::move(self_);
@@ -311,7 +319,7 @@ void GenerateCall::MaybeFinish() {
                                            RefusalReason(record.status)));
   }
   environment_.log->Write(record);
-  Finish(ToGrpcStatus(record.status, context_));
+  FinishCall(ToGrpcStatus(record.status, context_));
 }
 
 void GenerateCall::CheckProgress() {
