@@ -156,10 +156,7 @@ absl::StatusOr<Reservation> Admission::Enter(const GenerationRequest& request, u
                           retry);
   }
   MutexLock lock(&mutex_);
-  if (draining_) {
-    return WithRetryAfter(absl::UnavailableError("the server is shutting down"),
-                          absl::ZeroDuration());
-  }
+  if (draining_) return absl::UnavailableError("the server is shutting down");
   const absl::Status room = CheckRoom();
   if (!room.ok()) return WithRetryAfter(room, retry);
   RETURN_IF_ERROR(TryToResize(0, bytes, use));
