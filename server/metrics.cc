@@ -82,7 +82,7 @@ Spec SpecOf(Histogram histogram) {
               {0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600}};
     case Histogram::kTimeToFirstAudioSeconds:
       return {"vidmuse_time_to_first_audio_seconds",
-              "Submission to the first bytes of audio.",
+              "Submission to the first bytes of audio, without LOUDNESS_REFERENCE.",
               {0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600}};
     case Histogram::kInterChunkSeconds:
       return {"vidmuse_inter_chunk_seconds",
@@ -102,7 +102,7 @@ Spec SpecOf(Histogram histogram) {
               {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256}};
     case Histogram::kRealtimeFactor:
       return {"vidmuse_realtime_factor",
-              "Seconds of music per second of generation.",
+              "Seconds of music per second of windows and token steps.",
               {0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 50}};
   }
   return {};

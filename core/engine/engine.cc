@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <exception>
 #include <new>
 #include <utility>
@@ -45,6 +46,19 @@ SchedulerLoad Engine::load() const {
   SchedulerLoad load = load_;
   load.waiting += static_cast<int>(added_.size());
   return load;
+}
+
+QueuePlace Engine::PlaceOf(const Generation& generation) const {
+  const SchedulerLoad load = this->load();
+  QueuePlace place;
+  place.position = generation.queue_position;
+  if (place.position == 0) place.position = std::max(load.waiting, 1);
+  // The delay is that of a request behind all that wait.
+  if (load.frames_per_second > 0) {
+    place.seconds = absl::ToDoubleSeconds(load.Delay()) * std::min(place.position, load.waiting) /
+                    (load.waiting + 1);
+  }
+  return place;
 }
 
 absl::Status Engine::CheckProgress(absl::Duration limit) const {

@@ -3,6 +3,7 @@
 #define VIDMUSE_ENGINE_ENGINE_H_
 
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -15,6 +16,12 @@
 #include "core/engine/scheduler.h"
 
 namespace vidmuse {
+
+// A generation's place in the queue for the batch.
+struct QueuePlace {
+  int position = 0;               // 1: the next to be placed
+  std::optional<double> seconds;  // estimated until then; unset: not known
+};
 
 // Thread-safe. The destructor ends what is left with CANCELLED.
 class Engine {
@@ -33,6 +40,9 @@ class Engine {
 
   // As of the last step, with what was added since.
   SchedulerLoad load() const;
+
+  // Where a generation that was added and has no place yet stands in the queue.
+  QueuePlace PlaceOf(const Generation& generation) const;
 
   // UNAVAILABLE if the device thread has been inside one step for longer than `limit`.
   absl::Status CheckProgress(absl::Duration limit) const;

@@ -266,6 +266,8 @@ SchedulerLoad Scheduler::load() const {
 }
 
 void Scheduler::ReportLoad() {
+  int position = 0;
+  for (const Waiting& waiting : waiting_) waiting.generation->queue_position = ++position;
   metrics_->Set(Gauge::kRequestsRunning, static_cast<double>(running_.size()));
   metrics_->Set(Gauge::kKvCacheUsageRatio,
                 options_.max_kv_bytes == 0
