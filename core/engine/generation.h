@@ -29,7 +29,7 @@ class Generation {
   // The last call: every frame was made, or why not.
   virtual void OnGenerated(const absl::Status& status) = 0;
 
-  std::shared_ptr<const VideoCondition> condition;  // let go of once the last window opens
+  std::shared_ptr<const VideoCondition> condition;  // let go of once the last window is open
   SamplingOptions sampling;
   std::vector<WindowSpec> windows;
   std::vector<int32_t> known;  // [n][codebooks]: the song's first n frames, made before (resume)

@@ -88,11 +88,8 @@ void Scheduler::Place() {
 
 void Scheduler::OpenWindow(Running& running) {
   const WindowSpec& spec = running.spec();
-  // The last window takes the condition along: nobody needs it any more once that is open.
-  const bool last = &spec == &running.generation->windows.back();
-  open_window_({running.id, running.generation,
-                last ? std::move(running.generation->condition) : running.generation->condition,
-                spec, WindowSequence::Capacity(spec.frames, codebooks())});
+  open_window_({running.id, running.generation, running.generation->condition, spec,
+                WindowSequence::Capacity(spec.frames, codebooks())});
 }
 
 void Scheduler::WindowOpened(uint64_t id, absl::StatusOr<std::unique_ptr<Window>> window,
@@ -107,6 +104,8 @@ void Scheduler::WindowOpened(uint64_t id, absl::StatusOr<std::unique_ptr<Window>
     return;
   }
   const WindowSpec& spec = running.spec();
+  // Nobody needs the condition once the last window is open.
+  if (&spec == &running.generation->windows.back()) running.generation->condition = nullptr;
   running.generation->opening_seconds += took;
   running.window = *std::move(window);
   running.sequence = std::make_unique<WindowSequence>(

@@ -16,7 +16,6 @@ namespace vidmuse {
 namespace {
 
 constexpr absl::Duration kStuckStep = absl::Seconds(60);
-constexpr absl::Duration kReaderStall = absl::Minutes(2);
 constexpr absl::Duration kWatchInterval = absl::Milliseconds(20);
 // Work beside the device thread gives way to it, but for audio, which is awaited.
 constexpr int kBackgroundNice = 5;
@@ -104,6 +103,7 @@ GeneratorImpl::GeneratorImpl(std::vector<std::unique_ptr<MusicModel>> models,
   JobContext context;
   context.sample_video = std::move(sample_video);
   context.limits = limits_;
+  context.send_timeout = absl::Seconds(options.send_timeout_seconds);
   context.clock = clock_;
   context.metrics = metrics_;
   context.admission = &admission_;
@@ -172,7 +172,7 @@ void GeneratorImpl::Watch() {
     for (const auto& job : jobs_) jobs.push_back(job.lock());
     mutex_.Unlock();
     for (const auto& job : jobs) {
-      if (job != nullptr) job->CheckTime(kReaderStall);
+      if (job != nullptr) job->CheckTime();
     }
     jobs.clear();
     mutex_.Lock();
@@ -200,12 +200,17 @@ absl::Status ValidateLimits(const Limits& limits) {
                        static_cast<double>(limits.max_stream_buffer_bytes));
 }
 
+absl::Status ValidateOptions(const GeneratorOptions& options) {
+  RETURN_IF_ERROR(CheckPositive("send_timeout_seconds", options.send_timeout_seconds));
+  return ValidateLimits(options.limits);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Generator>> NewGenerator(
     std::vector<std::unique_ptr<MusicModel>> models, VideoSampler sample_video,
     const GeneratorOptions& options, const Clock* clock, MetricsSink* metrics) {
-  RETURN_IF_ERROR(ValidateLimits(options.limits));
+  RETURN_IF_ERROR(ValidateOptions(options));
   return std::make_unique<GeneratorImpl>(std::move(models), std::move(sample_video), options, clock,
                                          metrics);
 }
