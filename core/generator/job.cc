@@ -19,6 +19,7 @@ Job::Job(const JobContext* context, GenerationRequest request)
   submitted = Now();
   deadline = submitted + request_.time_limit;
   sampling = request_.sampling;
+  client_key = request_.client_key;
   stage_began_ = submitted;
   pumping_ = true;
   device_share_.emplace(context->device_requests);
@@ -188,6 +189,7 @@ void Job::EncodeVideo() {
   const uint64_t bytes = frame_bytes();
   frames_ = {};
   ReleaseHeld(bytes);
+  if (absl::IsInternal(encoded.status())) context_->engine->Suspect();
   if (!encoded.ok()) return End(encoded.status());
   condition = *std::move(encoded);
   if (const absl::Status held = Hold(condition->bytes()); !held.ok()) return End(held);
