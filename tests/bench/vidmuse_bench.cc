@@ -10,7 +10,6 @@
 #include <memory>
 #include <random>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -19,6 +18,7 @@
 #include "absl/flags/usage.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/cpus.h"
 #include "core/base/status_macros.h"
 #include "core/model/cpu/kernel_choice.h"
 #include "core/model/cpu/kernels.h"
@@ -271,7 +271,7 @@ absl::StatusOr<json> Run(const std::vector<int>& request_counts) {
     return MeasureQuality(source, precisions, absl::GetFlag(FLAGS_seconds),
                           absl::GetFlag(FLAGS_steps));
   }
-  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  const int cores = UsableCpus();
   MachineProbe probe(source.threads > 0 ? source.threads : cores);
   json result;
   result["scale"] = source.model_dir.empty() ? source.scale : source.model_dir;

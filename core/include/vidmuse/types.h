@@ -45,6 +45,9 @@ struct ResumePoint {
 
 struct GenerationRequest {
   std::string request_id;  // for logs; made up if empty
+  // Whose request it is: clients take turns in getting a place in the batch. Requests without a key are
+  // one client's.
+  std::string client_key;
   SamplingOptions sampling;
   bool seed_is_set = false;  // false: the generator draws one and reports it
   bool cfg_coef_is_set = false;  // false: the model's own default
