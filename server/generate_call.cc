@@ -14,8 +14,6 @@
 namespace vidmuse {
 namespace {
 
-absl::Duration Now() { return Clock::Real()->Monotonic(); }
-
 // Till the call's deadline. gRPC holds it on a clock that does not jump, and works out the wall
 // clock's when it is asked.
 absl::Duration TimeLeft(const grpc::CallbackServerContext& context) {
@@ -57,7 +55,7 @@ GenerateCall::GenerateCall(const CallEnvironment& environment, grpc::CallbackSer
     : environment_(environment),
       context_(context),
       request_id_(ChooseRequestId(ClientMetadata(*context, kRequestIdKey))),
-      began_(Now()) {}
+      began_(environment.clock->Monotonic()) {}
 
 GenerateCall::~GenerateCall() {
   // The generator may go once no call is left.
@@ -66,9 +64,8 @@ GenerateCall::~GenerateCall() {
 }
 
 void GenerateCall::Begin() {
-  const ServerOptions& options = *environment_.options;
-  absl::StatusOr<std::string> key = Authenticate(environment_.keys, *context_);
-  const bool has_slot = key.ok() && environment_.tracker->BeginUpload();
+  const absl::StatusOr<std::string> key = Authenticate(environment_.keys, *context_);
+  const absl::Status entered = key.ok() ? environment_.tracker->Enter(*key) : key.status();
   {
     MutexLock lock(&mutex_);
     self_ = shared_from_this();
@@ -77,18 +74,14 @@ void GenerateCall::Begin() {
     record_.trace = ParseTraceparent(ClientMetadata(*context_, kTraceparentKey));
     record_.api_key = key.value_or("");
     last_message_ = began_;
-    uploading_ = has_slot;
+    entered_ = entered.ok();
+    uploading_ = entered.ok();
   }
   environment_.tracker->BeginCall(shared_from_this());
-  if (!key.ok()) {
-    End(key.status());
-  } else if (has_slot) {
+  if (entered.ok()) {
     ReadMessage(&request_);
   } else {
-    End(WithRetryAfter(
-        absl::ResourceExhaustedError(absl::StrCat(
-            "max_concurrent_uploads: ", options.max_concurrent_uploads, " are on their way")),
-        absl::Seconds(1)));
+    End(entered);
   }
 }
 
@@ -97,7 +90,7 @@ void GenerateCall::ReadDone(bool ok) {
   {
     MutexLock lock(&mutex_);
     if (end_) return;
-    last_message_ = Now();
+    last_message_ = environment_.clock->Monotonic();
     number = ++messages_;
   }
   absl::Status status;
@@ -201,7 +194,7 @@ absl::Status GenerateCall::OnUploadEnd() {
 void GenerateCall::ReleaseUploadSlot() {
   if (!uploading_) return;
   uploading_ = false;
-  environment_.tracker->EndUpload();
+  environment_.tracker->EndUpload(record_.api_key);
 }
 
 void GenerateCall::ReadStream() {
@@ -215,25 +208,31 @@ void GenerateCall::ReadStream() {
 }
 
 void GenerateCall::OnEvent(absl::StatusOr<StreamEvent> event) {
-  bool write = false;
-  {
-    MutexLock lock(&mutex_);
-    stream_read_outstanding_ = false;
-    if (!end_ && !event.ok()) end_ = event.status();
-    if (!end_) {
-      Record(*event);
-      last_event_ = std::holds_alternative<GenerationFinished>(*event);
-      ToProto(*std::move(event), environment_.generator->model_info(), &response_);
-      write_outstanding_ = true;
-      write_began_ = Now();
-      write = true;
-    }
+  absl::Status failure;
+  try {
+    if (TakeEvent(std::move(event))) return WriteMessage(&response_);
+  } catch (const std::bad_alloc&) {
+    failure = WithRetryAfter(absl::ResourceExhaustedError("out of memory"), absl::Seconds(5));
   }
-  if (write) {
-    WriteMessage(&response_);
-  } else {
+  if (failure.ok()) {
     MaybeFinish();
+  } else {
+    End(std::move(failure));
   }
+}
+
+bool GenerateCall::TakeEvent(absl::StatusOr<StreamEvent> event) {
+  MutexLock lock(&mutex_);
+  stream_read_outstanding_ = false;
+  if (!end_ && !event.ok()) end_ = event.status();
+  if (end_) return false;
+  Record(*event);
+  const bool last = std::holds_alternative<GenerationFinished>(*event);
+  ToProto(*std::move(event), environment_.generator->model_info(), &response_);
+  last_event_ = last;
+  write_outstanding_ = true;
+  write_began_ = environment_.clock->Monotonic();
+  return true;
 }
 
 void GenerateCall::Record(const StreamEvent& event) {
@@ -303,11 +302,13 @@ void GenerateCall::MaybeFinish() {
   bool submitted = false;
   {
     MutexLock lock(&mutex_);
-    if (!end_ || finished_ || stream_read_outstanding_ || write_outstanding_) return;
+    if (!end_ || finished_ || stream_read_outstanding_ || write_outstanding_ || cutting_off_)
+      return;
     finished_ = true;
     ReleaseUploadSlot();
+    if (entered_) environment_.tracker->Leave(record_.api_key);
     record_.status = *end_;
-    record_.duration = Now() - began_;
+    record_.duration = environment_.clock->Monotonic() - began_;
     record = record_;
     submitted = submitted_;
     // Headers that a refusal has no room for, see OnConfig.
@@ -322,30 +323,57 @@ void GenerateCall::MaybeFinish() {
   FinishCall(ToGrpcStatus(record.status, context_));
 }
 
-void GenerateCall::CheckProgress() {
+absl::Status GenerateCall::CheckUpload(absl::Duration now) const {
   const ServerOptions& options = *environment_.options;
-  const absl::Duration now = Now();
-  absl::Status status;
+  const auto late = [](auto... parts) {
+    return absl::DeadlineExceededError(absl::StrCat(parts...));
+  };
+  const absl::Duration idle_limit = absl::Seconds(options.upload_idle_timeout_seconds);
+  const absl::Duration age = now - began_;
+  if (age >= absl::Seconds(options.upload_timeout_seconds)) {
+    return late("the upload took longer than ", options.upload_timeout_seconds, " s");
+  }
+  if (messages_ == 0 && age >= absl::Seconds(options.first_message_timeout_seconds)) {
+    return late("no message came within ", options.first_message_timeout_seconds, " s");
+  }
+  if (now - last_message_ >= idle_limit) {
+    return late("the upload stood still for ", options.upload_idle_timeout_seconds, " s");
+  }
+  const double least = options.min_upload_bytes_per_second * absl::ToDoubleSeconds(age);
+  if (age >= idle_limit && static_cast<double>(record_.video_bytes) < least) {
+    return late("the upload brings less than ", options.min_upload_bytes_per_second,
+                " bytes a second");
+  }
+  return absl::OkStatus();
+}
+
+void GenerateCall::CheckProgress(absl::Duration now) {
+  const absl::Duration send_limit = absl::Seconds(environment_.options->send_timeout_seconds);
+  absl::Status too_slow;
   {
     MutexLock lock(&mutex_);
     if (finished_) return;
     if (uploading_ && !end_) {
-      if (now - began_ >= absl::Seconds(options.upload_timeout_seconds)) {
-        status = absl::DeadlineExceededError(
-            absl::StrCat("the upload took longer than ", options.upload_timeout_seconds, " s"));
-      } else if (now - last_message_ >= absl::Seconds(options.upload_idle_timeout_seconds)) {
-        status = absl::DeadlineExceededError(
-            absl::StrCat("the upload stood still for ", options.upload_idle_timeout_seconds, " s"));
-      }
-    } else if (write_outstanding_ &&
-               now - write_began_ >= absl::Seconds(options.send_timeout_seconds)) {
-      status = absl::CancelledError(
-          absl::StrCat("the client took no message for ", options.send_timeout_seconds, " s"));
-      // Makes the write fail. Under the lock, so that the call is not done meanwhile.
-      context_->TryCancel();
+      too_slow = CheckUpload(now);
+    } else if (write_outstanding_ && !cutting_off_ && now - write_began_ >= send_limit) {
+      cutting_off_ = true;
     }
+    if (too_slow.ok() && !cutting_off_) return;
   }
-  if (!status.ok()) End(std::move(status));
+  if (!too_slow.ok()) return End(std::move(too_slow));
+  CutOff(absl::CancelledError(absl::StrCat("the client took no message for ",
+                                           environment_.options->send_timeout_seconds, " s")));
+}
+
+void GenerateCall::CutOff(absl::Status status) {
+  End(std::move(status));
+  // The call is not done meanwhile: it can't finish before `cutting_off_` is false again.
+  context_->TryCancel();
+  {
+    MutexLock lock(&mutex_);
+    cutting_off_ = false;
+  }
+  MaybeFinish();
 }
 
 }  // namespace vidmuse

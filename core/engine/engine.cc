@@ -59,7 +59,7 @@ absl::StatusOr<std::unique_ptr<Window>> Engine::TryToOpen(const WindowRequest& r
   const CancelFlag& cancel = request.generation->cancel;
   if (cancel.cancelled()) return absl::CancelledError("cancelled");
   try {
-    return model_->OpenWindow(*request.generation->condition, request.window.first_local,
+    return model_->OpenWindow(*request.condition, request.window.first_local,
                               request.window.local_count, request.capacity, cancel);
   } catch (const std::bad_alloc&) {
     return absl::ResourceExhaustedError("out of memory for a window");

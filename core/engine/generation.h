@@ -16,8 +16,8 @@
 
 namespace vidmuse {
 
-// Constant once it was handed to the scheduler, but for `cancel`. The On... methods are called by
-// the device thread: they return at once and don't block.
+// The scheduler's once it was handed over, but for `cancel`, which is anybody's. The On... methods
+// are called by the device thread: they return at once and don't block.
 class Generation {
  public:
   virtual ~Generation() = default;
@@ -29,7 +29,7 @@ class Generation {
   // The last call: every frame was made, or why not.
   virtual void OnGenerated(const absl::Status& status) = 0;
 
-  std::shared_ptr<const VideoCondition> condition;
+  std::shared_ptr<const VideoCondition> condition;  // let go of once the last window opens
   SamplingOptions sampling;
   std::vector<WindowSpec> windows;
   std::vector<int32_t> known;  // [n][codebooks]: the song's first n frames, made before (resume)

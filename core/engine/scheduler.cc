@@ -88,8 +88,11 @@ void Scheduler::Place() {
 
 void Scheduler::OpenWindow(Running& running) {
   const WindowSpec& spec = running.spec();
-  open_window_(
-      {running.id, running.generation, spec, WindowSequence::Capacity(spec.frames, codebooks())});
+  // The last window takes the condition along: nobody needs it any more once that is open.
+  const bool last = &spec == &running.generation->windows.back();
+  open_window_({running.id, running.generation,
+                last ? std::move(running.generation->condition) : running.generation->condition,
+                spec, WindowSequence::Capacity(spec.frames, codebooks())});
 }
 
 void Scheduler::WindowOpened(uint64_t id, absl::StatusOr<std::unique_ptr<Window>> window,

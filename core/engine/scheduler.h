@@ -33,6 +33,7 @@ struct SchedulerOptions {
 struct WindowRequest {
   uint64_t id = 0;
   std::shared_ptr<Generation> generation;
+  std::shared_ptr<const VideoCondition> condition;
   WindowSpec window;
   int capacity = 0;  // sequence steps
 };

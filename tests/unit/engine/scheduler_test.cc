@@ -82,7 +82,7 @@ class SchedulerTest : public ::testing::Test {
     opening_.pop_front();
     scheduler_->WindowOpened(
         request.id,
-        model_.OpenWindow(*request.generation->condition, request.window.first_local,
+        model_.OpenWindow(*request.condition, request.window.first_local,
                           request.window.local_count, request.capacity, request.generation->cancel),
         absl::Milliseconds(1));
   }
