@@ -41,6 +41,7 @@ Job::Job(const JobContext* context, GenerationRequest request, Reservation memor
   submitted = Now();
   deadline = submitted + request_.time_limit;
   sampling = request_.sampling;
+  client_key = request_.client_key;
   stage_began_ = submitted;
   last_sent_ = submitted;
   pumping_ = true;
@@ -272,6 +273,7 @@ void Job::EncodeVideo() {
   absl::StatusOr<std::shared_ptr<const VideoCondition>> encoded =
       context_->model->EncodeVideo(frames_, cancel);
   frames_ = {};
+  if (absl::IsInternal(encoded.status())) context_->engine->Suspect();
   if (!encoded.ok()) return End(encoded.status());
   absl::StatusOr<std::shared_ptr<const VideoCondition>> held = Hold(*std::move(encoded));
   if (!held.ok()) return End(held.status());
