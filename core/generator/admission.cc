@@ -44,7 +44,49 @@ absl::Status CheckDeclared(const GenerationRequest& request, const Limits& limit
   return absl::OkStatus();
 }
 
+absl::string_view NameOf(MemoryUse use) {
+  switch (use) {
+    case MemoryUse::kUpload:
+      return "the upload";
+    case MemoryUse::kFrames:
+      return "the video's frames";
+    case MemoryUse::kCondition:
+      return "the condition";
+    case MemoryUse::kSong:
+      return "the song";
+  }
+  return "";
+}
+
 }  // namespace
+
+Reservation& Reservation::operator=(Reservation&& other) noexcept {
+  if (this == &other) return *this;
+  Release();
+  admission_ = std::exchange(other.admission_, nullptr);
+  bytes_ = std::exchange(other.bytes_, 0);
+  return *this;
+}
+
+absl::Status Reservation::Resize(uint64_t bytes, MemoryUse use) {
+  if (admission_ == nullptr) return absl::OkStatus();
+  RETURN_IF_ERROR(admission_->Resize(bytes_, bytes, use));
+  bytes_ = bytes;
+  return absl::OkStatus();
+}
+
+Reservation Reservation::Split(uint64_t bytes) {
+  bytes = std::min(bytes, bytes_);
+  bytes_ -= bytes;
+  return Reservation(admission_, bytes);
+}
+
+void Reservation::Release() {
+  // Giving back never fails.
+  if (admission_ != nullptr) (void)admission_->Resize(bytes_, 0, MemoryUse::kUpload);
+  admission_ = nullptr;
+  bytes_ = 0;
+}
 
 absl::Status ValidateRequest(const GenerationRequest& request, const ModelInfo& model) {
   const SamplingOptions& sampling = request.sampling;
@@ -77,7 +119,7 @@ Admission::Admission(const Limits& limits, MetricsSink* metrics,
                      std::function<SchedulerLoad()> load)
     : limits_(limits), metrics_(metrics), load_(std::move(load)) {}
 
-absl::Status Admission::CheckRoom(const GenerationRequest& request) const {
+absl::Status Admission::CheckRoom() const {
   const int waiting = counts_[static_cast<int>(RequestPhase::kWaiting)];
   if (waiting >= limits_.max_queued_requests) {
     return absl::ResourceExhaustedError(absl::StrCat("the queue is full: ", waiting,
@@ -90,15 +132,11 @@ absl::Status Admission::CheckRoom(const GenerationRequest& request) const {
     return absl::ResourceExhaustedError(
         absl::StrCat("too many streams are open: ", live(), " of ", most));
   }
-  if (bytes_ + request.declared_bytes.value_or(0) > limits_.max_queued_bytes) {
-    return absl::ResourceExhaustedError(absl::StrCat("the queue is full: ", bytes_,
-                                                     " bytes are held, max_queued_bytes is ",
-                                                     limits_.max_queued_bytes));
-  }
   return absl::OkStatus();
 }
 
-absl::Status Admission::Enter(const GenerationRequest& request) {
+absl::StatusOr<Reservation> Admission::Enter(const GenerationRequest& request, uint64_t bytes,
+                                             MemoryUse use) {
   double seconds = 1;
   RETURN_IF_ERROR(CheckDeclared(request, limits_, &seconds));
   if (request.time_limit <= absl::ZeroDuration()) {
@@ -120,15 +158,13 @@ absl::Status Admission::Enter(const GenerationRequest& request) {
                           retry);
   }
   MutexLock lock(&mutex_);
-  if (draining_) {
-    return WithRetryAfter(absl::UnavailableError("the server is shutting down"),
-                          absl::ZeroDuration());
-  }
-  const absl::Status room = CheckRoom(request);
+  if (draining_) return absl::UnavailableError("the server is shutting down");
+  const absl::Status room = CheckRoom();
   if (!room.ok()) return WithRetryAfter(room, retry);
+  RETURN_IF_ERROR(TryToResize(0, bytes, use));
   ++Count(RequestPhase::kWaiting);
   Report();
-  return absl::OkStatus();
+  return Reservation(this, bytes);
 }
 
 void Admission::Move(RequestPhase from, RequestPhase to) {
@@ -144,23 +180,22 @@ void Admission::Leave(RequestPhase from) {
   Report();
 }
 
-absl::Status Admission::Reserve(uint64_t bytes) {
-  {
-    MutexLock lock(&mutex_);
-    if (bytes_ + bytes <= limits_.max_queued_bytes) {
-      bytes_ += bytes;
-      return absl::OkStatus();
-    }
-  }
-  return WithRetryAfter(absl::ResourceExhaustedError(absl::StrCat(
-                            "no memory for another ", bytes,
-                            " bytes of video: max_queued_bytes is ", limits_.max_queued_bytes)),
-                        absl::Seconds(5));
+absl::Status Admission::Resize(uint64_t from, uint64_t to, MemoryUse use) {
+  MutexLock lock(&mutex_);
+  return TryToResize(from, to, use);
 }
 
-void Admission::Release(uint64_t bytes) {
-  MutexLock lock(&mutex_);
-  bytes_ -= bytes;
+absl::Status Admission::TryToResize(uint64_t from, uint64_t to, MemoryUse use) {
+  const uint64_t others = bytes_ - from;
+  if (to > from && others + to > limits_.max_queued_bytes) {
+    const absl::Status full = absl::ResourceExhaustedError(
+        absl::StrCat("no memory for ", to, " bytes, most of them for ", NameOf(use), ": ", others,
+                     " are held for others, max_queued_bytes is ", limits_.max_queued_bytes));
+    // What doesn't fit by itself never will.
+    return to > limits_.max_queued_bytes ? full : WithRetryAfter(full, absl::Seconds(5));
+  }
+  bytes_ = others + to;
+  return absl::OkStatus();
 }
 
 void Admission::BeginDrain() {

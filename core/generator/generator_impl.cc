@@ -12,6 +12,7 @@
 #include "core/base/memory.h"
 #include "core/base/status_macros.h"
 #include "core/generator/device_set.h"
+#include "core/generator/request_memory.h"
 
 namespace vidmuse {
 namespace {
@@ -69,6 +70,8 @@ class GeneratorImpl final : public Generator {
  private:
   // What admission goes by: all devices together.
   static Limits OfAll(Limits limits, size_t devices);
+  // Checks the request and reserves what its client has declared.
+  absl::StatusOr<Reservation> Admit(const GenerationRequest& request);
   // Looks after deadlines and stalled readers.
   void Watch();
 
@@ -140,22 +143,29 @@ GeneratorImpl::~GeneratorImpl() {
   codec_pool_.reset();
 }
 
+absl::StatusOr<Reservation> GeneratorImpl::Admit(const GenerationRequest& request) {
+  RETURN_IF_ERROR(ValidateRequest(request, model_info()));
+  RETURN_IF_ERROR(devices_.CheckDevices());
+  MemoryUse use;
+  const uint64_t bytes = PromisedMemory(*contexts_[0].model, request, &use);
+  return admission_.Enter(request, bytes, use);
+}
+
 absl::StatusOr<std::unique_ptr<MusicStream>> GeneratorImpl::Submit(GenerationRequest request) {
   if (!request.seed_is_set) request.sampling.seed = RandomSeed();
   if (!request.cfg_coef_is_set) request.sampling.cfg_coef = model_info().default_cfg_coef;
   if (request.request_id.empty()) request.request_id = absl::StrFormat("%016x", RandomSeed());
-  absl::Status status = ValidateRequest(request, model_info());
-  if (status.ok()) status = devices_.CheckDevices();
-  if (status.ok()) status = admission_.Enter(request);
-  if (!status.ok()) {
+  absl::StatusOr<Reservation> memory = Admit(request);
+  if (!memory.ok()) {
     metrics_->Add(Counter::kRequests, 1,
-                  absl::StrCat(absl::StatusCodeToString(status.code()), "/admission"));
-    return status;
+                  absl::StrCat(absl::StatusCodeToString(memory.status().code()), "/admission"));
+    return memory.status();
   }
   std::shared_ptr<Job> job;
   {
     MutexLock lock(&mutex_);  // the next request sees this one at its device
-    job = std::make_shared<Job>(&contexts_[devices_.LeastLoaded()], std::move(request));
+    job = std::make_shared<Job>(&contexts_[devices_.LeastLoaded()], std::move(request),
+                                *std::move(memory));
     jobs_.push_back(job);
   }
   return std::make_unique<JobStream>(std::move(job));

@@ -54,8 +54,9 @@ struct JobContext {
 // bytes come from one thread at a time.
 class Job final : public Generation, public std::enable_shared_from_this<Job> {
  public:
-  // `request` was admitted: the job gives its place back when it ends.
-  Job(const JobContext* context, GenerationRequest request);
+  // `request` was admitted with `memory`: the job gives its place back when it is destroyed, and
+  // its memory as soon as it doesn't need it.
+  Job(const JobContext* context, GenerationRequest request, Reservation memory);
   ~Job() override;
 
   absl::Status AppendVideo(absl::string_view bytes);
@@ -84,6 +85,8 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
 
   // Plans the song and sends `started`.
   absl::Status StartSong();
+  // Takes the next bytes of the video.
+  absl::Status Keep(absl::string_view bytes);
   // Whether PumpAudio has something to do; if not, it is no longer on its way.
   bool TakePumpInput(std::vector<uint16_t>* tokens);
   void SendChunk(AudioChunk chunk);
@@ -96,6 +99,8 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   // Runs `stage` on `pool` unless the job has ended by then.
   void RunOn(WorkerPool* pool, Stage stage) ABSL_LOCKS_EXCLUDED(mutex_);
   void RunStage(Stage stage);
+  // Frees what the job has made, once it has ended and no stage uses it.
+  void FreeMemory() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The stage that the job is in from now on, as metrics call it. Adds the time since the last call
   // to `seconds`.
   void EnterStage(const char* stage, double StageSeconds::*seconds);
@@ -104,16 +109,16 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   // False: it had ended before.
   bool MarkEnded(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   void ReportEnd(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status Hold(uint64_t bytes);
-  void ReleaseHeld(uint64_t bytes);
-  int64_t known_frames() const {
-    return static_cast<int64_t>(known.size()) / context_->model->info().codebooks;
-  }
-  uint64_t frame_bytes() const;  // of `frames_`
+  // Reserves all that the song will take, now that its video is known.
+  absl::Status ReserveSong();
+  // Gives the condition its part of what was reserved, to hold for as long as it lives.
+  absl::StatusOr<std::shared_ptr<const VideoCondition>> Hold(
+      std::shared_ptr<const VideoCondition> condition);
   absl::Duration Now() const { return context_->clock->Monotonic(); }
 
   const JobContext* const context_;
-  const GenerationRequest request_;
+  GenerationRequest request_;   // constant; `resume`'s tokens are the first of `tokens_` instead
+  const int64_t known_frames_;  // that `resume` brought along
   EventQueue events_;
 
   // Handed from stage to stage.
@@ -122,9 +127,11 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   int64_t total_frames_ = 0;
 
   mutable Mutex mutex_;
+  Reservation memory_ ABSL_GUARDED_BY(mutex_);       // without the condition's part
+  uint64_t song_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // of `memory_`
+  int stages_running_ ABSL_GUARDED_BY(mutex_) = 0;
   std::string upload_ ABSL_GUARDED_BY(mutex_);
   bool upload_finished_ ABSL_GUARDED_BY(mutex_) = false;
-  uint64_t held_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // reserved at admission's
   RequestPhase phase_ ABSL_GUARDED_BY(mutex_) = RequestPhase::kWaiting;
   const char* stage_ ABSL_GUARDED_BY(mutex_) = "upload";
   absl::Duration stage_began_ ABSL_GUARDED_BY(mutex_);

@@ -20,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/cpus.h"
 #include "core/base/status_macros.h"
+#include "core/model/cpu/kernel_choice.h"
 #include "core/model/cpu/kernels.h"
 #include "core/model/cpu/thread_team.h"
 #include "nlohmann/json.hpp"
@@ -276,7 +277,7 @@ absl::StatusOr<json> Run(const std::vector<int>& request_counts) {
   result["scale"] = source.model_dir.empty() ? source.scale : source.model_dir;
   result["machine"] = {{"cpu", CpuName()},
                        {"cores", cores},
-                       {"kernels", cpu::CpuKernels().name},
+                       {"kernels", (*cpu::CpuKernels())->name},
                        {"read_gb_s", probe.ReadBandwidth()},
                        {"float_gflop_s", probe.FloatRate()}};
   for (const std::string& precision : precisions) {

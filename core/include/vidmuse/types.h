@@ -39,7 +39,7 @@ struct SamplingOptions {
 struct ResumePoint {
   std::vector<uint16_t> tokens;  // [frames][codebooks], from the song's first frame on
   uint64_t received_bytes = 0;   // of the encoded stream: these are made again but not sent again
-  std::string fingerprint;       // ModelInfo::fingerprint of who made the first part; empty: not compared
+  std::string fingerprint{};     // ModelInfo::fingerprint of who made the first part; empty: not compared
 };
 
 struct GenerationRequest {
@@ -72,8 +72,8 @@ struct GenerationStarted {
   uint64_t seed = 0;
   int64_t total_samples = 0;  // per channel, of the whole song
   int64_t total_frames = 0;   // token frames, 50 a second
-  std::string fingerprint;    // ModelInfo::fingerprint
-  SamplingOptions sampling;   // what is in force
+  std::string fingerprint{};  // ModelInfo::fingerprint
+  SamplingOptions sampling{};  // what is in force
 };
 
 // Where a request stands.
@@ -125,9 +125,6 @@ struct ModelInfo {
   int64_t parameters = 0;
   std::string device;     // "cpu", "cuda:0"
   std::string precision;  // "fp32", ...
-  // Two models with equal fingerprints give the same tokens and the same bytes (see music.proto).
-  std::string fingerprint;
-  std::string license_note;  // what the model's folder says of its licence; empty: nothing
   int sample_rate = 32000;
   int channels = 1;
   int frame_rate = 50;      // token frames a second
@@ -137,6 +134,9 @@ struct ModelInfo {
   float default_cfg_coef = 3.0f;
   int window_seconds = 30;  // longest stretch generated with one condition
   int step_graphs = 0;      // shapes of a step that are recorded as graphs of the device
+  // Two models with equal fingerprints give the same tokens and the same bytes (see music.proto).
+  std::string fingerprint;
+  std::string license_note;  // what the model's folder says of its licence; empty: nothing
 };
 
 // Every bound on what a request may ask for or send.
