@@ -21,8 +21,9 @@ absl::Status CheckRange(absl::string_view name, double value, double low, double
 absl::Status CheckLimit(absl::string_view name, double value, absl::string_view limit,
                         double bound) {
   if (value <= bound) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrFormat("%s is %.15g, over the limit %s of %.15g", name, value, limit, bound));
+  return AboutLimit(absl::InvalidArgumentError(absl::StrFormat(
+                        "%s is %.15g, over the limit %s of %.15g", name, value, limit, bound)),
+                    limit, value);
 }
 
 // What the client says of its video. `seconds`: of the music it asks for, at least.

@@ -21,7 +21,6 @@ namespace {
 constexpr absl::Duration kStuckStep = absl::Seconds(60);
 constexpr absl::Duration kStuckWindow = absl::Seconds(90);
 constexpr absl::Duration kStuckCodec = absl::Minutes(5);  // a chunk, or a whole song's loudness
-constexpr absl::Duration kReaderStall = absl::Minutes(2);
 constexpr absl::Duration kWatchInterval = absl::Milliseconds(20);
 // Work beside the device thread gives way to it, but for audio, which is awaited.
 constexpr int kBackgroundNice = 5;
@@ -115,6 +114,7 @@ GeneratorImpl::GeneratorImpl(std::vector<std::unique_ptr<MusicModel>> models,
   JobContext context;
   context.sample_video = std::move(sample_video);
   context.limits = limits_;
+  context.send_timeout = absl::Seconds(options.send_timeout_seconds);
   context.clock = clock_;
   context.metrics = metrics_;
   context.admission = &admission_;
@@ -196,7 +196,7 @@ void GeneratorImpl::Watch() {
     mutex_.Unlock();
     for (const auto& job : jobs) {
       if (job == nullptr) continue;
-      CatchExceptions("", [&] { job->CheckTime(kReaderStall); }).IgnoreError();
+      CatchExceptions("", [&] { job->CheckTime(); }).IgnoreError();
     }
     jobs.clear();
     mutex_.Lock();
@@ -224,12 +224,17 @@ absl::Status ValidateLimits(const Limits& limits) {
                        static_cast<double>(limits.max_stream_buffer_bytes));
 }
 
+absl::Status ValidateOptions(const GeneratorOptions& options) {
+  RETURN_IF_ERROR(CheckPositive("send_timeout_seconds", options.send_timeout_seconds));
+  return ValidateLimits(options.limits);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Generator>> NewGenerator(
     std::vector<std::unique_ptr<MusicModel>> models, VideoSampler sample_video,
     const GeneratorOptions& options, const Clock* clock, MetricsSink* metrics) {
-  RETURN_IF_ERROR(ValidateLimits(options.limits));
+  RETURN_IF_ERROR(ValidateOptions(options));
   std::vector<size_t> kv_bytes;
   const uint64_t available = AvailableMemory();
   for (const auto& model : models) {

@@ -29,11 +29,7 @@ Job::Job(const JobContext* context, GenerationRequest request, Reservation memor
       request_(std::move(request)),
       known_frames_(KnownFrames(request_, context->model->info())),
       events_(
-          context->limits.max_stream_buffer_bytes,
-          [this] {
-            MutexLock lock(&mutex_);
-            if (stalled_) SchedulePump();
-          },
+          context->limits.max_stream_buffer_bytes, [this] { OnTaken(); },
           [this](const absl::Status& failure) { End(failure); }),
       memory_(std::move(memory)) {
   submitted = Now();
@@ -277,17 +273,25 @@ void Job::OnGenerated(const absl::Status& status) {
 
 void Job::SchedulePump() {
   const int64_t frames = static_cast<int64_t>(tokens_.size()) / context_->model->info().codebooks;
-  if (pumping_ || ended_ || (frames < wanted_frames_ && !generated_)) return;
+  if (pumping_ || ended_ || stalled_ || (frames < wanted_frames_ && !generated_)) return;
   // The pool's queue has room for every job that may live.
   pumping_ = context_->codec_pool->Submit(
       [self = shared_from_this()] { self->RunStage(&Job::PumpAudio); });
+}
+
+void Job::OnTaken() {
+  MutexLock lock(&mutex_);
+  stalled_since_ = Now();
+  if (!stalled_ || !events_.HasRoom()) return;
+  stalled_ = false;
+  SchedulePump();
 }
 
 bool Job::TakePumpInput(std::vector<uint16_t>* tokens) {
   const int codebooks = context_->model->info().codebooks;
   MutexLock lock(&mutex_);
   stalled_ = !events_.HasRoom();
-  stalled_since_ = Now();
+  if (stalled_) stalled_since_ = Now();
   reader_was_late_ |= stalled_;
   const int64_t taken = audio_->frames_taken();
   wanted_frames_ = taken + audio_->frames_needed();
@@ -368,7 +372,7 @@ void Job::SendFinished() {
   events_.End(absl::OkStatus());
 }
 
-void Job::CheckTime(absl::Duration stall_limit) {
+void Job::CheckTime() {
   absl::Status status;
   {
     MutexLock lock(&mutex_);
@@ -376,10 +380,10 @@ void Job::CheckTime(absl::Duration stall_limit) {
     if (deadline <= Now()) {
       status =
           absl::DeadlineExceededError(absl::StrCat("the deadline passed in stage '", stage_, "'"));
-    } else if (stalled_ && Now() - stalled_since_ > stall_limit) {
-      status = absl::DeadlineExceededError(absl::StrCat("the reader took nothing for ",
-                                                        absl::FormatDuration(stall_limit),
-                                                        " while audio waited"));
+    } else if (stalled_ && Now() - stalled_since_ >= context_->send_timeout) {
+      status = absl::UnavailableError(absl::StrCat("the reader took nothing for ",
+                                                   absl::FormatDuration(context_->send_timeout),
+                                                   " while audio waited"));
     }
   }
   if (!status.ok()) End(status);

@@ -39,6 +39,7 @@ struct JobContext {
   MusicModel* model = nullptr;
   VideoSampler sample_video;
   Limits limits;
+  absl::Duration send_timeout;  // see GeneratorOptions
   const Clock* clock = nullptr;
   MetricsSink* metrics = nullptr;
   Admission* admission = nullptr;
@@ -67,8 +68,9 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   // Nobody reads any more: cancels what has not ended; no callback runs once this returns.
   void Drop();
 
-  // Ends the job if its deadline has passed, or its reader has let audio wait for `stall_limit`.
-  void CheckTime(absl::Duration stall_limit);
+  // Ends the job if its deadline has passed, or its reader has let audio wait for too long. Called
+  // every now and then.
+  void CheckTime();
 
   // Generation, called by the device thread.
   void OnPlaced() override;
@@ -94,6 +96,8 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   void CountUnderrun(absl::Duration now, double audio_seconds)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SendFinished();
+  // The reader took an event.
+  void OnTaken();
   void SchedulePump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Runs `stage` on `pool` unless the job has ended by then.
@@ -141,8 +145,8 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   bool generated_ ABSL_GUARDED_BY(mutex_) = false;
   bool pumping_ ABSL_GUARDED_BY(mutex_) =
       false;  // PumpAudio is on its way, or there is no audio_ yet
-  bool stalled_ ABSL_GUARDED_BY(mutex_) = false;  // audio waits for the reader
-  absl::Duration stalled_since_ ABSL_GUARDED_BY(mutex_);
+  bool stalled_ ABSL_GUARDED_BY(mutex_) = false;          // audio waits for the reader
+  absl::Duration stalled_since_ ABSL_GUARDED_BY(mutex_);  // or the last event was taken
   absl::Duration last_chunk_ ABSL_GUARDED_BY(mutex_);
   // When a player that began with the first chunk has nothing left.
   absl::Duration plays_until_ ABSL_GUARDED_BY(mutex_);

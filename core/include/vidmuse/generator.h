@@ -33,6 +33,9 @@ struct GeneratorOptions {
   // request takes; on a GPU what max_batch requests take.
   uint64_t max_kv_bytes = 0;
   Limits limits;
+  // For a reader to take an event while more waits for it than Limits::max_stream_buffer_bytes; then
+  // its stream ends, and its memory is freed.
+  double send_timeout_seconds = 600;
   // Called by Generator::Create with what the operator should know, a line at a time.
   std::function<void(const std::string&)> warn;
   // Called by Generator::Create when the model is loaded, before its first step.
@@ -61,7 +64,9 @@ class MusicStream {
 
   // Calls `callback` exactly once: at once if an event is waiting, else later from a thread of the
   // generator's. At most one Read may be outstanding. The callback must not block, and must not
-  // destroy the stream. Unread output is bounded: a slow reader pauses its own request alone.
+  // destroy the stream; one that throws ends the stream. Unread output is bounded: a slow reader
+  // pauses its own request alone, and one that takes nothing for send_timeout_seconds gets
+  // UNAVAILABLE: it may go on with `resume`.
   virtual void Read(ReadCallback callback) = 0;
 
   // Ends the stream with CANCELLED (or `reason`) if it has not ended yet.
