@@ -12,6 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 TORCH_VERSION=2.11.0
 CUDART_VERSION=13.0.96  # what libtorch_cpu.so needs of CUDA, in the releases that torch pins
 CUPTI_VERSION=13.0.85
+CRT_VERSION=13.0.88  # headers that the runtime's own headers include
 CUDA=0
 for arg in "$@"; do
   case "$arg" in
@@ -27,7 +28,7 @@ PACKAGES=(
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libabsl-dev
   prometheus-cpp-dev libgtest-dev libgmock-dev libbenchmark-dev libyaml-cpp-dev nlohmann-json3-dev
   libssl-dev libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libswresample-dev libebur128-dev
-  libseccomp-dev
+  libseccomp-dev libxxhash-dev
   # used by tests and the quickstart
   ffmpeg curl clang-format haproxy nginx openssl
 )
@@ -79,18 +80,20 @@ if [ ! -x .deps/bin/promtool ] && ! command -v promtool >/dev/null; then
 fi
 
 if [ -z "${LIBTORCH_DIR:-}" ]; then
-  want="torch $TORCH_VERSION cpu"
-  ((CUDA)) && want="torch $TORCH_VERSION cuda"
+  parts="torch $TORCH_VERSION, crt $CRT_VERSION"
+  want="$parts, cpu"
+  ((CUDA)) && want="$parts, cuda"
   have=$(cat .deps/torch.stamp 2>/dev/null || true)
-  if [ "$have" != "$want" ] && [ "$have" != "torch $TORCH_VERSION cuda" ]; then
+  if [ "$have" != "$want" ] && [ "$have" != "$parts, cuda" ]; then
     echo "setup: unpacking LibTorch $TORCH_VERSION under .deps/"
     rm -rf .deps/wheels .deps/torch.stamp
     if ((CUDA)); then
       unpack_wheels .deps/wheels "torch==$TORCH_VERSION"
+      unpack_wheels .deps/wheels --no-deps "nvidia-cuda-crt==$CRT_VERSION"
     else
       unpack_wheels .deps/wheels --no-deps "torch==$TORCH_VERSION"
       unpack_wheels .deps/wheels --no-deps "nvidia-cuda-runtime==$CUDART_VERSION" \
-        "nvidia-cuda-cupti==$CUPTI_VERSION"
+        "nvidia-cuda-cupti==$CUPTI_VERSION" "nvidia-cuda-crt==$CRT_VERSION"
     fi
     echo "$want" >.deps/torch.stamp
   fi

@@ -1,5 +1,7 @@
 #include "server/generate_call.h"
 
+#include <grpc/grpc.h>
+
 #include <chrono>
 #include <new>
 #include <utility>
@@ -35,6 +37,8 @@ absl::string_view RefusalReason(const absl::Status& status) {
       return "cancelled";
     case absl::StatusCode::kUnauthenticated:
       return "credentials";
+    case absl::StatusCode::kFailedPrecondition:
+      return "fingerprint";
     default:
       return "other";
   }
@@ -48,13 +52,6 @@ absl::StatusOr<std::string> Authenticate(ApiKeys* keys, const grpc::ServerContex
 }
 
 }  // namespace
-
-GenerateCall* GenerateCall::Start(const CallEnvironment& environment,
-                                  grpc::CallbackServerContext* context) {
-  const auto call = std::make_shared<GenerateCall>(environment, context);
-  call->Begin();
-  return call.get();
-}
 
 GenerateCall::GenerateCall(const CallEnvironment& environment, grpc::CallbackServerContext* context)
     : environment_(environment),
@@ -84,13 +81,13 @@ void GenerateCall::Begin() {
   }
   environment_.tracker->BeginCall(shared_from_this());
   if (entered.ok()) {
-    StartRead(&request_);
+    ReadMessage(&request_);
   } else {
     End(entered);
   }
 }
 
-void GenerateCall::OnReadDone(bool ok) {
+void GenerateCall::ReadDone(bool ok) {
   int64_t number = 0;
   {
     MutexLock lock(&mutex_);
@@ -107,7 +104,7 @@ void GenerateCall::OnReadDone(bool ok) {
   if (!status.ok()) {
     End(status);
   } else if (ok) {
-    StartRead(&request_);
+    ReadMessage(&request_);
   }
 }
 
@@ -131,12 +128,18 @@ absl::Status GenerateCall::OnConfig(int64_t number, const v1::GenerateMusicConfi
   }
   ASSIGN_OR_RETURN(GenerationRequest request,
                    ToRequest(config, environment_.generator->model_info()));
+  const std::string& fingerprint = environment_.generator->model_info().fingerprint;
+  if (request.resume && !request.resume->fingerprint.empty() &&
+      request.resume->fingerprint != fingerprint) {
+    return FingerprintMismatch(request.resume->fingerprint, fingerprint);
+  }
   request.request_id = request_id_;
   request.time_limit = TimeLeft(*context_);
   {
     MutexLock lock(&mutex_);
     if (end_) return *end_;
     submitted_ = true;
+    declared_bytes_ = request.declared_bytes;
   }
   ASSIGN_OR_RETURN(std::unique_ptr<MusicStream> stream,
                    environment_.generator->Submit(std::move(request)));
@@ -148,7 +151,7 @@ absl::Status GenerateCall::OnConfig(int64_t number, const v1::GenerateMusicConfi
   }
   // Only now: till a client has seen headers, its library may repeat the call by itself.
   context_->AddInitialMetadata(kRequestIdKey, request_id_);
-  StartSendInitialMetadata();
+  SendHeaders();
   ReadStream();
   return absl::OkStatus();
 }
@@ -171,15 +174,22 @@ absl::Status GenerateCall::OnUploadEnd() {
   if (context_->IsCancelled()) return absl::OkStatus();
   v1::GenerateMusicRequest().Swap(&request_);  // the last chunk's memory
   MusicStream* stream = nullptr;
-  bool has_video = false;
+  uint64_t bytes = 0;
+  std::optional<uint64_t> declared;
   {
     MutexLock lock(&mutex_);
     stream = stream_.get();
-    has_video = record_.video_bytes > 0;
+    bytes = record_.video_bytes;
+    declared = declared_bytes_;
     ReleaseUploadSlot();
   }
   if (stream == nullptr) return absl::InvalidArgumentError("the call ended without a config");
-  if (!has_video) return absl::InvalidArgumentError("the call ended without a video_chunk");
+  if (bytes == 0) return absl::InvalidArgumentError("the call ended without a video_chunk");
+  if (declared && bytes != *declared) {
+    // What cut the upload may be a proxy: a part of a video must not pass for the whole.
+    return absl::InvalidArgumentError(
+        absl::StrCat("the upload has ", bytes, " bytes, but video_bytes declared ", *declared));
+  }
   return stream->FinishVideo();
 }
 
@@ -200,25 +210,31 @@ void GenerateCall::ReadStream() {
 }
 
 void GenerateCall::OnEvent(absl::StatusOr<StreamEvent> event) {
-  bool write = false;
-  {
-    MutexLock lock(&mutex_);
-    stream_read_outstanding_ = false;
-    if (!end_ && !event.ok()) end_ = event.status();
-    if (!end_) {
-      Record(*event);
-      last_event_ = std::holds_alternative<GenerationFinished>(*event);
-      ToProto(*std::move(event), environment_.generator->model_info(), &response_);
-      write_outstanding_ = true;
-      write_began_ = environment_.clock->Monotonic();
-      write = true;
-    }
+  absl::Status failure;
+  try {
+    if (TakeEvent(std::move(event))) return WriteMessage(&response_);
+  } catch (const std::bad_alloc&) {
+    failure = WithRetryAfter(absl::ResourceExhaustedError("out of memory"), absl::Seconds(5));
   }
-  if (write) {
-    StartWrite(&response_);
-  } else {
+  if (failure.ok()) {
     MaybeFinish();
+  } else {
+    End(std::move(failure));
   }
+}
+
+bool GenerateCall::TakeEvent(absl::StatusOr<StreamEvent> event) {
+  MutexLock lock(&mutex_);
+  stream_read_outstanding_ = false;
+  if (!end_ && !event.ok()) end_ = event.status();
+  if (end_) return false;
+  Record(*event);
+  const bool last = std::holds_alternative<GenerationFinished>(*event);
+  ToProto(*std::move(event), environment_.generator->model_info(), &response_);
+  last_event_ = last;
+  write_outstanding_ = true;
+  write_began_ = environment_.clock->Monotonic();
+  return true;
 }
 
 void GenerateCall::Record(const StreamEvent& event) {
@@ -232,7 +248,7 @@ void GenerateCall::Record(const StreamEvent& event) {
   }
 }
 
-void GenerateCall::OnWriteDone(bool ok) {
+void GenerateCall::WriteDone(bool ok) {
   bool read = false;
   bool all_sent = false;
   {
@@ -249,7 +265,7 @@ void GenerateCall::OnWriteDone(bool ok) {
   }
 }
 
-void GenerateCall::OnCancel() {
+void GenerateCall::Cancelled() {
   {
     MutexLock lock(&mutex_);
     if (end_) return;
@@ -264,7 +280,7 @@ void GenerateCall::OnCancel() {
   }
 }
 
-void GenerateCall::OnDone() {
+void GenerateCall::Done() {
   std::shared_ptr<GenerateCall> self;  // destroyed after the lock is released
   MutexLock lock(&mutex_);
   self = std::move(self_);
@@ -306,7 +322,7 @@ void GenerateCall::MaybeFinish() {
                                            RefusalReason(record.status)));
   }
   environment_.log->Write(record);
-  Finish(ToGrpcStatus(record.status, context_));
+  FinishCall(ToGrpcStatus(record.status, context_));
 }
 
 absl::Status GenerateCall::CheckUpload(absl::Duration now) const {
@@ -334,7 +350,8 @@ absl::Status GenerateCall::CheckUpload(absl::Duration now) const {
 }
 
 void GenerateCall::CheckProgress(absl::Duration now) {
-  const absl::Duration send_limit = absl::Seconds(environment_.options->send_timeout_seconds);
+  const absl::Duration send_limit =
+      absl::Seconds(environment_.options->generator.send_timeout_seconds);
   absl::Status too_slow;
   {
     MutexLock lock(&mutex_);
@@ -347,14 +364,16 @@ void GenerateCall::CheckProgress(absl::Duration now) {
     if (too_slow.ok() && !cutting_off_) return;
   }
   if (!too_slow.ok()) return End(std::move(too_slow));
-  CutOff(absl::CancelledError(absl::StrCat("the client took no message for ",
-                                           environment_.options->send_timeout_seconds, " s")));
+  CutOff(absl::UnavailableError(
+      absl::StrCat("the client took no message for ", absl::ToDoubleSeconds(send_limit), " s")));
 }
 
 void GenerateCall::CutOff(absl::Status status) {
-  End(std::move(status));
-  // The call is not done meanwhile: it can't finish before `cutting_off_` is false again.
-  context_->TryCancel();
+  End(status);
+  // Makes the write fail, and tells the client why: Finish would wait behind the write. The call is
+  // not done meanwhile: it can't finish before `cutting_off_` is false again.
+  grpc_call_cancel_with_status(context_->c_call(), static_cast<grpc_status_code>(status.code()),
+                               std::string(status.message()).c_str(), nullptr);
   {
     MutexLock lock(&mutex_);
     cutting_off_ = false;

@@ -56,6 +56,38 @@ TEST_F(GenerateErrorsTest, EmptyMessage) {
   ExpectEnd(second, StatusCode::INVALID_ARGUMENT, "message 2 has neither");
 }
 
+TEST_F(GenerateErrorsTest, UploadOfAnotherSizeThanDeclared) {
+  StartServer();
+  v1::GenerateMusicConfig config;
+  config.set_video_bytes(10);
+  for (const std::string& video : {std::string("short"), std::string("too long by far")}) {
+    ClientCall call(stub_.get());
+    call.Send(config);
+    call.Send(video);
+    call.Complete();
+    ExpectEnd(call, StatusCode::INVALID_ARGUMENT, "but video_bytes declared 10");
+  }
+}
+
+TEST_F(GenerateErrorsTest, SongOfAnotherFingerprint) {
+  generator_.set_fingerprint("own");
+  StartServer();
+  v1::GenerateMusicConfig config;
+  config.mutable_resume()->set_fingerprint("other");
+  ClientCall call(stub_.get());
+  call.Send(config);
+  ExpectEnd(call, StatusCode::FAILED_PRECONDITION, "resume.fingerprint is other");
+  EXPECT_EQ(call.TrailingMetadata("vidmuse-fingerprint"), "own");
+  EXPECT_EQ(generator_.submissions(), 0);
+
+  config.mutable_resume()->set_fingerprint("own");
+  ClientCall same(stub_.get());
+  same.Send(config);
+  const auto request = generator_.WaitForRequest(0);
+  ASSERT_NE(request, nullptr);
+  EXPECT_EQ(request->request().resume->fingerprint, "own");
+}
+
 TEST_F(GenerateErrorsTest, HalfCloseTooEarly) {
   StartServer();
   ClientCall nothing(stub_.get());
@@ -273,7 +305,9 @@ TEST_F(GenerateErrorsTest, ClientThatTakesNothingIsCutOff) {
     clock_.Advance(absl::Minutes(10));
   }
   EXPECT_TRUE(request->destroyed());
-  EXPECT_EQ(call.Finish().error_code(), StatusCode::CANCELLED);
+  EXPECT_TRUE(absl::IsUnavailable(request->cancelled())) << request->cancelled();
+  // So that it may resume.
+  ExpectEnd(call, StatusCode::UNAVAILABLE, "the client took no message for 600 s");
   server_ = nullptr;
   EXPECT_THAT(Log(), HasSubstr("the client took no message for 600 s"));
 }

@@ -198,7 +198,7 @@ TEST(OptionsTest, EveryFlagReachesItsField) {
   EXPECT_EQ(options.max_concurrent_uploads, 15);
   EXPECT_EQ(options.upload_timeout_seconds, 16);
   EXPECT_EQ(options.upload_idle_timeout_seconds, 17);
-  EXPECT_EQ(options.send_timeout_seconds, 18);
+  EXPECT_EQ(options.generator.send_timeout_seconds, 18);
   EXPECT_EQ(options.drain_seconds, 19);
   EXPECT_EQ(options.max_connections, 20);
   EXPECT_EQ(options.self_test_seconds, 21);
