@@ -6,13 +6,13 @@
 #include <filesystem>
 #include <new>
 #include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/base/cpus.h"
 #include "core/base/status_macros.h"
 #include "core/model/checkpoint/model_config.h"
 #include "core/model/codec_source.h"
@@ -97,9 +97,7 @@ std::string Name(const ModelOptions& options) {
   return (path.has_filename() ? path : path.parent_path()).filename().string();
 }
 
-int Threads(int wanted) {
-  return wanted > 0 ? wanted : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
+int Threads(int wanted) { return wanted > 0 ? wanted : UsableCpus(); }
 
 struct ModelFiles {
   std::unique_ptr<TensorFile> lm;

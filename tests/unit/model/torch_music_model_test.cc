@@ -278,7 +278,7 @@ TEST_F(TorchMusicModelTest, ReducedPrecisionsAreNear) {
 class BadGraph final : public StepGraph {
  public:
   BadGraph(bool record, bool replay) : record_(record), replay_(replay) {}
-  void Record(const std::function<void()>&) override {
+  void Record(const std::function<void()>&, const StepGraph*) override {
     if (!record_) throw std::runtime_error("cannot record");
   }
   void Replay() override {
