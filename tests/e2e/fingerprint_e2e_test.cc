@@ -20,14 +20,14 @@ using testing::HasSubstr;
 using testing::SizeIs;
 
 constexpr char kClient[] = VIDMUSE_BIN_DIR "/vidmuse";
-constexpr double kSeconds = 30;
+constexpr double kSeconds = 20;
 
 // One call with everything that came of it.
 struct Song {
   absl::Status status;
-  std::string audio;
-  std::string tokens;  // packed, from frame 0 on
-  std::vector<Splice> splices;
+  std::string audio = {};
+  std::string tokens = {};  // packed, from frame 0 on
+  std::vector<Splice> splices = {};
   int restarts = 0;
 };
 
@@ -39,7 +39,7 @@ struct Wanted {
 };
 
 Song Sing(const std::vector<std::string>& addresses, const Wanted& wanted) {
-  Song song;
+  Song song = {};
   auto client = MusicClient::Create({.addresses = addresses});
   if (!client.ok()) return {.status = client.status()};
   GenerateOptions options;
@@ -172,7 +172,7 @@ TEST_F(FingerprintE2eTest, TheToolsFileIsOneServersSong) {
   const auto generate = [](const std::string& servers, const std::string& output) {
     return RunProgram(
         {kClient, "generate", "--server", servers, "--video", GoldenVideo("zoom_63s"), "--output",
-         output, "--seed", "1", "--duration", "30", "--loudness", "none", "--chunk", "0.2"},
+         output, "--seed", "1", "--duration", "20", "--loudness", "none", "--chunk", "0.2"},
         kPatience * absl::Minutes(3));
   };
   const std::string servers = first_->address() + "," + other_->address();
