@@ -1,6 +1,11 @@
 #include "core/engine/event_queue.h"
 
+#include <exception>
+#include <new>
 #include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
 
 namespace vidmuse {
 namespace {
@@ -13,8 +18,9 @@ uint64_t EventBytes(const StreamEvent& event) {
 
 }  // namespace
 
-EventQueue::EventQueue(uint64_t max_bytes, std::function<void()> on_room)
-    : max_bytes_(max_bytes), on_room_(std::move(on_room)) {}
+EventQueue::EventQueue(uint64_t max_bytes, std::function<void()> on_taken,
+                       std::function<void(const absl::Status&)> on_failure)
+    : max_bytes_(max_bytes), on_taken_(std::move(on_taken)), on_failure_(std::move(on_failure)) {}
 
 bool EventQueue::HasRoom() const {
   MutexLock lock(&mutex_);
@@ -63,7 +69,6 @@ void EventQueue::Read(MusicStream::ReadCallback callback) {
 void EventQueue::Deliver() {
   MusicStream::ReadCallback reader;
   absl::StatusOr<StreamEvent> event = absl::OutOfRangeError("the stream has ended");
-  bool took = false;
   {
     MutexLock lock(&mutex_);
     if (reader_ == nullptr) return;
@@ -71,7 +76,6 @@ void EventQueue::Deliver() {
       bytes_ -= EventBytes(events_.front());
       event = std::move(events_.front());
       events_.pop_front();
-      took = true;
     } else if (!ended_) {
       return;
     } else if (!end_.ok()) {
@@ -80,10 +84,26 @@ void EventQueue::Deliver() {
     reader = std::exchange(reader_, nullptr);
     ++callbacks_;
   }
-  reader(std::move(event));
-  if (took) on_room_();
-  MutexLock lock(&mutex_);
-  --callbacks_;
+  const absl::Cleanup done = [this] {
+    MutexLock lock(&mutex_);
+    --callbacks_;
+  };
+  Call(reader, std::move(event));
+}
+
+void EventQueue::Call(const MusicStream::ReadCallback& reader, absl::StatusOr<StreamEvent> event) {
+  const bool took = event.ok();
+  absl::Status failure;
+  try {
+    reader(std::move(event));
+    if (took) on_taken_();
+    return;
+  } catch (const std::bad_alloc&) {
+    failure = absl::ResourceExhaustedError("out of memory while an event was handed over");
+  } catch (const std::exception& error) {
+    failure = absl::InternalError(absl::StrCat("a reader failed: ", error.what()));
+  }
+  on_failure_(failure);
 }
 
 void EventQueue::WaitForCallbacks() {

@@ -18,8 +18,11 @@ namespace vidmuse {
 // Thread-safe. Callbacks run without locks held, one at a time.
 class EventQueue {
  public:
-  // `on_room` is called, without locks held, after an event was taken out.
-  EventQueue(uint64_t max_bytes, std::function<void()> on_room);
+  // `on_taken` is called after the reader took an event, `on_failure` when the reader's callback or
+  // `on_taken` threw an exception. Both are called without locks held, before WaitForCallbacks
+  // returns.
+  EventQueue(uint64_t max_bytes, std::function<void()> on_taken,
+             std::function<void(const absl::Status&)> on_failure);
 
   // Whether the events inside are under the limit: whoever pushes looks first.
   bool HasRoom() const;
@@ -39,9 +42,12 @@ class EventQueue {
  private:
   // Hands the next event, or the end, to the reader if one waits. Releases `mutex_` for that.
   void Deliver() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Calls `reader`, and `on_taken_` if it gets an event. Exceptions end here.
+  void Call(const MusicStream::ReadCallback& reader, absl::StatusOr<StreamEvent> event);
 
   const uint64_t max_bytes_;
-  const std::function<void()> on_room_;
+  const std::function<void()> on_taken_;
+  const std::function<void(const absl::Status&)> on_failure_;
 
   mutable Mutex mutex_;
   std::deque<StreamEvent> events_ ABSL_GUARDED_BY(mutex_);

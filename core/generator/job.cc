@@ -6,48 +6,47 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/generator/request_memory.h"
 
 namespace vidmuse {
+namespace {
 
-Job::Job(const JobContext* context, GenerationRequest request)
+// A condition that counts as held for as long as it lives, whoever has it.
+struct HeldCondition {
+  Reservation memory;  // outlives the condition
+  std::shared_ptr<const VideoCondition> condition;
+};
+
+int64_t KnownFrames(const GenerationRequest& request, const ModelInfo& model) {
+  if (!request.resume) return 0;
+  return static_cast<int64_t>(request.resume->tokens.size()) / model.codebooks;
+}
+
+}  // namespace
+
+Job::Job(const JobContext* context, GenerationRequest request, Reservation memory)
     : context_(context),
       request_(std::move(request)),
-      events_(context->limits.max_stream_buffer_bytes, [this] {
-        MutexLock lock(&mutex_);
-        if (stalled_) SchedulePump();
-      }) {
+      known_frames_(KnownFrames(request_, context->model->info())),
+      events_(
+          context->limits.max_stream_buffer_bytes, [this] { OnTaken(); },
+          [this](const absl::Status& failure) { End(failure); }),
+      memory_(std::move(memory)) {
   submitted = Now();
   deadline = submitted + request_.time_limit;
   sampling = request_.sampling;
+  client_key = request_.client_key;
   stage_began_ = submitted;
   pumping_ = true;
   device_share_.emplace(context->device_requests);
-  if (request_.resume) {
-    tokens_ = request_.resume->tokens;
-    known.assign(tokens_.begin(), tokens_.end());
-  }
+  if (request_.resume) tokens_ = std::exchange(request_.resume->tokens, {});
 }
 
 Job::~Job() {
   MutexLock lock(&mutex_);
   device_share_.reset();  // the generator may go once admission has let go
-  context_->admission->Release(held_bytes_);
+  memory_.Release();
   context_->admission->Leave(phase_);
-}
-
-absl::Status Job::Hold(uint64_t bytes) {
-  RETURN_IF_ERROR(context_->admission->Reserve(bytes));
-  MutexLock lock(&mutex_);
-  held_bytes_ += bytes;
-  return absl::OkStatus();
-}
-
-void Job::ReleaseHeld(uint64_t bytes) {
-  {
-    MutexLock lock(&mutex_);
-    held_bytes_ -= bytes;
-  }
-  context_->admission->Release(bytes);
 }
 
 absl::Status Job::AppendVideo(absl::string_view bytes) {
@@ -62,15 +61,24 @@ absl::Status Job::AppendVideo(absl::string_view bytes) {
           " bytes, over the limit max_video_bytes of ", context_->limits.max_video_bytes));
     }
   }
-  if (status.ok()) status = Hold(bytes.size());
+  if (status.ok()) status = Keep(bytes);
   if (!status.ok()) {
     End(status);
     return status;
   }
   context_->metrics->Add(Counter::kVideoBytes, static_cast<double>(bytes.size()));
+  return absl::OkStatus();
+}
+
+absl::Status Job::Keep(absl::string_view bytes) {
   MutexLock lock(&mutex_);
-  if (!ended_) upload_.append(bytes.data(), bytes.size());
-  return end_;
+  if (ended_) return end_;
+  const uint64_t needed = upload_.size() + bytes.size() + tokens_.size() * sizeof(tokens_[0]);
+  if (needed > memory_.bytes()) RETURN_IF_ERROR(memory_.Resize(needed, MemoryUse::kUpload));
+  // Once, so that no more than what is counted is taken while it grows.
+  if (upload_.empty() && request_.declared_bytes) upload_.reserve(*request_.declared_bytes);
+  upload_.append(bytes.data(), bytes.size());
+  return absl::OkStatus();
 }
 
 absl::Status Job::FinishVideo() {
@@ -94,6 +102,7 @@ void Job::RunStage(Stage stage) {
   {
     MutexLock lock(&mutex_);
     if (ended_) return;
+    ++stages_running_;
   }
   try {
     (this->*stage)();
@@ -102,6 +111,18 @@ void Job::RunStage(Stage stage) {
   } catch (const std::exception& error) {
     End(absl::InternalError(absl::StrCat("a stage failed: ", error.what())));
   }
+  MutexLock lock(&mutex_);
+  --stages_running_;
+  FreeMemory();
+}
+
+void Job::FreeMemory() {
+  if (!ended_ || stages_running_ > 0) return;
+  upload_ = {};
+  tokens_ = {};
+  frames_ = {};
+  audio_ = nullptr;
+  memory_.Release();
 }
 
 void Job::EnterStage(const char* stage, double StageSeconds::*seconds) {
@@ -122,35 +143,54 @@ void Job::DecodeVideo() {
   }
   absl::StatusOr<VideoFrames> frames = context_->sample_video(
       file, context_->limits, static_cast<int>(request_.max_seconds), cancel);
-  ReleaseHeld(file.size());
   file = {};
   if (!frames.ok()) return End(frames.status());
   frames_ = *std::move(frames);
   if (const absl::Status status = StartSong(); !status.ok()) return End(status);
   EnterStage("queue", &StageSeconds::decode);
 
-  if (known_frames() < total_frames_) {
+  if (known_frames_ < total_frames_) {
     RunOn(context_->encode_pool, &Job::EncodeVideo);
   } else {
+    frames_ = {};
     OnGenerated(absl::OkStatus());
   }
 }
 
-uint64_t Job::frame_bytes() const {
-  uint64_t bytes = 0;
-  for (const auto& frame : frames_.frames) bytes += frame.size();
-  return bytes;
+absl::Status Job::ReserveSong() {
+  const MusicModel& model = *context_->model;
+  RequestMemory memory;
+  memory.song = SongBytes(model.info(), total_frames_, request_.loudness);
+  if (known_frames_ < total_frames_) {
+    for (const auto& frame : frames_.frames) memory.frames += frame.size();
+    memory.condition = model.ConditionBytes(static_cast<int>(frames_.local.size()));
+  }
+  MutexLock lock(&mutex_);
+  song_bytes_ = memory.song;
+  return memory_.Resize(memory.total(), memory.largest());
+}
+
+absl::StatusOr<std::shared_ptr<const VideoCondition>> Job::Hold(
+    std::shared_ptr<const VideoCondition> condition) {
+  const auto held = std::make_shared<HeldCondition>();
+  held->condition = std::move(condition);
+  const uint64_t bytes = held->condition->bytes();
+  MutexLock lock(&mutex_);
+  if (ended_) return end_;
+  RETURN_IF_ERROR(memory_.Resize(song_bytes_ + bytes, MemoryUse::kCondition));
+  held->memory = memory_.Split(bytes);
+  return std::shared_ptr<const VideoCondition>(held, held->condition.get());
 }
 
 absl::Status Job::StartSong() {
   const ModelInfo& model = context_->model->info();
   windows = PlanWindows(frames_.seconds);
   total_frames_ = windows.back().end_frame();
-  if (known_frames() > total_frames_) {
-    return absl::InvalidArgumentError(absl::StrCat("resume.tokens holds ", known_frames(),
+  if (known_frames_ > total_frames_) {
+    return absl::InvalidArgumentError(absl::StrCat("resume.tokens holds ", known_frames_,
                                                    " frames, but the song has ", total_frames_));
   }
-  RETURN_IF_ERROR(Hold(frame_bytes()));
+  RETURN_IF_ERROR(ReserveSong());
 
   AudioPipelineOptions options;
   options.format = request_.format;
@@ -158,7 +198,7 @@ absl::Status Job::StartSong() {
   options.total_frames = total_frames_;
   options.chunk_seconds = request_.chunk_seconds;
   options.return_tokens = request_.return_tokens;
-  options.known_frames = known_frames();
+  options.known_frames = known_frames_;
   if (request_.resume) options.received_bytes = request_.resume->received_bytes;
   ASSIGN_OR_RETURN(std::unique_ptr<AudioDecoder> decoder, context_->model->NewAudioDecoder());
   ASSIGN_OR_RETURN(audio_, AudioPipeline::Create(options, model, std::move(decoder)));
@@ -185,17 +225,22 @@ void Job::EncodeVideo() {
   EnterStage("encode", &StageSeconds::queue);
   absl::StatusOr<std::shared_ptr<const VideoCondition>> encoded =
       context_->model->EncodeVideo(frames_, cancel);
-  const uint64_t bytes = frame_bytes();
   frames_ = {};
-  ReleaseHeld(bytes);
+  if (absl::IsInternal(encoded.status())) context_->engine->Suspect();
   if (!encoded.ok()) return End(encoded.status());
-  condition = *std::move(encoded);
-  if (const absl::Status held = Hold(condition->bytes()); !held.ok()) return End(held);
+  absl::StatusOr<std::shared_ptr<const VideoCondition>> held = Hold(*std::move(encoded));
+  if (!held.ok()) return End(held.status());
+  condition = *std::move(held);
+  {
+    MutexLock lock(&mutex_);
+    known.assign(tokens_.begin(), tokens_.end());
+  }
   EnterStage("queue", &StageSeconds::encode);
   context_->engine->Add(shared_from_this());
 }
 
 void Job::OnPlaced() {
+  known = {};  // the scheduler has its copy
   EnterStage("generate", &StageSeconds::queue);
   MutexLock lock(&mutex_);
   context_->admission->Move(phase_, RequestPhase::kPlaced);
@@ -204,11 +249,14 @@ void Job::OnPlaced() {
 
 void Job::OnFrames(int64_t, absl::Span<const int32_t> frames) {
   MutexLock lock(&mutex_);
+  if (ended_) return;  // it leaves the batch at the next step
   tokens_.insert(tokens_.end(), frames.begin(), frames.end());
   SchedulePump();
 }
 
 void Job::OnGenerated(const absl::Status& status) {
+  condition = nullptr;
+  known = {};
   {
     MutexLock lock(&mutex_);
     context_->admission->Move(phase_, RequestPhase::kDelivering);
@@ -225,17 +273,25 @@ void Job::OnGenerated(const absl::Status& status) {
 
 void Job::SchedulePump() {
   const int64_t frames = static_cast<int64_t>(tokens_.size()) / context_->model->info().codebooks;
-  if (pumping_ || ended_ || (frames < wanted_frames_ && !generated_)) return;
+  if (pumping_ || ended_ || stalled_ || (frames < wanted_frames_ && !generated_)) return;
   // The pool's queue has room for every job that may live.
   pumping_ = context_->codec_pool->Submit(
       [self = shared_from_this()] { self->RunStage(&Job::PumpAudio); });
+}
+
+void Job::OnTaken() {
+  MutexLock lock(&mutex_);
+  stalled_since_ = Now();
+  if (!stalled_ || !events_.HasRoom()) return;
+  stalled_ = false;
+  SchedulePump();
 }
 
 bool Job::TakePumpInput(std::vector<uint16_t>* tokens) {
   const int codebooks = context_->model->info().codebooks;
   MutexLock lock(&mutex_);
   stalled_ = !events_.HasRoom();
-  stalled_since_ = Now();
+  if (stalled_) stalled_since_ = Now();
   reader_was_late_ |= stalled_;
   const int64_t taken = audio_->frames_taken();
   wanted_frames_ = taken + audio_->frames_needed();
@@ -316,7 +372,7 @@ void Job::SendFinished() {
   events_.End(absl::OkStatus());
 }
 
-void Job::CheckTime(absl::Duration stall_limit) {
+void Job::CheckTime() {
   absl::Status status;
   {
     MutexLock lock(&mutex_);
@@ -324,10 +380,10 @@ void Job::CheckTime(absl::Duration stall_limit) {
     if (deadline <= Now()) {
       status =
           absl::DeadlineExceededError(absl::StrCat("the deadline passed in stage '", stage_, "'"));
-    } else if (stalled_ && Now() - stalled_since_ > stall_limit) {
-      status = absl::DeadlineExceededError(absl::StrCat("the reader took nothing for ",
-                                                        absl::FormatDuration(stall_limit),
-                                                        " while audio waited"));
+    } else if (stalled_ && Now() - stalled_since_ >= context_->send_timeout) {
+      status = absl::UnavailableError(absl::StrCat("the reader took nothing for ",
+                                                   absl::FormatDuration(context_->send_timeout),
+                                                   " while audio waited"));
     }
   }
   if (!status.ok()) End(status);
@@ -338,8 +394,8 @@ bool Job::MarkEnded(const absl::Status& status) {
   if (ended_) return false;
   ended_ = true;
   end_ = status;
-  upload_ = {};
   ReportEnd(status);
+  FreeMemory();
   return true;
 }
 
@@ -369,7 +425,10 @@ void Job::ReportEnd(const absl::Status& status) {
     const char* cause = absl::IsCancelled(status)          ? "cancelled"
                         : absl::IsDeadlineExceeded(status) ? "deadline"
                                                            : "error";
-    metrics.Add(Counter::kWastedTokens, static_cast<double>(tokens_.size() - known.size()), cause);
+    metrics.Add(
+        Counter::kWastedTokens,
+        static_cast<double>(tokens_.size()) - known_frames_ * context_->model->info().codebooks,
+        cause);
     return;
   }
   metrics.Observe(Histogram::kStageSeconds, seconds_.upload, "upload");

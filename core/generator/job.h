@@ -39,6 +39,7 @@ struct JobContext {
   MusicModel* model = nullptr;
   VideoSampler sample_video;
   Limits limits;
+  absl::Duration send_timeout;  // see GeneratorOptions
   const Clock* clock = nullptr;
   MetricsSink* metrics = nullptr;
   Admission* admission = nullptr;
@@ -54,8 +55,9 @@ struct JobContext {
 // bytes come from one thread at a time.
 class Job final : public Generation, public std::enable_shared_from_this<Job> {
  public:
-  // `request` was admitted: the job gives its place back when it ends.
-  Job(const JobContext* context, GenerationRequest request);
+  // `request` was admitted with `memory`: the job gives its place back when it is destroyed, and
+  // its memory as soon as it doesn't need it.
+  Job(const JobContext* context, GenerationRequest request, Reservation memory);
   ~Job() override;
 
   absl::Status AppendVideo(absl::string_view bytes);
@@ -66,8 +68,9 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   // Nobody reads any more: cancels what has not ended; no callback runs once this returns.
   void Drop();
 
-  // Ends the job if its deadline has passed, or its reader has let audio wait for `stall_limit`.
-  void CheckTime(absl::Duration stall_limit);
+  // Ends the job if its deadline has passed, or its reader has let audio wait for too long. Called
+  // every now and then.
+  void CheckTime();
 
   // Generation, called by the device thread.
   void OnPlaced() override;
@@ -84,6 +87,8 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
 
   // Plans the song and sends `started`.
   absl::Status StartSong();
+  // Takes the next bytes of the video.
+  absl::Status Keep(absl::string_view bytes);
   // Whether PumpAudio has something to do; if not, it is no longer on its way.
   bool TakePumpInput(std::vector<uint16_t>* tokens);
   void SendChunk(AudioChunk chunk);
@@ -91,11 +96,15 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   void CountUnderrun(absl::Duration now, double audio_seconds)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SendFinished();
+  // The reader took an event.
+  void OnTaken();
   void SchedulePump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Runs `stage` on `pool` unless the job has ended by then.
   void RunOn(WorkerPool* pool, Stage stage) ABSL_LOCKS_EXCLUDED(mutex_);
   void RunStage(Stage stage);
+  // Frees what the job has made, once it has ended and no stage uses it.
+  void FreeMemory() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The stage that the job is in from now on, as metrics call it. Adds the time since the last call
   // to `seconds`.
   void EnterStage(const char* stage, double StageSeconds::*seconds);
@@ -104,16 +113,16 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   // False: it had ended before.
   bool MarkEnded(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   void ReportEnd(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status Hold(uint64_t bytes);
-  void ReleaseHeld(uint64_t bytes);
-  int64_t known_frames() const {
-    return static_cast<int64_t>(known.size()) / context_->model->info().codebooks;
-  }
-  uint64_t frame_bytes() const;  // of `frames_`
+  // Reserves all that the song will take, now that its video is known.
+  absl::Status ReserveSong();
+  // Gives the condition its part of what was reserved, to hold for as long as it lives.
+  absl::StatusOr<std::shared_ptr<const VideoCondition>> Hold(
+      std::shared_ptr<const VideoCondition> condition);
   absl::Duration Now() const { return context_->clock->Monotonic(); }
 
   const JobContext* const context_;
-  const GenerationRequest request_;
+  GenerationRequest request_;   // constant; `resume`'s tokens are the first of `tokens_` instead
+  const int64_t known_frames_;  // that `resume` brought along
   EventQueue events_;
 
   // Handed from stage to stage.
@@ -122,9 +131,11 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   int64_t total_frames_ = 0;
 
   mutable Mutex mutex_;
+  Reservation memory_ ABSL_GUARDED_BY(mutex_);       // without the condition's part
+  uint64_t song_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // of `memory_`
+  int stages_running_ ABSL_GUARDED_BY(mutex_) = 0;
   std::string upload_ ABSL_GUARDED_BY(mutex_);
   bool upload_finished_ ABSL_GUARDED_BY(mutex_) = false;
-  uint64_t held_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // reserved at admission's
   RequestPhase phase_ ABSL_GUARDED_BY(mutex_) = RequestPhase::kWaiting;
   const char* stage_ ABSL_GUARDED_BY(mutex_) = "upload";
   absl::Duration stage_began_ ABSL_GUARDED_BY(mutex_);
@@ -134,8 +145,8 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   bool generated_ ABSL_GUARDED_BY(mutex_) = false;
   bool pumping_ ABSL_GUARDED_BY(mutex_) =
       false;  // PumpAudio is on its way, or there is no audio_ yet
-  bool stalled_ ABSL_GUARDED_BY(mutex_) = false;  // audio waits for the reader
-  absl::Duration stalled_since_ ABSL_GUARDED_BY(mutex_);
+  bool stalled_ ABSL_GUARDED_BY(mutex_) = false;          // audio waits for the reader
+  absl::Duration stalled_since_ ABSL_GUARDED_BY(mutex_);  // or the last event was taken
   absl::Duration last_chunk_ ABSL_GUARDED_BY(mutex_);
   // When a player that began with the first chunk has nothing left.
   absl::Duration plays_until_ ABSL_GUARDED_BY(mutex_);

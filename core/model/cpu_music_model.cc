@@ -80,6 +80,10 @@ absl::StatusOr<std::shared_ptr<const VideoCondition>> CpuMusicModel::EncodeVideo
                                               std::move(rows));
 }
 
+size_t CpuMusicModel::ConditionBytes(int local_frames) const {
+  return size_t{1} * local_frames * kTokensPerFrame * lm_->config().dim * sizeof(float);
+}
+
 size_t CpuMusicModel::WindowBytes(int local_frames, int steps) const {
   return lm_->CrossCacheBytes(local_frames * kTokensPerFrame) + 2 * lm_->SelfCacheBytes(steps);
 }

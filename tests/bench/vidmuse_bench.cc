@@ -10,7 +10,6 @@
 #include <memory>
 #include <random>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -19,7 +18,9 @@
 #include "absl/flags/usage.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/cpus.h"
 #include "core/base/status_macros.h"
+#include "core/model/cpu/kernel_choice.h"
 #include "core/model/cpu/kernels.h"
 #include "core/model/cpu/thread_team.h"
 #include "nlohmann/json.hpp"
@@ -329,13 +330,13 @@ absl::StatusOr<json> Run(const std::vector<int>& request_counts) {
                           absl::GetFlag(FLAGS_steps));
   }
   if (absl::GetFlag(FLAGS_device) != "cpu") return RunDevice(request_counts);
-  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  const int cores = UsableCpus();
   MachineProbe probe(source.threads > 0 ? source.threads : cores);
   json result;
   result["scale"] = source.model_dir.empty() ? source.scale : source.model_dir;
   result["machine"] = {{"cpu", CpuName()},
                        {"cores", cores},
-                       {"kernels", cpu::CpuKernels().name},
+                       {"kernels", (*cpu::CpuKernels())->name},
                        {"read_gb_s", probe.ReadBandwidth()},
                        {"float_gflop_s", probe.FloatRate()}};
   for (const std::string& precision : precisions) {

@@ -105,10 +105,6 @@ struct Kernels {
   void (*elu)(const float* x, int64_t n, float alpha, float* y);
 };
 
-// The best this machine runs. VIDMUSE_CPU_KERNELS=amx|avx512vnni|avx512|avx2|base in the
-// environment asks for another.
-const Kernels& CpuKernels();
-
 // All that this machine runs, best first (for tests).
 const Kernels* const* AvailableKernels(int* count);
 

@@ -2,9 +2,14 @@
 
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "core/base/status_macros.h"
+#include "core/model/fingerprint.h"
+#include "core/model/torch/cuda_devices.h"
 #include "core/model/torch/device_video_networks.h"
+#include "core/model/torch/run_torch.h"
 
 namespace vidmuse {
 namespace {
@@ -25,6 +30,19 @@ absl::Status CheckMemory(const std::string& device, const LmConfig& lm,
       "device '", device, "' has ", memory.free >> 20, " MiB free of ", memory.total >> 20,
       "; the token model takes ", weights >> 20, " MiB, and ", slots >> 20, " MiB for ",
       options.slots, " requests at once (--max_batch), and ", kScratchBytes >> 20, " MiB beside"));
+}
+
+// What decides how products are summed: the libraries and the chip, and the number of rows, for a
+// step always computes all slots.
+std::string Arithmetic(const std::string& device, int slots) {
+  const std::string torch = absl::StrCat(slots, " slots, LibTorch ", TorchVersion(), ", ");
+  int index = 0;
+  if (!absl::SimpleAtoi(absl::StripPrefix(device, "cuda:"), &index)) {
+    return absl::StrCat(torch, device, " ", TorchCpuCapability());
+  }
+  const CudaHost& host = ThisHost();
+  const CudaHost::Gpu& gpu = host.gpus[index];
+  return absl::StrCat(torch, "CUDA ", host.runtime_version, ", ", gpu.name, ", ", gpu.capability);
 }
 
 }  // namespace
@@ -63,6 +81,16 @@ absl::StatusOr<std::unique_ptr<TorchMusicModel>> LoadTorchModel(
                                         encoder->null_condition(), room));
     return absl::OkStatus();
   }));
+  FingerprintParts print;
+  print.lm = lm;
+  print.codec = codec;
+  print.weights = lm_weights.Digest();
+  print.codec_weights = codec_weights.Digest();
+  print.precision = DevicePrecisionName(options.precision);
+  print.video_precision = print.codec_precision = DevicePrecisionName(DevicePrecision::kFp32);
+  print.arithmetic = Arithmetic(info.device, options.slots);
+  print.null_condition = encoder->null_condition();
+  info.fingerprint = Fingerprint(print);
   parts.encoder = std::move(encoder);
   info.precision = DevicePrecisionName(options.precision);
   info.parameters = lm_weights.parameters() + codec_weights.parameters();

@@ -1,8 +1,10 @@
 #include "core/model/torch/run_torch.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/Version.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/util/Exception.h>
+#include <torch/headeronly/version.h>
 
 #include <cstdio>
 #include <new>
@@ -63,5 +65,9 @@ absl::Status RunTorch(absl::FunctionRef<absl::Status()> body) {
     return absl::InternalError(absl::StrCat("Torch: ", error.what()));
   }
 }
+
+std::string TorchVersion() { return TORCH_VERSION; }
+
+std::string TorchCpuCapability() { return at::get_cpu_capability(); }
 
 }  // namespace vidmuse

@@ -142,6 +142,10 @@ absl::StatusOr<std::shared_ptr<const VideoCondition>> TorchMusicModel::EncodeVid
                                                std::move(rows));
 }
 
+size_t TorchMusicModel::ConditionBytes(int local_frames) const {
+  return size_t{1} * local_frames * kTokensPerFrame * parts_.network->config().dim * sizeof(float);
+}
+
 size_t TorchMusicModel::WindowBytes(int /*local_frames*/, int /*steps*/) const {
   return TokenNetwork::SlotBytes(parts_.network->config(), parts_.network->options());
 }

@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/base/content_hash.h"
 #include "core/base/status_macros.h"
 #include "core/model/checkpoint/half.h"
 
@@ -93,6 +94,7 @@ absl::StatusOr<std::vector<float>> WeightReader::Read(absl::string_view name,
   std::vector<float> values(tensor->elements());
   const char* bytes = static_cast<const char*>(tensor->data);
   const auto count = static_cast<int64_t>(values.size());
+  ContentHash hash;
   for (int64_t at = 0; at < count; at += kBlock) {
     const int64_t block = std::min(kBlock, count - at);
     float* out = values.data() + at;
@@ -105,16 +107,25 @@ absl::StatusOr<std::vector<float>> WeightReader::Read(absl::string_view name,
       return absl::InvalidArgumentError(
           absl::StrCat(file_->name(), ": tensor '", name, "' holds a value that is not finite"));
     }
+    hash.Add(out, block * sizeof(float));
   }
   file_->DropPages(*tensor);
   MutexLock lock(&mutex_);
   parameters_ += count;
+  hashes_[std::string(name)] = hash.Hex();
   return values;
 }
 
 int64_t WeightReader::parameters() const {
   MutexLock lock(&mutex_);
   return parameters_;
+}
+
+std::string WeightReader::Digest() const {
+  ContentHash all;
+  MutexLock lock(&mutex_);
+  for (const auto& [name, hash] : hashes_) all.Add(absl::StrCat(name, " ", hash, "\n"));
+  return all.Hex();
 }
 
 absl::Status WeightReader::CheckAllUsed(const std::vector<std::string>& ignored) const {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/model/cpu/kernel_choice.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/unit/model/memory_tensor_file.h"
@@ -226,7 +227,7 @@ class CodecTest : public testing::TestWithParam<bool> {
  protected:
   CodecTest() : config_(Config(GetParam())), file_(RandomWeights(config_)) {
     WeightReader reader(&file_, "");
-    auto codec = Codec::Load(config_, CodecNames::kAudiocraft, reader, CpuKernels());
+    auto codec = Codec::Load(config_, CodecNames::kAudiocraft, reader, **CpuKernels());
     EXPECT_TRUE(codec.ok()) << codec.status();
     codec_ = *std::move(codec);
     EXPECT_TRUE(reader.CheckAllUsed({}).ok());
@@ -356,7 +357,7 @@ TEST(CodecLoadTest, NamesWhatIsWrong) {
   const CodecConfig config = Config(false);
   const auto load = [&](const MemoryTensorFile& file) {
     WeightReader reader(&file, "");
-    return Codec::Load(config, CodecNames::kAudiocraft, reader, CpuKernels()).status();
+    return Codec::Load(config, CodecNames::kAudiocraft, reader, **CpuKernels()).status();
   };
   MemoryTensorFile file = RandomWeights(config);
   std::fill_n(file.values("decoder.model.0.conv.conv.weight_v").begin() + 35, 35, 0.0f);

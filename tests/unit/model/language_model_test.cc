@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/model/cpu/kernel_choice.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/unit/model/memory_tensor_file.h"
@@ -203,7 +204,7 @@ class LanguageModelTest : public testing::TestWithParam<Case> {
       : config_(Config(GetParam().dim, GetParam().heads)),
         file_(RandomWeights(config_)),
         positions_(Random(kPositions * config_.dim, 99)),
-        model_(Load(CpuKernels())) {}
+        model_(Load(**CpuKernels())) {}
 
   std::unique_ptr<LanguageModel> Load(const Kernels& kernels) const {
     WeightReader reader(&file_, "");

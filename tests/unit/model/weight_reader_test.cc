@@ -111,6 +111,25 @@ TEST_F(WeightReaderTest, NamesTensorsThatNothingAskedFor) {
                     Not(HasSubstr("'extra5'"))));
 }
 
+TEST_F(WeightReaderTest, TheDigestIsOfNamesAndValues) {
+  Add<float>("p/a", DType::kFloat32, {2}, {1.5f, -2});
+  Add<uint16_t>("p/b", DType::kFloat16, {2}, {0x3e00, 0xc000});
+  Add<float>("q/a", DType::kFloat32, {2}, {1.5f, -2});
+  Add<float>("q/b", DType::kFloat32, {1, 2}, {1.5f, -2});
+  Add<float>("r/a", DType::kFloat32, {2}, {1.5f, 2});
+  Add<float>("r/b", DType::kFloat32, {2}, {1.5f, -2});
+  WeightReader p(&file_, "p/"), q(&file_, "q/"), r(&file_, "r/");
+  ASSERT_TRUE(p.Read("a", {2}).ok() && p.Read("b", {2}).ok());
+  const std::string one = [&] {
+    EXPECT_TRUE(q.Read("b", {1, 2}).ok());
+    return q.Digest();
+  }();
+  EXPECT_NE(one, p.Digest());
+  ASSERT_TRUE(q.Read("a", {2}).ok() && r.Read("a", {2}).ok() && r.Read("b", {2}).ok());
+  EXPECT_EQ(p.Digest(), q.Digest());  // in another order, of another type
+  EXPECT_NE(p.Digest(), r.Digest());
+}
+
 TEST(HalfTest, EveryHalfConvertsExactlyAndBack) {
   for (uint32_t bits = 0; bits < 0x10000; ++bits) {
     const int exponent = (bits >> 10) & 31, mantissa = bits & 0x3ff;

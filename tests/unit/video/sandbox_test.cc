@@ -106,6 +106,9 @@ TEST(VideoSandbox, EveryDecoderPassesTheFilter) {
       {"-c:v utvideo", "utvideo.avi"},
       {"-c:v v210 -pix_fmt yuv422p10", "v210.mov"},
       {"-c:v rawvideo", "raw.avi"},
+      {"-vf format=rgb24", "a.gif"},
+      {"-pix_fmt rgba -f apng", "a.png"},
+      {"-c:v mpeg2video -r 25", "a.mxf"},
       {"-c:v libx264 -s 1920x1080 -vf scale=1920:1080", "large.mp4"},
   };
   const CancelFlag never;
