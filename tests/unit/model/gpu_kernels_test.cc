@@ -28,6 +28,17 @@ std::vector<float> NormRows(const std::vector<float>& x, int inputs, const std::
   return y;
 }
 
+std::vector<Moments> MomentsOf(const float* x, size_t size) {
+  std::vector<Moments> moments;
+  for (size_t at = 0; at < size; at += 8) {
+    double mean = 0, squares = 0;
+    for (size_t i = at; i < at + 8; ++i) mean += x[i] / 8.0;
+    for (size_t i = at; i < at + 8; ++i) squares += (x[i] - mean) * (x[i] - mean);
+    moments.push_back({float(mean), float(squares)});
+  }
+  return moments;
+}
+
 // A layer's tensors, and what comes of them in double.
 struct LinearCase {
   WeightFormat format;
@@ -66,7 +77,12 @@ class LinearData {
     LinearArgs args;
     args.x = c_.norm ? static_cast<const void*>(x.data() + size_t(first) * c_.inputs)
                      : narrow_x.data() + size_t(first) * c_.inputs;
-    if (c_.norm) args.norm_weight = norm_weight.data(), args.norm_bias = norm_bias.data();
+    std::vector<Moments> moments, out_moments(size_t(count) * c_.outputs / 8, {NAN, NAN});
+    if (c_.norm) {
+      args.norm_weight = norm_weight.data(), args.norm_bias = norm_bias.data();
+      moments = MomentsOf(x.data() + size_t(first) * c_.inputs, size_t(count) * c_.inputs);
+      args.moments = moments.data();
+    }
     args.weights = bytes.empty() ? static_cast<const void*>(halves.data()) : bytes.data();
     if (!bytes.empty()) args.scales = scales.data();
     args.bias = bias.data();
@@ -80,7 +96,15 @@ class LinearData {
     std::vector<uint16_t> narrow(size, 0x7fff);
     const bool is_wide = c_.epilogue == Epilogue::kFloat || c_.epilogue == Epilogue::kResidual;
     args.out = is_wide ? static_cast<void*>(wide.data()) : narrow.data();
+    if (c_.epilogue == Epilogue::kResidual) args.out_moments = out_moments.data();
     HostLauncher(c_.format, last_first).Linear(args);
+    if (c_.epilogue == Epilogue::kResidual) {
+      const std::vector<Moments> expected = MomentsOf(wide.data(), size);
+      for (size_t i = 0; i < expected.size(); ++i) {
+        EXPECT_NEAR(out_moments[i].mean, expected[i].mean, 1e-5 * (1 + std::abs(expected[i].mean)));
+        EXPECT_NEAR(out_moments[i].squares, expected[i].squares, 1e-5 * (1 + expected[i].squares));
+      }
+    }
     if (is_wide) return wide;
     return c_.format == WeightFormat::kBf16 ? Wide<Number::kBf16>(narrow)
                                             : Wide<Number::kFp16>(narrow);
@@ -123,6 +147,7 @@ class LinearData {
 const LinearCase kLinearCases[] = {
     {WeightFormat::kFp16, 2, 256, 16, false, Epilogue::kResidual},
     {WeightFormat::kFp16, 35, 256, 8, true, Epilogue::kStore},
+    {WeightFormat::kFp16, 11, 1024, 8, false, Epilogue::kResidual},
     {WeightFormat::kFp16, 3, 1280, 8, true, Epilogue::kFloat},
     {WeightFormat::kFp16, 2, 256, 2880, true, Epilogue::kGelu},   // 3 tiles a block
     {WeightFormat::kFp16, 17, 256, 3840, true, Epilogue::kGelu},  // 4

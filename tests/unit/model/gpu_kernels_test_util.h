@@ -62,9 +62,10 @@ class HostLauncher final : public Launcher {
     }
   }
   void Attention(const AttentionArgs& args, int rows) override {
-    const HostGrid grid = {.x = Pieces(args.positions),
-                           .y = args.heads,
-                           .z = rows,
+    const AttentionGrid blocks(args, rows);
+    const HostGrid grid = {.x = blocks.x,
+                           .y = blocks.y,
+                           .z = blocks.z,
                            .threads = kAttentionThreads,
                            .shared_bytes = kAttentionSharedBytes};
     Run(grid, [&](Block& block) {
@@ -96,7 +97,8 @@ class HostLauncher final : public Launcher {
     WithLinear<kFormat>(shape, norm, [&]<class Body>() {
       Run({.x = shape.blocks(args.outputs),
            .threads = kLinearThreads,
-           .shared_bytes = LinearSharedBytes(shape.tiles, shape.row_tiles, norm, args.inputs)},
+           .shared_bytes =
+               LinearSharedBytes(shape.tiles, shape.halves, norm, args.rows, args.inputs)},
           [&](Block& block) { Body::Run(block, args); });
     });
   }

@@ -104,6 +104,8 @@ class TinyModel {
     step.condition_layout = {kDim * kCondition, 0, kHeadDim * kCondition, kHeadDim};
     step.inputs = inputs;
     step.x = Floats(2 * kRequests * kDim, NAN);
+    moments_.resize(2 * kRequests * kDim / 8);
+    step.moments = moments_.data();
     step.q = Halves(2 * kRequests * kDim, 1);
     step.attention = Halves(2 * kRequests * kDim, 1);
     step.hidden = Halves(2 * kRequests * kFfn, 1);
@@ -176,6 +178,7 @@ class TinyModel {
   std::deque<std::vector<float>> floats_;
   std::deque<std::vector<uint16_t>> halves_;
   TokenStepLayer layers_[2];
+  std::vector<Moments> moments_;
   std::vector<uint32_t> counters_;
   std::vector<int32_t> tokens_;
 };

@@ -6,8 +6,8 @@
 // Lengths and slots are read on the device.
 //
 // Keys are cut in pieces of 256 positions; a block of 8 warps has one piece of one head of one row,
-// each warp 32 positions. Blocks past a row's end leave at once. Keys and values are asked for
-// before the kernel before has ended, but for those that it writes.
+// each warp 32 positions. Blocks past a row's end leave at once. Keys are asked for, and values
+// brought to the cache, before the kernel before has ended, but for those that it writes.
 //
 // Order of sums: a score, 8 channels in each of 8 threads in order, then by halves; a warp's 32
 // positions, 8 in each of 4 threads, then by halves; warps in order; pieces in order, by the block
@@ -36,6 +36,7 @@ namespace vidmuse::gpu {
 constexpr int kPiece = 256;  // positions
 constexpr int kAttentionWarps = 8;
 constexpr int kAttentionThreads = kAttentionWarps * kWarpThreads;
+constexpr int kMaxPieces = 16;
 constexpr int kPartial = kHeadDim + 2;  // floats: maximum, sum, weighted values
 
 constexpr int Pieces(int positions) { return (positions + kPiece - 1) / kPiece; }
@@ -49,7 +50,6 @@ constexpr size_t AttentionCounters(int rows, int heads) {
 }
 constexpr size_t kAttentionSharedBytes = sizeof(float) * kAttentionWarps * kPartial + 16;
 
-// The grid is Pieces(positions), heads, rows.
 struct AttentionArgs {
   const StepInput* steps = nullptr;  // [rows / 2]
   const uint16_t* q = nullptr;       // [rows][heads * 64]
@@ -66,6 +66,16 @@ struct AttentionArgs {
   int positions = 0;  // room in `layout`
   float* partials = nullptr;
   uint32_t* counters = nullptr;
+};
+
+// Blocks: self-attention has Pieces(positions), heads, rows; cross-attention one piece more, which
+// is the null row's, heads, requests.
+struct AttentionGrid {
+  AttentionGrid(const AttentionArgs& args, int rows)
+      : x(Pieces(args.positions) + (args.null_keys != nullptr ? 1 : 0)),
+        y(args.heads),
+        z(args.null_keys != nullptr ? rows / 2 : rows) {}
+  int x, y, z;
 };
 
 template <Number kNumber>
@@ -141,7 +151,9 @@ VIDMUSE_DEVICE void AttendWarp(Block& block, const RowKv& kv, const uint16_t* q,
   constexpr int kTurns = 8;  // of 4 positions
   const int lane = block.thread() % kWarpThreads, channel = lane % 8 * 8;
   const int own = first + lane / 8;
-  Words keys[kTurns], values[kTurns];
+  const int64_t size = sizeof(Words) / 8;  // of a number
+  const auto* const value_bytes = static_cast<const unsigned char*>(kv.values);
+  Words keys[kTurns];
   VIDMUSE_UNROLL
   for (int i = 0; i < kTurns; ++i) {
     const int position = own + 4 * i;
@@ -150,22 +162,13 @@ VIDMUSE_DEVICE void AttendWarp(Block& block, const RowKv& kv, const uint16_t* q,
       LoadChannels(kv.keys, position * kv.stride + channel, keys[i]);
     }
   }
-  VIDMUSE_UNROLL
-  for (int i = 0; i < kTurns; ++i) {
-    const int position = own + 4 * i;
-    values[i] = {};
-    if (position < kv.length && position != kv.newest) {
-      LoadChannels(kv.values, position * kv.stride + channel, values[i]);
-    }
-  }
+  if (first + lane < kv.length) Prefetch(value_bytes + (first + lane) * kv.stride * size);
   block.WaitForPrevious();
   if constexpr (sizeof(Words) == 16) {  // 8 bits are a condition's, which nobody writes
     VIDMUSE_UNROLL
     for (int i = 0; i < kTurns; ++i) {
       if (own + 4 * i != kv.newest) continue;
-      const int64_t at = kv.newest * kv.stride + channel;
-      keys[i] = LoadFresh4(static_cast<const uint16_t*>(kv.keys) + at);
-      values[i] = LoadFresh4(static_cast<const uint16_t*>(kv.values) + at);
+      keys[i] = LoadFresh4(static_cast<const uint16_t*>(kv.keys) + kv.newest * kv.stride + channel);
     }
   }
   float query[8];
@@ -195,6 +198,19 @@ VIDMUSE_DEVICE void AttendWarp(Block& block, const RowKv& kv, const uint16_t* q,
   most = fmaxf(most, block.ShuffleXor(most, 8));
   most = fmaxf(most, block.ShuffleXor(most, 16));
 
+  Words values[kTurns];
+  VIDMUSE_UNROLL
+  for (int i = 0; i < kTurns; ++i) {
+    values[i] = {};
+    const int position = own + 4 * i;
+    if (position >= kv.length) continue;
+    const unsigned char* const from = value_bytes + (position * kv.stride + channel) * size;
+    if constexpr (sizeof(Words) == 16) {
+      values[i] = LoadFresh4(from);
+    } else {
+      values[i] = LoadFresh2(from);
+    }
+  }
   float sum = 0, out[8] = {};
   VIDMUSE_UNROLL
   for (int i = 0; i < kTurns; ++i) {
@@ -225,26 +241,40 @@ VIDMUSE_DEVICE void AttendWarp(Block& block, const RowKv& kv, const uint16_t* q,
   }
 }
 
-// `count` partials in their order: maximum, sum and channel c's weighted values.
-template <bool kFresh>
+// `count` partials, at most kMost, in their order: maximum, sum and channel c's weighted values.
+template <bool kFresh, int kMost>
 VIDMUSE_DEVICE void Combine(const float* partials, int count, int c, float* result) {
   const auto read = [](const float* from) { return kFresh ? LoadFresh(from) : *from; };
-  float most = -INFINITY;
-  for (int i = 0; i < count; ++i) most = fmaxf(most, read(partials + i * kPartial));
-  float sum = 0, values = 0;
-  for (int i = 0; i < count; ++i) {
-    const float* const from = partials + i * kPartial;
-    const float scale = Exp2(read(from) - most);  // 0 where there was no position
-    sum = fmaf(scale, read(from + 1), sum);
-    values = fmaf(scale, read(from + 2 + c), values);
+  float maxima[kMost], sums[kMost], values[kMost], most = -INFINITY;
+  VIDMUSE_UNROLL
+  for (int i = 0; i < kMost; ++i) {
+    if (i >= count) continue;
+    maxima[i] = read(partials + i * kPartial);
+    sums[i] = read(partials + i * kPartial + 1);
+    values[i] = read(partials + i * kPartial + 2 + c);
   }
-  result[0] = most, result[1] = sum, result[2] = values;
+  VIDMUSE_UNROLL
+  for (int i = 0; i < kMost; ++i) {
+    if (i < count) most = fmaxf(most, maxima[i]);
+  }
+  float sum = 0, value = 0;
+  VIDMUSE_UNROLL
+  for (int i = 0; i < kMost; ++i) {
+    if (i >= count) continue;
+    const float scale = Exp2(maxima[i] - most);  // 0 where there was no position
+    sum = fmaf(scale, sums[i], sum);
+    value = fmaf(scale, values[i], value);
+  }
+  result[0] = most, result[1] = sum, result[2] = value;
 }
 
 template <Number kNumber>
 VIDMUSE_DEVICE void AttentionBody(Block& block, const AttentionArgs& args) {
   const int thread = block.thread(), warp = thread / kWarpThreads;
-  const int piece = block.x(), head = block.y(), row = block.z();
+  const bool cross = args.null_keys != nullptr;
+  const bool null_row = cross && block.x() == Pieces(args.positions);
+  const int piece = null_row ? 0 : block.x(), head = block.y();
+  const int row = cross ? 2 * block.z() + (null_row ? 1 : 0) : block.z();
   block.LaunchNext();
   const RowKv kv = FindRow(args, row, head);
   if (piece * kPiece >= kv.length) {
@@ -266,7 +296,7 @@ VIDMUSE_DEVICE void AttentionBody(Block& block, const AttentionArgs& args) {
                                          Pieces(args.positions) * kPartial;
   float result[3];
   if (thread < kHeadDim) {
-    Combine<false>(partials, kAttentionWarps, thread, result);
+    Combine<false, kAttentionWarps>(partials, kAttentionWarps, thread, result);
     if (pieces == 1) {
       args.out[at + thread] = FromFloat<kNumber>(result[2] / result[1]);
     } else {
@@ -279,7 +309,7 @@ VIDMUSE_DEVICE void AttentionBody(Block& block, const AttentionArgs& args) {
   uint32_t* const counter = args.counters + static_cast<size_t>(row) * args.heads + head;
   if (!block.IsLast(counter, static_cast<uint32_t>(pieces), flag)) return;
   if (thread < kHeadDim) {
-    Combine<true>(all, pieces, thread, result);
+    Combine<true, kMaxPieces>(all, pieces, thread, result);
     args.out[at + thread] = FromFloat<kNumber>(result[2] / result[1]);
   }
 }

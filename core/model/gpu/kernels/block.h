@@ -65,6 +65,9 @@ class Block {
     return __shfl_up_sync(~0u, value, delta);
   }
 
+  // Of counters in shared memory.
+  __device__ void Increment(uint32_t* counter) { atomicAdd(counter, 1u); }
+
   // True in the block that comes here as the last of `blocks`, which then sees what the others
   // wrote before. The counter is 0 at first, and again afterwards. Uses 4 bytes at `flag`, in
   // shared memory.
@@ -116,7 +119,20 @@ __device__ __forceinline__ Words4 LoadFresh4(const void* from) {
                : "memory");
   return to;
 }
+__device__ __forceinline__ Words2 LoadFresh2(const void* from) {
+  Words2 to;
+  asm volatile("ld.global.cg.v2.u32 {%0, %1}, [%2];"
+               : "=r"(to.word[0]), "=r"(to.word[1])
+               : "l"(from)
+               : "memory");
+  return to;
+}
 __device__ __forceinline__ float LoadFresh(const float* from) { return __ldcg(from); }
+
+// Brings the cache line to the second level of cache.
+__device__ __forceinline__ void Prefetch(const void* from) {
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(from));
+}
 
 }  // namespace vidmuse::gpu
 #endif  // __CUDACC__

@@ -12,7 +12,7 @@ constexpr Number NumberOf(WeightFormat format) {
 }
 
 // Calls run.template operator()<LinearBody<...>>() with the body that ChooseLinear chose.
-template <WeightFormat kFormat, int kRowTiles, class Run>
+template <WeightFormat kFormat, int kHalves, class Run>
 void WithLinearBody(const LinearShape& shape, bool norm, Run&& run) {
   constexpr bool kInt8 = kFormat == WeightFormat::kInt8;
   constexpr Number kNumber = NumberOf(kFormat);
@@ -20,22 +20,23 @@ void WithLinearBody(const LinearShape& shape, bool norm, Run&& run) {
   if (norm) {
     switch (shape.tiles) {
       case 4:
-        return run.template operator()<LinearBody<kNumber, kInt8, 4, kRowTiles, kFew, true>>();
+        return run.template operator()<LinearBody<kNumber, kInt8, 4, kHalves, kFew, true>>();
       case 3:
-        return run.template operator()<LinearBody<kNumber, kInt8, 3, kRowTiles, kFew, true>>();
+        return run.template operator()<LinearBody<kNumber, kInt8, 3, kHalves, kFew, true>>();
       default:
-        return run.template operator()<LinearBody<kNumber, kInt8, 1, kRowTiles, kFew, true>>();
+        return run.template operator()<LinearBody<kNumber, kInt8, 1, kHalves, kFew, true>>();
     }
   }
   if (shape.chunk == kFew) {
-    return run.template operator()<LinearBody<kNumber, kInt8, 1, kRowTiles, kFew, false>>();
+    return run.template operator()<LinearBody<kNumber, kInt8, 1, kHalves, kFew, false>>();
   }
-  return run.template operator()<LinearBody<kNumber, kInt8, 1, kRowTiles, 4 * kFew, false>>();
+  return run.template operator()<LinearBody<kNumber, kInt8, 1, kHalves, 4 * kFew, false>>();
 }
 
 template <WeightFormat kFormat, class Run>
 void WithLinear(const LinearShape& shape, bool norm, Run&& run) {
-  if (shape.row_tiles == 2) return WithLinearBody<kFormat, 2>(shape, norm, run);
+  if (shape.halves == 4) return WithLinearBody<kFormat, 4>(shape, norm, run);
+  if (shape.halves == 2) return WithLinearBody<kFormat, 2>(shape, norm, run);
   return WithLinearBody<kFormat, 1>(shape, norm, run);
 }
 

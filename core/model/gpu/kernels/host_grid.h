@@ -35,6 +35,7 @@ class Block {
   T ShuffleUp(T value, int delta) {
     return Shuffle(value, lane() < delta ? lane() : lane() - delta);
   }
+  void Increment(uint32_t* counter) { ++*counter; }
   bool IsLast(uint32_t* counter, uint32_t blocks, uint32_t* flag);
   void LaunchNext() {}
   void WaitForPrevious() {}
@@ -77,7 +78,9 @@ void RunOnHost(const HostGrid& grid, const std::function<void(Block&)>& body);
 inline Words4 LoadOnce4(const void* from) { return *static_cast<const Words4*>(from); }
 inline Words2 LoadOnce2(const void* from) { return *static_cast<const Words2*>(from); }
 inline Words4 LoadFresh4(const void* from) { return *static_cast<const Words4*>(from); }
+inline Words2 LoadFresh2(const void* from) { return *static_cast<const Words2*>(from); }
 inline float LoadFresh(const float* from) { return *from; }
+inline void Prefetch(const void*) {}
 
 }  // namespace vidmuse::gpu
 

@@ -5,7 +5,8 @@ namespace vidmuse::gpu {
 namespace {
 
 template <Number kNumber>
-__global__ void __launch_bounds__(kAttentionThreads, 2) AttentionKernel(const AttentionArgs args) {
+__global__ void __launch_bounds__(kAttentionThreads, VM_ATT)
+    AttentionKernel(const AttentionArgs args) {
   Block block;
   AttentionBody<kNumber>(block, args);
 }
@@ -59,8 +60,9 @@ class CudaLauncher final : public Launcher {
   }
 
   void Attention(const AttentionArgs& args, int rows) override {
-    const Launch launch(dim3(Pieces(args.positions), args.heads, rows), kAttentionThreads,
-                        kAttentionSharedBytes, stream_, early_);
+    const AttentionGrid grid(args, rows);
+    const Launch launch(dim3(grid.x, grid.y, grid.z), kAttentionThreads, kAttentionSharedBytes,
+                        stream_, early_);
     Note(format_ == WeightFormat::kBf16
              ? cudaLaunchKernelEx(&launch.config, AttentionKernel<Number::kBf16>, args)
              : cudaLaunchKernelEx(&launch.config, AttentionKernel<Number::kFp16>, args));

@@ -21,8 +21,8 @@ cudaError_t LaunchLinear(const LinearArgs& args, cudaStream_t stream, bool early
   cudaError_t error = cudaSuccess;
   WithLinear<kFormat>(shape, norm, [&]<class Body>() {
     const Launch launch(dim3(shape.blocks(args.outputs)), kLinearThreads,
-                        LinearSharedBytes(shape.tiles, shape.row_tiles, norm, args.inputs), stream,
-                        early);
+                        LinearSharedBytes(shape.tiles, shape.halves, norm, args.rows, args.inputs),
+                        stream, early);
     error = cudaLaunchKernelEx(&launch.config, LinearKernel<Body>, args);
   });
   return error;
@@ -35,9 +35,9 @@ cudaError_t PrepareLinear() {
   if (error != cudaSuccess) return error;
   error = cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
   if (error != cudaSuccess) return error;
-  for (int row_tiles = 1; row_tiles <= 2; ++row_tiles) {
+  for (const int halves : {1, 2, 4}) {
     for (const int tiles : {1, 3, 4}) {
-      WithLinear<kFormat>({tiles, row_tiles, 4}, /*norm=*/true, [&]<class Body>() {
+      WithLinear<kFormat>({tiles, halves, 4}, /*norm=*/true, [&]<class Body>() {
         if (error == cudaSuccess) {
           error = cudaFuncSetAttribute(LinearKernel<Body>,
                                        cudaFuncAttributeMaxDynamicSharedMemorySize, most);

@@ -2,8 +2,9 @@
 // rules of core/model/sampler.h and with its numbers, in double.
 //
 // A block of 256 threads has one codebook of one request; up to 2,048 tokens, 8 a thread in token
-// order. Guided logits are rounded as GuideLogits rounds them. Where top_k or top_p cuts, weights
-// are sorted in shared memory, equal ones in token order.
+// order. Guided logits are rounded as GuideLogits rounds them. The top_k-th logit is found by its
+// bits, 8 at a time; where top_p cuts, weights are sorted in shared memory, equal ones in token
+// order.
 //
 // Order of sums: a thread's 8 numbers in order, the threads of a warp by doubling distance, warps
 // in order. The token is Sampler's for equal logits, unless `uniform` times the sum of what was
@@ -17,6 +18,7 @@
 #include <cstdint>
 
 #include "core/model/gpu/kernels/block.h"
+#include "core/model/gpu/kernels/numbers.h"
 #include "core/model/gpu/kernels/step_input.h"
 
 namespace vidmuse::gpu {
@@ -44,6 +46,9 @@ struct SampleShared {
   float warp_best[kSampleWarps];
   int warp_token[kSampleWarps];
   int warp_finite[kSampleWarps];
+  uint32_t bins[kSampleThreads];
+  uint32_t warp_counts[kSampleWarps];
+  uint32_t digit, left;
 };
 
 #ifdef __CUDACC__
@@ -96,10 +101,57 @@ VIDMUSE_DEVICE void Sort(Block& block, SampleShared& shared, int size) {
   block.Sync();
 }
 
-// Of the cut weights, sets those to 0 that top_p, else top_k, takes away.
-VIDMUSE_DEVICE void Cut(Block& block, const StepInput& step, int card, SampleShared& shared) {
-  const bool nucleus = step.top_p > 0;
-  if (!nucleus && (step.top_k <= 0 || step.top_k >= card)) return;
+// A float's bits, in the order of floats.
+VIDMUSE_DEVICE uint32_t OrderedBits(float value) {
+  const uint32_t bits = FloatToBits(value);
+  return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+}
+VIDMUSE_DEVICE float FromOrderedBits(uint32_t bits) {
+  return BitsToFloat(bits & 0x80000000u ? bits & 0x7fffffffu : ~bits);
+}
+
+// The k-th largest of all threads' logits, 1 the largest.
+VIDMUSE_DEVICE float KthLargest(Block& block, const float* logits, int count, int k,
+                                SampleShared& shared) {
+  const int thread = block.thread(), warp = thread / kWarpThreads, lane = thread % kWarpThreads;
+  uint32_t found = 0, mask = 0, left = static_cast<uint32_t>(k);
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    shared.bins[thread] = 0;
+    block.Sync();
+    for (int i = 0; i < count; ++i) {
+      const uint32_t bits = OrderedBits(logits[i]);
+      if ((bits & mask) == found) block.Increment(&shared.bins[(bits >> shift) & 0xff]);
+    }
+    block.Sync();
+    // A thread for each digit, from the largest down.
+    const uint32_t digit = kSampleThreads - 1 - thread, own = shared.bins[digit];
+    uint32_t sum = own;
+    for (int delta = 1; delta < kWarpThreads; delta *= 2) {
+      const uint32_t below = block.ShuffleUp(sum, delta);
+      if (lane >= delta) sum += below;
+    }
+    if (lane == kWarpThreads - 1) shared.warp_counts[warp] = sum;
+    block.Sync();
+    for (int i = 0; i < warp; ++i) sum += shared.warp_counts[i];
+    if (sum - own < left && left <= sum) shared.digit = digit, shared.left = left - (sum - own);
+    block.Sync();
+    found |= shared.digit << shift;
+    mask |= 0xffu << shift;
+    left = shared.left;
+  }
+  return FromOrderedBits(found);
+}
+
+// Sets a thread's own weights to 0 that are below `least`.
+VIDMUSE_DEVICE void CutBelow(Block& block, double least, int count, SampleShared& shared) {
+  double* const own = shared.weights + block.thread() * kTokensPerThread;
+  for (int i = 0; i < count; ++i) {
+    if (own[i] < least) own[i] = 0;
+  }
+}
+
+// Sets the weights to 0 that are outside of the nucleus.
+VIDMUSE_DEVICE void CutNucleus(Block& block, double top_p, int card, SampleShared& shared) {
   int size = 1;
   while (size < card) size *= 2;
   for (int i = block.thread(); i < size; i += kSampleThreads) {
@@ -107,14 +159,6 @@ VIDMUSE_DEVICE void Cut(Block& block, const StepInput& step, int card, SampleSha
     shared.order[i] = static_cast<uint16_t>(i);
   }
   Sort(block, shared, size);
-  if (!nucleus) {
-    const double least = shared.sorted[step.top_k - 1];
-    for (int i = block.thread(); i < card; i += kSampleThreads) {
-      if (shared.weights[i] < least) shared.weights[i] = 0;
-    }
-    block.Sync();
-    return;
-  }
   const int first = block.thread() * kTokensPerThread;
   double own = 0, total;
   for (int i = 0; i < kTokensPerThread; ++i) {
@@ -123,7 +167,7 @@ VIDMUSE_DEVICE void Cut(Block& block, const StepInput& step, int card, SampleSha
   double before = SumBefore(block, own, shared.warp_sums, &total);
   for (int i = 0; i < kTokensPerThread; ++i) {
     if (first + i >= card) break;
-    if (before > step.top_p) shared.weights[shared.order[first + i]] = 0;
+    if (before > top_p) shared.weights[shared.order[first + i]] = 0;
     before += shared.sorted[first + i];
   }
   block.Sync();
@@ -231,14 +275,20 @@ VIDMUSE_DEVICE void SampleBody(Block& block, const SampleArgs& args) {
   }
   double own = 0, total;
   double weights[kTokensPerThread];
-  for (int i = 0; i < count; ++i) {
-    weights[i] = exp((double{logits[i]} - double{best.logit}) / step.temperature);
-    own += weights[i];
-  }
+  const auto weight = [&](float logit) {
+    return exp((double{logit} - double{best.logit}) / step.temperature);
+  };
+  for (int i = 0; i < count; ++i) own += weights[i] = weight(logits[i]);
   SumBefore(block, own, shared.warp_sums, &total);
   for (int i = 0; i < count; ++i) shared.weights[first + i] = weights[i] / total;
   block.Sync();
-  Cut(block, step, card, shared);
+  if (step.top_p > 0) {
+    CutNucleus(block, step.top_p, card, shared);
+  } else if (step.top_k > 0 && step.top_k < card) {
+    // Weights grow with logits, and equal ones have equal weights.
+    const float least = KthLargest(block, logits, count, step.top_k, shared);
+    CutBelow(block, weight(least) / total, count, shared);
+  }
   const int drawn =
       Invert(block, shared, card, step.uniforms[codebook], shared.warp_sums, shared.warp_token);
   if (thread == 0) *token = drawn;

@@ -69,6 +69,7 @@ class StepLaunches {
 
   void SetNorm(const Norm& norm, LinearArgs& args) const {
     args.x = step_.x;
+    args.moments = step_.moments;
     args.norm_weight = norm.weight;
     args.norm_bias = norm.bias;
   }
@@ -76,6 +77,7 @@ class StepLaunches {
   void Residual(const Matrix& matrix, const uint16_t* x, int inputs) {
     LinearArgs args = Args(matrix, inputs, step_.dim, step_.x, Epilogue::kResidual);
     args.x = x;
+    args.out_moments = step_.moments;
     launcher_.Linear(args);
   }
 
@@ -102,13 +104,15 @@ class StepLaunches {
 bool KernelsFit(const TokenStep& step) {
   const int multiple = step.format == WeightFormat::kInt8 ? 512 : 256;
   return step.dim == kHeadDim * step.heads && step.dim % multiple == 0 &&
-         step.ffn % multiple == 0 && step.card % 8 == 0 && step.card <= kMaxCard &&
-         step.codebooks <= kMaxCodebooks;
+         step.ffn % multiple == 0 && step.dim <= kMaxNormInputs && step.card % 8 == 0 &&
+         step.card <= kMaxCard && step.codebooks <= kMaxCodebooks &&
+         Pieces(step.positions) <= kMaxPieces && Pieces(step.condition_tokens) <= kMaxPieces &&
+         step.null_tokens <= kPiece;
 }
 
 LinearShape ChooseLinear(const LinearArgs& args, WeightFormat format) {
   LinearShape shape;
-  shape.row_tiles = args.rows > 16 ? 2 : 1;
+  shape.halves = args.rows > 16 ? 4 : args.rows > 8 ? 2 : 1;
   const bool norm = args.norm_weight != nullptr;
   for (const int tiles : {4, 3}) {
     const int columns = 8 * tiles;
@@ -129,6 +133,7 @@ void LaunchTokenStep(const TokenStep& step, int requests, Launcher& launcher) {
   embed.embeddings = step.embeddings;
   embed.positions = step.position_rows;
   embed.x = step.x;
+  embed.moments = step.moments;
   embed.codebooks = step.codebooks;
   embed.card = step.card;
   embed.dim = step.dim;

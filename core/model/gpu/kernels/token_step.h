@@ -68,6 +68,7 @@ struct TokenStep {
   // In and out, and scratch, for as many requests as there may be:
   const StepInput* inputs = nullptr;  // [requests]
   float* x = nullptr;                 // [requests * 2][dim]
+  Moments* moments = nullptr;         // [requests * 2][dim / 8]
   uint16_t* q = nullptr;              // [requests * 2][dim]
   uint16_t* attention = nullptr;      // [requests * 2][dim]
   uint16_t* hidden = nullptr;         // [requests * 2][ffn]
@@ -79,14 +80,15 @@ struct TokenStep {
 };
 
 // Whether the kernels have this model's sizes: heads of 64, `dim` and `ffn` multiples of 256 (of
-// 512 for int8), `card` a multiple of 8 up to 2,048, up to 8 codebooks.
+// 512 for int8), `dim` up to 2,048, `card` a multiple of 8 up to 2,048, up to 8 codebooks, room for
+// up to 4,096 positions.
 bool KernelsFit(const TokenStep& step);
 
 // How a linear layer is laid out. No choice changes the bits of a result.
 struct LinearShape {
-  int tiles = 1;      // of 8 outputs, a block: 1, 3 or 4
-  int row_tiles = 1;  // of 16 rows, at once: 1 or 2
-  int chunk = 4;      // see LinearBody
+  int tiles = 1;   // of 8 outputs, a block: 1, 3 or 4
+  int halves = 1;  // of 16 rows, at once: 1, 2 or 4
+  int chunk = 4;   // see LinearBody
   int blocks(int outputs) const { return outputs / (8 * tiles); }
 };
 LinearShape ChooseLinear(const LinearArgs& args, WeightFormat format);
