@@ -102,6 +102,11 @@ absl::Duration SchedulerLoad::DelayBehind(size_t ahead) const {
   return DelayOf(std::min(ahead, waiting.size()), full_window_bytes);
 }
 
+absl::Duration SchedulerLoad::DelayBehind(size_t ahead) const {
+  if (ahead >= waiting.size()) return Delay();
+  return DelayOf(ahead, waiting[ahead].kv_bytes);
+}
+
 absl::Duration SchedulerLoad::LeastDelay(absl::string_view client_key) const {
   const size_t client = HashOf(client_key);
   size_t turn = 0;
