@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "core/base/catch_exceptions.h"
@@ -59,6 +60,18 @@ SchedulerLoad Engine::load() const {
                     generation->client_key);
   }
   return load;
+}
+
+QueuePlace Engine::PlaceOf(const Generation& generation) const {
+  const SchedulerLoad load = this->load();
+  const int waiting = static_cast<int>(load.waiting.size());
+  QueuePlace place;
+  place.position = generation.queue_position;
+  if (place.position == 0) place.position = std::max(waiting, 1);
+  if (load.FramesPerSecond() > 0) {
+    place.seconds = absl::ToDoubleSeconds(load.DelayBehind(place.position - 1));
+  }
+  return place;
 }
 
 absl::Status Engine::CheckDevice() const {

@@ -96,7 +96,11 @@ absl::Duration SchedulerLoad::DelayOf(size_t ahead, size_t bytes) const {
   return absl::Seconds(seconds);
 }
 
-absl::Duration SchedulerLoad::Delay() const { return DelayOf(waiting.size(), full_window_bytes); }
+absl::Duration SchedulerLoad::Delay() const { return DelayBehind(waiting.size()); }
+
+absl::Duration SchedulerLoad::DelayBehind(size_t ahead) const {
+  return DelayOf(std::min(ahead, waiting.size()), full_window_bytes);
+}
 
 absl::Duration SchedulerLoad::LeastDelay(absl::string_view client_key) const {
   const size_t client = HashOf(client_key);
