@@ -96,11 +96,7 @@ absl::Duration SchedulerLoad::DelayOf(size_t ahead, size_t bytes) const {
   return absl::Seconds(seconds);
 }
 
-absl::Duration SchedulerLoad::Delay() const { return DelayBehind(waiting.size()); }
-
-absl::Duration SchedulerLoad::DelayBehind(size_t ahead) const {
-  return DelayOf(std::min(ahead, waiting.size()), full_window_bytes);
-}
+absl::Duration SchedulerLoad::Delay() const { return DelayOf(waiting.size(), full_window_bytes); }
 
 absl::Duration SchedulerLoad::DelayBehind(size_t ahead) const {
   if (ahead >= waiting.size()) return Delay();
