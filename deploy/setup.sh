@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what a fresh Debian 12 or Ubuntu 24.04 lacks: apt packages and LibTorch under .deps/.
+# Installs what a fresh Debian 12 or Ubuntu 24.04 lacks: apt packages, and LibTorch and promtool under .deps/.
 # Safe to run again: what is already there is left alone.
 #
 #   deploy/setup.sh          CPU only
@@ -33,14 +33,14 @@ PACKAGES=(
   ffmpeg curl clang-format haproxy nginx openssl
 )
 
+sudo=""
+[ "$(id -u)" = 0 ] || sudo=sudo
 missing=()
 for package in "${PACKAGES[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' ||
     missing+=("$package")
 done
 if ((${#missing[@]})); then
-  sudo=""
-  [ "$(id -u)" = 0 ] || sudo=sudo
   echo "setup: installing ${missing[*]}"
   $sudo env DEBIAN_FRONTEND=noninteractive apt-get update -qq
   $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
@@ -62,6 +62,22 @@ unpack_wheels() {  # folder, pip download arguments...
   for wheel in "$wheels"/*.whl; do unzip -q -o "$wheel" -d "$folder"; done
   rm -rf "$wheels"
 }
+
+# promtool tests the alerts. Debian has it in a package that would start a server: only the program is taken.
+if [ ! -x .deps/bin/promtool ] && ! command -v promtool >/dev/null; then
+  echo "setup: unpacking promtool under .deps/"
+  work=$(mktemp -d)
+  chmod 755 "$work"
+  (cd "$work" && apt-get download -qq prometheus 2>/dev/null) || {
+    $sudo apt-get update -qq
+    (cd "$work" && apt-get download -qq prometheus)
+  }
+  mkdir -p .deps/bin
+  dpkg-deb --fsys-tarfile "$work"/prometheus_*.deb | tar -xO ./usr/bin/promtool >.deps/bin/promtool.new
+  chmod +x .deps/bin/promtool.new
+  mv .deps/bin/promtool.new .deps/bin/promtool
+  rm -rf "$work"
+fi
 
 if [ -z "${LIBTORCH_DIR:-}" ]; then
   parts="torch $TORCH_VERSION, crt $CRT_VERSION"

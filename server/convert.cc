@@ -13,8 +13,9 @@ namespace {
 
 template <typename T>
 absl::Status OutOfRange(absl::string_view field, T value, absl::string_view allowed) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(field, " = ", value, " is out of range, allowed is ", allowed));
+  return AboutField(absl::InvalidArgumentError(absl::StrCat(
+                        field, " = ", value, " is out of range, allowed is ", allowed)),
+                    field);
 }
 
 // False for NaN.

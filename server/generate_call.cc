@@ -1,5 +1,7 @@
 #include "server/generate_call.h"
 
+#include <grpc/grpc.h>
+
 #include <chrono>
 #include <new>
 #include <utility>
@@ -348,7 +350,8 @@ absl::Status GenerateCall::CheckUpload(absl::Duration now) const {
 }
 
 void GenerateCall::CheckProgress(absl::Duration now) {
-  const absl::Duration send_limit = absl::Seconds(environment_.options->send_timeout_seconds);
+  const absl::Duration send_limit =
+      absl::Seconds(environment_.options->generator.send_timeout_seconds);
   absl::Status too_slow;
   {
     MutexLock lock(&mutex_);
@@ -361,14 +364,16 @@ void GenerateCall::CheckProgress(absl::Duration now) {
     if (too_slow.ok() && !cutting_off_) return;
   }
   if (!too_slow.ok()) return End(std::move(too_slow));
-  CutOff(absl::CancelledError(absl::StrCat("the client took no message for ",
-                                           environment_.options->send_timeout_seconds, " s")));
+  CutOff(absl::UnavailableError(
+      absl::StrCat("the client took no message for ", absl::ToDoubleSeconds(send_limit), " s")));
 }
 
 void GenerateCall::CutOff(absl::Status status) {
-  End(std::move(status));
-  // The call is not done meanwhile: it can't finish before `cutting_off_` is false again.
-  context_->TryCancel();
+  End(status);
+  // Makes the write fail, and tells the client why: Finish would wait behind the write. The call is
+  // not done meanwhile: it can't finish before `cutting_off_` is false again.
+  grpc_call_cancel_with_status(context_->c_call(), static_cast<grpc_status_code>(status.code()),
+                               std::string(status.message()).c_str(), nullptr);
   {
     MutexLock lock(&mutex_);
     cutting_off_ = false;

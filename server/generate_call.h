@@ -123,7 +123,7 @@ class GenerateCall : public TrackedCall, public std::enable_shared_from_this<Gen
   bool stream_read_outstanding_ ABSL_GUARDED_BY(mutex_) = false;
   bool write_outstanding_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Duration write_began_ ABSL_GUARDED_BY(mutex_);
-  bool cutting_off_ ABSL_GUARDED_BY(mutex_) = false;  // TryCancel runs
+  bool cutting_off_ ABSL_GUARDED_BY(mutex_) = false;  // CutOff runs
   bool last_event_ ABSL_GUARDED_BY(mutex_) = false;   // `response_` is the last message
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;

@@ -6,6 +6,7 @@
 
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
+#include "server/error_details.h"
 #include "vidmuse/types.h"
 
 namespace vidmuse {
@@ -34,8 +35,9 @@ grpc::Status ToGrpcStatus(const absl::Status& status, grpc::ServerContextBase* c
   }
   // gRPC limits a call's metadata to 8 KiB; escapes make a message up to three times longer.
   constexpr size_t kMaxMessage = 1024;
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()),
-                      std::string(status.message().substr(0, kMaxMessage)));
+  const std::string message(status.message().substr(0, kMaxMessage));
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), message,
+                      ErrorDetails(status, message));
 }
 
 }  // namespace vidmuse

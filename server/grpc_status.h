@@ -21,7 +21,7 @@ inline constexpr char kFingerprintKey[] = "vidmuse-fingerprint";
 // server whose own is `own`.
 absl::Status FingerprintMismatch(absl::string_view wanted, absl::string_view own);
 
-// Same code, same message (cut at 1 KiB). If the status carries a delay (RetryAfter) or a fingerprint
+// Same code, same message (cut at 1 KiB), with google.rpc's error details. If the status carries a delay (RetryAfter) or a fingerprint
 // (FingerprintMismatch), adds it to the trailing metadata of `context`, so call it once a call and
 // before Finish.
 grpc::Status ToGrpcStatus(const absl::Status& status, grpc::ServerContextBase* context);

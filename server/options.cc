@@ -171,8 +171,12 @@ std::vector<Flag> ServiceFlags() {
           "slower "
           "ones are ended. 0: none are"),
       RealFlag(
-          "send_timeout_seconds", [](O & o) -> auto& { return o.send_timeout_seconds; }, 0.01,
-          kMaxSeconds, "for a client to take a message; then it is cut off"),
+          "send_timeout_seconds", [](O & o) -> auto& { return o.generator.send_timeout_seconds; },
+          0.01, kMaxSeconds,
+          "for a client to take a message; then it is cut off, and may go on with `resume`"),
+      RealFlag(
+          "progress_seconds", [](O & o) -> auto& { return o.generator.progress_seconds; }, 0.01,
+          kMaxSeconds, "after which a call that was sent nothing is told where its request stands"),
       RealFlag(
           "drain_seconds", [](O & o) -> auto& { return o.drain_seconds; }, 0, kMaxSeconds,
           "for the server to end after SIGTERM or SIGINT, one second at least. Running requests "

@@ -31,7 +31,6 @@ struct ServerOptions {
   double first_message_timeout_seconds = 10;  // of a call that says nothing
   double min_upload_bytes_per_second = 1000;  // on average; 0: any
   double max_connection_age_seconds = 0;      // 0: connections stay
-  double send_timeout_seconds = 600;          // a message that the client does not take
   double self_test_seconds = 60;              // for the self-test; then the process ends
   bool self_test = false;                     // --self_test was asked for
   bool help = false;                          // --help was asked for

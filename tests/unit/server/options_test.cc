@@ -34,6 +34,13 @@ void ExpectError(const std::vector<std::string>& args, const std::string& part,
   EXPECT_THAT(std::string(options.status().message()), HasSubstr(part));
 }
 
+std::string ReadText(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
 class ConfigFile {
  public:
   explicit ConfigFile(const std::string& text)
@@ -91,10 +98,7 @@ TEST(OptionsTest, ValuesJustOutOfRangeAreRefused) {
 
 // As in: `--max_connections` (1024)
 TEST(OptionsTest, DefaultsAreTheDocumentedOnes) {
-  std::ifstream file(VIDMUSE_TEST_DATA "/../../README.md");
-  std::stringstream text;
-  text << file.rdbuf();
-  const std::string readme = text.str();
+  const std::string readme = ReadText(VIDMUSE_TEST_DATA "/../../README.md");
   const ServerOptions defaults = Parse({"--model_dir=/m"});
   int found = 0;
   for (const Flag& flag : Flags()) {
@@ -196,7 +200,7 @@ TEST(OptionsTest, EveryFlagReachesItsField) {
   EXPECT_EQ(options.max_concurrent_uploads, 15);
   EXPECT_EQ(options.upload_timeout_seconds, 16);
   EXPECT_EQ(options.upload_idle_timeout_seconds, 17);
-  EXPECT_EQ(options.send_timeout_seconds, 18);
+  EXPECT_EQ(options.generator.send_timeout_seconds, 18);
   EXPECT_EQ(options.drain_seconds, 19);
   EXPECT_EQ(options.max_connections, 20);
   EXPECT_EQ(options.self_test_seconds, 21);
@@ -278,6 +282,33 @@ TEST(OptionsTest, BadConfigFilesAreNamed) {
     ExpectError({"--model_dir=m", "--config=" + file.path()}, part);
     ExpectError({"--model_dir=m", "--config=" + file.path()}, file.path());
   }
+}
+
+// The number behind `name: ` in a YAML file; -1 if it is not there.
+double NumberIn(const std::string& text, const std::string& name) {
+  std::smatch match;
+  const bool found = std::regex_search(text, match, std::regex("\\b" + name + ": *([0-9.]+)"));
+  return found ? std::stod(match[1]) : -1;
+}
+
+TEST(OptionsTest, WhatIsDeployedFitsThisServer) {
+  const std::string root = VIDMUSE_TEST_DATA "/../../";
+  for (const char* path : {"deploy/kubernetes/base/server.yaml", "docker/server.yaml"}) {
+    const ServerOptions options = Parse({"--config", root + path});
+    EXPECT_FALSE(IsLoopback(options.listen)) << path;
+    EXPECT_FALSE(IsLoopback(options.metrics_listen)) << path;
+  }
+  const ServerOptions options = Parse({"--config", root + "deploy/kubernetes/base/server.yaml"});
+  const std::string deployment = ReadText(root + "deploy/kubernetes/base/deployment.yaml");
+  EXPECT_GE(NumberIn(deployment, "terminationGracePeriodSeconds"), options.drain_seconds + 5 + 10);
+  // Decoders and the model together, within the container's memory.
+  constexpr double kGiB = 1 << 30;
+  EXPECT_LE(options.generator.video_threads *
+                static_cast<double>(options.generator.limits.max_decoder_bytes),
+            NumberIn(deployment.substr(deployment.find("limits:")), "memory") * kGiB / 4);
+  EXPECT_THAT(ReadText(root + "deploy/kubernetes/base/kustomization.yaml"),
+              HasSubstr("newTag: " VIDMUSE_VERSION "\n"));
+  EXPECT_THAT(ReadText(root + "docker/Dockerfile"), HasSubstr("vidmuse:" VIDMUSE_VERSION " "));
 }
 
 TEST(OptionsTest, HelpListsEveryFlagWithItsDefault) {
