@@ -72,6 +72,7 @@ struct LinearArgs {
 };
 
 constexpr int kMaxNormInputs = 2048;
+constexpr int kMaxRows = 256;
 
 // Of a block: partial sums; of LayerNorm each row's mean and scale, then weights and biases.
 constexpr size_t LinearSharedBytes(int tiles, int halves, bool norm, int rows, int inputs) {
