@@ -240,31 +240,34 @@ VIDMUSE_DEVICE void AttendWarp(Block& block, const RowKv& kv, const uint16_t* q,
   }
 }
 
-// `count` partials, at most kMost, in their order: maximum, sum and channel c's weighted values.
-template <bool kFresh, int kMost>
+// `count` partials in shared memory, in their order: maximum, sum and channel c's weighted values.
 VIDMUSE_DEVICE void Combine(const float* partials, int count, int c, float* result) {
-  const auto read = [](const float* from) { return kFresh ? LoadFresh(from) : *from; };
-  float maxima[kMost], sums[kMost], values[kMost], most = -INFINITY;
-  VIDMUSE_UNROLL
-  for (int i = 0; i < kMost; ++i) {
-    if (i >= count) continue;
-    maxima[i] = read(partials + i * kPartial);
-    sums[i] = read(partials + i * kPartial + 1);
-    values[i] = read(partials + i * kPartial + 2 + c);
-  }
-  VIDMUSE_UNROLL
-  for (int i = 0; i < kMost; ++i) {
-    if (i < count) most = fmaxf(most, maxima[i]);
-  }
-  float sum = 0, value = 0;
-  VIDMUSE_UNROLL
-  for (int i = 0; i < kMost; ++i) {
-    if (i >= count) continue;
-    const float scale = Exp2(maxima[i] - most);  // 0 where there was no position
-    sum = fmaf(scale, sums[i], sum);
-    value = fmaf(scale, values[i], value);
+  float most = -INFINITY, sum = 0, value = 0;
+  for (int i = 0; i < count; ++i) most = fmaxf(most, partials[i * kPartial]);
+  for (int i = 0; i < count; ++i) {
+    const float* const from = partials + i * kPartial;
+    const float scale = Exp2(from[0] - most);  // 0 where there was no position
+    sum = fmaf(scale, from[1], sum);
+    value = fmaf(scale, from[2 + c], value);
   }
   result[0] = most, result[1] = sum, result[2] = value;
+}
+
+// A head's partials, of all its pieces, from where other blocks left them to shared memory.
+VIDMUSE_DEVICE void FetchPartials(Block& block, const float* from, int count, float* to) {
+  constexpr int kLoads = (kMaxPieces * kPartial + kAttentionThreads - 1) / kAttentionThreads;
+  float part[kLoads] = {};
+  VIDMUSE_UNROLL
+  for (int i = 0; i < kLoads; ++i) {
+    const int at = block.thread() + i * kAttentionThreads;
+    if (at < count * kPartial) part[i] = LoadFresh(from + at);
+  }
+  VIDMUSE_UNROLL
+  for (int i = 0; i < kLoads; ++i) {
+    const int at = block.thread() + i * kAttentionThreads;
+    if (at < count * kPartial) to[at] = part[i];
+  }
+  block.Sync();
 }
 
 // kBytes: keys and values by `layout` are of 8 bits.
@@ -305,7 +308,7 @@ VIDMUSE_DEVICE void AttentionBody(Block& block, const AttentionArgs& args) {
                                          Pieces(args.positions) * kPartial;
   float result[3];
   if (thread < kHeadDim) {
-    Combine<false, kAttentionWarps>(partials, kAttentionWarps, thread, result);
+    Combine(partials, kAttentionWarps, thread, result);
     if (pieces == 1) {
       args.out[at + thread] = FromFloat<kNumber>(result[2] / result[1]);
     } else {
@@ -317,8 +320,10 @@ VIDMUSE_DEVICE void AttentionBody(Block& block, const AttentionArgs& args) {
   if (pieces == 1) return;
   uint32_t* const counter = args.counters + static_cast<size_t>(row) * args.heads + head;
   if (!block.IsLast(counter, static_cast<uint32_t>(pieces), flag)) return;
+  float* const fetched = reinterpret_cast<float*>(block.shared());  // over keys and values
+  FetchPartials(block, all, pieces, fetched);
   if (thread < kHeadDim) {
-    Combine<true, kMaxPieces>(all, pieces, thread, result);
+    Combine(fetched, pieces, thread, result);
     args.out[at + thread] = FromFloat<kNumber>(result[2] / result[1]);
   }
 }
