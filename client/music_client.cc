@@ -4,10 +4,13 @@
 #include <chrono>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "client/address.h"
 #include "client/resumable_call.h"
 #include "client/retry_policy.h"
+#include "core/base/mutex.h"
 #include "core/base/status_macros.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 
@@ -40,16 +43,33 @@ grpc::ChannelArguments ChannelArguments() {
   return arguments;
 }
 
+bool IsVisible(absl::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](unsigned char c) { return absl::ascii_isgraph(c); });
+}
+
+absl::Status CheckApiKey(const ClientOptions& options) {
+  if (!IsVisible(options.api_key)) {
+    // Not quoted: errors are logged.
+    return absl::InvalidArgumentError("api_key has characters that are not visible ASCII");
+  }
+  const bool is_secret = options.credentials != nullptr || options.allow_plaintext_api_key;
+  if (options.api_key.empty() || is_secret) return absl::OkStatus();
+  for (const std::string& address : options.addresses) {
+    if (IsThisMachine(address)) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the API key would go to ", address,
+        " in plain text: connect with TLS (--tls), or allow it (--allow_plaintext_api_key)"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckOptions(const ClientOptions& options) {
   if (options.addresses.empty()) return absl::InvalidArgumentError("no server address");
   for (const std::string& address : options.addresses) {
     if (address.empty()) return absl::InvalidArgumentError("an empty server address");
   }
-  const auto is_visible = [](unsigned char c) { return absl::ascii_isgraph(c); };
-  if (!std::all_of(options.api_key.begin(), options.api_key.end(), is_visible)) {
-    // Not quoted: errors are logged.
-    return absl::InvalidArgumentError("api_key has characters that are not visible ASCII");
-  }
+  RETURN_IF_ERROR(CheckApiKey(options));
   if (options.max_retries < 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("max_retries must be at least 0, not ", options.max_retries));
@@ -78,31 +98,43 @@ absl::Status Annotate(const absl::Status& status, const std::string& address) {
 
 }  // namespace
 
+struct Cancellation::State {
+  mutable Mutex mutex;
+  bool cancelled ABSL_GUARDED_BY(mutex) = false;
+  grpc::ClientContext* context ABSL_GUARDED_BY(mutex) = nullptr;
+};
+
+Cancellation::Cancellation() : state_(std::make_unique<State>()) {}
+
+Cancellation::~Cancellation() = default;
+
 void Cancellation::Cancel() {
-  MutexLock lock(&mutex_);
-  cancelled_ = true;
-  if (context_ != nullptr) context_->TryCancel();
+  MutexLock lock(&state_->mutex);
+  state_->cancelled = true;
+  if (state_->context != nullptr) state_->context->TryCancel();
 }
 
 bool Cancellation::cancelled() const {
-  MutexLock lock(&mutex_);
-  return cancelled_;
+  MutexLock lock(&state_->mutex);
+  return state_->cancelled;
 }
 
 void Cancellation::Attach(grpc::ClientContext* context) {
-  MutexLock lock(&mutex_);
-  context_ = context;
-  if (cancelled_) context->TryCancel();
+  MutexLock lock(&state_->mutex);
+  state_->context = context;
+  if (state_->cancelled) context->TryCancel();
 }
 
 void Cancellation::Detach() {
-  MutexLock lock(&mutex_);
-  context_ = nullptr;
+  MutexLock lock(&state_->mutex);
+  state_->context = nullptr;
 }
 
 void Cancellation::WaitFor(absl::Duration timeout) const {
-  MutexLock lock(&mutex_);
-  mutex_.AwaitFor(timeout, [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return cancelled_; });
+  State& state = *state_;
+  MutexLock lock(&state.mutex);
+  state.mutex.AwaitFor(
+      timeout, [&state]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(state.mutex) { return state.cancelled; });
 }
 
 struct MusicClient::Replica {
@@ -137,6 +169,10 @@ absl::Status MusicClient::Generate(const GenerateOptions& options, const VideoSo
   if (options.config.resume().received_bytes() != 0) {
     return absl::InvalidArgumentError(absl::StrCat("resume.received_bytes must be 0, not ",
                                                    options.config.resume().received_bytes()));
+  }
+  if (!IsVisible(options.request_id) || !IsVisible(options.traceparent)) {
+    return absl::InvalidArgumentError(
+        "request_id or traceparent has characters that are not visible ASCII");
   }
   ResumableCall call(options_, options, video, sink);
   return call.Run([this](int attempt) {

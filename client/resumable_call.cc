@@ -7,7 +7,9 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "core/base/clock.h"
 #include "core/base/status_macros.h"
@@ -16,8 +18,17 @@ namespace vidmuse {
 namespace {
 
 constexpr uint64_t kPieceBytes = 256 << 10;
+// What a message has beside its piece of the video, and some room.
+constexpr uint64_t kMessageOverhead = 64;
 
 absl::Duration Now() { return Clock::Real()->Monotonic(); }
+
+std::string RequestId(const std::string& chosen) {
+  if (!chosen.empty()) return chosen;
+  absl::BitGen random;
+  return absl::StrFormat("%016x%016x", absl::Uniform<uint64_t>(random),
+                         absl::Uniform<uint64_t>(random));
+}
 
 }  // namespace
 
@@ -33,45 +44,97 @@ ResumableCall::ResumableCall(const ClientOptions& client, const GenerateOptions&
       video_(video),
       sink_(sink),
       deadline_(Now() + options.deadline),
+      request_id_(RequestId(options.request_id)),
       cancellation_(options.cancellation != nullptr ? options.cancellation : &own_cancellation_),
-      state_(options.config.resume().tokens()) {}
+      state_(options.config.resume()),
+      plan_({.addresses = static_cast<int>(client.addresses.size()),
+             .exact_only = !options.config.resume().fingerprint().empty(),
+             .can_restart = sink.restart != nullptr}),
+      retries_(client),
+      piece_bytes_(kPieceBytes) {}
 
-absl::Status ResumableCall::Run(const std::function<v1::MusicService::Stub*(int attempt)>& stub) {
-  RetryPolicy retries(client_);
+absl::Status ResumableCall::Run(const std::function<Stub*(int attempt)>& stub) {
   uint64_t progress = state_.progress();
   for (int attempt = 0;; ++attempt) {
     if (cancellation_->cancelled()) return absl::CancelledError("cancelled by the caller");
     state_.BeginAttempt();
-    const Outcome outcome = RunAttempt(stub(attempt));
+    Stub* const server = stub(attempt);
+    const Outcome outcome = RunAttempt(server, attempt);
     // Once `finished` has come the song is complete, however the connection ended.
     if (outcome.status.ok() || outcome.local) return outcome.status;
-    if (std::exchange(progress, state_.progress()) != progress) retries.OnProgress();
-    const std::optional<absl::Duration> delay =
-        retries.OnFailure(outcome.status, outcome.pushback, state_.started_in_attempt());
-    if (!delay.has_value() || Now() + *delay >= deadline_) return outcome.status;
-    if (sink_.retrying) sink_.retrying(outcome.status, *delay);
+    if (std::exchange(progress, state_.progress()) != progress) retries_.OnProgress();
+    ASSIGN_OR_RETURN(const absl::Duration delay, PlanNext(server, outcome));
+    if (Now() + delay >= deadline_) return outcome.status;
+    if (sink_.retrying) sink_.retrying(outcome.status, delay);
+    if (delay == absl::ZeroDuration()) continue;
     if (client_.sleep) {
-      client_.sleep(*delay);
+      client_.sleep(delay);
     } else {
-      cancellation_->WaitFor(*delay);
+      cancellation_->WaitFor(delay);
     }
   }
 }
 
-ResumableCall::Outcome ResumableCall::RunAttempt(v1::MusicService::Stub* stub) {
-  grpc::ClientContext context;
-  if (deadline_ != absl::InfiniteDuration()) {
-    context.set_deadline(absl::ToChronoTime(absl::Now() + (deadline_ - Now())));
+absl::StatusOr<absl::Duration> ResumableCall::PlanNext(Stub* stub, const Outcome& outcome) {
+  if (outcome.other_fingerprint && plan_.mode() == ResumeMode::kExact) {
+    RETURN_IF_ERROR(plan_.OnOtherFingerprint(state_));
+    return absl::ZeroDuration();
   }
-  AddApiKey(client_, &context);
-  cancellation_->Attach(&context);
-  auto detach = absl::MakeCleanup([&] { cancellation_->Detach(); });
-  const std::unique_ptr<Stream> stream = stub->GenerateMusic(&context);
+  if (ShortenPieces(stub, outcome)) return absl::ZeroDuration();
+  const std::optional<absl::Duration> delay = retries_.OnFailure(outcome.status, outcome.trailers);
+  if (delay.has_value()) {
+    RETURN_IF_ERROR(plan_.OnFailure(state_));
+    return *delay;
+  }
+  if (!IsTransportFailure(outcome.status) || !plan_.searching()) return outcome.status;
+  // The server that made the first part stays away, but another one answers.
+  RETURN_IF_ERROR(plan_.Settle(state_));
+  retries_.OnProgress();
+  return absl::ZeroDuration();
+}
 
+bool ResumableCall::ShortenPieces(Stub* stub, const Outcome& outcome) {
+  const bool may_be_too_long = absl::IsResourceExhausted(outcome.status) &&
+                               !outcome.trailers.pushback.has_value() &&
+                               piece_bytes_ == kPieceBytes;
+  if (!may_be_too_long) return false;
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(10)));
+  AddApiKey(client_, &context);
+  v1::GetModelInfoResponse info;
+  if (!stub->GetModelInfo(&context, {}, &info).ok()) return false;
+  const uint64_t limit = info.limits().max_message_bytes();
+  if (limit <= kMessageOverhead || limit >= piece_bytes_ + kMessageOverhead) return false;
+  piece_bytes_ = limit - kMessageOverhead;
+  return true;
+}
+
+void ResumableCall::FillContext(int attempt, grpc::ClientContext* context) const {
+  if (deadline_ != absl::InfiniteDuration()) {
+    context->set_deadline(absl::ToChronoTime(absl::Now() + (deadline_ - Now())));
+  }
+  AddApiKey(client_, context);
+  context->AddMetadata("x-request-id", request_id_);
+  context->AddMetadata("x-vidmuse-attempt", absl::StrCat(attempt + 1));
+  if (!options_.traceparent.empty()) context->AddMetadata("traceparent", options_.traceparent);
+}
+
+v1::GenerateMusicConfig ResumableCall::AttemptConfig() const {
   v1::GenerateMusicConfig config = options_.config;
   config.set_return_tokens(true);
   config.set_video_bytes(video_.size());
-  state_.FillConfig(&config);
+  state_.FillConfig(plan_.mode(), &config);
+  return config;
+}
+
+ResumableCall::Outcome ResumableCall::RunAttempt(Stub* stub, int attempt) {
+  grpc::ClientContext context;
+  FillContext(attempt, &context);
+  cancellation_->Attach(&context);
+  auto detach = absl::MakeCleanup([&] { cancellation_->Detach(); });
+  const std::unique_ptr<Stream> stream = stub->GenerateMusic(&context);
+  const v1::GenerateMusicConfig config = AttemptConfig();
+  attempt_has_other_fingerprint_ = false;
 
   // Upload and answer at the same time: a server may refuse in the middle of the upload, and a
   // write that waits for room ends when the call does.
@@ -94,13 +157,18 @@ ResumableCall::Outcome ResumableCall::RunAttempt(v1::MusicService::Stub* stub) {
     status = absl::UnavailableError(absl::StrCat("the call was cut off: ", status.message()));
   }
 
+  if (attempt_has_other_fingerprint_) return {.status = read_status, .other_fingerprint = true};
   if (!read_status.ok()) return {.status = read_status, .local = true};
   if (state_.finished()) return {};
   if (!write_status.ok()) return {.status = write_status, .local = true};
   if (status.ok()) {
     return {.status = absl::DataLossError("the stream ended without `finished`"), .local = true};
   }
-  return {.status = status, .pushback = ReadPushback(context)};
+  const Trailers trailers = ReadTrailers(context);
+  return {
+      .status = status,
+      .other_fingerprint = absl::IsFailedPrecondition(status) && trailers.fingerprint.has_value(),
+      .trailers = trailers};
 }
 
 absl::Status ResumableCall::ReadAll(Stream* stream) {
@@ -111,11 +179,8 @@ absl::Status ResumableCall::ReadAll(Stream* stream) {
 
 absl::Status ResumableCall::Handle(const v1::GenerateMusicResponse& response) {
   switch (response.payload_case()) {
-    case v1::GenerateMusicResponse::kStarted: {
-      const bool first = !state_.started();
-      RETURN_IF_ERROR(state_.OnStarted(response.started()));
-      return first && sink_.started ? sink_.started(response.started()) : absl::OkStatus();
-    }
+    case v1::GenerateMusicResponse::kStarted:
+      return OnStarted(response.started());
     case v1::GenerateMusicResponse::kChunk:
       RETURN_IF_ERROR(state_.OnChunk(response.chunk()));
       return sink_.chunk ? sink_.chunk(response.chunk()) : absl::OkStatus();
@@ -124,6 +189,7 @@ absl::Status ResumableCall::Handle(const v1::GenerateMusicResponse& response) {
       if (sink_.finished) sink_.finished(response.finished());
       return absl::OkStatus();
     case v1::GenerateMusicResponse::kProgress:
+      if (sink_.progress) sink_.progress(response.progress());
       return absl::OkStatus();
     case v1::GenerateMusicResponse::PAYLOAD_NOT_SET:
       break;  // from a newer server
@@ -131,12 +197,38 @@ absl::Status ResumableCall::Handle(const v1::GenerateMusicResponse& response) {
   return absl::OkStatus();
 }
 
+absl::Status ResumableCall::OnStarted(const v1::GenerationStarted& started) {
+  const std::string& required = state_.required_fingerprint();
+  if (plan_.mode() == ResumeMode::kExact && !required.empty() &&
+      started.fingerprint() != required) {
+    // An older server, which does not look at `resume.fingerprint`.
+    attempt_has_other_fingerprint_ = true;
+    return absl::FailedPreconditionError("the server has another fingerprint");
+  }
+  if (plan_.mode() == ResumeMode::kRestart) {
+    state_.Restart();
+    RETURN_IF_ERROR(sink_.restart());
+  }
+  const bool first = !state_.started().has_value();
+  const std::string before = first ? "" : state_.started()->fingerprint();
+  const bool spliced = state_.HasNew() && started.fingerprint() != before;
+  RETURN_IF_ERROR(state_.OnStarted(started));
+  plan_.OnStarted();
+  if (spliced && sink_.spliced) {
+    sink_.spliced({.first_sample = state_.received_samples(),
+                   .first_frame = state_.held_frames(),
+                   .first_fingerprint = before,
+                   .second_fingerprint = started.fingerprint()});
+  }
+  return first && sink_.started ? sink_.started(started) : absl::OkStatus();
+}
+
 absl::Status ResumableCall::WriteAll(Stream* stream, const v1::GenerateMusicConfig& config) {
   v1::GenerateMusicRequest request;
   *request.mutable_config() = config;
   if (!stream->Write(request)) return absl::OkStatus();
   for (uint64_t sent = 0; sent < video_.size();) {
-    const uint64_t length = std::min(kPieceBytes, video_.size() - sent);
+    const uint64_t length = std::min(piece_bytes_, video_.size() - sent);
     RETURN_IF_ERROR(video_.ReadAt(sent, length, request.mutable_video_chunk()));
     if (!stream->Write(request)) return absl::OkStatus();  // the read side learns why
     sent += length;

@@ -30,6 +30,7 @@ bool IsTransportFailure(const absl::Status& status) {
     case absl::StatusCode::kInternal:
     case absl::StatusCode::kUnknown:
     case absl::StatusCode::kCancelled:
+    case absl::StatusCode::kResourceExhausted:
       // gRPC's own words for streams that the other side or the connection reset.
       return absl::StrContains(status.message(), "RST_STREAM") ||
              absl::StrContains(status.message(), "Stream removed") ||
@@ -41,14 +42,22 @@ bool IsTransportFailure(const absl::Status& status) {
   }
 }
 
-Pushback ReadPushback(const grpc::ClientContext& context) {
-  const auto& trailers = context.GetServerTrailingMetadata();
-  const auto found = trailers.find("grpc-retry-pushback-ms");
-  if (found == trailers.end()) return {};
+Trailers ReadTrailers(const grpc::ClientContext& context) {
+  const auto& metadata = context.GetServerTrailingMetadata();
+  Trailers trailers{.any = !metadata.empty()};
+  if (const auto found = metadata.find("vidmuse-fingerprint"); found != metadata.end()) {
+    trailers.fingerprint = std::string(found->second.data(), found->second.size());
+  }
+  const auto found = metadata.find("grpc-retry-pushback-ms");
+  if (found == metadata.end()) return trailers;
   int64_t milliseconds = 0;
   const absl::string_view text(found->second.data(), found->second.size());
-  if (!absl::SimpleAtoi(text, &milliseconds) || milliseconds < 0) return {.forbids_retry = true};
-  return {.delay = std::min(absl::Milliseconds(milliseconds), kMaxPushback)};
+  if (!absl::SimpleAtoi(text, &milliseconds) || milliseconds < 0) {
+    trailers.forbids_retry = true;
+  } else {
+    trailers.pushback = std::min(absl::Milliseconds(milliseconds), kMaxPushback);
+  }
+  return trailers;
 }
 
 absl::Duration RetryPolicy::Backoff() {
@@ -57,21 +66,28 @@ absl::Duration RetryPolicy::Backoff() {
   return std::min(delay, options_.max_backoff) * absl::Uniform(random_, 0.5, 1.0);
 }
 
+std::optional<absl::Duration> RetryPolicy::WaitForServer(absl::Duration delay) {
+  if (busy_wait_ + delay > options_.max_busy_wait) return std::nullopt;
+  busy_wait_ += delay;
+  return delay;
+}
+
 std::optional<absl::Duration> RetryPolicy::OnFailure(const absl::Status& status,
-                                                     const Pushback& pushback, bool answered) {
-  if (pushback.forbids_retry) return std::nullopt;
+                                                     const Trailers& trailers) {
+  if (trailers.forbids_retry) return std::nullopt;
   if (absl::IsResourceExhausted(status)) {
-    if (answered || !pushback.delay.has_value()) return std::nullopt;
-    // A floor, so that a pushback of 0 cannot make a busy loop.
-    const absl::Duration delay = std::max(*pushback.delay, absl::Milliseconds(100));
-    if (busy_wait_ + delay > options_.max_busy_wait) return std::nullopt;
-    busy_wait_ += delay;
-    return delay;
+    if (!trailers.pushback.has_value()) return std::nullopt;
+    // A floor, so that a pushback of 0 can't make a busy loop.
+    return WaitForServer(std::max(*trailers.pushback, absl::Milliseconds(100)));
   }
-  if (!IsTransportFailure(status)) return std::nullopt;
-  if (failures_ >= options_.max_retries) return std::nullopt;
+  if (!IsTransportFailure(status) || options_.max_retries == 0) return std::nullopt;
   ++failures_;
-  return pushback.delay.has_value() ? *pushback.delay : Backoff();
+  const absl::Duration delay =
+      std::max(trailers.pushback.value_or(absl::ZeroDuration()), Backoff());
+  // A draining server, or a proxy whose servers come and go, can lead to a good one any time.
+  if (trailers.any) return WaitForServer(delay);
+  if (++unanswered_ > options_.max_retries) return std::nullopt;
+  return delay;
 }
 
 }  // namespace vidmuse

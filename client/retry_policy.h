@@ -5,6 +5,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <optional>
+#include <string>
 
 #include "absl/random/random.h"
 #include "absl/status/status.h"
@@ -21,12 +22,18 @@ absl::Status FromGrpcStatus(const grpc::Status& status);
 // of the service's.
 bool IsTransportFailure(const absl::Status& status);
 
-// What a server said with `grpc-retry-pushback-ms`.
-struct Pushback {
-  bool forbids_retry = false;  // negative or not a number
-  std::optional<absl::Duration> delay = std::nullopt;
+// What came with a call's status.
+struct Trailers {
+  // Whether there were any: a server has answered, or a proxy for want of one. A connection that
+  // can't be made or that breaks has none.
+  bool any = false;
+  // `grpc-retry-pushback-ms`: when to come back; forbidden if it is negative or not a number.
+  bool forbids_retry = false;
+  std::optional<absl::Duration> pushback = std::nullopt;
+  // `vidmuse-fingerprint`: the server's own, where it isn't the one that was asked for.
+  std::optional<std::string> fingerprint = std::nullopt;
 };
-Pushback ReadPushback(const grpc::ClientContext& context);
+Trailers ReadTrailers(const grpc::ClientContext& context);
 
 // One call's use of its retries.
 class RetryPolicy {
@@ -34,18 +41,19 @@ class RetryPolicy {
   explicit RetryPolicy(const ClientOptions& options) : options_(options) {}
 
   // An attempt got further than those before: the retries in a row start anew.
-  void OnProgress() { failures_ = 0; }
+  void OnProgress() { failures_ = unanswered_ = 0; }
 
-  // How long to wait before the next attempt; nullopt: give up with `status`. `answered`: the
-  // attempt had reached `started`.
-  std::optional<absl::Duration> OnFailure(const absl::Status& status, const Pushback& pushback,
-                                          bool answered);
+  // How long to wait before the next attempt; nullopt: give up with `status`.
+  std::optional<absl::Duration> OnFailure(const absl::Status& status, const Trailers& trailers);
 
  private:
   absl::Duration Backoff();
+  // Nullopt if that would be more waiting than is allowed.
+  std::optional<absl::Duration> WaitForServer(absl::Duration delay);
 
   const ClientOptions& options_;
-  int failures_ = 0;  // in a row, without progress
+  int failures_ = 0;    // of the transport, in a row, without progress
+  int unanswered_ = 0;  // those among them without trailers
   absl::Duration busy_wait_;
   absl::BitGen random_;
 };

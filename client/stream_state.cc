@@ -10,6 +10,7 @@ namespace vidmuse {
 namespace {
 
 constexpr size_t kTokenBytes = 2;
+constexpr size_t kHeadBytes = 128;
 
 template <typename T>
 absl::Status CheckSame(absl::string_view what, const T& before, const T& now) {
@@ -25,29 +26,89 @@ void StreamState::BeginAttempt() {
   attempt_next_sample_.reset();
 }
 
-absl::Status StreamState::OnStarted(const v1::GenerationStarted& started) {
-  if (attempt_started_) return absl::DataLossError("`started` came twice");
-  attempt_started_ = true;
-  if (started_.has_value()) {
-    const v1::GenerationStarted& before = *started_;
-    RETURN_IF_ERROR(CheckSame("total_samples", before.total_samples(), started.total_samples()));
-    RETURN_IF_ERROR(CheckSame("total_frames", before.total_frames(), started.total_frames()));
-    RETURN_IF_ERROR(CheckSame("model", before.model(), started.model()));
-    RETURN_IF_ERROR(CheckSame("sample_rate", before.sample_rate(), started.sample_rate()));
-    RETURN_IF_ERROR(CheckSame("channels", before.channels(), started.channels()));
-    RETURN_IF_ERROR(CheckSame("codebooks", before.codebooks(), started.codebooks()));
-    RETURN_IF_ERROR(CheckSame<int>("format", before.format(), started.format()));
-    return CheckSame("seed", before.seed(), started.seed());
-  }
+absl::Status StreamState::CheckSameSong(const v1::GenerationStarted& started) const {
+  const v1::GenerationStarted& before = *started_;
+  RETURN_IF_ERROR(CheckSame("total_samples", before.total_samples(), started.total_samples()));
+  RETURN_IF_ERROR(CheckSame("total_frames", before.total_frames(), started.total_frames()));
+  RETURN_IF_ERROR(CheckSame("model", before.model(), started.model()));
+  RETURN_IF_ERROR(CheckSame("sample_rate", before.sample_rate(), started.sample_rate()));
+  RETURN_IF_ERROR(CheckSame("channels", before.channels(), started.channels()));
+  RETURN_IF_ERROR(CheckSame("codebooks", before.codebooks(), started.codebooks()));
+  RETURN_IF_ERROR(CheckSame<int>("format", before.format(), started.format()));
+  RETURN_IF_ERROR(CheckSame("seed", before.seed(), started.seed()));
+  // Older servers don't tell.
+  if (!before.has_sampling() || !started.has_sampling()) return absl::OkStatus();
+  return CheckSame("sampling", before.sampling().ShortDebugString(),
+                   started.sampling().ShortDebugString());
+}
+
+absl::Status StreamState::CheckGivenTokens(const v1::GenerationStarted& started) const {
   if (started.codebooks() == 0) return absl::DataLossError("`started` names no codebooks");
-  started_ = started;
   const size_t frame_bytes = kTokenBytes * started.codebooks();
   if (tokens_.size() % frame_bytes != 0 || tokens_.size() / frame_bytes > started.total_frames()) {
     return absl::InvalidArgumentError(absl::StrCat(
         "the resume tokens (", tokens_.size(), " bytes) are no whole frames of ",
         started.codebooks(), " codebooks, or more than the song's ", started.total_frames()));
   }
+  if (!before_restart_.has_value()) return absl::OkStatus();
+  return CheckSame("seed", before_restart_->seed(), started.seed());
+}
+
+absl::Status StreamState::OnStarted(const v1::GenerationStarted& started) {
+  if (attempt_started_) return absl::DataLossError("`started` came twice");
+  attempt_started_ = true;
+  RETURN_IF_ERROR(started_.has_value() ? CheckSameSong(started) : CheckGivenTokens(started));
+  started_ = started;
   return absl::OkStatus();
+}
+
+void StreamState::Restart() {
+  if (started_.has_value()) before_restart_ = std::move(started_);
+  started_.reset();
+  tokens_ = given_.tokens();
+  head_.clear();
+  received_bytes_ = 0;
+  next_sample_ = 0;
+}
+
+const std::string& StreamState::required_fingerprint() const {
+  return HasNew() ? started_->fingerprint() : given_.fingerprint();
+}
+
+uint64_t StreamState::BytesPerSample() const {
+  switch (started_->format()) {
+    case v1::AUDIO_FORMAT_WAV:
+    case v1::AUDIO_FORMAT_PCM_S16LE:
+      return 2 * started_->channels();
+    case v1::AUDIO_FORMAT_PCM_F32LE:
+      return 4 * started_->channels();
+    default:
+      return 0;
+  }
+}
+
+std::optional<uint64_t> StreamState::HeaderBytes() const {
+  if (BytesPerSample() == 0) return std::nullopt;
+  if (started_->format() != v1::AUDIO_FORMAT_WAV) return 0;
+  // The samples follow the chunk's name and its length.
+  const size_t at = head_.find("data");
+  if (at == std::string::npos || received_bytes_ < at + 8) return std::nullopt;
+  return at + 8;
+}
+
+uint64_t StreamState::received_samples() const {
+  const std::optional<uint64_t> header = started_.has_value() ? HeaderBytes() : std::nullopt;
+  return header.has_value() ? (received_bytes_ - *header) / BytesPerSample() : 0;
+}
+
+uint64_t StreamState::held_frames() const {
+  return started_.has_value() ? tokens_.size() / (kTokenBytes * started_->codebooks()) : 0;
+}
+
+bool StreamState::CanSplice() const {
+  if (!started_.has_value() || received_bytes_ == 0) return true;
+  const std::optional<uint64_t> header = HeaderBytes();
+  return header.has_value() && (received_bytes_ - *header) % BytesPerSample() == 0;
 }
 
 absl::Status StreamState::AddTokens(const v1::AudioChunk& chunk) {
@@ -104,8 +165,13 @@ absl::Status StreamState::OnChunk(const v1::AudioChunk& chunk) {
   if (finished_) return absl::DataLossError("a chunk came after `finished`");
   RETURN_IF_ERROR(AddTokens(chunk));
   RETURN_IF_ERROR(AddSamples(chunk));
-  received_bytes_ += chunk.data().size();
+  AddBytes(chunk.data());
   return absl::OkStatus();
+}
+
+void StreamState::AddBytes(const std::string& data) {
+  if (head_.size() < kHeadBytes) head_.append(data, 0, kHeadBytes - head_.size());
+  received_bytes_ += data.size();
 }
 
 absl::Status StreamState::OnFinished(const v1::GenerationFinished& finished) {
@@ -117,28 +183,38 @@ absl::Status StreamState::OnFinished(const v1::GenerationFinished& finished) {
                                             " samples, `finished` says ", finished.total_samples(),
                                             ", `started` said ", song.total_samples()));
   }
-  const uint64_t frames = tokens_.size() / (kTokenBytes * song.codebooks());
-  if (frames != song.total_frames()) {
-    return absl::DataLossError(
-        absl::StrCat("the song has tokens of ", frames, " frames, not ", song.total_frames()));
+  if (held_frames() != song.total_frames()) {
+    return absl::DataLossError(absl::StrCat("the song has tokens of ", held_frames(),
+                                            " frames, not ", song.total_frames()));
   }
-  const uint64_t values = song.total_samples() * song.channels();
-  const bool is_s16 = song.format() == v1::AUDIO_FORMAT_PCM_S16LE;
-  const bool is_f32 = song.format() == v1::AUDIO_FORMAT_PCM_F32LE;
-  if ((is_s16 && received_bytes_ != 2 * values) || (is_f32 && received_bytes_ != 4 * values)) {
-    return absl::DataLossError(
-        absl::StrCat(received_bytes_, " bytes came for ", values, " raw samples"));
+  const std::optional<uint64_t> header = HeaderBytes();
+  if (header.has_value() && received_bytes_ != *header + BytesPerSample() * song.total_samples()) {
+    return absl::DataLossError(absl::StrCat(received_bytes_, " bytes came for ",
+                                            song.total_samples(), " samples of ", BytesPerSample(),
+                                            " bytes after ", *header));
   }
   finished_ = true;
   return absl::OkStatus();
 }
 
-void StreamState::FillConfig(v1::GenerateMusicConfig* config) const {
+void StreamState::FillConfig(ResumeMode mode, v1::GenerateMusicConfig* config) const {
   config->clear_resume();
-  if (started_.has_value()) config->mutable_sampling()->set_seed(started_->seed());
-  if (tokens_.empty() && received_bytes_ == 0) return;
-  config->mutable_resume()->set_tokens(tokens_);
-  config->mutable_resume()->set_received_bytes(received_bytes_);
+  const std::optional<v1::GenerationStarted>& song =
+      started_.has_value() ? started_ : before_restart_;
+  if (song.has_value()) {
+    // Another server's defaults must not change the song.
+    if (song->has_sampling()) *config->mutable_sampling() = song->sampling();
+    config->mutable_sampling()->set_seed(song->seed());
+  }
+  v1::ResumeFrom resume = given_;
+  if (mode != ResumeMode::kRestart && HasNew()) {
+    resume.set_tokens(tokens_);
+    resume.set_received_bytes(received_bytes_);
+    resume.set_fingerprint(mode == ResumeMode::kExact ? required_fingerprint() : "");
+  }
+  const bool is_empty =
+      resume.tokens().empty() && resume.received_bytes() == 0 && resume.fingerprint().empty();
+  if (!is_empty) *config->mutable_resume() = std::move(resume);
 }
 
 }  // namespace vidmuse

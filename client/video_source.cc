@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
 
 namespace vidmuse {
 namespace {
@@ -21,6 +23,18 @@ class FileSource final : public VideoSource {
   FileSource& operator=(const FileSource&) = delete;
 
   uint64_t size() const override { return size_; }
+
+  // Before anybody reads.
+  absl::Status Append(absl::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t written = write(fd_, bytes.data(), bytes.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return absl::ErrnoToStatus(errno, absl::StrCat("writing ", path_));
+      bytes.remove_prefix(static_cast<size_t>(written));
+      size_ += static_cast<uint64_t>(written);
+    }
+    return absl::OkStatus();
+  }
 
   absl::Status ReadAt(uint64_t offset, size_t length, std::string* out) const override {
     out->resize(length);
@@ -42,7 +56,7 @@ class FileSource final : public VideoSource {
  private:
   const std::string path_;
   const int fd_;
-  const uint64_t size_;
+  uint64_t size_;
 };
 
 class MemorySource final : public VideoSource {
@@ -77,6 +91,30 @@ absl::StatusOr<std::unique_ptr<VideoSource>> VideoSource::OpenFile(const std::st
     return absl::InvalidArgumentError(absl::StrCat(path, " is not a regular file"));
   }
   return std::make_unique<FileSource>(path, fd, static_cast<uint64_t>(info.st_size));
+}
+
+absl::StatusOr<std::unique_ptr<VideoSource>> VideoSource::Spool(int fd, uint64_t max_bytes) {
+  const char* folder = std::getenv("TMPDIR");
+  std::string name =
+      absl::StrCat(folder == nullptr || *folder == '\0' ? "/tmp" : folder, "/vidmuse-video-XXXXXX");
+  const int file = mkostemp(name.data(), O_CLOEXEC);
+  if (file < 0) return absl::ErrnoToStatus(errno, absl::StrCat("opening ", name));
+  unlink(name.c_str());
+  auto source = std::make_unique<FileSource>("standard input's copy", file, 0);
+  std::string buffer(256 << 10, '\0');
+  for (;;) {
+    const ssize_t got = read(fd, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return absl::ErrnoToStatus(errno, "reading the video");
+    if (got == 0) break;
+    if (source->size() + static_cast<uint64_t>(got) > max_bytes) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the video has more than ", max_bytes, " bytes"));
+    }
+    RETURN_IF_ERROR(source->Append(absl::string_view(buffer.data(), static_cast<size_t>(got))));
+  }
+  if (source->size() == 0) return absl::InvalidArgumentError("the video has no bytes");
+  return source;
 }
 
 std::unique_ptr<VideoSource> VideoSource::FromMemory(absl::string_view bytes) {

@@ -20,6 +20,10 @@ class VideoSource {
   // INVALID_ARGUMENT with the path.
   static absl::StatusOr<std::unique_ptr<VideoSource>> OpenFile(const std::string& path);
 
+  // Reads `fd` to its end into a temporary file without a name, under TMPDIR or /tmp.
+  // INVALID_ARGUMENT: more than `max_bytes`, or nothing; else the system's reason.
+  static absl::StatusOr<std::unique_ptr<VideoSource>> Spool(int fd, uint64_t max_bytes);
+
   // Bytes that the caller keeps alive.
   static std::unique_ptr<VideoSource> FromMemory(absl::string_view bytes);
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what a fresh Debian 12 or Ubuntu 24.04 lacks: apt packages and LibTorch under .deps/.
+# Installs what a fresh Debian 12 or Ubuntu 24.04 lacks: apt packages, and LibTorch and promtool under .deps/.
 # Safe to run again: what is already there is left alone.
 #
 #   deploy/setup.sh          CPU only
@@ -12,6 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 TORCH_VERSION=2.11.0
 CUDART_VERSION=13.0.96  # what libtorch_cpu.so needs of CUDA, in the releases that torch pins
 CUPTI_VERSION=13.0.85
+CRT_VERSION=13.0.88  # headers that the runtime's own headers include
 NVCC_VERSION=13.0.88
 CUDA=0
 for arg in "$@"; do
@@ -28,19 +29,19 @@ PACKAGES=(
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libabsl-dev
   prometheus-cpp-dev libgtest-dev libgmock-dev libbenchmark-dev libyaml-cpp-dev nlohmann-json3-dev
   libssl-dev libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libswresample-dev libebur128-dev
-  libseccomp-dev
+  libseccomp-dev libxxhash-dev
   # used by tests and the quickstart
   ffmpeg curl clang-format haproxy nginx openssl
 )
 
+sudo=""
+[ "$(id -u)" = 0 ] || sudo=sudo
 missing=()
 for package in "${PACKAGES[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' ||
     missing+=("$package")
 done
 if ((${#missing[@]})); then
-  sudo=""
-  [ "$(id -u)" = 0 ] || sudo=sudo
   echo "setup: installing ${missing[*]}"
   $sudo env DEBIAN_FRONTEND=noninteractive apt-get update -qq
   $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
@@ -63,19 +64,37 @@ unpack_wheels() {  # folder, pip download arguments...
   rm -rf "$wheels"
 }
 
+# promtool tests the alerts. Debian has it in a package that would start a server: only the program is taken.
+if [ ! -x .deps/bin/promtool ] && ! command -v promtool >/dev/null; then
+  echo "setup: unpacking promtool under .deps/"
+  work=$(mktemp -d)
+  chmod 755 "$work"
+  (cd "$work" && apt-get download -qq prometheus 2>/dev/null) || {
+    $sudo apt-get update -qq
+    (cd "$work" && apt-get download -qq prometheus)
+  }
+  mkdir -p .deps/bin
+  dpkg-deb --fsys-tarfile "$work"/prometheus_*.deb | tar -xO ./usr/bin/promtool >.deps/bin/promtool.new
+  chmod +x .deps/bin/promtool.new
+  mv .deps/bin/promtool.new .deps/bin/promtool
+  rm -rf "$work"
+fi
+
 if [ -z "${LIBTORCH_DIR:-}" ]; then
-  want="torch $TORCH_VERSION cpu"
-  ((CUDA)) && want="torch $TORCH_VERSION cuda"
+  parts="torch $TORCH_VERSION, crt $CRT_VERSION"
+  want="$parts, cpu"
+  ((CUDA)) && want="$parts, cuda"
   have=$(cat .deps/torch.stamp 2>/dev/null || true)
-  if [ "$have" != "$want" ] && [ "$have" != "torch $TORCH_VERSION cuda" ]; then
+  if [ "$have" != "$want" ] && [ "$have" != "$parts, cuda" ]; then
     echo "setup: unpacking LibTorch $TORCH_VERSION under .deps/"
     rm -rf .deps/wheels .deps/torch.stamp
     if ((CUDA)); then
       unpack_wheels .deps/wheels "torch==$TORCH_VERSION"
+      unpack_wheels .deps/wheels --no-deps "nvidia-cuda-crt==$CRT_VERSION"
     else
       unpack_wheels .deps/wheels --no-deps "torch==$TORCH_VERSION"
       unpack_wheels .deps/wheels --no-deps "nvidia-cuda-runtime==$CUDART_VERSION" \
-        "nvidia-cuda-cupti==$CUPTI_VERSION"
+        "nvidia-cuda-cupti==$CUPTI_VERSION" "nvidia-cuda-crt==$CRT_VERSION"
     fi
     echo "$want" >.deps/torch.stamp
   fi
@@ -85,7 +104,7 @@ if ((CUDA)) && [ "$(cat .deps/cuda.stamp 2>/dev/null || true)" != "nvcc $NVCC_VE
   echo "setup: unpacking CUDA's compiler $NVCC_VERSION under .deps/"
   rm -rf .deps/cuda .deps/cuda.stamp
   unpack_wheels .deps/cuda --no-deps "nvidia-cuda-nvcc==$NVCC_VERSION" "nvidia-nvvm==$NVCC_VERSION" \
-    "nvidia-cuda-crt==$NVCC_VERSION" "nvidia-cuda-runtime==$CUDART_VERSION" nvidia-cuda-cccl==13.0.85
+    "nvidia-cuda-crt==$CRT_VERSION" "nvidia-cuda-runtime==$CUDART_VERSION" nvidia-cuda-cccl==13.0.85
   # For all users: unzip lets only the owner run them.
   chmod a+x .deps/cuda/nvidia/cu13/bin/* .deps/cuda/nvidia/cu13/nvvm/bin/*
   echo "nvcc $NVCC_VERSION" >.deps/cuda.stamp

@@ -79,7 +79,6 @@ absl::StatusOr<std::vector<ApiKey>> ParseApiKeys(absl::string_view text) {
     }
     keys.push_back(*std::move(key));
   }
-  if (keys.empty()) return absl::InvalidArgumentError("no key in it");
   return keys;
 }
 
@@ -91,6 +90,7 @@ absl::StatusOr<std::unique_ptr<ApiKeys>> ApiKeys::Open(const std::string& path,
   keys->file_.Changed();
   ASSIGN_OR_RETURN(std::vector<ApiKey> read, ReadKeys(path));
   keys->keys_ = std::make_shared<const std::vector<ApiKey>>(std::move(read));
+  keys->WarnIfEmpty();
   return keys;
 }
 
@@ -107,10 +107,18 @@ ApiKeys::Keys ApiKeys::Current() {
   if (read.ok()) {
     keys_ = std::make_shared<const std::vector<ApiKey>>(*std::move(read));
     log_->Notice("api_keys", absl::StrCat(path_, ": ", keys_->size(), " keys read"));
+    WarnIfEmpty();
   } else {
-    log_->Notice("api_keys", absl::StrCat("the old keys stay: ", read.status().message()));
+    log_->Notice("api_keys", absl::StrCat("the old keys stay: ", read.status().message()),
+                 Severity::kError);
   }
   return keys_;
+}
+
+void ApiKeys::WarnIfEmpty() {
+  if (!keys_->empty()) return;
+  log_->Notice("api_keys", absl::StrCat(path_, ": no key in it: nobody may call"),
+               Severity::kError);
 }
 
 absl::StatusOr<std::string> ApiKeys::Authenticate(absl::string_view authorization,

@@ -19,19 +19,20 @@ namespace vidmuse {
 
 struct ApiKey {
   std::array<unsigned char, 32> hash;  // SHA-256 of the key
-  std::string name;                    // for logs
+  std::string name;                    // the client's, for logs and limits
 };
 
 // One key a line: its hash as 64 hexadecimal digits, then a name of [A-Za-z0-9._-] if wanted ("-"
 // is none, so that `sha256sum` writes such lines); # begins a comment. A key without a name is
-// known by its hash's first 8 digits. INVALID_ARGUMENT names the line; no key at all is an error
-// too.
+// known by its hash's first 8 digits. Several keys may have one name: they are one client's.
+// INVALID_ARGUMENT names the line.
 absl::StatusOr<std::vector<ApiKey>> ParseApiKeys(absl::string_view text);
 
 // The keys of a file, read again within a second of a change. Thread-safe.
 class ApiKeys {
  public:
-  // Errors name the file. `log` hears of reloads: one that fails leaves the keys as they were.
+  // Errors name the file. `log` hears of what is read. A file that is damaged or gone later leaves
+  // the keys as they were; one without any key revokes them all, and then nobody may call.
   static absl::StatusOr<std::unique_ptr<ApiKeys>> Open(const std::string& path,
                                                        std::shared_ptr<RequestLog> log);
 
@@ -45,6 +46,7 @@ class ApiKeys {
   using Keys = std::shared_ptr<const std::vector<ApiKey>>;
 
   ApiKeys(std::string path, std::shared_ptr<RequestLog> log);
+  void WarnIfEmpty() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Keys Current() ABSL_LOCKS_EXCLUDED(mutex_);
 
   const std::string path_;

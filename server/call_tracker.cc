@@ -5,20 +5,29 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "vidmuse/types.h"
+
 namespace vidmuse {
 namespace {
 
 // gRPC's own timers would do, but for a wall clock that is set back by hours: then they stand still
 // (Debian's gRPC 1.51 waits by the wall clock).
 constexpr absl::Duration kWatchPeriod = absl::Milliseconds(20);
-// Thousands of calls leave the heap in pieces, most of it free but not given back. Trimming it
-// takes some 50 ms then, which is nobody's if no call is there.
+// Thousands of calls leave the heap in pieces, most of it free but not given back. Trimming it then
+// takes about 50 ms, so that is done only when no call is live.
 constexpr int kCallsToTrim = 256;
+
+absl::Status TooMany(absl::string_view limit, int count) {
+  return WithRetryAfter(
+      absl::ResourceExhaustedError(absl::StrCat(limit, ": ", count, " are on their way")),
+      absl::Seconds(1));
+}
 
 }  // namespace
 
-CallTracker::CallTracker(int max_uploads)
-    : max_uploads_(max_uploads), watch_thread_([this] { Watch(); }) {}
+CallTracker::CallTracker(const CallLimits& limits, const Clock* clock)
+    : limits_(limits), clock_(clock), watch_thread_([this] { Watch(); }) {}
 
 CallTracker::~CallTracker() {
   {
@@ -42,7 +51,8 @@ void CallTracker::Watch() {
       if (stopping_) return;
       calls = Calls();
     }
-    for (const std::shared_ptr<TrackedCall>& call : calls) call->CheckProgress();
+    const absl::Duration now = clock_->Monotonic();
+    for (const std::shared_ptr<TrackedCall>& call : calls) call->CheckProgress(now);
   }
 }
 
@@ -72,16 +82,35 @@ void CallTracker::EndCall(TrackedCall* call) {
   calls_.erase(call);
 }
 
-bool CallTracker::BeginUpload() {
+absl::Status CallTracker::Enter(const std::string& key) {
   MutexLock lock(&mutex_);
-  if (uploads_ >= max_uploads_) return false;
+  if (uploads_ >= limits_.uploads) return TooMany("max_concurrent_uploads", limits_.uploads);
+  if (!key.empty()) {
+    const auto found = shares_.find(key);
+    const Share share = found == shares_.end() ? Share() : found->second;
+    if (share.uploads >= limits_.uploads_per_key) {
+      return TooMany("max_uploads_per_key", limits_.uploads_per_key);
+    }
+    if (share.calls >= limits_.calls_per_key) {
+      return TooMany("max_requests_per_key", limits_.calls_per_key);
+    }
+    shares_[key] = {.uploads = share.uploads + 1, .calls = share.calls + 1};
+  }
   ++uploads_;
-  return true;
+  return absl::OkStatus();
 }
 
-void CallTracker::EndUpload() {
+void CallTracker::EndUpload(const std::string& key) {
   MutexLock lock(&mutex_);
   --uploads_;
+  if (!key.empty()) --shares_[key].uploads;
+}
+
+void CallTracker::Leave(const std::string& key) {
+  if (key.empty()) return;
+  MutexLock lock(&mutex_);
+  const auto share = shares_.find(key);
+  if (--share->second.calls == 0) shares_.erase(share);
 }
 
 void CallTracker::EndAll(const absl::Status& status) {

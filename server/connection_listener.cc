@@ -7,10 +7,10 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -26,24 +26,6 @@ namespace {
 
 constexpr int kBacklog = 1024;
 constexpr int kRetryMilliseconds = 100;  // after accepting failed
-// For model files, decoders, the log, gRPC's own.
-constexpr rlim_t kOtherDescriptors = 256;
-
-absl::Status RaiseDescriptorLimit(int max_connections) {
-  const rlim_t needed = 2 * static_cast<rlim_t>(max_connections) + kOtherDescriptors;
-  rlimit limit = {};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return absl::ErrnoToStatus(errno, "getrlimit");
-  if (limit.rlim_cur >= needed) return absl::OkStatus();
-  if (limit.rlim_max < needed) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("max_connections = ", max_connections, " takes ", needed,
-                     " file descriptors; the limit of this process is ", limit.rlim_max));
-  }
-  limit.rlim_cur = needed;
-  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) return absl::ErrnoToStatus(errno, "setrlimit");
-  return absl::OkStatus();
-}
-
 int PortOf(int socket) {
   sockaddr_storage address = {};
   socklen_t size = sizeof(address);
@@ -111,33 +93,55 @@ absl::StatusOr<std::vector<UniqueFd>> ListenOnAll(const std::string& address) {
 
 absl::StatusOr<std::unique_ptr<ConnectionListener>> ConnectionListener::Listen(
     const std::string& address, int max_connections) {
-  RETURN_IF_ERROR(RaiseDescriptorLimit(max_connections));
   absl::StatusOr<std::vector<UniqueFd>> sockets = ListenOnAll(address);
   if (!sockets.ok()) {
     return absl::UnavailableError(
         absl::StrCat("cannot listen on ", address, ": ", sockets.status().message()));
   }
   UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
-  UniqueFd stop(eventfd(0, EFD_CLOEXEC));
-  if (epoll.get() < 0 || stop.get() < 0) return absl::ErrnoToStatus(errno, "epoll");
+  UniqueFd command(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (epoll.get() < 0 || command.get() < 0) return absl::ErrnoToStatus(errno, "epoll");
   const int port = PortOf(sockets->front().get());
   // The constructor is private: std::make_unique cannot call it.
   return std::unique_ptr<ConnectionListener>(new ConnectionListener(
-      *std::move(sockets), port, max_connections, std::move(epoll), std::move(stop)));
+      *std::move(sockets), port, max_connections, std::move(epoll), std::move(command)));
 }
 
 ConnectionListener::ConnectionListener(std::vector<UniqueFd> sockets, int port, int max_connections,
-                                       UniqueFd epoll, UniqueFd stop)
-    : sockets_(std::move(sockets)),
-      port_(port),
+                                       UniqueFd epoll, UniqueFd command)
+    : port_(port),
       max_connections_(max_connections),
       epoll_(std::move(epoll)),
-      stop_(std::move(stop)) {}
+      command_(std::move(command)),
+      sockets_(std::move(sockets)) {}
 
 ConnectionListener::~ConnectionListener() {
   if (!thread_.joinable()) return;
-  eventfd_write(stop_.get(), 1);
+  {
+    MutexLock lock(&mutex_);
+    must_end_ = true;
+  }
+  eventfd_write(command_.get(), 1);
   thread_.join();
+}
+
+void ConnectionListener::StopAccepting() {
+  if (!thread_.joinable()) return;
+  MutexLock lock(&mutex_);
+  must_stop_accepting_ = true;
+  eventfd_write(command_.get(), 1);
+  mutex_.Await([this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopped_accepting_; });
+}
+
+bool ConnectionListener::ObeyCommand() {
+  eventfd_t ignored = 0;
+  eventfd_read(command_.get(), &ignored);
+  MutexLock lock(&mutex_);
+  if (must_stop_accepting_ && !stopped_accepting_) {
+    sockets_.clear();  // epoll forgets a closed socket
+    stopped_accepting_ = true;
+  }
+  return must_end_;
 }
 
 void ConnectionListener::Start(
@@ -168,7 +172,7 @@ void ConnectionListener::WatchSockets(bool on) {
 
 void ConnectionListener::Run() {
   pthread_setname_np(pthread_self(), "vm-accept");
-  Watch(stop_.get(), EPOLLIN);
+  Watch(command_.get(), EPOLLIN);
   WatchSockets(true);
   for (;;) {
     epoll_event events[64];
@@ -176,18 +180,24 @@ void ConnectionListener::Run() {
     WatchSockets(true);
     for (int i = 0; i < count; ++i) {
       const int fd = events[i].data.fd;
-      if (fd == stop_.get()) return;
-      if (open_.count(fd) > 0) {
+      if (fd == command_.get()) {
+        if (ObeyCommand()) return;
+      } else if (open_.count(fd) > 0) {
         // gRPC may still have its descriptor: closing this one would not be enough.
         epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
         open_.erase(fd);
         full_ = false;
         connections_ = static_cast<int>(open_.size());
-      } else if (!AcceptAll(fd)) {
+      } else if (IsListening(fd) && !AcceptAll(fd)) {
         WatchSockets(false);
       }
     }
   }
+}
+
+bool ConnectionListener::IsListening(int fd) const {
+  return std::any_of(sockets_.begin(), sockets_.end(),
+                     [fd](const UniqueFd& socket) { return socket.get() == fd; });
 }
 
 bool ConnectionListener::AcceptAll(int socket) {
@@ -210,7 +220,7 @@ void ConnectionListener::Admit(UniqueFd connection) {
   // gRPC shuts a socket down before it closes it: the second descriptor learns of that.
   UniqueFd second(fcntl(connection.get(), F_DUPFD_CLOEXEC, 0));
   const int fd = second.get();
-  if (fd < 0 || !Watch(fd, 0)) {  // that it was shut down is always told
+  if (fd < 0 || !Watch(fd, 0)) {  // epoll always reports EPOLLHUP
     ++refused_;
     return;
   }

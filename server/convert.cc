@@ -13,8 +13,9 @@ namespace {
 
 template <typename T>
 absl::Status OutOfRange(absl::string_view field, T value, absl::string_view allowed) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(field, " = ", value, " is out of range, allowed is ", allowed));
+  return AboutField(absl::InvalidArgumentError(absl::StrCat(
+                        field, " = ", value, " is out of range, allowed is ", allowed)),
+                    field);
 }
 
 // False for NaN.
@@ -121,7 +122,13 @@ absl::StatusOr<ResumePoint> ToResume(const v1::ResumeFrom& resume, const ModelIn
                                                    " bytes are no whole number of frames of ",
                                                    frame_bytes, " bytes"));
   }
+  constexpr size_t kMaxFingerprint = 256;
+  if (resume.fingerprint().size() > kMaxFingerprint) {
+    return OutOfRange("resume.fingerprint", absl::StrCat(resume.fingerprint().size(), " bytes"),
+                      "at most 256 bytes");
+  }
   ResumePoint point;
+  point.fingerprint = resume.fingerprint();
   point.received_bytes = resume.received_bytes();
   point.tokens.reserve(bytes.size() / sizeof(uint16_t));
   for (size_t i = 0; i < bytes.size(); i += sizeof(uint16_t)) {
@@ -148,6 +155,14 @@ void FromStarted(const GenerationStarted& event, const ModelInfo& model,
   out->set_total_samples(event.total_samples);
   out->set_total_frames(event.total_frames);
   out->set_codebooks(model.codebooks);
+  out->set_fingerprint(event.fingerprint);
+  v1::SamplingConfig* sampling = out->mutable_sampling();
+  sampling->set_greedy(event.sampling.greedy);
+  sampling->set_temperature(event.sampling.temperature);
+  sampling->set_top_k(event.sampling.top_k);
+  sampling->set_top_p(event.sampling.top_p);
+  sampling->set_cfg_coef(event.sampling.cfg_coef);
+  sampling->set_seed(event.sampling.seed);
 }
 
 void FromChunk(AudioChunk event, v1::AudioChunk* out) {
@@ -194,7 +209,7 @@ void FromProgress(const GenerationProgress& event, v1::GenerationProgress* out) 
 void FromFinished(const GenerationFinished& event, v1::GenerationFinished* out) {
   out->set_total_samples(event.total_samples);
   out->set_total_frames(event.total_frames);
-  out->set_loudness_lufs(event.loudness_lufs);
+  if (std::isfinite(event.loudness_lufs)) out->set_loudness_lufs(event.loudness_lufs);
   v1::StageSeconds* seconds = out->mutable_seconds();
   seconds->set_queue(event.seconds.queue);
   seconds->set_upload(event.seconds.upload);
@@ -272,10 +287,9 @@ void ToProto(const ModelInfo& model, const Limits& limits, int max_message_bytes
   out->set_max_queued_requests(limits.max_queued_requests);
   out->set_max_batch(limits.max_batch);
   out->set_max_message_bytes(max_message_bytes);
-  response->set_license_note(
-      "Check the licence of the checkpoint you serve: VidMuse's published weights are under "
-      "CC BY-NC 4.0, for non-commercial use.");
+  response->set_license_note(model.license_note);
   response->set_server_version(std::string(version));
+  response->set_fingerprint(model.fingerprint);
 }
 
 }  // namespace vidmuse

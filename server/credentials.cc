@@ -4,6 +4,7 @@
 #include <grpc/grpc_security.h>
 #include <grpcpp/support/slice.h>
 
+#include <atomic>
 #include <optional>
 #include <string>
 #include <utility>
@@ -16,6 +17,7 @@ namespace vidmuse {
 namespace {
 
 struct State {
+  std::shared_ptr<const std::atomic<bool>> draining;
   std::shared_ptr<TlsFiles> tls;
   std::shared_ptr<ApiKeys> keys;
 };
@@ -29,6 +31,13 @@ absl::string_view Find(const grpc_metadata* metadata, size_t count, absl::string
     if (View(metadata[i].key) == key) return View(metadata[i].value);
   }
   return "";
+}
+
+// After the server's shutdown has begun, gRPC 1.51 would end a new call with CANCELLED, which
+// clients don't retry.
+absl::Status CheckDraining(const State& state) {
+  if (!state.draining->load()) return absl::OkStatus();
+  return absl::UnavailableError("the server is shutting down");
 }
 
 // What it refuses is neither counted nor logged: requests_total counts songs that were asked for,
@@ -48,7 +57,9 @@ absl::Status CheckCall(ApiKeys* keys, const grpc_metadata* metadata, size_t coun
 // gRPC's hook between a call's headers and its handler.
 void ProcessMetadata(void* state, grpc_auth_context*, const grpc_metadata* metadata, size_t count,
                      grpc_process_auth_metadata_done_cb done, void* call) {
-  const absl::Status status = CheckCall(static_cast<State*>(state)->keys.get(), metadata, count);
+  const auto& shared = *static_cast<const State*>(state);
+  absl::Status status = CheckDraining(shared);
+  if (status.ok()) status = CheckCall(shared.keys.get(), metadata, count);
   done(call, nullptr, 0, nullptr, 0, static_cast<grpc_status_code>(status.code()),
        status.ok() ? nullptr : std::string(status.message()).c_str());
 }
@@ -81,9 +92,10 @@ grpc_server_credentials* MakeCoreCredentials(State* state) {
 // one, or take no look at metadata without TLS. Its C API does all three.
 class CoreCredentials final : public grpc::ServerCredentials {
  public:
-  CoreCredentials(std::shared_ptr<TlsFiles> tls, std::shared_ptr<ApiKeys> keys) {
+  CoreCredentials(std::shared_ptr<TlsFiles> tls, std::shared_ptr<ApiKeys> keys,
+                  std::shared_ptr<const std::atomic<bool>> draining) {
     // gRPC's from here on: connections outlive this object.
-    auto* state = new State{std::move(tls), std::move(keys)};
+    auto* state = new State{std::move(draining), std::move(tls), std::move(keys)};
     credentials_ = MakeCoreCredentials(state);
     grpc_server_credentials_set_auth_metadata_processor(credentials_,
                                                         {ProcessMetadata, DestroyState, state});
@@ -102,10 +114,10 @@ class CoreCredentials final : public grpc::ServerCredentials {
 
 }  // namespace
 
-std::shared_ptr<grpc::ServerCredentials> MakeServerCredentials(std::shared_ptr<TlsFiles> tls,
-                                                               std::shared_ptr<ApiKeys> keys) {
-  if (tls == nullptr && keys == nullptr) return grpc::InsecureServerCredentials();
-  return std::make_shared<CoreCredentials>(std::move(tls), std::move(keys));
+std::shared_ptr<grpc::ServerCredentials> MakeServerCredentials(
+    std::shared_ptr<TlsFiles> tls, std::shared_ptr<ApiKeys> keys,
+    std::shared_ptr<const std::atomic<bool>> draining) {
+  return std::make_shared<CoreCredentials>(std::move(tls), std::move(keys), std::move(draining));
 }
 
 }  // namespace vidmuse

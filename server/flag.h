@@ -40,6 +40,9 @@ Flag UintFlag(std::string name, FlagField<uint64_t> field, uint64_t low, uint64_
               std::string help);
 Flag RealFlag(std::string name, FlagField<double> field, double low, double high, std::string help);
 
+// All flags that have a value, but for --config, in the order of --help.
+const std::vector<Flag>& Flags();
+
 }  // namespace vidmuse
 
 #endif  // VIDMUSE_SERVER_FLAG_H_

@@ -1,5 +1,7 @@
 #include "server/generate_call.h"
 
+#include <grpc/grpc.h>
+
 #include <chrono>
 #include <new>
 #include <utility>
@@ -13,8 +15,6 @@
 
 namespace vidmuse {
 namespace {
-
-absl::Duration Now() { return Clock::Real()->Monotonic(); }
 
 // Till the call's deadline. gRPC holds it on a clock that does not jump, and works out the wall
 // clock's when it is asked.
@@ -37,6 +37,8 @@ absl::string_view RefusalReason(const absl::Status& status) {
       return "cancelled";
     case absl::StatusCode::kUnauthenticated:
       return "credentials";
+    case absl::StatusCode::kFailedPrecondition:
+      return "fingerprint";
     default:
       return "other";
   }
@@ -51,18 +53,11 @@ absl::StatusOr<std::string> Authenticate(ApiKeys* keys, const grpc::ServerContex
 
 }  // namespace
 
-GenerateCall* GenerateCall::Start(const CallEnvironment& environment,
-                                  grpc::CallbackServerContext* context) {
-  const auto call = std::make_shared<GenerateCall>(environment, context);
-  call->Begin();
-  return call.get();
-}
-
 GenerateCall::GenerateCall(const CallEnvironment& environment, grpc::CallbackServerContext* context)
     : environment_(environment),
       context_(context),
       request_id_(ChooseRequestId(ClientMetadata(*context, kRequestIdKey))),
-      began_(Now()) {}
+      began_(environment.clock->Monotonic()) {}
 
 GenerateCall::~GenerateCall() {
   // The generator may go once no call is left.
@@ -71,9 +66,8 @@ GenerateCall::~GenerateCall() {
 }
 
 void GenerateCall::Begin() {
-  const ServerOptions& options = *environment_.options;
-  absl::StatusOr<std::string> key = Authenticate(environment_.keys, *context_);
-  const bool has_slot = key.ok() && environment_.tracker->BeginUpload();
+  const absl::StatusOr<std::string> key = Authenticate(environment_.keys, *context_);
+  const absl::Status entered = key.ok() ? environment_.tracker->Enter(*key) : key.status();
   {
     MutexLock lock(&mutex_);
     self_ = shared_from_this();
@@ -82,27 +76,23 @@ void GenerateCall::Begin() {
     record_.trace = ParseTraceparent(ClientMetadata(*context_, kTraceparentKey));
     record_.api_key = key.value_or("");
     last_message_ = began_;
-    uploading_ = has_slot;
+    entered_ = entered.ok();
+    uploading_ = entered.ok();
   }
   environment_.tracker->BeginCall(shared_from_this());
-  if (!key.ok()) {
-    End(key.status());
-  } else if (has_slot) {
-    StartRead(&request_);
+  if (entered.ok()) {
+    ReadMessage(&request_);
   } else {
-    End(WithRetryAfter(
-        absl::ResourceExhaustedError(absl::StrCat(
-            "max_concurrent_uploads: ", options.max_concurrent_uploads, " are on their way")),
-        absl::Seconds(1)));
+    End(entered);
   }
 }
 
-void GenerateCall::OnReadDone(bool ok) {
+void GenerateCall::ReadDone(bool ok) {
   int64_t number = 0;
   {
     MutexLock lock(&mutex_);
     if (end_) return;
-    last_message_ = Now();
+    last_message_ = environment_.clock->Monotonic();
     number = ++messages_;
   }
   absl::Status status;
@@ -114,7 +104,7 @@ void GenerateCall::OnReadDone(bool ok) {
   if (!status.ok()) {
     End(status);
   } else if (ok) {
-    StartRead(&request_);
+    ReadMessage(&request_);
   }
 }
 
@@ -138,12 +128,18 @@ absl::Status GenerateCall::OnConfig(int64_t number, const v1::GenerateMusicConfi
   }
   ASSIGN_OR_RETURN(GenerationRequest request,
                    ToRequest(config, environment_.generator->model_info()));
+  const std::string& fingerprint = environment_.generator->model_info().fingerprint;
+  if (request.resume && !request.resume->fingerprint.empty() &&
+      request.resume->fingerprint != fingerprint) {
+    return FingerprintMismatch(request.resume->fingerprint, fingerprint);
+  }
   request.request_id = request_id_;
   request.time_limit = TimeLeft(*context_);
   {
     MutexLock lock(&mutex_);
     if (end_) return *end_;
     submitted_ = true;
+    declared_bytes_ = request.declared_bytes;
   }
   ASSIGN_OR_RETURN(std::unique_ptr<MusicStream> stream,
                    environment_.generator->Submit(std::move(request)));
@@ -155,7 +151,7 @@ absl::Status GenerateCall::OnConfig(int64_t number, const v1::GenerateMusicConfi
   }
   // Only now: till a client has seen headers, its library may repeat the call by itself.
   context_->AddInitialMetadata(kRequestIdKey, request_id_);
-  StartSendInitialMetadata();
+  SendHeaders();
   ReadStream();
   return absl::OkStatus();
 }
@@ -178,22 +174,29 @@ absl::Status GenerateCall::OnUploadEnd() {
   if (context_->IsCancelled()) return absl::OkStatus();
   v1::GenerateMusicRequest().Swap(&request_);  // the last chunk's memory
   MusicStream* stream = nullptr;
-  bool has_video = false;
+  uint64_t bytes = 0;
+  std::optional<uint64_t> declared;
   {
     MutexLock lock(&mutex_);
     stream = stream_.get();
-    has_video = record_.video_bytes > 0;
+    bytes = record_.video_bytes;
+    declared = declared_bytes_;
     ReleaseUploadSlot();
   }
   if (stream == nullptr) return absl::InvalidArgumentError("the call ended without a config");
-  if (!has_video) return absl::InvalidArgumentError("the call ended without a video_chunk");
+  if (bytes == 0) return absl::InvalidArgumentError("the call ended without a video_chunk");
+  if (declared && bytes != *declared) {
+    // What cut the upload may be a proxy: a part of a video must not pass for the whole.
+    return absl::InvalidArgumentError(
+        absl::StrCat("the upload has ", bytes, " bytes, but video_bytes declared ", *declared));
+  }
   return stream->FinishVideo();
 }
 
 void GenerateCall::ReleaseUploadSlot() {
   if (!uploading_) return;
   uploading_ = false;
-  environment_.tracker->EndUpload();
+  environment_.tracker->EndUpload(record_.api_key);
 }
 
 void GenerateCall::ReadStream() {
@@ -207,25 +210,31 @@ void GenerateCall::ReadStream() {
 }
 
 void GenerateCall::OnEvent(absl::StatusOr<StreamEvent> event) {
-  bool write = false;
-  {
-    MutexLock lock(&mutex_);
-    stream_read_outstanding_ = false;
-    if (!end_ && !event.ok()) end_ = event.status();
-    if (!end_) {
-      Record(*event);
-      last_event_ = std::holds_alternative<GenerationFinished>(*event);
-      ToProto(*std::move(event), environment_.generator->model_info(), &response_);
-      write_outstanding_ = true;
-      write_began_ = Now();
-      write = true;
-    }
+  absl::Status failure;
+  try {
+    if (TakeEvent(std::move(event))) return WriteMessage(&response_);
+  } catch (const std::bad_alloc&) {
+    failure = WithRetryAfter(absl::ResourceExhaustedError("out of memory"), absl::Seconds(5));
   }
-  if (write) {
-    StartWrite(&response_);
-  } else {
+  if (failure.ok()) {
     MaybeFinish();
+  } else {
+    End(std::move(failure));
   }
+}
+
+bool GenerateCall::TakeEvent(absl::StatusOr<StreamEvent> event) {
+  MutexLock lock(&mutex_);
+  stream_read_outstanding_ = false;
+  if (!end_ && !event.ok()) end_ = event.status();
+  if (end_) return false;
+  Record(*event);
+  const bool last = std::holds_alternative<GenerationFinished>(*event);
+  ToProto(*std::move(event), environment_.generator->model_info(), &response_);
+  last_event_ = last;
+  write_outstanding_ = true;
+  write_began_ = environment_.clock->Monotonic();
+  return true;
 }
 
 void GenerateCall::Record(const StreamEvent& event) {
@@ -239,7 +248,7 @@ void GenerateCall::Record(const StreamEvent& event) {
   }
 }
 
-void GenerateCall::OnWriteDone(bool ok) {
+void GenerateCall::WriteDone(bool ok) {
   bool read = false;
   bool all_sent = false;
   {
@@ -256,7 +265,7 @@ void GenerateCall::OnWriteDone(bool ok) {
   }
 }
 
-void GenerateCall::OnCancel() {
+void GenerateCall::Cancelled() {
   {
     MutexLock lock(&mutex_);
     if (end_) return;
@@ -271,7 +280,7 @@ void GenerateCall::OnCancel() {
   }
 }
 
-void GenerateCall::OnDone() {
+void GenerateCall::Done() {
   std::shared_ptr<GenerateCall> self;  // destroyed after the lock is released
   MutexLock lock(&mutex_);
   self = std::move(self_);
@@ -295,11 +304,13 @@ void GenerateCall::MaybeFinish() {
   bool submitted = false;
   {
     MutexLock lock(&mutex_);
-    if (!end_ || finished_ || stream_read_outstanding_ || write_outstanding_) return;
+    if (!end_ || finished_ || stream_read_outstanding_ || write_outstanding_ || cutting_off_)
+      return;
     finished_ = true;
     ReleaseUploadSlot();
+    if (entered_) environment_.tracker->Leave(record_.api_key);
     record_.status = *end_;
-    record_.duration = Now() - began_;
+    record_.duration = environment_.clock->Monotonic() - began_;
     record = record_;
     submitted = submitted_;
     // Headers that a refusal has no room for, see OnConfig.
@@ -311,33 +322,63 @@ void GenerateCall::MaybeFinish() {
                                            RefusalReason(record.status)));
   }
   environment_.log->Write(record);
-  Finish(ToGrpcStatus(record.status, context_));
+  FinishCall(ToGrpcStatus(record.status, context_));
 }
 
-void GenerateCall::CheckProgress() {
+absl::Status GenerateCall::CheckUpload(absl::Duration now) const {
   const ServerOptions& options = *environment_.options;
-  const absl::Duration now = Now();
-  absl::Status status;
+  const auto late = [](auto... parts) {
+    return absl::DeadlineExceededError(absl::StrCat(parts...));
+  };
+  const absl::Duration idle_limit = absl::Seconds(options.upload_idle_timeout_seconds);
+  const absl::Duration age = now - began_;
+  if (age >= absl::Seconds(options.upload_timeout_seconds)) {
+    return late("the upload took longer than ", options.upload_timeout_seconds, " s");
+  }
+  if (messages_ == 0 && age >= absl::Seconds(options.first_message_timeout_seconds)) {
+    return late("no message came within ", options.first_message_timeout_seconds, " s");
+  }
+  if (now - last_message_ >= idle_limit) {
+    return late("the upload stood still for ", options.upload_idle_timeout_seconds, " s");
+  }
+  const double least = options.min_upload_bytes_per_second * absl::ToDoubleSeconds(age);
+  if (age >= idle_limit && static_cast<double>(record_.video_bytes) < least) {
+    return late("the upload brings less than ", options.min_upload_bytes_per_second,
+                " bytes a second");
+  }
+  return absl::OkStatus();
+}
+
+void GenerateCall::CheckProgress(absl::Duration now) {
+  const absl::Duration send_limit =
+      absl::Seconds(environment_.options->generator.send_timeout_seconds);
+  absl::Status too_slow;
   {
     MutexLock lock(&mutex_);
     if (finished_) return;
     if (uploading_ && !end_) {
-      if (now - began_ >= absl::Seconds(options.upload_timeout_seconds)) {
-        status = absl::DeadlineExceededError(
-            absl::StrCat("the upload took longer than ", options.upload_timeout_seconds, " s"));
-      } else if (now - last_message_ >= absl::Seconds(options.upload_idle_timeout_seconds)) {
-        status = absl::DeadlineExceededError(
-            absl::StrCat("the upload stood still for ", options.upload_idle_timeout_seconds, " s"));
-      }
-    } else if (write_outstanding_ &&
-               now - write_began_ >= absl::Seconds(options.send_timeout_seconds)) {
-      status = absl::CancelledError(
-          absl::StrCat("the client took no message for ", options.send_timeout_seconds, " s"));
-      // Makes the write fail. Under the lock, so that the call is not done meanwhile.
-      context_->TryCancel();
+      too_slow = CheckUpload(now);
+    } else if (write_outstanding_ && !cutting_off_ && now - write_began_ >= send_limit) {
+      cutting_off_ = true;
     }
+    if (too_slow.ok() && !cutting_off_) return;
   }
-  if (!status.ok()) End(std::move(status));
+  if (!too_slow.ok()) return End(std::move(too_slow));
+  CutOff(absl::UnavailableError(
+      absl::StrCat("the client took no message for ", absl::ToDoubleSeconds(send_limit), " s")));
+}
+
+void GenerateCall::CutOff(absl::Status status) {
+  End(status);
+  // Makes the write fail, and tells the client why: Finish would wait behind the write. The call is
+  // not done meanwhile: it can't finish before `cutting_off_` is false again.
+  grpc_call_cancel_with_status(context_->c_call(), static_cast<grpc_status_code>(status.code()),
+                               std::string(status.message()).c_str(), nullptr);
+  {
+    MutexLock lock(&mutex_);
+    cutting_off_ = false;
+  }
+  MaybeFinish();
 }
 
 }  // namespace vidmuse

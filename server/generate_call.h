@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "core/base/clock.h"
 #include "core/base/mutex.h"
 #include "server/api_keys.h"
 #include "server/call_tracker.h"
@@ -32,11 +33,13 @@ struct CallEnvironment {
   CallTracker* tracker;
   ApiKeys* keys;  // null: none are needed
   const ServerOptions* options;
+  const Clock* clock;  // of all timeouts but the call's deadline
 };
 
 // Lifetime. gRPC calls OnDone last, after Finish and after every operation has been reported; the
 // call keeps itself alive till then. So nothing may run into a call after Finish: Finish waits
-// until neither a MusicStream::Read nor a write is outstanding. The tracker holds weak references.
+// until neither a MusicStream::Read, a write nor a cancellation of ours is outstanding. The tracker
+// holds weak references.
 //
 // Threads. gRPC reports reads, writes and cancellation from different threads, the generator
 // reports events from its own. `mutex_` guards what they share, and is never held while the stream
@@ -44,29 +47,34 @@ struct CallEnvironment {
 //
 // The first reason to end wins (End); the stream is then cancelled, its outstanding Read comes
 // back, and the call finishes with that reason.
-class GenerateCall final
-    : public grpc::ServerBidiReactor<v1::GenerateMusicRequest, v1::GenerateMusicResponse>,
-      public TrackedCall,
-      public std::enable_shared_from_this<GenerateCall> {
+//
+// How messages come and go is a subclass's, a reactor of gRPC's: see generate_reactors.h.
+class GenerateCall : public TrackedCall, public std::enable_shared_from_this<GenerateCall> {
  public:
-  // The reactor to give to gRPC. It deletes itself.
-  static GenerateCall* Start(const CallEnvironment& environment,
-                             grpc::CallbackServerContext* context);
-
   GenerateCall(const CallEnvironment& environment, grpc::CallbackServerContext* context);
   ~GenerateCall() override;
 
-  void OnReadDone(bool ok) override;
-  void OnWriteDone(bool ok) override;
-  void OnCancel() override;
-  void OnDone() override;
+  // The first thing that is done with a call.
+  void Begin();
 
   // The stream is cancelled with `status`. OK: everything was sent.
   void End(absl::Status status) override;
-  void CheckProgress() override;
+  void CheckProgress(absl::Duration now) override;
+
+ protected:
+  // What gRPC tells; see its reactors.
+  void ReadDone(bool ok);
+  void WriteDone(bool ok);
+  void Cancelled();
+  void Done();
 
  private:
-  void Begin();
+  // Asks for the next message of the upload; ReadDone tells of it, or of the upload's end.
+  virtual void ReadMessage(v1::GenerateMusicRequest* message) = 0;
+  // Sends a message, which stays as it is until WriteDone.
+  virtual void WriteMessage(const v1::GenerateMusicResponse* message) = 0;
+  virtual void SendHeaders() = 0;
+  virtual void FinishCall(const grpc::Status& status) = 0;
 
   // The upload, message by message. An error ends the call.
   absl::Status OnMessage(int64_t number);  // from 1
@@ -74,10 +82,17 @@ class GenerateCall final
   absl::Status OnVideoChunk(const std::string& bytes);
   absl::Status OnUploadEnd();
   void ReleaseUploadSlot() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // OK unless the upload is too slow.
+  absl::Status CheckUpload(absl::Duration now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Ends a call whose client takes no message: its write must fail first.
+  void CutOff(absl::Status status) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // The stream's events, one at a time: Read, OnEvent, write, OnWriteDone, Read.
+  // The stream's events, one at a time: Read, OnEvent, write, WriteDone, Read.
   void ReadStream();
   void OnEvent(absl::StatusOr<StreamEvent> event);
+  // Puts the event into `response_`, to be written. False: there is nothing to write, since the
+  // call has ended.
+  bool TakeEvent(absl::StatusOr<StreamEvent> event);
   void Record(const StreamEvent& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Finishes if the call has ended and nothing is outstanding. `this` may be gone afterwards,
@@ -100,13 +115,16 @@ class GenerateCall final
   // Set once. Calls on it need no lock.
   std::unique_ptr<MusicStream> stream_ ABSL_GUARDED_BY(mutex_);
   bool submitted_ ABSL_GUARDED_BY(mutex_) = false;  // the generator counts the request
+  bool entered_ ABSL_GUARDED_BY(mutex_) = false;    // the tracker let it in
   bool uploading_ ABSL_GUARDED_BY(mutex_) = false;  // holds an upload slot
   int64_t messages_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::optional<uint64_t> declared_bytes_ ABSL_GUARDED_BY(mutex_);  // of the video
   absl::Duration last_message_ ABSL_GUARDED_BY(mutex_);
   bool stream_read_outstanding_ ABSL_GUARDED_BY(mutex_) = false;
   bool write_outstanding_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Duration write_began_ ABSL_GUARDED_BY(mutex_);
-  bool last_event_ ABSL_GUARDED_BY(mutex_) = false;  // `response_` is the last message
+  bool cutting_off_ ABSL_GUARDED_BY(mutex_) = false;  // CutOff runs
+  bool last_event_ ABSL_GUARDED_BY(mutex_) = false;   // `response_` is the last message
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   RequestRecord record_ ABSL_GUARDED_BY(mutex_);

@@ -10,12 +10,15 @@
 namespace vidmuse {
 namespace {
 
-RequestLog* grpc_log =
-    nullptr;  // set before gRPC runs, never freed: gRPC's threads may outlive main
+// Set before gRPC runs, never freed: gRPC's threads may outlive main.
+RequestLog* grpc_log = nullptr;
 
 void Write(gpr_log_func_args* line) {
-  grpc_log->Notice("grpc", std::string(gpr_log_severity_string(line->severity)) + " " + line->file +
-                               ":" + std::to_string(line->line) + " " + line->message);
+  const Severity severity =
+      line->severity == GPR_LOG_SEVERITY_ERROR ? Severity::kError : Severity::kInfo;
+  grpc_log->Notice("grpc",
+                   std::string(line->file) + ":" + std::to_string(line->line) + " " + line->message,
+                   severity);
 }
 
 }  // namespace

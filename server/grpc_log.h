@@ -1,4 +1,4 @@
-// What gRPC itself has to say.
+// Routes gRPC's own log lines to the server's log.
 #ifndef VIDMUSE_SERVER_GRPC_LOG_H_
 #define VIDMUSE_SERVER_GRPC_LOG_H_
 

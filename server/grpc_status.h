@@ -6,6 +6,7 @@
 #include <grpcpp/support/status.h>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 
 namespace vidmuse {
 
@@ -13,8 +14,16 @@ namespace vidmuse {
 // obey.
 inline constexpr char kRetryPushbackKey[] = "grpc-retry-pushback-ms";
 
-// Same code, same message (cut at 1 KiB). If the status carries a delay (RetryAfter), adds it to
-// the trailing metadata of `context`, so call it once a call and before Finish.
+// Trailing metadata that names the fingerprint of a server that can't go on with a song.
+inline constexpr char kFingerprintKey[] = "vidmuse-fingerprint";
+
+// FAILED_PRECONDITION for a client that wants to go on with a song of fingerprint `wanted` on a
+// server whose own is `own`.
+absl::Status FingerprintMismatch(absl::string_view wanted, absl::string_view own);
+
+// Same code, same message (cut at 1 KiB), with google.rpc's error details. If the status carries a delay (RetryAfter) or a fingerprint
+// (FingerprintMismatch), adds it to the trailing metadata of `context`, so call it once a call and
+// before Finish.
 grpc::Status ToGrpcStatus(const absl::Status& status, grpc::ServerContextBase* context);
 
 }  // namespace vidmuse

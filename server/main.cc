@@ -36,11 +36,13 @@ std::string ReadyLine(const ServerOptions& options, const Server& server) {
                       server.metrics_port());
 }
 
-// One run of the server. Lines that it writes itself begin with its name.
+// One run of the server.
 class ServerMain {
  public:
   explicit ServerMain(const ServerOptions& options)
-      : options_(options), log_(std::make_shared<LogWriter>(PlainStandardError())) {}
+      : options_(options),
+        log_(std::make_shared<LogWriter>(PlainStandardError())),
+        notices_(log_) {}
 
   ~ServerMain() {
     watchdog_ = nullptr;
@@ -50,16 +52,18 @@ class ServerMain {
   int Run();
 
  private:
-  void Say(absl::string_view line) { log_->Write(absl::StrCat("vidmuse_server: ", line)); }
+  void Say(absl::string_view line, Severity severity = Severity::kInfo) {
+    notices_.Notice("server", line, severity);
+  }
   int Fail(const absl::Status& status) {
-    Say(status.message());
+    Say(status.message(), Severity::kError);
     return kFailed;
   }
   // Ends the process if the self-test hangs.
   std::unique_ptr<Watchdog> SelfTestWatchdog() const {
     return std::make_unique<Watchdog>(
         absl::Seconds(options_.self_test_seconds), kFailed,
-        absl::StrCat("vidmuse_server: self-test: not done after ", options_.self_test_seconds,
+        absl::StrCat("self-test: not done after ", options_.self_test_seconds,
                      " s (self_test_seconds)"),
         log_);
   }
@@ -72,6 +76,7 @@ class ServerMain {
   ShutdownSignal signal_;  // first: threads started later don't take the signals
   ServerOptions options_;
   const std::shared_ptr<LogWriter> log_;
+  RequestLog notices_;
   std::unique_ptr<Watchdog> watchdog_;  // of what comes last
 };
 
@@ -88,7 +93,7 @@ int ServerMain::Run() {
   if (!tested.ok()) return Fail(absl::InternalError(absl::StrCat("self-test: ", tested.message())));
   if (options_.self_test && options_.generator.model_dir.empty()) return SayTested("");
 
-  options_.generator.warn = [this](const std::string& line) { Say(line); };
+  options_.generator.warn = [this](const std::string& line) { Say(line, Severity::kWarning); };
   options_.generator.loaded = [this] { watchdog_ = SelfTestWatchdog(); };
   PrometheusMetrics metrics;
   auto generator = Generator::Create(options_.generator, &metrics);
@@ -100,7 +105,8 @@ int ServerMain::Run() {
   if (!server.ok()) return Fail(server.status());
 
   signal_.Arm();
-  Say(ReadyLine(options_, **server));
+  // For people and scripts that start a server; all other lines are JSON.
+  log_->Write(absl::StrCat("vidmuse_server: ", ReadyLine(options_, **server)));
   signal_.Wait();
   Drain(*std::move(server));
   return 0;
@@ -110,10 +116,10 @@ void ServerMain::Drain(std::unique_ptr<Server> server) {
   Say("draining");
   // Watches over what comes after the drain too, to the end of the process.
   const absl::Duration limit = absl::Seconds(std::max(options_.drain_seconds, 1.0));
-  watchdog_ = std::make_unique<Watchdog>(
-      limit, 0, "vidmuse_server: drain_seconds passed, ended with work left", log_);
+  watchdog_ = std::make_unique<Watchdog>(limit, kFailed,
+                                         "drain_seconds passed, ended with work left", log_);
   if (!server->Drain(absl::Seconds(options_.drain_seconds))) {
-    Say("drain_seconds passed, requests were cut off");
+    Say("drain_seconds passed, requests were cut off", Severity::kWarning);
   }
 }
 

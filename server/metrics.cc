@@ -38,7 +38,8 @@ constexpr size_t kHistograms = Index(Histogram::kRealtimeFactor) + 1;
 Spec SpecOf(Counter counter) {
   switch (counter) {
     case Counter::kRequests:
-      return {"vidmuse_requests_total", "Requests that ended, by status code and reason."};
+      return {"vidmuse_requests_total",
+              "Requests that ended, by status code and reason; OK: the client was sent all of it."};
     case Counter::kAudioSeconds:
       return {"vidmuse_audio_seconds_total", "Seconds of music delivered."};
     case Counter::kTokens:
@@ -82,7 +83,8 @@ Spec SpecOf(Histogram histogram) {
               {0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600}};
     case Histogram::kTimeToFirstAudioSeconds:
       return {"vidmuse_time_to_first_audio_seconds",
-              "Submission to the first bytes of audio.",
+              "Submission to the first bytes of audio, of requests that are streamed: reference "
+              "loudness gives audio at the end.",
               {0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600}};
     case Histogram::kInterChunkSeconds:
       return {"vidmuse_inter_chunk_seconds",
@@ -101,20 +103,22 @@ Spec SpecOf(Histogram histogram) {
               "Requests in a decoding step.",
               {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256}};
     case Histogram::kRealtimeFactor:
-      return {"vidmuse_realtime_factor",
-              "Seconds of music per second of generation.",
-              {0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 50}};
+      return {
+          "vidmuse_realtime_factor",
+          "Seconds of music that a request made per second of its windows' opening and decoding "
+          "steps: without waiting, its upload and its reader's pace.",
+          {0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 50}};
   }
   return {};
 }
 
-// What an engine reports: with several devices, each has its own.
-bool IsEngines(Counter counter) { return counter == Counter::kTokens; }
-bool IsEngines(Gauge gauge) {
+// Metrics that are reported per device when there is more than one.
+bool ReportedByEngine(Counter counter) { return counter == Counter::kTokens; }
+bool ReportedByEngine(Gauge gauge) {
   return gauge == Gauge::kRequestsRunning || gauge == Gauge::kKvCacheUsageRatio ||
          gauge == Gauge::kEstimatedQueueDelaySeconds;
 }
-bool IsEngines(Histogram histogram) {
+bool ReportedByEngine(Histogram histogram) {
   return histogram == Histogram::kLmStepSeconds || histogram == Histogram::kBatchSize;
 }
 
@@ -152,10 +156,6 @@ class Labelled {
   Mutex mutex_;
   absl::flat_hash_map<std::string, Metric*> metrics_ ABSL_GUARDED_BY(mutex_);
 };
-
-}  // namespace
-
-namespace {
 
 // Adds to `all`: a page names a metric once, whichever devices report it.
 void Merge(std::vector<prometheus::MetricFamily> families,
@@ -257,17 +257,17 @@ PrometheusMetrics::Handles::Handles(prometheus::Registry& registry, const Labels
       }) {
   for (const Counter id : {Counter::kAudioSeconds, Counter::kTokens, Counter::kVideoBytes,
                            Counter::kStreamUnderruns}) {
-    if (has_devices && IsEngines(id)) continue;
+    if (has_devices && ReportedByEngine(id)) continue;
     counters[Index(id)] = &Register(registry, id, common).Add({});
   }
   for (size_t i = 0; i < kGauges; ++i) {
     const auto id = static_cast<Gauge>(i);
-    if (has_devices && IsEngines(id)) continue;
+    if (has_devices && ReportedByEngine(id)) continue;
     gauges[i] = &Register(registry, id, common).Add({});
   }
   for (size_t i = 0; i < kHistograms; ++i) {
     const auto id = static_cast<Histogram>(i);
-    if (id == Histogram::kStageSeconds || (has_devices && IsEngines(id))) continue;
+    if (id == Histogram::kStageSeconds || (has_devices && ReportedByEngine(id))) continue;
     histograms[i] = &Register(registry, id, common).Add({}, SpecOf(id).buckets);
   }
 }
@@ -285,15 +285,15 @@ class PrometheusMetrics::DeviceSink final : public MetricsSink {
     auto metrics = std::make_unique<Metrics>();
     for (size_t i = 0; i < kCounters; ++i) {
       const auto id = static_cast<Counter>(i);
-      if (IsEngines(id)) metrics->counters[i] = &Register(registry, id, common).Add({});
+      if (ReportedByEngine(id)) metrics->counters[i] = &Register(registry, id, common).Add({});
     }
     for (size_t i = 0; i < kGauges; ++i) {
       const auto id = static_cast<Gauge>(i);
-      if (IsEngines(id)) metrics->gauges[i] = &Register(registry, id, common).Add({});
+      if (ReportedByEngine(id)) metrics->gauges[i] = &Register(registry, id, common).Add({});
     }
     for (size_t i = 0; i < kHistograms; ++i) {
       const auto id = static_cast<Histogram>(i);
-      if (!IsEngines(id)) continue;
+      if (!ReportedByEngine(id)) continue;
       metrics->histograms[i] = &Register(registry, id, common).Add({}, SpecOf(id).buckets);
     }
     metrics_ = std::move(metrics);

@@ -50,7 +50,7 @@ class PrometheusMetrics final : public MetricsSink {
   const std::shared_ptr<prometheus::Registry> registry_;
   prometheus::Labels common_labels_;
   std::unique_ptr<Handles> handles_;
-  std::atomic<Handles*> published_{nullptr};  // `handles_` once it is complete
+  std::atomic<Handles*> published_{nullptr};          // `handles_` once it is complete
   std::vector<std::unique_ptr<DeviceSink>> devices_;  // complete before Describe
 };
 

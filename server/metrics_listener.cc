@@ -15,10 +15,12 @@
 namespace vidmuse {
 namespace {
 
-void Connect(const std::string& host, int port) {
+// `host` as in an address: IPv6 in brackets.
+void Connect(std::string host, int port) {
   addrinfo hints = {};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
+  if (host.front() == '[') host = host.substr(1, host.size() - 2);
   if (getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) return;
   const int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd >= 0) {

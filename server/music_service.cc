@@ -1,12 +1,18 @@
 #include "server/music_service.h"
 
 #include "server/convert.h"
+#include "server/generate_reactors.h"
 
 namespace vidmuse {
 
 grpc::ServerBidiReactor<v1::GenerateMusicRequest, v1::GenerateMusicResponse>*
 MusicService::GenerateMusic(grpc::CallbackServerContext* context) {
-  return GenerateCall::Start(environment_, context);
+  return StartGenerateMusic(environment_, context);
+}
+
+grpc::ServerWriteReactor<v1::GenerateMusicResponse>* MusicService::GenerateMusicFromVideo(
+    grpc::CallbackServerContext* context, const v1::GenerateMusicFromVideoRequest* request) {
+  return StartGenerateMusicFromVideo(environment_, context, request);
 }
 
 grpc::ServerUnaryReactor* MusicService::GetModelInfo(grpc::CallbackServerContext* context,

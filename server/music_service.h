@@ -17,6 +17,10 @@ class MusicService final : public v1::MusicService::CallbackService {
   grpc::ServerBidiReactor<v1::GenerateMusicRequest, v1::GenerateMusicResponse>* GenerateMusic(
       grpc::CallbackServerContext* context) override;
 
+  grpc::ServerWriteReactor<v1::GenerateMusicResponse>* GenerateMusicFromVideo(
+      grpc::CallbackServerContext* context,
+      const v1::GenerateMusicFromVideoRequest* request) override;
+
   grpc::ServerUnaryReactor* GetModelInfo(grpc::CallbackServerContext* context,
                                          const v1::GetModelInfoRequest* request,
                                          v1::GetModelInfoResponse* response) override;

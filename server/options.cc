@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "core/base/status_macros.h"
@@ -88,6 +89,11 @@ std::vector<Flag> LimitFlags() {
       UintFlag(
           "max_decoder_bytes", [](O & o) -> auto& { return o.generator.limits.max_decoder_bytes; },
           16 << 20, kMaxBytes, "memory to decode one video with, in its sandbox"),
+      UintFlag(
+          "max_decoders_bytes",
+          [](O & o) -> auto& { return o.generator.limits.max_decoders_bytes; }, 0, kMaxBytes,
+          "memory to decode all videos with that are decoded at once, each in its sandbox; the "
+          "others wait. 0: a quarter of what is free at start"),
       IntFlag(
           "max_queued_requests",
           [](O & o) -> auto& { return o.generator.limits.max_queued_requests; }, 1, 100000,
@@ -122,7 +128,8 @@ std::vector<Flag> ServiceFlags() {
       StringFlag(
           "api_keys_file", [](O & o) -> auto& { return o.api_keys_file; },
           "SHA-256 hashes of the keys that clients may call with, one \"HASH [NAME]\" a line; read "
-          "again when it changes. Health checks need no key. Empty: no call does"),
+          "again when it changes; while it holds none, nobody may call. Health checks need no key. "
+          "Empty: no call does"),
       RealFlag(
           "max_connection_age_seconds", [](O & o) -> auto& { return o.max_connection_age_seconds; },
           0, kMaxSeconds,
@@ -133,10 +140,19 @@ std::vector<Flag> ServiceFlags() {
           "size of one message from a client"),
       IntFlag(
           "max_connections", [](O & o) -> auto& { return o.max_connections; }, 1, 100000,
-          "connections at once; more are closed as they come. Each takes two file descriptors"),
+          "connections at once; more are closed as they come. Each takes two file descriptors: "
+          "fewer than the default if the process may not open so many"),
       IntFlag(
           "max_concurrent_uploads", [](O & o) -> auto& { return o.max_concurrent_uploads; }, 1,
           100000, "calls whose video is on its way"),
+      IntFlag(
+          "max_uploads_per_key", [](O & o) -> auto& { return o.max_uploads_per_key; }, 0, 100000,
+          "of these, those with the same API key's name; 0: half of them"),
+      IntFlag(
+          "max_requests_per_key", [](O & o) -> auto& { return o.max_requests_per_key; }, 0, 100000,
+          "calls at once with the same API key's name; 0: half of max_queued_requests and "
+          "max_batch "
+          "together"),
       RealFlag(
           "upload_timeout_seconds", [](O & o) -> auto& { return o.upload_timeout_seconds; }, 0.01,
           kMaxSeconds, "for a whole upload"),
@@ -145,8 +161,22 @@ std::vector<Flag> ServiceFlags() {
           [](O & o) -> auto& { return o.upload_idle_timeout_seconds; }, 0.01, kMaxSeconds,
           "between two messages of an upload"),
       RealFlag(
-          "send_timeout_seconds", [](O & o) -> auto& { return o.send_timeout_seconds; }, 0.01,
-          kMaxSeconds, "for a client to take a message; then it is cut off"),
+          "first_message_timeout_seconds",
+          [](O & o) -> auto& { return o.first_message_timeout_seconds; }, 0.01, kMaxSeconds,
+          "from the start of a call to its first message"),
+      RealFlag(
+          "min_upload_bytes_per_second",
+          [](O & o) -> auto& { return o.min_upload_bytes_per_second; }, 0, 1e9,
+          "that an upload brings on average, once it has lasted upload_idle_timeout_seconds; "
+          "slower "
+          "ones are ended. 0: none are"),
+      RealFlag(
+          "send_timeout_seconds", [](O & o) -> auto& { return o.generator.send_timeout_seconds; },
+          0.01, kMaxSeconds,
+          "for a client to take a message; then it is cut off, and may go on with `resume`"),
+      RealFlag(
+          "progress_seconds", [](O & o) -> auto& { return o.generator.progress_seconds; }, 0.01,
+          kMaxSeconds, "after which a call that was sent nothing is told where its request stands"),
       RealFlag(
           "drain_seconds", [](O & o) -> auto& { return o.drain_seconds; }, 0, kMaxSeconds,
           "for the server to end after SIGTERM or SIGINT, one second at least. Running requests "
@@ -157,20 +187,11 @@ std::vector<Flag> ServiceFlags() {
   };
 }
 
-const std::vector<Flag>& Flags() {
-  static const auto* flags = [] {
-    auto* all = new std::vector<Flag>(ModelFlags());
-    for (const auto& group : {LimitFlags(), ServiceFlags()}) {
-      all->insert(all->end(), group.begin(), group.end());
-    }
-    return all;
-  }();
-  return *flags;
-}
-
 absl::Status SetFlag(absl::string_view name, absl::string_view value, ServerOptions& options) {
   for (const Flag& flag : Flags()) {
-    if (flag.name == name) return flag.set(options, value);
+    if (flag.name != name) continue;
+    options.given.insert(flag.name);
+    return flag.set(options, value);
   }
   return absl::InvalidArgumentError(absl::StrCat("--", name, ": no such flag, see --help"));
 }
@@ -231,6 +252,17 @@ absl::StatusOr<std::vector<Setting>> SplitArguments(const std::vector<std::strin
 
 }  // namespace
 
+const std::vector<Flag>& Flags() {
+  static const auto* flags = [] {
+    auto* all = new std::vector<Flag>(ModelFlags());
+    for (const auto& group : {LimitFlags(), ServiceFlags()}) {
+      all->insert(all->end(), group.begin(), group.end());
+    }
+    return all;
+  }();
+  return *flags;
+}
+
 absl::StatusOr<ServerOptions> ParseOptions(const std::vector<std::string>& args) {
   ServerOptions options;
   ASSIGN_OR_RETURN(const std::vector<Setting> settings, SplitArguments(args));
@@ -259,6 +291,11 @@ absl::StatusOr<ServerOptions> ParseOptions(const std::vector<std::string>& args)
     return absl::InvalidArgumentError("--tls_client_ca: set without --tls_cert");
   }
   return options;
+}
+
+bool IsLoopback(absl::string_view address) {
+  const absl::string_view host = address.substr(0, address.rfind(':'));
+  return host == "localhost" || host == "[::1]" || host == "::1" || absl::StartsWith(host, "127.");
 }
 
 std::string OptionsHelp() {

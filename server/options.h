@@ -2,6 +2,7 @@
 #ifndef VIDMUSE_SERVER_OPTIONS_H_
 #define VIDMUSE_SERVER_OPTIONS_H_
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,15 +23,22 @@ struct ServerOptions {
   int max_message_bytes = 4 << 20;
   double drain_seconds = 30;
   int max_concurrent_uploads = 64;
+  int max_uploads_per_key = 0;   // 0: half of max_concurrent_uploads
+  int max_requests_per_key = 0;  // 0: half of max_queued_requests and max_batch together
   int max_connections = 1024;
-  double upload_timeout_seconds = 600;      // of the whole upload
-  double upload_idle_timeout_seconds = 30;  // between two messages of it
-  double max_connection_age_seconds = 0;    // 0: connections stay
-  double send_timeout_seconds = 600;        // a message that the client does not take
-  double self_test_seconds = 60;            // for the self-test; then the process ends
-  bool self_test = false;                   // --self_test was asked for
-  bool help = false;                        // --help was asked for
+  double upload_timeout_seconds = 600;        // of the whole upload
+  double upload_idle_timeout_seconds = 30;    // between two messages of it
+  double first_message_timeout_seconds = 10;  // of a call that says nothing
+  double min_upload_bytes_per_second = 1000;  // on average; 0: any
+  double max_connection_age_seconds = 0;      // 0: connections stay
+  double self_test_seconds = 60;              // for the self-test; then the process ends
+  bool self_test = false;                     // --self_test was asked for
+  bool help = false;                          // --help was asked for
+  std::set<std::string> given;                // names of the flags that were set
 };
+
+// Whether `address`, host:port, can be reached from this machine alone.
+bool IsLoopback(absl::string_view address);
 
 // Fills the options from `args` (without the program's name) and from the file that --config names.
 // The command line wins over the file, a later flag over an earlier one. --self_test needs no

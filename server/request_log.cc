@@ -23,6 +23,18 @@ nlohmann::ordered_json ToJson(const StageSeconds& seconds) {
           {"first_audio", seconds.first_audio}};
 }
 
+const char* Name(Severity severity) {
+  switch (severity) {
+    case Severity::kInfo:
+      return "info";
+    case Severity::kWarning:
+      return "warning";
+    case Severity::kError:
+      return "error";
+  }
+  return "";
+}
+
 std::string Now() { return absl::FormatTime(absl::RFC3339_full, absl::Now(), absl::UTCTimeZone()); }
 
 // Messages may quote a client's bytes: replaces what is not UTF-8.
@@ -58,9 +70,11 @@ void RequestLog::Write(const RequestRecord& record) {
   out_->Write(Dump(line));
 }
 
-void RequestLog::Notice(absl::string_view event, absl::string_view message) {
-  out_->Write(
-      Dump({{"time", Now()}, {"event", std::string(event)}, {"message", std::string(message)}}));
+void RequestLog::Notice(absl::string_view event, absl::string_view message, Severity severity) {
+  out_->Write(Dump({{"time", Now()},
+                    {"event", std::string(event)},
+                    {"severity", Name(severity)},
+                    {"message", std::string(message)}}));
 }
 
 std::string ChooseRequestId(absl::string_view proposed) {

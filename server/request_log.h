@@ -32,6 +32,8 @@ struct RequestRecord {
   std::optional<StageSeconds> seconds;  // of a request that finished
 };
 
+enum class Severity { kInfo, kWarning, kError };
+
 // Thread-safe. Nothing here blocks.
 class RequestLog {
  public:
@@ -41,7 +43,8 @@ class RequestLog {
 
   void Write(const RequestRecord& record);
   // Something that happened to the server: `event` names what it is about.
-  void Notice(absl::string_view event, absl::string_view message);
+  void Notice(absl::string_view event, absl::string_view message,
+              Severity severity = Severity::kInfo);
 
  private:
   const std::shared_ptr<LogWriter> out_;

@@ -1,21 +1,22 @@
 #include "server/server.h"
 
+#include <grpc/grpc.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
+#include <pthread.h>
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "core/base/clock.h"
 #include "core/base/status_macros.h"
 #include "server/credentials.h"
+#include "server/descriptor_limit.h"
 #include "server/tls_files.h"
 
 namespace vidmuse {
@@ -36,6 +37,17 @@ int Milliseconds(absl::Duration duration) {
 
 absl::Status Annotated(absl::string_view what, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(what, status.message()));
+}
+
+CallLimits LimitsOfCalls(const ServerOptions& options) {
+  const Limits& limits = options.generator.limits;
+  // Half of what all clients together can have in the queue and on the device.
+  const int half = std::max(1, (limits.max_queued_requests + limits.max_batch) / 2);
+  return {.uploads = options.max_concurrent_uploads,
+          .uploads_per_key = options.max_uploads_per_key > 0
+                                 ? options.max_uploads_per_key
+                                 : std::max(1, options.max_concurrent_uploads / 2),
+          .calls_per_key = options.max_requests_per_key > 0 ? options.max_requests_per_key : half};
 }
 
 // Dead peers are noticed, and peers that send too many pings or headers are cut off, as are those
@@ -66,7 +78,8 @@ void SetTransportLimits(const ServerOptions& options, grpc::ServerBuilder& build
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
                                                       Generator* generator,
                                                       PrometheusMetrics* metrics,
-                                                      std::shared_ptr<LogWriter> log) {
+                                                      std::shared_ptr<LogWriter> log,
+                                                      const Clock* clock) {
   const auto request_log = std::make_shared<RequestLog>(log);
   std::shared_ptr<ApiKeys> keys;
   if (!options.api_keys_file.empty()) {
@@ -75,10 +88,26 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
     if (!opened.ok()) return Annotated("--api_keys_file: ", opened.status());
     keys = *std::move(opened);
   }
+  const absl::StatusOr<int> connections =
+      FitConnections(options.max_connections, options.given.count("max_connections") == 0);
+  if (!connections.ok()) return connections.status();
+  if (*connections < options.max_connections) {
+    request_log->Notice(
+        "connections",
+        absl::StrCat("max_connections is ", *connections, ", not ", options.max_connections,
+                     ": the limit of file descriptors allows no more"),
+        Severity::kWarning);
+  }
+  if (keys != nullptr && options.tls_cert.empty() && !IsLoopback(options.listen)) {
+    request_log->Notice("api_keys",
+                        absl::StrCat("clients send their keys to ", options.listen,
+                                     " in plain text, for all on the way to read: set --tls_cert"),
+                        Severity::kWarning);
+  }
   std::unique_ptr<Server> server(
-      new Server(options, generator, metrics, std::move(log), request_log, keys));
+      new Server(options, generator, metrics, std::move(log), request_log, keys, clock));
   absl::StatusOr<std::unique_ptr<ConnectionListener>> listener =
-      ConnectionListener::Listen(options.listen, options.max_connections);
+      ConnectionListener::Listen(options.listen, *connections);
   if (!listener.ok()) return Annotated("--listen: ", listener.status());
   server->listener_ = *std::move(listener);
   server->port_ = server->listener_->port();
@@ -89,15 +118,15 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
 
 Server::Server(const ServerOptions& options, Generator* generator, PrometheusMetrics* metrics,
                std::shared_ptr<LogWriter> log_writer, std::shared_ptr<RequestLog> log,
-               std::shared_ptr<ApiKeys> keys)
+               std::shared_ptr<ApiKeys> keys, const Clock* clock)
     : options_(options),
       generator_(generator),
       metrics_(metrics),
       log_writer_(std::move(log_writer)),
       log_(std::move(log)),
       keys_(std::move(keys)),
-      tracker_(options.max_concurrent_uploads),
-      service_({generator, metrics, log_.get(), &tracker_, keys_.get(), &options_},
+      tracker_(LimitsOfCalls(options), clock),
+      service_({generator, metrics, log_.get(), &tracker_, keys_.get(), &options_, clock},
                VIDMUSE_VERSION) {}
 
 Server::~Server() { Shutdown(); }
@@ -136,13 +165,15 @@ absl::Status Server::ListenForCalls() {
   builder.SetMaxReceiveMessageSize(options_.max_message_bytes);
   auto acceptor = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
-      MakeServerCredentials(std::move(tls), keys_));
+      MakeServerCredentials(std::move(tls), keys_, draining_));
   builder.RegisterService(&service_);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr) return absl::InternalError("gRPC's server does not start");
   listener_->Start(std::move(acceptor), [this] {
-    log_->Notice("connections", absl::StrCat("max_connections = ", options_.max_connections,
-                                             " are open; more are closed as they come"));
+    log_->Notice("connections",
+                 absl::StrCat("max_connections = ", listener_->max_connections(),
+                              " are open; more are closed as they come"),
+                 Severity::kWarning);
   });
   health_ =
       std::make_unique<HealthReporter>(generator_, server_->GetHealthCheckService(), kHealthPeriod);
@@ -154,6 +185,7 @@ bool Server::Drain(absl::Duration grace) {
   const absl::Duration cut = end - std::min(grace / 2, kHandOver);
   health_->SetDraining();
   generator_->BeginDrain();
+  BeginShutdown();
   // The generator's requests first, then what is still to be sent of them.
   bool idle = generator_->WaitUntilIdle(cut - Now());
   idle = tracker_.WaitUntilIdle(std::max(cut - Now(), absl::ZeroDuration())) && idle;
@@ -166,11 +198,31 @@ bool Server::Drain(absl::Duration grace) {
   return idle;
 }
 
+void Server::BeginShutdown() {
+  if (shutdown_thread_.joinable()) return;
+  listener_->StopAccepting();
+  draining_->store(true);
+  shutdown_thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "vm-shutdown");
+    // Returns when all calls have ended, or were cancelled by Shutdown below: gRPC's own deadline
+    // would go by the wall clock.
+    server_->Shutdown();
+    MutexLock lock(&mutex_);
+    shut_down_ = true;
+  });
+}
+
 void Server::Shutdown() {
   health_.reset();
   if (server_ != nullptr) {
-    server_->Shutdown(absl::ToChronoTime(absl::Now() + kShutdownGrace));
-    server_->Wait();
+    BeginShutdown();
+    {
+      MutexLock lock(&mutex_);
+      mutex_.AwaitFor(kShutdownGrace,
+                      [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return shut_down_; });
+    }
+    grpc_server_cancel_all_calls(server_->c_server());
+    shutdown_thread_.join();
     tracker_.WaitUntilIdle(absl::InfiniteDuration());
   }
   metrics_listener_.reset();

@@ -4,11 +4,16 @@
 
 #include <grpcpp/server.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
+#include <thread>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "core/base/clock.h"
+#include "core/base/mutex.h"
 #include "server/api_keys.h"
 #include "server/call_tracker.h"
 #include "server/connection_listener.h"
@@ -25,13 +30,14 @@ namespace vidmuse {
 class Server {
  public:
   // Listens for calls and metrics. `generator` and `metrics` outlive the server; `metrics` must be
-  // described. `log` gets a line for every request.
+  // described. `log` gets a line for every request. `clock` is that of the calls' timeouts.
   // UNAVAILABLE: an address cannot be listened on; the message names it. RESOURCE_EXHAUSTED: too
   // few file descriptors. INVALID_ARGUMENT and NOT_FOUND: a file of certificates or keys, named.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options,
                                                        Generator* generator,
                                                        PrometheusMetrics* metrics,
-                                                       std::shared_ptr<LogWriter> log);
+                                                       std::shared_ptr<LogWriter> log,
+                                                       const Clock* clock = Clock::Real());
   // Ends what still runs.
   ~Server();
   Server(const Server&) = delete;
@@ -41,18 +47,22 @@ class Server {
   // 0: none.
   int metrics_port() const { return metrics_listener_ == nullptr ? 0 : metrics_listener_->port(); }
 
-  // Refuses new requests, waits for the running ones, then ends the rest and stops listening: all
-  // in about `grace`. True if all of them ended by themselves. Call once.
+  // Health says NOT_SERVING, the port is closed, clients are told to go elsewhere with new calls
+  // (GOAWAY), and those that still come get UNAVAILABLE. Calls in flight go on; what is left of
+  // them shortly before the end of `grace` is ended. True if all of them ended by themselves. Call
+  // once.
   bool Drain(absl::Duration grace);
 
  private:
   Server(const ServerOptions& options, Generator* generator, PrometheusMetrics* metrics,
          std::shared_ptr<LogWriter> log_writer, std::shared_ptr<RequestLog> log,
-         std::shared_ptr<ApiKeys> keys);
+         std::shared_ptr<ApiKeys> keys, const Clock* clock);
 
   absl::Status ListenForMetrics();
   absl::Status ListenForCalls();
-  void Shutdown();
+  // Closes the port and starts gRPC's graceful shutdown, which goes on in a thread of its own.
+  void BeginShutdown();
+  void Shutdown() ABSL_LOCKS_EXCLUDED(mutex_);
 
   const ServerOptions options_;
   Generator* const generator_;
@@ -67,6 +77,10 @@ class Server {
   std::unique_ptr<MetricsListener> metrics_listener_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<HealthReporter> health_;
+  const std::shared_ptr<std::atomic<bool>> draining_ = std::make_shared<std::atomic<bool>>(false);
+  Mutex mutex_;
+  bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;  // gRPC's server is
+  std::thread shutdown_thread_;
 };
 
 }  // namespace vidmuse

@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "server/request_log.h"
+
 namespace vidmuse {
 
 Watchdog::Watchdog(absl::Duration limit, int exit_code, std::string message,
@@ -12,7 +14,7 @@ Watchdog::Watchdog(absl::Duration limit, int exit_code, std::string message,
         const bool done = mutex_.AwaitFor(
             limit, [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return done_; });
         if (done) return;
-        log->Write(message);
+        RequestLog(log).Notice("server", message, Severity::kError);
         log->Flush(LogWriter::kFlushTimeout);
         std::_Exit(exit_code);
       }) {}

@@ -13,8 +13,8 @@
 
 namespace vidmuse {
 
-// Unless it is destroyed within `limit`, writes `message` to `log` and ends the process with
-// `exit_code`, without destructors: threads that hang can't be ended otherwise.
+// Unless it is destroyed within `limit`, writes `message` to `log`, as an error, and ends the
+// process with `exit_code`, without destructors: threads that hang can't be ended otherwise.
 class Watchdog {
  public:
   Watchdog(absl::Duration limit, int exit_code, std::string message,

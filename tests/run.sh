@@ -15,6 +15,7 @@ sanitized() {  # preset, tests...
 }
 
 deploy/setup.sh
+tests/tools.sh
 cmake --preset release >/dev/null
 cmake --build --preset release
 if (($# == 0)); then

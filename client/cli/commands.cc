@@ -1,10 +1,13 @@
 #include "client/cli/commands.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -18,12 +21,17 @@
 namespace vidmuse {
 namespace {
 
+// Of a video from standard input. Servers take less by default.
+constexpr uint64_t kMaxSpoolBytes = 2ull << 30;
+
 // What came of a song, for the files and the closing line.
 struct Song {
   v1::GenerationStarted started;
   v1::GenerationFinished finished;
   std::string tokens;  // packed, from frame 0 on
   int retries = 0;
+  int restarts = 0;
+  std::vector<Splice> splices;
 };
 
 absl::StatusOr<std::unique_ptr<MusicClient>> Connect(const CliOptions& options) {
@@ -31,6 +39,7 @@ absl::StatusOr<std::unique_ptr<MusicClient>> Connect(const CliOptions& options) 
   client.addresses = options.servers;
   ASSIGN_OR_RETURN(client.credentials, ChannelCredentials(options));
   ASSIGN_OR_RETURN(client.api_key, ApiKey(options));
+  client.allow_plaintext_api_key = options.allow_plaintext_api_key;
   return MusicClient::Create(std::move(client));
 }
 
@@ -49,33 +58,48 @@ absl::Status CheckCodebooks(const CliOptions& options, const v1::GenerationStart
                                                started.codebooks(), " codebooks"));
 }
 
+// What becomes of a song: `output`, `progress` and `song` outlive the sink.
+GenerateSink MakeSink(const CliOptions& options, OutputFile* output, Progress* progress,
+                      Song* song) {
+  GenerateSink sink;
+  sink.uploaded = [=](uint64_t sent) { progress->OnUploaded(sent); };
+  sink.progress = [=](const v1::GenerationProgress& stage) { progress->OnProgress(stage); };
+  sink.started = [&options, progress, song](const v1::GenerationStarted& started) {
+    song->started = started;
+    progress->OnStarted(started);
+    return CheckCodebooks(options, started);
+  };
+  sink.chunk = [=](const v1::AudioChunk& chunk) {
+    progress->OnChunk(chunk);
+    AddTokens(chunk, song);
+    return output->Append(chunk.data());
+  };
+  sink.finished = [=](const v1::GenerationFinished& finished) { song->finished = finished; };
+  sink.retrying = [=](const absl::Status& status, absl::Duration delay) {
+    ++song->retries;
+    progress->OnRetry(status, delay);
+  };
+  sink.spliced = [=](const Splice& splice) { song->splices.push_back(splice); };
+  if (!output->can_restart()) return sink;
+  sink.restart = [=, given = song->tokens] {
+    ++song->restarts;
+    song->tokens = given;
+    return output->Restart();
+  };
+  return sink;
+}
+
 absl::Status Stream(const CliOptions& options, const v1::GenerateMusicConfig& config,
                     const VideoSource& video, OutputFile* output, Cancellation* cancellation,
                     Song* song) {
   ASSIGN_OR_RETURN(const std::unique_ptr<MusicClient> client, Connect(options));
   Progress progress(video.size());
-  GenerateSink sink;
-  sink.uploaded = [&](uint64_t sent) { progress.OnUploaded(sent); };
-  sink.started = [&](const v1::GenerationStarted& started) {
-    song->started = started;
-    progress.OnStarted(started);
-    return CheckCodebooks(options, started);
-  };
-  sink.chunk = [&](const v1::AudioChunk& chunk) {
-    progress.OnChunk(chunk);
-    AddTokens(chunk, song);
-    return output->Append(chunk.data());
-  };
-  sink.finished = [&](const v1::GenerationFinished& finished) { song->finished = finished; };
-  sink.retrying = [&](const absl::Status& status, absl::Duration delay) {
-    ++song->retries;
-    progress.OnRetry(status, delay);
-  };
   GenerateOptions generate;
   generate.config = config;
   generate.deadline = options.deadline;
   generate.cancellation = cancellation;
-  const absl::Status status = client->Generate(generate, video, sink);
+  const absl::Status status =
+      client->Generate(generate, video, MakeSink(options, output, &progress, song));
   progress.Close();
   return status;
 }
@@ -96,17 +120,31 @@ void PrintSummary(const CliOptions& options, const Song& song, absl::Duration el
   const double seconds =
       static_cast<double>(song.finished.total_samples()) / std::max(1u, song.started.sample_rate());
   const double took = absl::ToDoubleSeconds(elapsed);
-  absl::FPrintF(stderr, "%s: %.1f s of music in %.1f s (%.2fx realtime), %.1f LUFS, seed %d%s\n",
-                options.output, seconds, took, seconds / took, song.finished.loudness_lufs(),
-                song.started.seed(),
-                song.retries > 0 ? absl::StrFormat(", %d retries", song.retries) : "");
+  std::string notes;
+  if (song.retries > 0) absl::StrAppendFormat(&notes, ", %d retries", song.retries);
+  if (song.restarts > 0) absl::StrAppend(&notes, ", started over on a server of another kind");
+  absl::FPrintF(stderr, "%s: %.1f s of music in %.1f s (%.2fx realtime), %s, seed %d%s\n",
+                options.output, seconds, took, seconds / took,
+                song.finished.has_loudness_lufs()
+                    ? absl::StrFormat("%.1f LUFS", song.finished.loudness_lufs())
+                    : "silent",
+                song.started.seed(), notes);
+  for (const Splice& splice : song.splices) {
+    absl::FPrintF(stderr,
+                  "%s: spliced at sample %d: the rest comes from a server that may round "
+                  "differently (fingerprint %s, before it %s)\n",
+                  options.output, splice.first_sample, splice.second_fingerprint,
+                  splice.first_fingerprint);
+  }
 }
 
 }  // namespace
 
 absl::Status RunGenerate(const CliOptions& options, Cancellation* cancellation) {
   const absl::Time begin = absl::Now();
-  ASSIGN_OR_RETURN(const std::unique_ptr<VideoSource> video, VideoSource::OpenFile(options.video));
+  ASSIGN_OR_RETURN(const std::unique_ptr<VideoSource> video,
+                   options.video == "-" ? VideoSource::Spool(STDIN_FILENO, kMaxSpoolBytes)
+                                        : VideoSource::OpenFile(options.video));
   Song song;
   v1::GenerateMusicConfig config = options.config;
   if (!options.resume.empty()) {

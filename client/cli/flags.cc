@@ -119,6 +119,11 @@ absl::Status SetTls(const std::string&, CliOptions* options) {
   return absl::OkStatus();
 }
 
+absl::Status AllowPlaintextApiKey(const std::string&, CliOptions* options) {
+  options->allow_plaintext_api_key = true;
+  return absl::OkStatus();
+}
+
 absl::Status SetGreedy(const std::string&, CliOptions* options) {
   options->config.mutable_sampling()->set_greedy(true);
   return absl::OkStatus();
@@ -158,10 +163,13 @@ const std::vector<Flag>& Flags() {
        Text(&CliOptions::tls_key)},
       {"api_key_file", "FILE", kAll, "holds the API key (the variable VIDMUSE_API_KEY)",
        Text(&CliOptions::api_key_file)},
+      {"allow_plaintext_api_key", "", kAll, "send the key without --tls, for others to read along",
+       AllowPlaintextApiKey},
       {"service", "NAME", Command::kHealth,
        "of the health service: readiness or liveness (the server as a whole)",
        Text(&CliOptions::service)},
-      {"video", "FILE", kGenerate, "the video to make music for", Text(&CliOptions::video)},
+      {"video", "FILE", kGenerate, "the video to make music for; - is standard input",
+       Text(&CliOptions::video)},
       {"output", "FILE", kGenerate, "where the music goes; - is standard output",
        Text(&CliOptions::output)},
       {"greedy", "", kGenerate, "always the best token", SetGreedy},

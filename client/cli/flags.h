@@ -22,11 +22,12 @@ struct CliOptions {
   std::string tls_cert;  // with tls_key: this client's own; empty: none
   std::string tls_key;
   std::string api_key_file;  // empty: the environment's key, if there is one
-  std::string service;       // of `health`; empty: the server as a whole
-  std::string video;
-  std::string output;  // "-": standard output
-  std::string tokens;  // empty: none written
-  std::string resume;  // empty: from the start
+  bool allow_plaintext_api_key = false;
+  std::string service;  // of `health`; empty: the server as a whole
+  std::string video;    // "-": standard input
+  std::string output;   // "-": standard output
+  std::string tokens;   // empty: none written
+  std::string resume;   // empty: from the start
   absl::Duration deadline = absl::InfiniteDuration();
   v1::GenerateMusicConfig config;
 };

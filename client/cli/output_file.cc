@@ -56,6 +56,11 @@ absl::Status OutputFile::Append(absl::string_view bytes) {
   return absl::OkStatus();
 }
 
+absl::Status OutputFile::Restart() {
+  if (ftruncate(fd_, 0) != 0 || lseek(fd_, 0, SEEK_SET) != 0) return Error("emptying");
+  return absl::OkStatus();
+}
+
 absl::Status OutputFile::Commit() {
   if (!part_.empty() && fsync(fd_) != 0) return Error("writing");
   if (close(std::exchange(fd_, -1)) != 0) {

@@ -23,6 +23,10 @@ class OutputFile {
   OutputFile& operator=(const OutputFile&) = delete;
 
   absl::Status Append(absl::string_view bytes);
+  // Whether what was appended can be taken back: nobody reads PATH.part.
+  bool can_restart() const { return !part_.empty(); }
+  // Takes it back. Only if can_restart().
+  absl::Status Restart();
   // Everything is on disk and under its name when this returns OK. Nothing may follow.
   absl::Status Commit();
 

@@ -3,6 +3,7 @@
 #define VIDMUSE_CLIENT_CLI_PROGRESS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -13,9 +14,13 @@
 
 namespace vidmuse {
 
-// "[######    ] 12.3/63.0 s  3.1x realtime  making music", `width` characters of bar.
-std::string ProgressLine(double made_seconds, double total_seconds, double elapsed_seconds,
+// "[######    ] 12.3/63.0 s  3.1x realtime  16 s left  making music", `width` characters of bar.
+// `realtime_factor`: seconds of music made a second; 0: not known yet.
+std::string ProgressLine(double made_seconds, double total_seconds, double realtime_factor,
                          absl::string_view stage, int width);
+
+// "in the queue, place 3, about 40 s to wait": a stage before the first token.
+std::string WaitingLine(const v1::GenerationProgress& progress);
 
 // Draws one line over and over if standard error is a terminal; silent otherwise. Thread-safe.
 class Progress {
@@ -23,6 +28,8 @@ class Progress {
   explicit Progress(uint64_t video_bytes);
 
   void OnUploaded(uint64_t sent_bytes);
+  void OnProgress(const v1::GenerationProgress& progress);
+  // The song begins, or begins again.
   void OnStarted(const v1::GenerationStarted& started);
   void OnChunk(const v1::AudioChunk& chunk);
   void OnRetry(const absl::Status& status, absl::Duration delay);
@@ -30,6 +37,9 @@ class Progress {
   void Close();
 
  private:
+  void SetMade(uint64_t frames) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::string Line(absl::Time now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  double RealtimeFactor(absl::Time now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Draw(bool always) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const bool shown_;
@@ -38,10 +48,14 @@ class Progress {
   Mutex mutex_;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Time last_drawn_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
-  absl::Time started_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   uint64_t sent_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   v1::GenerationStarted song_ ABSL_GUARDED_BY(mutex_);
   uint64_t made_frames_ ABSL_GUARDED_BY(mutex_) = 0;
+  // When this attempt's frames began to come, and how many there were. Other attempts' frames say
+  // nothing about this one's speed.
+  std::optional<absl::Time> making_since_ ABSL_GUARDED_BY(mutex_);
+  uint64_t frames_before_ ABSL_GUARDED_BY(mutex_) = 0;
+  v1::GenerationProgress stage_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace vidmuse

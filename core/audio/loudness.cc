@@ -61,13 +61,15 @@ class CheckedLoudness : public LoudnessProcessor {
   bool ended_ = false;
 };
 
-absl::StatusOr<std::unique_ptr<LoudnessProcessor>> CreateMode(LoudnessMode mode, int sample_rate) {
+absl::StatusOr<std::unique_ptr<LoudnessProcessor>> CreateMode(LoudnessMode mode, int sample_rate,
+                                                              int64_t total_samples) {
   ASSIGN_OR_RETURN(LoudnessMeter output_meter, LoudnessMeter::Create(sample_rate, EBUR128_MODE_I));
   switch (mode) {
     case LoudnessMode::kNone:
       return std::make_unique<PassThrough>(std::move(output_meter));
     case LoudnessMode::kReference:
-      return std::make_unique<ReferenceLoudness>(sample_rate, std::move(output_meter));
+      return std::make_unique<ReferenceLoudness>(sample_rate, total_samples,
+                                                 std::move(output_meter));
     case LoudnessMode::kStreaming: {
       // The histogram makes a measurement's cost independent of the song's length; 0.1 LU is near
       // enough.
@@ -87,13 +89,14 @@ absl::StatusOr<std::unique_ptr<LoudnessProcessor>> CreateMode(LoudnessMode mode,
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<LoudnessProcessor>> LoudnessProcessor::Create(LoudnessMode mode,
-                                                                             int sample_rate) {
+absl::StatusOr<std::unique_ptr<LoudnessProcessor>> LoudnessProcessor::Create(
+    LoudnessMode mode, int sample_rate, int64_t total_samples) {
   if (sample_rate < kMinSampleRate || sample_rate > kMaxSampleRate) {
     return absl::InvalidArgumentError(absl::StrCat("sample rate ", sample_rate, " Hz is outside ",
                                                    kMinSampleRate, "..", kMaxSampleRate));
   }
-  ASSIGN_OR_RETURN(std::unique_ptr<LoudnessProcessor> inner, CreateMode(mode, sample_rate));
+  ASSIGN_OR_RETURN(std::unique_ptr<LoudnessProcessor> inner,
+                   CreateMode(mode, sample_rate, total_samples));
   return std::make_unique<CheckedLoudness>(std::move(inner));
 }
 

@@ -2,6 +2,7 @@
 #ifndef VIDMUSE_AUDIO_LOUDNESS_H_
 #define VIDMUSE_AUDIO_LOUDNESS_H_
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -33,9 +34,11 @@ inline constexpr int kStreamingLookaheadMs = 407;
 // kNone       Samples as they come.
 class LoudnessProcessor {
  public:
+  // `total_samples`: of the whole song, so that kReference takes its memory once; 0: not known.
   // INVALID_ARGUMENT unless 8,000 <= sample_rate <= 192,000.
   static absl::StatusOr<std::unique_ptr<LoudnessProcessor>> Create(LoudnessMode mode,
-                                                                   int sample_rate);
+                                                                   int sample_rate,
+                                                                   int64_t total_samples = 0);
   virtual ~LoudnessProcessor() = default;
 
   // Appends what is final now to `out`; with `last`, all the rest. In the end as many samples have

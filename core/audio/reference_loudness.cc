@@ -13,8 +13,11 @@ constexpr double kEnergyFloor = 2e-3;  // RMS below which the reference leaves a
 
 }  // namespace
 
-ReferenceLoudness::ReferenceLoudness(int sample_rate, LoudnessMeter output_meter)
-    : input_loudness_(sample_rate), output_meter_(std::move(output_meter)) {}
+ReferenceLoudness::ReferenceLoudness(int sample_rate, int64_t total_samples,
+                                     LoudnessMeter output_meter)
+    : input_loudness_(sample_rate), output_meter_(std::move(output_meter)) {
+  song_.reserve(static_cast<size_t>(total_samples));
+}
 
 absl::Status ReferenceLoudness::Process(absl::Span<const float> samples, bool last,
                                         std::vector<float>* out) {

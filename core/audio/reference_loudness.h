@@ -10,11 +10,12 @@
 
 namespace vidmuse {
 
-// LoudnessMode::kReference. Memory: 4 bytes a sample of the whole song, which its caller bounds;
-// the measuring goes along with the input, so little is left to do at the end.
+// LoudnessMode::kReference. It holds 4 bytes a sample of the whole song, which its caller accounts
+// for. The measuring goes along with the input, so little is left to do at the end.
 class ReferenceLoudness : public LoudnessProcessor {
  public:
-  ReferenceLoudness(int sample_rate, LoudnessMeter output_meter);
+  // `total_samples`: of the song, if known; 0: memory grows with what comes, up to twice the song.
+  ReferenceLoudness(int sample_rate, int64_t total_samples, LoudnessMeter output_meter);
 
   absl::Status Process(absl::Span<const float> samples, bool last,
                        std::vector<float>* out) override;

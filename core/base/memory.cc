@@ -1,41 +1,49 @@
 #include "core/base/memory.h"
 
 #include <algorithm>
-#include <fstream>
 #include <optional>
-#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/cgroup.h"
 
 namespace vidmuse {
 namespace {
 
-// A file that holds one number; nothing if it holds "max" or is not there.
-std::optional<uint64_t> ReadNumber(const char* path) {
-  std::ifstream file(path);
-  uint64_t value;
-  if (file >> value) return value;
-  return std::nullopt;
-}
+// The file names of the two versions of control groups.
+struct Names {
+  const char* limit;
+  const char* usage;
+  const char* inactive_file;  // field of memory.stat
+};
 
-uint64_t MachineAvailable() {
-  std::ifstream file("/proc/meminfo");
-  std::string key, unit;
-  uint64_t kilobytes;
-  while (file >> key >> kilobytes) {
-    if (key == "MemAvailable:") return kilobytes * 1024;
-    std::getline(file, unit);
-  }
-  return 0;
+constexpr Names kV1 = {"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"};
+constexpr Names kV2 = {"memory.max", "memory.current", "inactive_file"};
+
+// Nothing if the group has no limit.
+std::optional<uint64_t> LeftIn(const CgroupFolder& folder) {
+  const Names& names = folder.v2 ? kV2 : kV1;
+  const auto limit = ReadNumber(absl::StrCat(folder.path, "/", names.limit));
+  const auto usage = ReadNumber(absl::StrCat(folder.path, "/", names.usage));
+  if (!limit || !usage) return std::nullopt;
+  const uint64_t files =
+      ReadField(absl::StrCat(folder.path, "/memory.stat"), names.inactive_file).value_or(0);
+  const uint64_t used = *usage - std::min(*usage, files);
+  return *limit - std::min(*limit, used);
 }
 
 }  // namespace
 
-uint64_t AvailableMemory() {
-  const uint64_t machine = MachineAvailable();
-  const auto limit = ReadNumber("/sys/fs/cgroup/memory.max");
-  const auto used = ReadNumber("/sys/fs/cgroup/memory.current");
-  if (!limit || !used) return machine;
-  const uint64_t left = *limit > *used ? *limit - *used : 0;
-  return machine == 0 ? left : std::min(machine, left);
+uint64_t AvailableMemory(const std::string& root) {
+  // A limit that nobody set is, in version 1, a number that is far above any machine's memory.
+  std::optional<uint64_t> left;
+  if (const auto kilobytes = ReadField(absl::StrCat(root, "/proc/meminfo"), "MemAvailable:")) {
+    left = *kilobytes * 1024;
+  }
+  for (const CgroupFolder& folder : CgroupFolders(root, "memory")) {
+    const auto here = LeftIn(folder);
+    if (here) left = std::min(left.value_or(*here), *here);
+  }
+  return left.value_or(0);
 }
 
 }  // namespace vidmuse

@@ -52,9 +52,32 @@ class ABSL_LOCKABLE Mutex {
   }
 
  private:
+  friend class CondVar;
+
   std::mutex mutex_;
   std::condition_variable changed_;
   int waiters_ = 0;  // guarded by mutex_
+};
+
+// Something that threads of one kind wait for, and that one of them is enough for: unlike with
+// Mutex::Await, an unlock wakes nobody. Used with one mutex, which is locked for every call.
+class CondVar {
+ public:
+  // Waits, the mutex unlocked meanwhile, until `holds()`. It is looked at after each NotifyOne that
+  // wakes this thread, and after NotifyAll.
+  template <typename Holds>
+  void Wait(Mutex* mutex, Holds holds) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    std::unique_lock<std::mutex> lock(mutex->mutex_, std::adopt_lock);
+    // As in AwaitFor.
+    if (mutex->waiters_ > 0) mutex->changed_.notify_all();
+    notified_.wait(lock, holds);
+    lock.release();
+  }
+  void NotifyOne() { notified_.notify_one(); }
+  void NotifyAll() { notified_.notify_all(); }
+
+ private:
+  std::condition_variable notified_;
 };
 
 class ABSL_SCOPED_LOCKABLE MutexLock {

@@ -9,32 +9,55 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "core/base/clock.h"
 #include "core/base/mutex.h"
 
 namespace vidmuse {
+
+enum class TaskPriority {
+  kNormal,
+  kUrgent,  // before all normal ones that have not begun
+};
 
 // Thread-safe. The destructor runs what is queued, then joins.
 class WorkerPool {
  public:
   // `name` shows in debuggers and `top -H` (15 characters). `nice` > 0 lets other threads of the
   // process go first when cores are short.
-  WorkerPool(const std::string& name, int threads, size_t max_queued, int nice = 0);
+  WorkerPool(const std::string& name, int threads, size_t max_queued, const Clock* clock,
+             int nice = 0);
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  // False if the queue is full: the task was not taken.
-  bool Submit(std::function<void()> task);
+  // False if the queue is full: the task was not taken. A task tells of its failure itself: an
+  // exception that leaves it ends that task alone.
+  bool Submit(std::function<void()> task, TaskPriority priority = TaskPriority::kNormal);
+
+  // UNAVAILABLE if a task has been running for longer than `limit`. Tasks in the queue don't count:
+  // they wait for running ones.
+  absl::Status CheckProgress(absl::Duration limit) const;
 
   int threads() const { return static_cast<int>(threads_.size()); }
 
  private:
-  void Run(const std::string& name, int nice);
+  void Run(int thread, int nice);
+  // The next task, once there is one; null when the pool stops and none is left.
+  std::function<void()> Take(int thread);
 
+  const std::string name_;
   const size_t max_queued_;
-  Mutex mutex_;
-  std::deque<std::function<void()>> queue_ ABSL_GUARDED_BY(mutex_);
+  const Clock* const clock_;
+
+  mutable Mutex mutex_;
+  CondVar has_work_;
+  std::deque<std::function<void()>> urgent_ ABSL_GUARDED_BY(mutex_);
+  std::deque<std::function<void()>> normal_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  // Of each thread, on the clock: when its task began; infinity while it has none.
+  std::vector<absl::Duration> began_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::thread> threads_;  // constant after construction
 };
 

@@ -33,8 +33,9 @@ absl::StatusOr<std::unique_ptr<AudioPipeline>> AudioPipeline::Create(
     std::unique_ptr<AudioDecoder> decoder) {
   std::unique_ptr<AudioPipeline> pipeline(new AudioPipeline(options, model));
   pipeline->decoder_ = std::move(decoder);
-  ASSIGN_OR_RETURN(pipeline->loudness_,
-                   LoudnessProcessor::Create(options.loudness, model.sample_rate));
+  ASSIGN_OR_RETURN(
+      pipeline->loudness_,
+      LoudnessProcessor::Create(options.loudness, model.sample_rate, pipeline->total_samples_));
   ASSIGN_OR_RETURN(pipeline->encoder_,
                    AudioEncoder::Create(options.format, model.sample_rate, model.channels,
                                         pipeline->total_samples_));

@@ -2,11 +2,11 @@
 
 #include <pthread.h>
 
-#include <exception>
-#include <new>
+#include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "core/base/catch_exceptions.h"
+#include "core/base/status_macros.h"
 
 namespace vidmuse {
 
@@ -18,8 +18,10 @@ Engine::Engine(MusicModel* model, const SchedulerOptions& options, int window_th
                  [this](WindowRequest request) { OpenWindow(std::move(request)); }),
       // A generation has at most one window on its way; those that left may have one more each.
       window_pool_(std::make_unique<WorkerPool>(
-          "vm-window", window_threads, static_cast<size_t>(options.max_batch) * 4 + 64, 5)),
-      device_thread_([this] { Run(); }) {}
+          "vm-window", window_threads, static_cast<size_t>(options.max_batch) * 4 + 64, clock, 5)) {
+  load_ = scheduler_.load();
+  device_thread_ = std::thread([this] { Run(); });
+}
 
 Engine::~Engine() {
   {
@@ -31,8 +33,15 @@ Engine::~Engine() {
 }
 
 void Engine::Add(std::shared_ptr<Generation> generation) {
+  std::list<std::shared_ptr<Generation>> added;
+  added.push_back(std::move(generation));
   MutexLock lock(&mutex_);
-  added_.push_back(std::move(generation));
+  work_.added.splice(work_.added.end(), added);
+}
+
+void Engine::Suspect() {
+  MutexLock lock(&mutex_);
+  work_.suspect = true;
 }
 
 void Engine::Wake() {
@@ -43,13 +52,37 @@ void Engine::Wake() {
 SchedulerLoad Engine::load() const {
   MutexLock lock(&mutex_);
   SchedulerLoad load = load_;
-  load.waiting += static_cast<int>(added_.size());
+  load.now = clock_->Monotonic();
+  for (const auto& generation : work_.added) {
+    const int codebooks = model_->info().codebooks;
+    const int64_t known = static_cast<int64_t>(generation->known.size()) / codebooks;
+    load.AddWaiting(generation->windows.back().end_frame() - known, load.least_window_bytes,
+                    generation->client_key);
+  }
   return load;
 }
 
-absl::Status Engine::CheckProgress(absl::Duration limit) const {
+QueuePlace Engine::PlaceOf(const Generation& generation) const {
+  const SchedulerLoad load = this->load();
+  const int waiting = static_cast<int>(load.waiting.size());
+  QueuePlace place;
+  place.position = generation.queue_position;
+  if (place.position == 0) place.position = std::max(waiting, 1);
+  if (load.FramesPerSecond() > 0) {
+    place.seconds = absl::ToDoubleSeconds(load.DelayBehind(place.position - 1));
+  }
+  return place;
+}
+
+absl::Status Engine::CheckDevice() const {
   MutexLock lock(&mutex_);
-  if (in_step_ && clock_->Monotonic() - step_began_ > limit) {
+  return load_.device;
+}
+
+absl::Status Engine::CheckProgress(absl::Duration step_limit, absl::Duration window_limit) const {
+  RETURN_IF_ERROR(window_pool_->CheckProgress(window_limit));
+  MutexLock lock(&mutex_);
+  if (in_step_ && clock_->Monotonic() - step_began_ > step_limit) {
     return absl::UnavailableError("the device thread is stuck in a step");
   }
   return absl::OkStatus();
@@ -57,74 +90,87 @@ absl::Status Engine::CheckProgress(absl::Duration limit) const {
 
 absl::StatusOr<std::unique_ptr<Window>> Engine::TryToOpen(const WindowRequest& request) {
   const CancelFlag& cancel = request.generation->cancel;
-  if (cancel.cancelled()) return absl::CancelledError("cancelled");
-  try {
-    return model_->OpenWindow(*request.generation->condition, request.window.first_local,
-                              request.window.local_count, request.capacity, cancel);
-  } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError("out of memory for a window");
-  } catch (const std::exception& error) {
-    return absl::InternalError(absl::StrCat("a window could not be opened: ", error.what()));
-  }
+  return CatchExceptions(
+      "a window could not be opened", [&]() -> absl::StatusOr<std::unique_ptr<Window>> {
+        if (cancel.cancelled()) return absl::CancelledError("cancelled");
+        return model_->OpenWindow(*request.condition, request.window.first_local,
+                                  request.window.local_count, request.capacity, cancel);
+      });
 }
 
 void Engine::OpenWindow(WindowRequest request) {
-  const uint64_t id = request.id;
-  const bool taken = window_pool_->Submit([this, request = std::move(request)] {
+  // Whatever comes of it has its place from now on: once it is open, telling takes no memory.
+  const auto opened = std::make_shared<std::list<OpenedWindow>>();
+  opened->push_back({request.id, OutOfMemory(), {}});
+  const bool urgent = request.urgent;
+  const auto open = [this, opened, request = std::move(request)] {
     const absl::Duration begin = clock_->Monotonic();
     absl::StatusOr<std::unique_ptr<Window>> window = TryToOpen(request);
+    opened->front().took = clock_->Monotonic() - begin;
+    opened->front().window = std::move(window);
     MutexLock lock(&mutex_);
-    opened_.push_back({request.id, std::move(window), clock_->Monotonic() - begin});
-  });
-  if (taken) return;
+    work_.opened.splice(work_.opened.end(), *opened);
+  };
+  if (window_pool_->Submit(open, urgent ? TaskPriority::kUrgent : TaskPriority::kNormal)) return;
+  opened->front().window = absl::ResourceExhaustedError("too many windows are being opened");
   MutexLock lock(&mutex_);
-  opened_.push_back({id, absl::ResourceExhaustedError("too many windows are being opened"), {}});
+  work_.opened.splice(work_.opened.end(), *opened);
+}
+
+bool Engine::TakeWork(bool wait, Work* work) {
+  MutexLock lock(&mutex_);
+  in_step_ = false;
+  if (wait) {
+    mutex_.AwaitFor(scheduler_.next_deadline() - clock_->Monotonic(),
+                    [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return HasWork(); });
+  }
+  woken_ = false;
+  if (stopping_) return false;
+  std::swap(*work, work_);
+  in_step_ = true;
+  step_began_ = clock_->Monotonic();
+  return true;
+}
+
+bool Engine::DoWork(Work& work) {
+  for (; !work.added.empty(); work.added.pop_front()) scheduler_.Add(work.added.front());
+  for (OpenedWindow& window : work.opened) {
+    scheduler_.WindowOpened(window.id, std::move(window.window), window.took);
+  }
+  if (work.suspect) scheduler_.Suspect();
+  const bool stepped = scheduler_.RunStep();
+  SchedulerLoad load = scheduler_.load();
+  MutexLock lock(&mutex_);
+  std::swap(load_, load);
+  return stepped;
 }
 
 void Engine::Run() {
   pthread_setname_np(pthread_self(), "vm-device");
   bool stepped = false;
   for (;;) {
-    std::vector<std::shared_ptr<Generation>> added;
-    std::vector<OpenedWindow> opened;
-    {
-      MutexLock lock(&mutex_);
-      in_step_ = false;
-      load_ = scheduler_.load();
-      if (!stepped) {
-        mutex_.AwaitFor(scheduler_.next_deadline() - clock_->Monotonic(),
-                        [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return HasWork(); });
-      }
-      woken_ = false;
-      if (stopping_) break;
-      std::swap(added, added_);
-      std::swap(opened, opened_);
-      in_step_ = true;
-      step_began_ = clock_->Monotonic();
-    }
-    size_t taken = 0;
-    try {
-      for (; taken < added.size(); ++taken) scheduler_.Add(added[taken]);
-      added.clear();
-      for (OpenedWindow& window : opened) {
-        scheduler_.WindowOpened(window.id, std::move(window.window), window.took);
-      }
-      stepped = scheduler_.RunStep();
-    } catch (const std::bad_alloc&) {
-      // Outside the model, whose exceptions the scheduler blames on one request each.
-      const absl::Status status = absl::ResourceExhaustedError("out of memory");
-      scheduler_.Abort(status);
-      for (; taken < added.size(); ++taken) added[taken]->OnGenerated(status);
-    }
-  }
-  std::vector<std::shared_ptr<Generation>> added;
-  {
+    Work work;
+    if (!TakeWork(/*wait=*/!stepped, &work)) break;
+    const absl::Status status =
+        CatchExceptions("the device thread failed", [&] { stepped = DoWork(work); });
+    if (status.ok()) continue;
+    // Outside the model and the requests' own methods, whose exceptions end one request each.
+    scheduler_.Abort(status);
+    for (const auto& generation : work.added) TellEnd(*generation, status);
+    stepped = false;
     MutexLock lock(&mutex_);
-    std::swap(added, added_);
+    load_.running.clear();
+    load_.waiting.clear();
+    load_.kv_bytes = 0;
   }
   const absl::Status status = absl::CancelledError("the generator is shutting down");
   scheduler_.Abort(status);
-  for (const auto& generation : added) generation->OnGenerated(status);
+  Work left;
+  {
+    MutexLock lock(&mutex_);
+    std::swap(left, work_);
+  }
+  for (const auto& generation : left.added) TellEnd(*generation, status);
 }
 
 }  // namespace vidmuse

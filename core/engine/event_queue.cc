@@ -1,6 +1,11 @@
 #include "core/engine/event_queue.h"
 
+#include <exception>
+#include <new>
 #include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
 
 namespace vidmuse {
 namespace {
@@ -13,8 +18,9 @@ uint64_t EventBytes(const StreamEvent& event) {
 
 }  // namespace
 
-EventQueue::EventQueue(uint64_t max_bytes, std::function<void()> on_room)
-    : max_bytes_(max_bytes), on_room_(std::move(on_room)) {}
+EventQueue::EventQueue(uint64_t max_bytes, std::function<void()> on_taken,
+                       std::function<void(const absl::Status&)> on_failure)
+    : max_bytes_(max_bytes), on_taken_(std::move(on_taken)), on_failure_(std::move(on_failure)) {}
 
 bool EventQueue::HasRoom() const {
   MutexLock lock(&mutex_);
@@ -31,12 +37,23 @@ void EventQueue::Push(StreamEvent event) {
   Deliver();
 }
 
-void EventQueue::End(absl::Status status) {
+void EventQueue::SetProgress(GenerationProgress progress) {
+  MutexLock lock(&mutex_);
+  if (!ended_) progress_ = progress;
+}
+
+bool EventQueue::AllTaken() const {
+  MutexLock lock(&mutex_);
+  return ended_ && end_.ok() && events_.empty() && !progress_;
+}
+
+void EventQueue::Finish(GenerationFinished last) {
   {
     MutexLock lock(&mutex_);
     if (ended_) return;
+    events_.push_back(last);
+    bytes_ += EventBytes(events_.back());
     ended_ = true;
-    end_ = std::move(status);
   }
   Deliver();
 }
@@ -47,6 +64,7 @@ void EventQueue::Fail(absl::Status status) {
     if (!ended_) end_ = std::move(status);
     ended_ = true;
     events_.clear();
+    progress_ = std::nullopt;
     bytes_ = 0;
   }
   Deliver();
@@ -63,15 +81,15 @@ void EventQueue::Read(MusicStream::ReadCallback callback) {
 void EventQueue::Deliver() {
   MusicStream::ReadCallback reader;
   absl::StatusOr<StreamEvent> event = absl::OutOfRangeError("the stream has ended");
-  bool took = false;
   {
     MutexLock lock(&mutex_);
     if (reader_ == nullptr) return;
-    if (!events_.empty()) {
+    if (progress_) {
+      event = *std::exchange(progress_, std::nullopt);
+    } else if (!events_.empty()) {
       bytes_ -= EventBytes(events_.front());
       event = std::move(events_.front());
       events_.pop_front();
-      took = true;
     } else if (!ended_) {
       return;
     } else if (!end_.ok()) {
@@ -80,10 +98,26 @@ void EventQueue::Deliver() {
     reader = std::exchange(reader_, nullptr);
     ++callbacks_;
   }
-  reader(std::move(event));
-  if (took) on_room_();
-  MutexLock lock(&mutex_);
-  --callbacks_;
+  const absl::Cleanup done = [this] {
+    MutexLock lock(&mutex_);
+    --callbacks_;
+  };
+  Call(reader, std::move(event));
+}
+
+void EventQueue::Call(const MusicStream::ReadCallback& reader, absl::StatusOr<StreamEvent> event) {
+  const bool took = event.ok();
+  absl::Status failure;
+  try {
+    reader(std::move(event));
+    if (took) on_taken_();
+    return;
+  } catch (const std::bad_alloc&) {
+    failure = absl::ResourceExhaustedError("out of memory while an event was handed over");
+  } catch (const std::exception& error) {
+    failure = absl::InternalError(absl::StrCat("a reader failed: ", error.what()));
+  }
+  on_failure_(failure);
 }
 
 void EventQueue::WaitForCallbacks() {

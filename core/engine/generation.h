@@ -2,8 +2,10 @@
 #ifndef VIDMUSE_ENGINE_GENERATION_H_
 #define VIDMUSE_ENGINE_GENERATION_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -16,8 +18,9 @@
 
 namespace vidmuse {
 
-// Constant once it was handed to the scheduler, but for `cancel`. The On... methods are called by
-// the device thread: they return at once and don't block.
+// The scheduler's once it was handed over, but for `cancel`, which is anybody's. The On... methods
+// are called by the device thread: they return at once and don't block. What OnPlaced or OnFrames
+// throws ends the generation, and nobody else's.
 class Generation {
  public:
   virtual ~Generation() = default;
@@ -26,10 +29,12 @@ class Generation {
   virtual void OnPlaced() = 0;
   // `tokens`: [n][codebooks], complete frames of the song from `first_frame` on.
   virtual void OnFrames(int64_t first_frame, absl::Span<const int32_t> tokens) = 0;
-  // The last call: every frame was made, or why not.
+  // The last call: every frame was made, or why not. If it throws, it is called once more, with an
+  // error.
   virtual void OnGenerated(const absl::Status& status) = 0;
 
-  std::shared_ptr<const VideoCondition> condition;
+  std::string client_key;  // requests with the same key take turns with those of other keys
+  std::shared_ptr<const VideoCondition> condition;  // let go of once the last window is open
   SamplingOptions sampling;
   std::vector<WindowSpec> windows;
   std::vector<int32_t> known;  // [n][codebooks]: the song's first n frames, made before (resume)
@@ -38,9 +43,13 @@ class Generation {
   CancelFlag cancel;
 
   // Written by the scheduler alone.
-  absl::Duration opening_seconds;  // spent opening windows
-  absl::Duration step_seconds;     // spent in steps that it was part of
+  absl::Duration opening_seconds;      // spent opening windows
+  absl::Duration step_seconds;         // spent in steps that it was part of
+  std::atomic<int> queue_position{0};  // 1: the next to get a place; 0: not seen by the scheduler
 };
+
+// Calls OnGenerated, for the last time. Throws nothing.
+void TellEnd(Generation& generation, const absl::Status& status);
 
 }  // namespace vidmuse
 

@@ -1,17 +1,22 @@
 #include "core/engine/scheduler.h"
 
 #include <algorithm>
-#include <exception>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
 namespace vidmuse {
+namespace {
 
-absl::Duration SchedulerLoad::Delay() const {
-  if (frames_per_second <= 0 || running + waiting < max_batch) return absl::ZeroDuration();
-  return absl::Seconds(static_cast<double>(backlog_frames) / frames_per_second);
+// 10 s of music before a window ends, the next one is asked for: enough for a newcomer's window
+// that is being opened just then, and for its own.
+constexpr int64_t kOpenAheadFrames = 10 * kFrameRate;
+
+bool MayBeTheDevices(const absl::Status& status) {
+  return absl::IsInternal(status) || absl::IsUnknown(status);
 }
+
+}  // namespace
 
 Scheduler::Scheduler(MusicModel* model, const SchedulerOptions& options, const Clock* clock,
                      MetricsSink* metrics, WindowOpener open_window)
@@ -19,77 +24,116 @@ Scheduler::Scheduler(MusicModel* model, const SchedulerOptions& options, const C
       options_(options),
       clock_(clock),
       metrics_(metrics),
-      open_window_(std::move(open_window)) {}
+      open_window_(std::move(open_window)),
+      full_window_bytes_(KvBytes(PlanWindows(kWindowFrames / kFrameRate).front())),
+      least_window_bytes_(KvBytes(PlanWindows(1).front())) {}
 
-size_t Scheduler::KvBytes(const Generation& generation) const {
+size_t Scheduler::KvBytes(const WindowSpec& window) const {
+  return model_->WindowBytes(window.local_count,
+                             WindowSequence::Capacity(window.frames, codebooks()));
+}
+
+size_t Scheduler::LargestKvBytes(const Generation& generation) const {
   size_t bytes = 0;
-  for (const WindowSpec& window : generation.windows) {
-    bytes =
-        std::max(bytes, model_->WindowBytes(window.local_count,
-                                            WindowSequence::Capacity(window.frames, codebooks())));
-  }
+  for (const WindowSpec& window : generation.windows) bytes = std::max(bytes, KvBytes(window));
   return bytes;
 }
 
 void Scheduler::Add(std::shared_ptr<Generation> generation) {
-  const size_t bytes = KvBytes(*generation);
+  if (!device_.ok()) return TellEnd(*generation, device_);
+  const size_t bytes = LargestKvBytes(*generation);
   if (bytes > options_.max_kv_bytes) {
-    generation->OnGenerated(absl::ResourceExhaustedError(
-        absl::StrCat("the request needs ", bytes, " bytes of KV cache, more than the ",
-                     options_.max_kv_bytes, " this server has for all")));
-    return;
+    return TellEnd(*generation,
+                   absl::ResourceExhaustedError(absl::StrCat(
+                       "the request needs ", bytes, " bytes of KV cache, more than the ",
+                       options_.max_kv_bytes, " this server has for all")));
   }
-  waiting_.push_back({std::move(generation), bytes});
-  ReportLoad();
+  waiting_.Push({std::move(generation), bytes});
 }
 
+// The statuses are made once: to tell them takes no memory, so nobody who leaves can get lost.
 absl::Status Scheduler::MustLeave(const Generation& generation) const {
-  if (generation.cancel.cancelled()) return absl::CancelledError("cancelled");
-  if (generation.deadline <= clock_->Monotonic()) {
-    return absl::DeadlineExceededError("the deadline passed before the music was made");
-  }
-  return absl::OkStatus();
+  static const auto* const cancelled = new absl::Status(absl::CancelledError("cancelled"));
+  static const auto* const late = new absl::Status(
+      absl::DeadlineExceededError("the deadline passed before the music was made"));
+  if (generation.cancel.cancelled()) return *cancelled;
+  return generation.deadline <= clock_->Monotonic() ? *late : absl::OkStatus();
 }
 
 void Scheduler::DropLeavers() {
-  for (auto it = waiting_.begin(); it != waiting_.end();) {
-    const absl::Status status = MustLeave(*it->generation);
-    if (status.ok()) {
-      ++it;
-      continue;
-    }
-    it->generation->OnGenerated(status);
-    it = waiting_.erase(it);
+  const auto leavers = waiting_.Remove(
+      [this](const WaitingGeneration& waiting) { return !MustLeave(*waiting.generation).ok(); });
+  for (const WaitingGeneration& leaver : leavers) {
+    TellEnd(*leaver.generation, MustLeave(*leaver.generation));
   }
   for (const auto& running : running_) {
     const absl::Status status = MustLeave(*running->generation);
     if (!status.ok()) Finish(*running, status);
   }
-  std::erase_if(running_, [](const auto& running) { return running->generation == nullptr; });
+  EraseFinished();
+}
+
+std::unique_ptr<Scheduler::Running> Scheduler::NewRunning(const WaitingGeneration& waiting) {
+  auto running = std::make_unique<Running>();
+  running->id = next_id_++;
+  running->generation = waiting.generation;
+  running->kv_bytes = waiting.kv_bytes;
+  running->tokens = waiting.generation->known;
+  running->first_frame = static_cast<int64_t>(running->tokens.size()) / codebooks();
+  running->next_frame = running->first_frame;
+  running->window_index = WindowOfFrame(waiting.generation->windows, running->next_frame);
+  return running;
 }
 
 void Scheduler::Place() {
   while (!waiting_.empty() && static_cast<int>(running_.size()) < options_.max_batch) {
-    if (kv_bytes_ + waiting_.front().kv_bytes > options_.max_kv_bytes) break;
-    auto running = std::make_unique<Running>();
-    running->id = next_id_++;
-    running->generation = std::move(waiting_.front().generation);
-    running->kv_bytes = waiting_.front().kv_bytes;
-    waiting_.pop_front();
+    const WaitingGeneration& first = waiting_.front();
+    if (kv_bytes_ + first.kv_bytes > options_.max_kv_bytes) break;
+    // What may throw comes before the queue changes, so that everybody is in one list at any time.
+    std::unique_ptr<Running> running;
+    const absl::Status status = CatchExceptions("the request failed", [&] {
+      running_.reserve(running_.size() + 1);
+      running = NewRunning(first);
+    });
+    const std::shared_ptr<Generation> generation = first.generation;
+    waiting_.PopFront();
+    if (!status.ok()) {
+      TellEnd(*generation, status);
+      continue;
+    }
     kv_bytes_ += running->kv_bytes;
-    running->tokens = running->generation->known;
-    running->next_frame = static_cast<int64_t>(running->tokens.size()) / codebooks();
-    running->window_index = WindowOfFrame(running->generation->windows, running->next_frame);
-    running->generation->OnPlaced();
     running_.push_back(std::move(running));
-    OpenWindow(*running_.back());
+    Running& placed = *running_.back();
+    RunFor(placed, [&] {
+      generation->OnPlaced();
+      RequestWindow(placed, placed.window_index);
+    });
   }
+  EraseFinished();
 }
 
-void Scheduler::OpenWindow(Running& running) {
-  const WindowSpec& spec = running.spec();
-  open_window_(
-      {running.id, running.generation, spec, WindowSequence::Capacity(spec.frames, codebooks())});
+void Scheduler::OpenAhead() {
+  // With a place free, whoever waits does so for memory: it isn't taken from under them.
+  if (!waiting_.empty() && static_cast<int>(running_.size()) < options_.max_batch) return;
+  for (const auto& running : running_) {
+    const bool may = running->window != nullptr && running->has_next() && running->open_ahead &&
+                     !running->opening && running->next == nullptr;
+    if (!may || running->spec().end_frame() - running->next_frame > kOpenAheadFrames) continue;
+    const int next = running->window_index + 1;
+    const size_t bytes = KvBytes(running->generation->windows[next]);
+    if (kv_bytes_ + bytes > options_.max_kv_bytes) continue;
+    running->next_kv_bytes = bytes;
+    kv_bytes_ += bytes;
+    RunFor(*running, [&] { RequestWindow(*running, next); });
+  }
+  EraseFinished();
+}
+
+void Scheduler::RequestWindow(Running& running, int index) {
+  const WindowSpec& spec = running.generation->windows[index];
+  open_window_({running.id, running.generation, running.generation->condition, spec,
+                WindowSequence::Capacity(spec.frames, codebooks()), running.streaming()});
+  running.opening = true;
 }
 
 void Scheduler::WindowOpened(uint64_t id, absl::StatusOr<std::unique_ptr<Window>> window,
@@ -98,172 +142,104 @@ void Scheduler::WindowOpened(uint64_t id, absl::StatusOr<std::unique_ptr<Window>
                                   [&](const auto& running) { return running->id == id; });
   if (found == running_.end()) return;  // it left meanwhile; the window is freed here
   Running& running = **found;
-  if (!window.ok()) {
-    Finish(running, window.status());
-    running_.erase(found);
-    return;
-  }
-  const WindowSpec& spec = running.spec();
+  running.opening = false;
   running.generation->opening_seconds += took;
-  running.window = *std::move(window);
+  const bool ahead = running.window != nullptr;
+  // Nobody needs the condition once the last window is open.
+  const size_t windows = running.window_index + (ahead ? 2 : 1);  // with this one
+  if (window.ok() && windows == running.generation->windows.size()) {
+    running.generation->condition = nullptr;
+  }
+  if (window.ok() && ahead) {
+    running.next = *std::move(window);
+  } else if (window.ok()) {
+    RunFor(running, [&] { UseWindow(running, *std::move(window)); });
+  } else {
+    suspect_ |= MayBeTheDevices(window.status());
+    if (ahead) {
+      ReleaseNext(running);
+      running.open_ahead = false;
+    } else {
+      Finish(running, window.status());
+    }
+  }
+  EraseFinished();
+}
+
+void Scheduler::UseWindow(Running& running, std::unique_ptr<Window> window) {
+  const WindowSpec& spec = running.spec();
   running.sequence = std::make_unique<WindowSequence>(
       spec.frames, codebooks(), model_->info().card,
       absl::MakeConstSpan(running.tokens).subspan(spec.first_frame * codebooks()));
+  running.window = std::move(window);
 }
 
-std::vector<StepRequest> Scheduler::BuildBatch(std::vector<Running*>* members) {
-  for (const auto& running : running_) {
-    if (running->window != nullptr) members->push_back(running.get());
-  }
-  int budget = members->size() == 1 ? options_.prefill_steps_alone : options_.prefill_steps;
-  drawn_.assign(members->size() * codebooks(), 0);
-  std::vector<StepRequest> batch;
-  batch.reserve(members->size());
-  // Arrival order: whoever came first is the nearest to running dry among those that still prefill.
-  for (size_t i = 0; i < members->size(); ++i) {
-    Running& running = *(*members)[i];
-    WindowSequence& sequence = *running.sequence;
-    const int extra = std::min(sequence.pending() - 1, budget);
-    budget -= extra;
-    StepRequest step;
-    step.window = running.window.get();
-    step.tokens = sequence.Next(1 + extra);
-    if (1 + extra == sequence.pending()) {
-      step.sampling = &running.generation->sampling;
-      step.frame = running.spec().first_frame + sequence.drawn_frame();
-      step.next_tokens = drawn_.data() + i * codebooks();
-    }
-    batch.push_back(step);
-  }
-  return batch;
-}
-
-absl::Status Scheduler::Step(std::vector<StepRequest>& batch) {
-  try {
-    return model_->Step(absl::MakeSpan(batch));
-  } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError("out of memory in a decoding step");
-  } catch (const std::exception& error) {
-    return absl::InternalError(absl::StrCat("a decoding step failed: ", error.what()));
-  }
-}
-
-void Scheduler::StepOneByOne(std::vector<StepRequest>& batch,
-                             const std::vector<Running*>& members) {
-  for (size_t i = 0; i < batch.size(); ++i) {
-    std::vector<StepRequest> alone = {batch[i]};
-    const absl::Status status = Step(alone);
-    if (status.ok()) {
-      Advance(*members[i], batch[i]);
-    } else {
-      Finish(*members[i], status);
-    }
-  }
-}
-
-bool Scheduler::RunStep() {
-  DropLeavers();
-  Place();
-  std::vector<Running*> members;
-  std::vector<StepRequest> batch = BuildBatch(&members);
-  if (batch.empty()) {
-    ReportLoad();
-    return false;
-  }
-  const absl::Duration begin = clock_->Monotonic();
-  const absl::Status status = Step(batch);
-  const absl::Duration took = clock_->Monotonic() - begin;
-  int drawn = 0;
-  for (size_t i = 0; i < batch.size(); ++i) {
-    members[i]->generation->step_seconds += took;
-    drawn += batch[i].sampling != nullptr;
-  }
-  if (status.ok()) {
-    for (size_t i = 0; i < batch.size(); ++i) Advance(*members[i], batch[i]);
-  } else {
-    StepOneByOne(batch, members);
-  }
-  std::erase_if(running_, [](const auto& running) { return running->generation == nullptr; });
-
-  const double seconds = absl::ToDoubleSeconds(took);
-  metrics_->Observe(Histogram::kLmStepSeconds, seconds);
-  metrics_->Observe(Histogram::kBatchSize, static_cast<double>(batch.size()));
-  if (drawn > 0 && seconds > 0) {
-    metrics_->Add(Counter::kTokens, static_cast<double>(drawn) * codebooks());
-    const double rate = drawn / seconds;
-    frames_per_second_ = frames_per_second_ == 0 ? rate : 0.98 * frames_per_second_ + 0.02 * rate;
-  }
-  ReportLoad();
-  return true;
-}
-
-void Scheduler::Advance(Running& running, const StepRequest& step) {
-  WindowSequence& sequence = *running.sequence;
-  if (step.sampling == nullptr) {
-    sequence.Fed(static_cast<int>(step.tokens.size()) / codebooks());
-    return;
-  }
-  sequence.Drawn(absl::MakeConstSpan(step.next_tokens, codebooks()));
-  const int64_t complete = running.spec().first_frame + sequence.complete_frames();
-  if (complete > running.next_frame) {
-    const size_t before = running.tokens.size();
-    const int64_t first = running.next_frame;
-    for (; running.next_frame < complete; ++running.next_frame) {
-      sequence.AppendFrame(static_cast<int>(running.next_frame - running.spec().first_frame),
-                           &running.tokens);
-    }
-    running.generation->OnFrames(first, absl::MakeConstSpan(running.tokens).subspan(before));
-  }
-  if (!sequence.done()) return;
-  running.window = nullptr;
-  running.sequence = nullptr;
-  if (++running.window_index == static_cast<int>(running.generation->windows.size())) {
-    Finish(running, absl::OkStatus());
-  } else {
-    OpenWindow(running);
-  }
+void Scheduler::ReleaseNext(Running& running) {
+  kv_bytes_ -= std::exchange(running.next_kv_bytes, 0);
 }
 
 void Scheduler::Finish(Running& running, const absl::Status& status) {
+  const std::shared_ptr<Generation> generation = std::exchange(running.generation, nullptr);
+  if (generation == nullptr) return;
   running.window = nullptr;
   running.sequence = nullptr;
-  kv_bytes_ -= running.kv_bytes;
-  std::exchange(running.generation, nullptr)->OnGenerated(status);
+  running.next = nullptr;
+  ReleaseNext(running);
+  kv_bytes_ -= std::exchange(running.kv_bytes, 0);
+  TellEnd(*generation, status);
+}
+
+void Scheduler::EraseFinished() {
+  std::erase_if(running_, [](const auto& running) { return running->generation == nullptr; });
 }
 
 void Scheduler::Abort(const absl::Status& status) {
   for (const auto& running : running_) Finish(*running, status);
   running_.clear();
-  for (const Waiting& waiting : waiting_) waiting.generation->OnGenerated(status);
-  waiting_.clear();
-  ReportLoad();
+  for (const WaitingGeneration& waiting : waiting_.RemoveAll()) {
+    TellEnd(*waiting.generation, status);
+  }
 }
 
 absl::Duration Scheduler::next_deadline() const {
-  absl::Duration next = absl::InfiniteDuration();
-  for (const Waiting& waiting : waiting_) next = std::min(next, waiting.generation->deadline);
+  absl::Duration next = device_.ok() ? absl::InfiniteDuration() : next_probe_;
+  waiting_.ForEach([&](const WaitingGeneration& waiting, size_t, size_t) {
+    next = std::min(next, waiting.generation->deadline);
+  });
   for (const auto& running : running_) next = std::min(next, running->generation->deadline);
   return next;
 }
 
 SchedulerLoad Scheduler::load() const {
   SchedulerLoad load;
+  load.now = clock_->Monotonic();
+  load.device = device_;
   load.max_batch = options_.max_batch;
-  load.running = static_cast<int>(running_.size());
-  load.waiting = static_cast<int>(waiting_.size());
+  load.max_kv_bytes = options_.max_kv_bytes;
   load.kv_bytes = kv_bytes_;
-  load.frames_per_second = frames_per_second_;
-  for (const Waiting& waiting : waiting_) {
-    load.backlog_frames += waiting.generation->windows.back().end_frame() -
-                           static_cast<int64_t>(waiting.generation->known.size()) / codebooks();
-  }
+  load.full_window_bytes = std::min(full_window_bytes_, options_.max_kv_bytes);
+  load.least_window_bytes = std::min(least_window_bytes_, options_.max_kv_bytes);
+  load.speed = speed_;
+  load.running.reserve(running_.size());
+  load.waiting.reserve(waiting_.size());
   for (const auto& running : running_) {
-    load.backlog_frames += running->generation->windows.back().end_frame() - running->next_frame;
+    load.running.push_back(
+        {.frames = running->frames_left(), .kv_bytes = running->kv_bytes + running->next_kv_bytes});
   }
+  waiting_.ForEach([&](const WaitingGeneration& waiting, size_t, size_t) {
+    const Generation& generation = *waiting.generation;
+    const int64_t known = static_cast<int64_t>(generation.known.size()) / codebooks();
+    load.AddWaiting(generation.windows.back().end_frame() - known, waiting.kv_bytes,
+                    generation.client_key);
+  });
   return load;
 }
 
 void Scheduler::ReportLoad() {
+  int position = 0;
+  waiting_.ForEach([&](const WaitingGeneration& waiting, size_t, size_t) {
+    waiting.generation->queue_position = ++position;
+  });
   metrics_->Set(Gauge::kRequestsRunning, static_cast<double>(running_.size()));
   metrics_->Set(Gauge::kKvCacheUsageRatio,
                 options_.max_kv_bytes == 0

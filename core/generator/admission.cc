@@ -21,8 +21,9 @@ absl::Status CheckRange(absl::string_view name, double value, double low, double
 absl::Status CheckLimit(absl::string_view name, double value, absl::string_view limit,
                         double bound) {
   if (value <= bound) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrFormat("%s is %.15g, over the limit %s of %.15g", name, value, limit, bound));
+  return AboutLimit(absl::InvalidArgumentError(absl::StrFormat(
+                        "%s is %.15g, over the limit %s of %.15g", name, value, limit, bound)),
+                    limit, value);
 }
 
 // What the client says of its video. `seconds`: of the music it asks for, at least.
@@ -44,7 +45,49 @@ absl::Status CheckDeclared(const GenerationRequest& request, const Limits& limit
   return absl::OkStatus();
 }
 
+absl::string_view NameOf(MemoryUse use) {
+  switch (use) {
+    case MemoryUse::kUpload:
+      return "the upload";
+    case MemoryUse::kFrames:
+      return "the video's frames";
+    case MemoryUse::kCondition:
+      return "the condition";
+    case MemoryUse::kSong:
+      return "the song";
+  }
+  return "";
+}
+
 }  // namespace
+
+Reservation& Reservation::operator=(Reservation&& other) noexcept {
+  if (this == &other) return *this;
+  Release();
+  admission_ = std::exchange(other.admission_, nullptr);
+  bytes_ = std::exchange(other.bytes_, 0);
+  return *this;
+}
+
+absl::Status Reservation::Resize(uint64_t bytes, MemoryUse use) {
+  if (admission_ == nullptr) return absl::OkStatus();
+  RETURN_IF_ERROR(admission_->Resize(bytes_, bytes, use));
+  bytes_ = bytes;
+  return absl::OkStatus();
+}
+
+Reservation Reservation::Split(uint64_t bytes) {
+  bytes = std::min(bytes, bytes_);
+  bytes_ -= bytes;
+  return Reservation(admission_, bytes);
+}
+
+void Reservation::Release() {
+  // Giving back never fails.
+  if (admission_ != nullptr) (void)admission_->Resize(bytes_, 0, MemoryUse::kUpload);
+  admission_ = nullptr;
+  bytes_ = 0;
+}
 
 absl::Status ValidateRequest(const GenerationRequest& request, const ModelInfo& model) {
   const SamplingOptions& sampling = request.sampling;
@@ -77,7 +120,7 @@ Admission::Admission(const Limits& limits, MetricsSink* metrics,
                      std::function<SchedulerLoad()> load)
     : limits_(limits), metrics_(metrics), load_(std::move(load)) {}
 
-absl::Status Admission::CheckRoom(const GenerationRequest& request) const {
+absl::Status Admission::CheckRoom() const {
   const int waiting = counts_[static_cast<int>(RequestPhase::kWaiting)];
   if (waiting >= limits_.max_queued_requests) {
     return absl::ResourceExhaustedError(absl::StrCat("the queue is full: ", waiting,
@@ -90,15 +133,11 @@ absl::Status Admission::CheckRoom(const GenerationRequest& request) const {
     return absl::ResourceExhaustedError(
         absl::StrCat("too many streams are open: ", live(), " of ", most));
   }
-  if (bytes_ + request.declared_bytes.value_or(0) > limits_.max_queued_bytes) {
-    return absl::ResourceExhaustedError(absl::StrCat("the queue is full: ", bytes_,
-                                                     " bytes are held, max_queued_bytes is ",
-                                                     limits_.max_queued_bytes));
-  }
   return absl::OkStatus();
 }
 
-absl::Status Admission::Enter(const GenerationRequest& request) {
+absl::StatusOr<Reservation> Admission::Enter(const GenerationRequest& request, uint64_t bytes,
+                                             MemoryUse use) {
   double seconds = 1;
   RETURN_IF_ERROR(CheckDeclared(request, limits_, &seconds));
   if (request.time_limit <= absl::ZeroDuration()) {
@@ -108,9 +147,11 @@ absl::Status Admission::Enter(const GenerationRequest& request) {
   const absl::Duration delay = load.Delay();
   const absl::Duration retry = std::clamp(delay, absl::Seconds(1), absl::Seconds(60));
   // A bound from below: the whole batch's speed for this request alone, once it has a place.
-  const double rate = load.frames_per_second;
+  const double rate = load.FramesPerSecond();
   absl::Duration least;
-  if (rate > 0 && !request.resume) least = delay + absl::Seconds(seconds * kFrameRate / rate);
+  if (rate > 0 && !request.resume) {
+    least = load.LeastDelay(request.client_key) + absl::Seconds(seconds * kFrameRate / rate);
+  }
   if (least > request.time_limit) {
     return WithRetryAfter(absl::DeadlineExceededError(absl::StrCat(
                               "the deadline is in ", absl::FormatDuration(request.time_limit),
@@ -118,15 +159,13 @@ absl::Status Admission::Enter(const GenerationRequest& request) {
                           retry);
   }
   MutexLock lock(&mutex_);
-  if (draining_) {
-    return WithRetryAfter(absl::UnavailableError("the server is shutting down"),
-                          absl::ZeroDuration());
-  }
-  const absl::Status room = CheckRoom(request);
+  if (draining_) return absl::UnavailableError("the server is shutting down");
+  const absl::Status room = CheckRoom();
   if (!room.ok()) return WithRetryAfter(room, retry);
+  RETURN_IF_ERROR(TryToResize(0, bytes, use));
   ++Count(RequestPhase::kWaiting);
   Report();
-  return absl::OkStatus();
+  return Reservation(this, bytes);
 }
 
 void Admission::Move(RequestPhase from, RequestPhase to) {
@@ -142,23 +181,22 @@ void Admission::Leave(RequestPhase from) {
   Report();
 }
 
-absl::Status Admission::Reserve(uint64_t bytes) {
-  {
-    MutexLock lock(&mutex_);
-    if (bytes_ + bytes <= limits_.max_queued_bytes) {
-      bytes_ += bytes;
-      return absl::OkStatus();
-    }
-  }
-  return WithRetryAfter(absl::ResourceExhaustedError(absl::StrCat(
-                            "no memory for another ", bytes,
-                            " bytes of video: max_queued_bytes is ", limits_.max_queued_bytes)),
-                        absl::Seconds(5));
+absl::Status Admission::Resize(uint64_t from, uint64_t to, MemoryUse use) {
+  MutexLock lock(&mutex_);
+  return TryToResize(from, to, use);
 }
 
-void Admission::Release(uint64_t bytes) {
-  MutexLock lock(&mutex_);
-  bytes_ -= bytes;
+absl::Status Admission::TryToResize(uint64_t from, uint64_t to, MemoryUse use) {
+  const uint64_t others = bytes_ - from;
+  if (to > from && others + to > limits_.max_queued_bytes) {
+    const absl::Status full = absl::ResourceExhaustedError(
+        absl::StrCat("no memory for ", to, " bytes, most of them for ", NameOf(use), ": ", others,
+                     " are held for others, max_queued_bytes is ", limits_.max_queued_bytes));
+    // What doesn't fit by itself never will.
+    return to > limits_.max_queued_bytes ? full : WithRetryAfter(full, absl::Seconds(5));
+  }
+  bytes_ = others + to;
+  return absl::OkStatus();
 }
 
 void Admission::BeginDrain() {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "core/base/clock.h"
 #include "core/engine/engine.h"
@@ -35,24 +36,35 @@ class DeviceShare {
   std::atomic<int>* const requests_;
 };
 
+// Memory for the windows of running requests, of the device that runs `model`: what the model sets
+// aside, or GeneratorOptions::max_kv_bytes, or half of `available` bytes, but at least one window.
+// INVALID_ARGUMENT: max_kv_bytes doesn't hold the largest window that the limits let in.
+// RESOURCE_EXHAUSTED: nor does all of the memory. `available` is 0 where that isn't known.
+absl::StatusOr<size_t> KvBudget(const MusicModel& model, const GeneratorOptions& options,
+                                uint64_t available);
+
 // Thread-safe. The models are copies of one another.
 class DeviceSet {
  public:
-  // At least one model. With several, each engine reports to MetricsSink::ForDevice.
-  DeviceSet(std::vector<std::unique_ptr<MusicModel>> models, const GeneratorOptions& options,
-            const Clock* clock, MetricsSink* metrics);
+  // At least one model. `kv_bytes`: the budget of each. With several, each engine reports to
+  // MetricsSink::ForDevice.
+  DeviceSet(std::vector<std::unique_ptr<MusicModel>> models, const std::vector<size_t>& kv_bytes,
+            const GeneratorOptions& options, const Clock* clock, MetricsSink* metrics);
 
   size_t size() const { return devices_.size(); }
   Device& operator[](size_t i) { return *devices_[i]; }
   // Of all together: `device` is the list.
   const ModelInfo& info() const { return info_; }
 
-  // The device with the fewest requests; among equals, the one with the fewest frames to make.
+  // Of the devices that work, the one with the fewest requests; among equals, the one with the
+  // fewest frames to make. Of all devices if none works.
   size_t LeastLoaded() const;
   // Of that device.
   SchedulerLoad NextLoad() const;
-  // UNAVAILABLE names a device whose thread is inside one step for longer than `limit`.
-  absl::Status CheckProgress(absl::Duration limit) const;
+  // UNAVAILABLE if no device works. One that works takes the requests of one that doesn't.
+  absl::Status CheckDevices() const;
+  // UNAVAILABLE names a device that is stuck (see Engine::CheckProgress).
+  absl::Status CheckProgress(absl::Duration step_limit, absl::Duration window_limit) const;
 
  private:
   std::vector<std::unique_ptr<Device>> devices_;  // constant after construction

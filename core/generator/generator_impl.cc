@@ -1,6 +1,5 @@
 #include "core/generator/generator_impl.h"
 
-#include <algorithm>
 #include <random>
 #include <thread>
 #include <utility>
@@ -8,21 +7,31 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/base/catch_exceptions.h"
+#include "core/base/cpus.h"
+#include "core/base/memory.h"
 #include "core/base/status_macros.h"
 #include "core/generator/device_set.h"
+#include "core/generator/request_memory.h"
 
 namespace vidmuse {
 namespace {
 
+// What runs for longer than this hangs. The slowest machine that is of use takes some seconds.
 constexpr absl::Duration kStuckStep = absl::Seconds(60);
-constexpr absl::Duration kReaderStall = absl::Minutes(2);
+constexpr absl::Duration kStuckWindow = absl::Seconds(90);
+constexpr absl::Duration kStuckCodec = absl::Minutes(5);  // a chunk, or a whole song's loudness
 constexpr absl::Duration kWatchInterval = absl::Milliseconds(20);
 // Work beside the device thread gives way to it, but for audio, which is awaited.
 constexpr int kBackgroundNice = 5;
 
 int ThreadsOr(int wanted, int otherwise) { return wanted > 0 ? wanted : otherwise; }
 
-int Cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+// Decoding a video ends itself after a time that grows with the longest video that is let in; so
+// does the time that its frames take to be encoded. Longer than that is a hang.
+absl::Duration StuckVideo(const Limits& limits) {
+  return absl::Minutes(3) + 2 * absl::Seconds(limits.max_video_seconds);
+}
 
 uint64_t RandomSeed() {
   std::random_device device;
@@ -45,20 +54,23 @@ class JobStream final : public MusicStream {
 
 class GeneratorImpl final : public Generator {
  public:
-  GeneratorImpl(std::vector<std::unique_ptr<MusicModel>> models, VideoSampler sample_video,
+  GeneratorImpl(std::vector<std::unique_ptr<MusicModel>> models,
+                const std::vector<size_t>& kv_bytes, VideoSampler sample_video,
                 const GeneratorOptions& options, const Clock* clock, MetricsSink* metrics);
   ~GeneratorImpl() override;
 
   absl::StatusOr<std::unique_ptr<MusicStream>> Submit(GenerationRequest request) override;
   const ModelInfo& model_info() const override { return devices_.info(); }
   const Limits& limits() const override { return limits_; }
-  absl::Status Health() const override { return devices_.CheckProgress(kStuckStep); }
+  absl::Status Health() const override;
   void BeginDrain() override { admission_.BeginDrain(); }
   bool WaitUntilIdle(absl::Duration timeout) override { return admission_.WaitUntilEmpty(timeout); }
 
  private:
   // What admission goes by: all devices together.
   static Limits OfAll(Limits limits, size_t devices);
+  // Checks the request and reserves what its client has declared.
+  absl::StatusOr<Reservation> Admit(const GenerationRequest& request);
   // Looks after deadlines and stalled readers.
   void Watch();
 
@@ -83,24 +95,30 @@ Limits GeneratorImpl::OfAll(Limits limits, size_t devices) {
 }
 
 GeneratorImpl::GeneratorImpl(std::vector<std::unique_ptr<MusicModel>> models,
-                             VideoSampler sample_video, const GeneratorOptions& options,
-                             const Clock* clock, MetricsSink* metrics)
+                             const std::vector<size_t>& kv_bytes, VideoSampler sample_video,
+                             const GeneratorOptions& options, const Clock* clock,
+                             MetricsSink* metrics)
     : limits_(OfAll(options.limits, models.size())),
       clock_(clock),
       metrics_(metrics),
       admission_(limits_, metrics, [this] { return devices_.NextLoad(); }),
-      devices_(std::move(models), options, clock, metrics) {
+      devices_(std::move(models), kv_bytes, options, clock, metrics) {
   const size_t most = static_cast<size_t>(2 * limits_.max_queued_requests + limits_.max_batch) + 1;
-  video_pool_ = std::make_unique<WorkerPool>("vm-video", ThreadsOr(options.video_threads, Cores()),
-                                             most, kBackgroundNice);
+  video_pool_ = std::make_unique<WorkerPool>(
+      "vm-video", ThreadsOr(options.video_threads, UsableCpus()), most, clock, kBackgroundNice);
   // Encoding a video uses all cores by itself; two at once let a short one pass a long one.
   encode_pool_ = std::make_unique<WorkerPool>("vm-encode", ThreadsOr(options.encode_threads, 2),
-                                              most, kBackgroundNice);
-  codec_pool_ =
-      std::make_unique<WorkerPool>("vm-codec", ThreadsOr(options.codec_threads, Cores()), most);
+  // A GPU decodes audio on one stream: a second thread prepares what follows, and more would only
+  // take memory for libraries' workspaces.
+  const bool on_gpus = devices_.info().device != "cpu";
+  const int codec_threads = on_gpus ? 2 * static_cast<int>(devices_.size()) : UsableCpus();
+  codec_pool_ = std::make_unique<WorkerPool>(
+      "vm-codec", ThreadsOr(options.codec_threads, codec_threads), most, clock);
   JobContext context;
   context.sample_video = std::move(sample_video);
   context.limits = limits_;
+  context.progress_interval = absl::Seconds(options.progress_seconds);
+  context.send_timeout = absl::Seconds(options.send_timeout_seconds);
   context.clock = clock_;
   context.metrics = metrics_;
   context.admission = &admission_;
@@ -113,7 +131,8 @@ GeneratorImpl::GeneratorImpl(std::vector<std::unique_ptr<MusicModel>> models,
     contexts_[i].engine = devices_[i].engine.get();
     contexts_[i].device_requests = &devices_[i].requests;
   }
-  watch_thread_ = std::thread([this] { Watch(); });
+  watch_thread_ = std::thread([this] {
+    Watch(); });
 }
 
 GeneratorImpl::~GeneratorImpl() {
@@ -129,24 +148,40 @@ GeneratorImpl::~GeneratorImpl() {
   codec_pool_.reset();
 }
 
+absl::StatusOr<Reservation> GeneratorImpl::Admit(const GenerationRequest& request) {
+  RETURN_IF_ERROR(ValidateRequest(request, model_info()));
+  RETURN_IF_ERROR(devices_.CheckDevices());
+  MemoryUse use;
+  const uint64_t bytes = PromisedMemory(*contexts_[0].model, request, &use);
+  return admission_.Enter(request, bytes, use);
+}
+
 absl::StatusOr<std::unique_ptr<MusicStream>> GeneratorImpl::Submit(GenerationRequest request) {
   if (!request.seed_is_set) request.sampling.seed = RandomSeed();
   if (!request.cfg_coef_is_set) request.sampling.cfg_coef = model_info().default_cfg_coef;
   if (request.request_id.empty()) request.request_id = absl::StrFormat("%016x", RandomSeed());
-  absl::Status status = ValidateRequest(request, model_info());
-  if (status.ok()) status = admission_.Enter(request);
-  if (!status.ok()) {
+  absl::StatusOr<Reservation> memory = Admit(request);
+  if (!memory.ok()) {
     metrics_->Add(Counter::kRequests, 1,
-                  absl::StrCat(absl::StatusCodeToString(status.code()), "/admission"));
-    return status;
+                  absl::StrCat(absl::StatusCodeToString(memory.status().code()), "/admission"));
+    return memory.status();
   }
   std::shared_ptr<Job> job;
   {
     MutexLock lock(&mutex_);  // the next request sees this one at its device
-    job = std::make_shared<Job>(&contexts_[devices_.LeastLoaded()], std::move(request));
+    job = std::make_shared<Job>(&contexts_[devices_.LeastLoaded()], std::move(request),
+                                *std::move(memory));
     jobs_.push_back(job);
   }
   return std::make_unique<JobStream>(std::move(job));
+}
+
+absl::Status GeneratorImpl::Health() const {
+  RETURN_IF_ERROR(devices_.CheckDevices());
+  RETURN_IF_ERROR(devices_.CheckProgress(kStuckStep, kStuckWindow));
+  RETURN_IF_ERROR(video_pool_->CheckProgress(StuckVideo(limits_)));
+  RETURN_IF_ERROR(encode_pool_->CheckProgress(StuckVideo(limits_)));
+  return codec_pool_->CheckProgress(kStuckCodec);
 }
 
 void GeneratorImpl::Watch() {
@@ -157,12 +192,16 @@ void GeneratorImpl::Watch() {
     mutex_.AwaitFor(kWatchInterval,
                     [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_; });
     if (stopping_) return;
-    std::vector<std::shared_ptr<Job>> jobs;
     std::erase_if(jobs_, [](const auto& job) { return job.expired(); });
-    for (const auto& job : jobs_) jobs.push_back(job.lock());
+    std::vector<std::shared_ptr<Job>> jobs;
+    // Short of memory, some are looked at another time.
+    CatchExceptions("", [&] {
+      for (const auto& job : jobs_) jobs.push_back(job.lock());
+    }).IgnoreError();
     mutex_.Unlock();
     for (const auto& job : jobs) {
-      if (job != nullptr) job->CheckTime(kReaderStall);
+      if (job == nullptr) continue;
+      CatchExceptions("", [&] { job->CheckTime(); }).IgnoreError();
     }
     jobs.clear();
     mutex_.Lock();
@@ -190,14 +229,25 @@ absl::Status ValidateLimits(const Limits& limits) {
                        static_cast<double>(limits.max_stream_buffer_bytes));
 }
 
+absl::Status ValidateOptions(const GeneratorOptions& options) {
+  RETURN_IF_ERROR(CheckPositive("progress_seconds", options.progress_seconds));
+  RETURN_IF_ERROR(CheckPositive("send_timeout_seconds", options.send_timeout_seconds));
+  return ValidateLimits(options.limits);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Generator>> NewGenerator(
     std::vector<std::unique_ptr<MusicModel>> models, VideoSampler sample_video,
     const GeneratorOptions& options, const Clock* clock, MetricsSink* metrics) {
-  RETURN_IF_ERROR(ValidateLimits(options.limits));
-  return std::make_unique<GeneratorImpl>(std::move(models), std::move(sample_video), options, clock,
-                                         metrics);
+  RETURN_IF_ERROR(ValidateOptions(options));
+  std::vector<size_t> kv_bytes;
+  const uint64_t available = AvailableMemory();
+  for (const auto& model : models) {
+    ASSIGN_OR_RETURN(kv_bytes.emplace_back(), KvBudget(*model, options, available));
+  }
+  return std::make_unique<GeneratorImpl>(std::move(models), kv_bytes, std::move(sample_video),
+                                         options, clock, metrics);
 }
 
 absl::StatusOr<std::unique_ptr<Generator>> NewGenerator(std::unique_ptr<MusicModel> model,

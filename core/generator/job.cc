@@ -6,55 +6,61 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/generator/request_memory.h"
 
 namespace vidmuse {
+namespace {
 
-Job::Job(const JobContext* context, GenerationRequest request)
+// A condition that counts as held for as long as it lives, whoever has it.
+struct HeldCondition {
+  Reservation memory;  // outlives the condition
+  std::shared_ptr<const VideoCondition> condition;
+};
+
+int64_t KnownFrames(const GenerationRequest& request, const ModelInfo& model) {
+  if (!request.resume) return 0;
+  return static_cast<int64_t>(request.resume->tokens.size()) / model.codebooks;
+}
+
+RequestPhase PhaseOf(Stage stage) {
+  if (stage < Stage::kGenerate) return RequestPhase::kWaiting;
+  return stage == Stage::kGenerate ? RequestPhase::kPlaced : RequestPhase::kDelivering;
+}
+
+}  // namespace
+
+Job::Job(const JobContext* context, GenerationRequest request, Reservation memory)
     : context_(context),
       request_(std::move(request)),
-      events_(context->limits.max_stream_buffer_bytes, [this] {
-        MutexLock lock(&mutex_);
-        if (stalled_) SchedulePump();
-      }) {
+      known_frames_(KnownFrames(request_, context->model->info())),
+      events_(
+          context->limits.max_stream_buffer_bytes, [this] { OnTaken(); },
+          [this](const absl::Status& failure) { End(failure); }),
+      memory_(std::move(memory)),
+      frames_made_(known_frames_) {
   submitted = Now();
   deadline = submitted + request_.time_limit;
   sampling = request_.sampling;
+  client_key = request_.client_key;
   stage_began_ = submitted;
+  last_sent_ = submitted;
   pumping_ = true;
   device_share_.emplace(context->device_requests);
-  if (request_.resume) {
-    tokens_ = request_.resume->tokens;
-    known.assign(tokens_.begin(), tokens_.end());
-  }
+  if (request_.resume) tokens_ = std::exchange(request_.resume->tokens, {});
 }
 
 Job::~Job() {
   MutexLock lock(&mutex_);
   device_share_.reset();  // the generator may go once admission has let go
-  context_->admission->Release(held_bytes_);
-  context_->admission->Leave(phase_);
-}
-
-absl::Status Job::Hold(uint64_t bytes) {
-  RETURN_IF_ERROR(context_->admission->Reserve(bytes));
-  MutexLock lock(&mutex_);
-  held_bytes_ += bytes;
-  return absl::OkStatus();
-}
-
-void Job::ReleaseHeld(uint64_t bytes) {
-  {
-    MutexLock lock(&mutex_);
-    held_bytes_ -= bytes;
-  }
-  context_->admission->Release(bytes);
+  memory_.Release();
+  context_->admission->Leave(PhaseOf(stage_));
 }
 
 absl::Status Job::AppendVideo(absl::string_view bytes) {
   absl::Status status;
   {
     MutexLock lock(&mutex_);
-    if (ended_) return end_;
+    if (ended()) return end_;
     if (upload_finished_) return absl::FailedPreconditionError("the video is complete already");
     if (upload_.size() + bytes.size() > context_->limits.max_video_bytes) {
       status = absl::InvalidArgumentError(absl::StrCat(
@@ -62,58 +68,113 @@ absl::Status Job::AppendVideo(absl::string_view bytes) {
           " bytes, over the limit max_video_bytes of ", context_->limits.max_video_bytes));
     }
   }
-  if (status.ok()) status = Hold(bytes.size());
+  if (status.ok()) status = Keep(bytes);
   if (!status.ok()) {
     End(status);
     return status;
   }
   context_->metrics->Add(Counter::kVideoBytes, static_cast<double>(bytes.size()));
+  return absl::OkStatus();
+}
+
+absl::Status Job::Keep(absl::string_view bytes) {
   MutexLock lock(&mutex_);
-  if (!ended_) upload_.append(bytes.data(), bytes.size());
-  return end_;
+  if (ended()) return end_;
+  const uint64_t needed = upload_.size() + bytes.size() + tokens_.size() * sizeof(tokens_[0]);
+  if (needed > memory_.bytes()) RETURN_IF_ERROR(memory_.Resize(needed, MemoryUse::kUpload));
+  // Once, so that no more than what is counted is taken while it grows.
+  if (upload_.empty() && request_.declared_bytes) upload_.reserve(*request_.declared_bytes);
+  upload_.append(bytes.data(), bytes.size());
+  return absl::OkStatus();
 }
 
 absl::Status Job::FinishVideo() {
   {
     MutexLock lock(&mutex_);
-    if (ended_) return end_;
+    if (ended()) return end_;
     if (upload_finished_) return absl::FailedPreconditionError("the video is complete already");
     upload_finished_ = true;
+    MoveTo(Stage::kDecode);
   }
-  EnterStage("queue", &StageSeconds::upload);
+  SendProgress();
   RunOn(context_->video_pool, &Job::DecodeVideo);
   return absl::OkStatus();
 }
 
-void Job::RunOn(WorkerPool* pool, Stage stage) {
-  if (pool->Submit([self = shared_from_this(), stage] { self->RunStage(stage); })) return;
+void Job::RunOn(WorkerPool* pool, Task task) {
+  if (pool->Submit([self = shared_from_this(), task] { self->RunTask(task); })) return;
   End(WithRetryAfter(absl::ResourceExhaustedError("too much work is queued"), absl::Seconds(5)));
 }
 
-void Job::RunStage(Stage stage) {
+void Job::RunTask(Task task) {
   {
     MutexLock lock(&mutex_);
-    if (ended_) return;
+    if (ended()) return;
+    ++tasks_running_;
   }
   try {
-    (this->*stage)();
+    (this->*task)();
   } catch (const std::bad_alloc&) {
     End(WithRetryAfter(absl::ResourceExhaustedError("out of memory"), absl::Seconds(5)));
   } catch (const std::exception& error) {
     End(absl::InternalError(absl::StrCat("a stage failed: ", error.what())));
   }
+  {
+    MutexLock lock(&mutex_);
+    --tasks_running_;
+    FreeMemory();
+  }
+  SendProgress();
 }
 
-void Job::EnterStage(const char* stage, double StageSeconds::*seconds) {
-  MutexLock lock(&mutex_);
+void Job::FreeMemory() {
+  if (!ended() || tasks_running_ > 0) return;
+  upload_ = {};
+  tokens_ = {};
+  frames_ = {};
+  audio_ = nullptr;
+  memory_.Release();
+}
+
+void Job::MoveTo(Stage next) {
+  if (ended()) return;
   const absl::Duration now = Now();
-  seconds_.*seconds += absl::ToDoubleSeconds(now - stage_began_);
-  stage_ = stage;
-  stage_began_ = now;
+  const double seconds = absl::ToDoubleSeconds(now - std::exchange(stage_began_, now));
+  if (stage_ == Stage::kUpload) seconds_.upload += seconds;
+  if (stage_ == Stage::kDecode) seconds_.decode += seconds;
+  if (stage_ == Stage::kEncode) seconds_.encode += seconds;
+  if (stage_ == Stage::kQueue) seconds_.queue += seconds;
+  context_->admission->Move(PhaseOf(stage_), PhaseOf(next));
+  if (next == Stage::kEnded) ended_in_ = stage_;
+  stage_ = next;
+  progress_due_ = true;
+}
+
+GenerationProgress Job::Progress() const {
+  GenerationProgress progress;
+  progress.stage = static_cast<GenerationStage>(stage_);
+  progress.frames_made = frames_made_;
+  progress.total_frames = total_frames_;
+  if (stage_ == Stage::kQueue) {
+    const QueuePlace place = context_->engine->PlaceOf(*this);
+    progress.queue_position = place.position;
+    progress.estimated_queue_seconds = place.seconds;
+  }
+  return progress;
+}
+
+void Job::SendProgress() {
+  {
+    MutexLock lock(&mutex_);
+    if (!progress_due_ || ended()) return;
+    progress_due_ = false;
+    last_sent_ = Now();
+    events_.SetProgress(Progress());
+  }
+  events_.Deliver();
 }
 
 void Job::DecodeVideo() {
-  EnterStage("decode", &StageSeconds::queue);
   std::string file;
   {
     MutexLock lock(&mutex_);
@@ -122,35 +183,60 @@ void Job::DecodeVideo() {
   }
   absl::StatusOr<VideoFrames> frames = context_->sample_video(
       file, context_->limits, static_cast<int>(request_.max_seconds), cancel);
-  ReleaseHeld(file.size());
   file = {};
   if (!frames.ok()) return End(frames.status());
   frames_ = *std::move(frames);
   if (const absl::Status status = StartSong(); !status.ok()) return End(status);
-  EnterStage("queue", &StageSeconds::decode);
 
-  if (known_frames() < total_frames_) {
+  if (known_frames_ < total_frames_) {
+    {
+      MutexLock lock(&mutex_);
+      MoveTo(Stage::kEncode);
+    }
     RunOn(context_->encode_pool, &Job::EncodeVideo);
   } else {
+    frames_ = {};
     OnGenerated(absl::OkStatus());
   }
 }
 
-uint64_t Job::frame_bytes() const {
-  uint64_t bytes = 0;
-  for (const auto& frame : frames_.frames) bytes += frame.size();
-  return bytes;
+absl::Status Job::ReserveSong() {
+  const MusicModel& model = *context_->model;
+  RequestMemory memory;
+  memory.song = SongBytes(model.info(), total_frames_, request_.loudness);
+  if (known_frames_ < total_frames_) {
+    for (const auto& frame : frames_.frames) memory.frames += frame.size();
+    memory.condition = model.ConditionBytes(static_cast<int>(frames_.local.size()));
+  }
+  MutexLock lock(&mutex_);
+  song_bytes_ = memory.song;
+  return memory_.Resize(memory.total(), memory.largest());
+}
+
+absl::StatusOr<std::shared_ptr<const VideoCondition>> Job::Hold(
+    std::shared_ptr<const VideoCondition> condition) {
+  const auto held = std::make_shared<HeldCondition>();
+  held->condition = std::move(condition);
+  const uint64_t bytes = held->condition->bytes();
+  MutexLock lock(&mutex_);
+  if (ended()) return end_;
+  RETURN_IF_ERROR(memory_.Resize(song_bytes_ + bytes, MemoryUse::kCondition));
+  held->memory = memory_.Split(bytes);
+  return std::shared_ptr<const VideoCondition>(held, held->condition.get());
 }
 
 absl::Status Job::StartSong() {
   const ModelInfo& model = context_->model->info();
   windows = PlanWindows(frames_.seconds);
-  total_frames_ = windows.back().end_frame();
-  if (known_frames() > total_frames_) {
-    return absl::InvalidArgumentError(absl::StrCat("resume.tokens holds ", known_frames(),
+  {
+    MutexLock lock(&mutex_);
+    total_frames_ = windows.back().end_frame();
+  }
+  if (known_frames_ > total_frames_) {
+    return absl::InvalidArgumentError(absl::StrCat("resume.tokens holds ", known_frames_,
                                                    " frames, but the song has ", total_frames_));
   }
-  RETURN_IF_ERROR(Hold(frame_bytes()));
+  RETURN_IF_ERROR(ReserveSong());
 
   AudioPipelineOptions options;
   options.format = request_.format;
@@ -158,7 +244,7 @@ absl::Status Job::StartSong() {
   options.total_frames = total_frames_;
   options.chunk_seconds = request_.chunk_seconds;
   options.return_tokens = request_.return_tokens;
-  options.known_frames = known_frames();
+  options.known_frames = known_frames_;
   if (request_.resume) options.received_bytes = request_.resume->received_bytes;
   ASSIGN_OR_RETURN(std::unique_ptr<AudioDecoder> decoder, context_->model->NewAudioDecoder());
   ASSIGN_OR_RETURN(audio_, AudioPipeline::Create(options, model, std::move(decoder)));
@@ -170,8 +256,12 @@ absl::Status Job::StartSong() {
   started.channels = model.channels;
   started.format = request_.format;
   started.seed = request_.sampling.seed;
+  started.fingerprint = model.fingerprint;
+  started.sampling = request_.sampling;
   started.total_samples = audio_->total_samples();
   started.total_frames = total_frames_;
+  started.fingerprint = model.fingerprint;
+  started.sampling = request_.sampling;
   events_.Push(std::move(started));
 
   MutexLock lock(&mutex_);
@@ -182,38 +272,43 @@ absl::Status Job::StartSong() {
 }
 
 void Job::EncodeVideo() {
-  EnterStage("encode", &StageSeconds::queue);
   absl::StatusOr<std::shared_ptr<const VideoCondition>> encoded =
       context_->model->EncodeVideo(frames_, cancel);
-  const uint64_t bytes = frame_bytes();
   frames_ = {};
-  ReleaseHeld(bytes);
+  if (absl::IsInternal(encoded.status())) context_->engine->Suspect();
   if (!encoded.ok()) return End(encoded.status());
-  condition = *std::move(encoded);
-  if (const absl::Status held = Hold(condition->bytes()); !held.ok()) return End(held);
-  EnterStage("queue", &StageSeconds::encode);
+  absl::StatusOr<std::shared_ptr<const VideoCondition>> held = Hold(*std::move(encoded));
+  if (!held.ok()) return End(held.status());
+  condition = *std::move(held);
+  {
+    MutexLock lock(&mutex_);
+    known.assign(tokens_.begin(), tokens_.end());
+    MoveTo(Stage::kQueue);
+  }
   context_->engine->Add(shared_from_this());
 }
 
 void Job::OnPlaced() {
-  EnterStage("generate", &StageSeconds::queue);
+  known = {};  // the scheduler has its copy
   MutexLock lock(&mutex_);
-  context_->admission->Move(phase_, RequestPhase::kPlaced);
-  phase_ = RequestPhase::kPlaced;
+  MoveTo(Stage::kGenerate);
+  SchedulePump();
 }
 
 void Job::OnFrames(int64_t, absl::Span<const int32_t> frames) {
   MutexLock lock(&mutex_);
+  if (ended()) return;  // it leaves the batch at the next step
   tokens_.insert(tokens_.end(), frames.begin(), frames.end());
+  frames_made_ = static_cast<int64_t>(tokens_.size()) / context_->model->info().codebooks;
   SchedulePump();
 }
 
 void Job::OnGenerated(const absl::Status& status) {
+  condition = nullptr;
+  known = {};
   {
     MutexLock lock(&mutex_);
-    context_->admission->Move(phase_, RequestPhase::kDelivering);
-    phase_ = RequestPhase::kDelivering;
-    stage_ = "deliver";
+    MoveTo(Stage::kDeliver);
     generated_ = true;
     device_share_.reset();
     seconds_.prefill = absl::ToDoubleSeconds(opening_seconds);
@@ -224,23 +319,32 @@ void Job::OnGenerated(const absl::Status& status) {
 }
 
 void Job::SchedulePump() {
-  const int64_t frames = static_cast<int64_t>(tokens_.size()) / context_->model->info().codebooks;
-  if (pumping_ || ended_ || (frames < wanted_frames_ && !generated_)) return;
+  if (pumping_ || ended() || stalled_) return;
+  // On the device's thread nothing is sent: the pump tells the reader of a new stage too.
+  if (frames_made_ < wanted_frames_ && !generated_ && !progress_due_) return;
   // The pool's queue has room for every job that may live.
-  pumping_ = context_->codec_pool->Submit(
-      [self = shared_from_this()] { self->RunStage(&Job::PumpAudio); });
+  pumping_ =
+      context_->codec_pool->Submit([self = shared_from_this()] { self->RunTask(&Job::PumpAudio); });
+}
+
+void Job::OnTaken() {
+  MutexLock lock(&mutex_);
+  stalled_since_ = Now();
+  if (!stalled_ || !events_.HasRoom()) return;
+  stalled_ = false;
+  SchedulePump();
 }
 
 bool Job::TakePumpInput(std::vector<uint16_t>* tokens) {
   const int codebooks = context_->model->info().codebooks;
   MutexLock lock(&mutex_);
   stalled_ = !events_.HasRoom();
-  stalled_since_ = Now();
+  if (stalled_) stalled_since_ = Now();
   reader_was_late_ |= stalled_;
   const int64_t taken = audio_->frames_taken();
   wanted_frames_ = taken + audio_->frames_needed();
   const bool enough = static_cast<int64_t>(tokens_.size()) >= wanted_frames_ * codebooks;
-  if (ended_ || stalled_ || !enough || (audio_->done() && !generated_)) {
+  if (ended() || stalled_ || !enough || (audio_->done() && !generated_)) {
     pumping_ = false;
     return false;
   }
@@ -250,6 +354,7 @@ bool Job::TakePumpInput(std::vector<uint16_t>* tokens) {
 
 // One chunk a turn, so that streams take turns.
 void Job::PumpAudio() {
+  SendProgress();
   std::vector<uint16_t> tokens;
   if (!TakePumpInput(&tokens)) return;
   if (audio_->done()) return SendFinished();
@@ -276,13 +381,20 @@ void Job::SendChunk(AudioChunk chunk) {
     CountUnderrun(now, audio_seconds);
     if (seconds_.first_audio == 0) {
       seconds_.first_audio = absl::ToDoubleSeconds(now - submitted);
-      context_->metrics->Observe(Histogram::kTimeToFirstAudioSeconds, seconds_.first_audio);
+      // At the end by design where the song is brought to its loudness as a whole.
+      if (request_.loudness != LoudnessMode::kReference) {
+        context_->metrics->Observe(Histogram::kTimeToFirstAudioSeconds, seconds_.first_audio);
+      }
     } else {
       context_->metrics->Observe(Histogram::kInterChunkSeconds,
                                  absl::ToDoubleSeconds(now - last_chunk_));
     }
     last_chunk_ = now;
     context_->metrics->Add(Counter::kAudioSeconds, audio_seconds);
+  }
+  {
+    MutexLock lock(&mutex_);
+    last_sent_ = Now();
   }
   events_.Push(std::move(chunk));
 }
@@ -312,34 +424,35 @@ void Job::SendFinished() {
   // In this order: whoever takes the event may let go of the stream at once, which must not count
   // as cancelling.
   if (!MarkEnded(absl::OkStatus())) return;
-  events_.Push(std::move(finished));
-  events_.End(absl::OkStatus());
+  events_.Finish(finished);
 }
 
-void Job::CheckTime(absl::Duration stall_limit) {
+void Job::CheckTime() {
   absl::Status status;
   {
     MutexLock lock(&mutex_);
-    if (ended_) return;
+    if (ended()) return;
+    if (Now() - last_sent_ >= context_->progress_interval) progress_due_ = true;
     if (deadline <= Now()) {
-      status =
-          absl::DeadlineExceededError(absl::StrCat("the deadline passed in stage '", stage_, "'"));
-    } else if (stalled_ && Now() - stalled_since_ > stall_limit) {
-      status = absl::DeadlineExceededError(absl::StrCat("the reader took nothing for ",
-                                                        absl::FormatDuration(stall_limit),
-                                                        " while audio waited"));
+      status = absl::DeadlineExceededError(
+          absl::StrCat("the deadline passed in stage '", NameOf(stage_), "'"));
+    } else if (stalled_ && Now() - stalled_since_ >= context_->send_timeout) {
+      status = absl::UnavailableError(absl::StrCat("the reader took nothing for ",
+                                                   absl::FormatDuration(context_->send_timeout),
+                                                   " while audio waited"));
     }
   }
-  if (!status.ok()) End(status);
+  if (!status.ok()) return End(status);
+  SendProgress();
 }
 
 bool Job::MarkEnded(const absl::Status& status) {
   MutexLock lock(&mutex_);
-  if (ended_) return false;
-  ended_ = true;
+  if (ended()) return false;
+  MoveTo(Stage::kEnded);
   end_ = status;
-  upload_ = {};
-  ReportEnd(status);
+  if (!status.ok()) ReportEnd(status);
+  FreeMemory();
   return true;
 }
 
@@ -350,36 +463,54 @@ void Job::End(const absl::Status& error) {
   events_.Fail(error);
 }
 
+void Job::Cancel(const absl::Status& reason) {
+  End(reason);
+  MutexLock lock(&mutex_);
+  ReportEnd(reason);
+}
+
 void Job::Drop() {
   const absl::Status dropped = absl::CancelledError("the stream was dropped");
-  End(dropped);
+  {
+    MutexLock lock(&mutex_);
+    if (ended() && events_.AllTaken()) ReportEnd(absl::OkStatus());
+  }
+  Cancel(dropped);
   events_.Fail(dropped);  // a job that ended this moment may not have told its reader
   events_.WaitForCallbacks();
 }
 
 void Job::ReportEnd(const absl::Status& status) {
+  if (std::exchange(reported_, true)) return;
   MetricsSink& metrics = *context_->metrics;
-  metrics.Add(
-      Counter::kRequests, 1,
-      absl::StrCat(absl::StatusCodeToString(status.code()), "/", status.ok() ? "" : stage_));
-  const double total = absl::ToDoubleSeconds(Now() - submitted);
-  metrics.Observe(Histogram::kRequestSeconds, total);
+  metrics.Add(Counter::kRequests, 1,
+              absl::StrCat(absl::StatusCodeToString(status.code()), "/",
+                           status.ok() ? "" : NameOf(ended_in_)));
+  metrics.Observe(Histogram::kRequestSeconds, absl::ToDoubleSeconds(Now() - submitted));
   metrics.Observe(Histogram::kQueueSeconds, seconds_.queue);
-  if (!status.ok()) {
-    const char* cause = absl::IsCancelled(status)          ? "cancelled"
-                        : absl::IsDeadlineExceeded(status) ? "deadline"
-                                                           : "error";
-    metrics.Add(Counter::kWastedTokens, static_cast<double>(tokens_.size() - known.size()), cause);
-    return;
-  }
+  if (status.ok()) return ReportSuccess();
+  // Who is sent elsewhere goes on there with the tokens that were made here.
+  const char* cause = absl::IsCancelled(status)          ? "cancelled"
+                      : absl::IsDeadlineExceeded(status) ? "deadline"
+                      : absl::IsUnavailable(status)      ? "handed_over"
+                                                         : "error";
+  const int64_t made = (frames_made_ - known_frames_) * context_->model->info().codebooks;
+  metrics.Add(Counter::kWastedTokens, static_cast<double>(made), cause);
+}
+
+void Job::ReportSuccess() {
+  MetricsSink& metrics = *context_->metrics;
   metrics.Observe(Histogram::kStageSeconds, seconds_.upload, "upload");
   metrics.Observe(Histogram::kStageSeconds, seconds_.decode, "decode");
   metrics.Observe(Histogram::kStageSeconds, seconds_.encode, "encode");
   metrics.Observe(Histogram::kStageSeconds, seconds_.prefill, "prefill");
   metrics.Observe(Histogram::kStageSeconds, seconds_.generate, "generate");
   metrics.Observe(Histogram::kStageSeconds, seconds_.codec, "codec");
-  metrics.Observe(Histogram::kRealtimeFactor,
-                  static_cast<double>(total_frames_) / kFrameRate / total);
+  const double made_seconds = static_cast<double>(frames_made_ - known_frames_) / kFrameRate;
+  const double seconds = seconds_.prefill + seconds_.generate;
+  if (made_seconds > 0 && seconds > 0) {
+    metrics.Observe(Histogram::kRealtimeFactor, made_seconds / seconds);
+  }
 }
 
 }  // namespace vidmuse

@@ -1,6 +1,7 @@
 #include "core/model/cpu_music_model.h"
 
 #include <algorithm>
+#include <exception>
 #include <new>
 #include <utility>
 
@@ -78,6 +79,10 @@ absl::StatusOr<std::shared_ptr<const VideoCondition>> CpuMusicModel::EncodeVideo
   ASSIGN_OR_RETURN(std::vector<float> rows, encoder_->Encode(video, cancel));
   return std::make_shared<const CpuCondition>(static_cast<int>(video.local.size()),
                                               std::move(rows));
+}
+
+size_t CpuMusicModel::ConditionBytes(int local_frames) const {
+  return size_t{1} * local_frames * kTokensPerFrame * lm_->config().dim * sizeof(float);
 }
 
 size_t CpuMusicModel::WindowBytes(int local_frames, int steps) const {
@@ -177,6 +182,8 @@ absl::Status CpuMusicModel::Step(absl::Span<StepRequest> requests) try {
   return absl::OkStatus();
 } catch (const std::bad_alloc&) {
   return absl::ResourceExhaustedError("out of memory in a decoding step");
+} catch (const std::exception& error) {
+  return absl::InternalError(absl::StrCat("a decoding step failed: ", error.what()));
 }
 
 absl::StatusOr<std::unique_ptr<AudioDecoder>> CpuMusicModel::NewAudioDecoder() {

@@ -29,6 +29,7 @@ class CpuMusicModel final : public MusicModel {
   const cpu::LanguageModel& token_model() const { return *lm_; }
   absl::StatusOr<std::shared_ptr<const VideoCondition>> EncodeVideo(
       const VideoFrames& video, const CancelFlag& cancel) override;
+  size_t ConditionBytes(int local_frames) const override;
   size_t WindowBytes(int local_frames, int steps) const override;
   // INVALID_ARGUMENT: frames or steps out of range.
   absl::StatusOr<std::unique_ptr<Window>> OpenWindow(const VideoCondition& condition,

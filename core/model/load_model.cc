@@ -2,21 +2,27 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <new>
-#include <thread>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/base/cpus.h"
 #include "core/base/status_macros.h"
 #include "core/model/checkpoint/model_config.h"
 #include "core/model/codec_source.h"
+#include "core/model/cpu/kernel_choice.h"
 #include "core/model/cpu_music_model.h"
+#include "core/model/fingerprint.h"
+#include "core/model/license_note.h"
 #include "core/model/torch/cuda_devices.h"
 #include "core/model/torch/load_torch_model.h"
+#include "core/model/torch/run_torch.h"
 #include "core/model/weights/weight_reader.h"
 
 namespace vidmuse {
@@ -30,6 +36,7 @@ constexpr int64_t kExactStepBytes = 64 << 20;
 bool IsGpu(const ModelOptions& options) { return absl::StartsWith(options.device, "cuda:"); }
 
 absl::Status CheckOptions(const ModelOptions& options) {
+  RETURN_IF_ERROR(cpu::CpuKernels().status());
   if (IsGpu(options) || options.device == "cpu") return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("device '", options.device, "', expected cpu or cuda:0, cuda:1, ..."));
@@ -62,12 +69,15 @@ absl::Status CheckCodecUsed(const CodecSource& source, const WeightReader& weigh
 }
 
 absl::StatusOr<std::shared_ptr<const cpu::Codec>> LoadCodec(const CodecSource& source,
-                                                            int64_t* parameters) {
+                                                            const cpu::Kernels& kernels,
+                                                            int64_t* parameters,
+                                                            std::string* digest) {
   WeightReader weights(source.file.get(), source.prefix);
   ASSIGN_OR_RETURN(std::shared_ptr<const cpu::Codec> codec,
-                   cpu::Codec::Load(source.config, source.names, weights, cpu::CpuKernels()));
+                   cpu::Codec::Load(source.config, source.names, weights, kernels));
   RETURN_IF_ERROR(CheckCodecUsed(source, weights));
   *parameters += weights.parameters();
+  *digest = weights.Digest();
   return codec;
 }
 
@@ -87,26 +97,30 @@ std::string Name(const ModelOptions& options) {
   return (path.has_filename() ? path : path.parent_path()).filename().string();
 }
 
-int Threads(int wanted) {
-  return wanted > 0 ? wanted : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
+int Threads(int wanted) { return wanted > 0 ? wanted : UsableCpus(); }
 
-ModelInfo Describe(const LmConfig& lm, const CodecConfig& codec, const ModelOptions& options) {
+struct ModelFiles {
+  std::unique_ptr<TensorFile> lm;
+  CodecSource codec;
+  std::string license_note;
+};
+
+ModelInfo Describe(const LmConfig& lm, const ModelFiles& files, const ModelOptions& options) {
   ModelInfo info;
   info.name = Name(options);
   info.scale = Scale(lm);
   info.device = options.device;
   info.sample_rate = lm.sample_rate;
-  info.samples_per_frame = codec.samples_per_frame();
+  info.samples_per_frame = files.codec.config.samples_per_frame();
   info.codebooks = lm.codebooks;
   info.card = lm.card;
   info.default_cfg_coef = lm.cfg_coef;
+  info.license_note = files.license_note;
   return info;
 }
 
-absl::StatusOr<std::unique_ptr<MusicModel>> ComposeOnDevice(std::unique_ptr<TensorFile> lm_file,
+absl::StatusOr<std::unique_ptr<MusicModel>> ComposeOnDevice(ModelFiles files,
                                                             const LmConfig& config,
-                                                            CodecSource codec,
                                                             const ModelOptions& options) {
   TorchModelOptions device;
   ASSIGN_OR_RETURN(device.precision, FindDevicePrecision(options.precision));
@@ -114,49 +128,60 @@ absl::StatusOr<std::unique_ptr<MusicModel>> ComposeOnDevice(std::unique_ptr<Tens
   // One chunk fills a GPU; another is prepared meanwhile.
   device.encode_threads = IsGpu(options) ? 2 : Threads(options.encode_threads);
   device.make_graph = IsGpu(options) ? CudaGraphMaker() : StepGraphMaker(NewEagerGraph);
-  WeightReader weights(lm_file.get(), kPublishedTensors);
+  const CodecSource& codec = files.codec;
+  WeightReader weights(files.lm.get(), kPublishedTensors);
   WeightReader codec_weights(codec.file.get(), codec.prefix);
   ASSIGN_OR_RETURN(std::unique_ptr<MusicModel> model,
-                   LoadTorchModel(Describe(config, codec.config, options), config, weights,
-                                  codec.config, codec.names == cpu::CodecNames::kHuggingFace,
-                                  codec_weights, std::move(device)));
+                   LoadTorchModel(Describe(config, files, options), config, weights, codec.config,
+                                  codec.names == cpu::CodecNames::kHuggingFace, codec_weights,
+                                  std::move(device)));
   RETURN_IF_ERROR(weights.CheckAllUsed(UnusedVideoTensors()));
   RETURN_IF_ERROR(CheckCodecUsed(codec, codec_weights));
   return model;
 }
 
-absl::StatusOr<std::unique_ptr<MusicModel>> Compose(std::unique_ptr<TensorFile> lm_file,
-                                                    CodecSource codec_source,
-                                                    const ModelOptions& options) {
-  ASSIGN_OR_RETURN(const std::string yaml, CheckpointString(*lm_file, kPublishedConfig));
+absl::StatusOr<std::unique_ptr<MusicModel>> Compose(ModelFiles files, const ModelOptions& options) {
+  ASSIGN_OR_RETURN(const std::string yaml, CheckpointString(*files.lm, kPublishedConfig));
   absl::StatusOr<LmConfig> config = ParseLmConfig(yaml);
-  if (!config.ok()) return InFile(lm_file->name(), config.status());
+  if (!config.ok()) return InFile(files.lm->name(), config.status());
   RETURN_IF_ERROR(
-      CheckMatch(lm_file->name(), *config, codec_source.file->name(), codec_source.config));
+      CheckMatch(files.lm->name(), *config, files.codec.file->name(), files.codec.config));
   if (IsGpu(options) || options.device_code) {
-    return ComposeOnDevice(std::move(lm_file), *config, std::move(codec_source), options);
+    return ComposeOnDevice(std::move(files), *config, options);
   }
   ASSIGN_OR_RETURN(const cpu::Precision precision, FindPrecision(options.precision, *config));
-  ModelInfo info = Describe(*config, codec_source.config, options);
+  ASSIGN_OR_RETURN(const cpu::Kernels* kernels, cpu::CpuKernels());
+  ModelInfo info = Describe(*config, files, options);
   info.precision = cpu::PrecisionName(precision);
   const int encode_threads = Threads(options.encode_threads);
   // A window's T frames take T + codebooks sequence steps.
   const int positions = info.window_seconds * info.frame_rate + info.codebooks;
-  WeightReader weights(lm_file.get(), kPublishedTensors);
+  WeightReader weights(files.lm.get(), kPublishedTensors);
   ASSIGN_OR_RETURN(
       std::unique_ptr<cpu::LanguageModel> lm,
       cpu::LanguageModel::Load(*config, weights, SinusoidalPositions(positions, config->dim),
-                               cpu::CpuKernels(), precision, Threads(options.device_threads)));
+                               *kernels, precision, Threads(options.device_threads)));
   // fp16 is for those who want float32's results at half the bytes.
   const bool reduced = precision == cpu::Precision::kBf16 || precision == cpu::Precision::kInt8;
-  ASSIGN_OR_RETURN(
-      std::unique_ptr<const VideoEncoder> encoder,
-      VideoEncoder::Load(*config, weights, encode_threads, BestVideoPrecision(reduced)));
+  const VideoPrecision video_precision = BestVideoPrecision(reduced);
+  ASSIGN_OR_RETURN(std::unique_ptr<const VideoEncoder> encoder,
+                   VideoEncoder::Load(*config, weights, encode_threads, video_precision));
   RETURN_IF_ERROR(weights.CheckAllUsed(UnusedVideoTensors()));
   info.parameters = weights.parameters();
-  lm_file.reset();
+  FingerprintParts print;
+  print.weights = weights.Digest();
+  files.lm.reset();
   ASSIGN_OR_RETURN(std::shared_ptr<const cpu::Codec> codec,
-                   LoadCodec(codec_source, &info.parameters));
+                   LoadCodec(files.codec, *kernels, &info.parameters, &print.codec_weights));
+  print.lm = *config;
+  print.codec = files.codec.config;
+  print.precision = info.precision;
+  print.video_precision = VideoPrecisionName(video_precision);
+  print.codec_precision = cpu::PrecisionName(cpu::Precision::kFp32);
+  print.arithmetic = absl::StrCat("kernels ", kernels->fused ? "fused" : kernels->name,
+                                  ", LibTorch ", TorchVersion(), " ", TorchCpuCapability());
+  print.null_condition = encoder->null_condition();
+  info.fingerprint = Fingerprint(print);
   // Threads that share so little work would only wait for one another.
   const bool small_step = lm->step_weight_bytes() < kSmallStepBytes;
   const int device_threads =
@@ -165,30 +190,41 @@ absl::StatusOr<std::unique_ptr<MusicModel>> Compose(std::unique_ptr<TensorFile> 
                                          std::move(codec), device_threads, encode_threads);
 }
 
-absl::Status OutOfMemory() {
-  return absl::ResourceExhaustedError("out of memory while the model was loaded");
+absl::Status Failed(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("out of memory while the model was loaded");
+  } catch (const std::system_error& other) {
+    return absl::ResourceExhaustedError(absl::StrCat("no threads for the model: ", other.what()));
+  } catch (const std::exception& other) {
+    return absl::InternalError(absl::StrCat("the model can't be loaded: ", other.what()));
+  }
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<MusicModel>> LoadModel(const ModelOptions& options) try {
   RETURN_IF_ERROR(CheckOptions(options));
-  ASSIGN_OR_RETURN(std::unique_ptr<TensorFile> lm,
-                   TensorFile::OpenTorch(options.model_dir + "/state_dict.bin"));
-  ASSIGN_OR_RETURN(CodecSource codec, OpenCodec(options.model_dir, options.codec_dir));
-  return Compose(std::move(lm), std::move(codec), options);
-} catch (const std::bad_alloc&) {
-  return OutOfMemory();
+  ModelFiles files;
+  ASSIGN_OR_RETURN(files.lm, TensorFile::OpenTorch(options.model_dir + "/state_dict.bin"));
+  ASSIGN_OR_RETURN(files.codec, OpenCodec(options.model_dir, options.codec_dir));
+  ASSIGN_OR_RETURN(files.license_note, ReadLicenseNote(options.model_dir));
+  return Compose(std::move(files), options);
+} catch (const std::exception&) {
+  return Failed(std::current_exception());
 }
 
 absl::StatusOr<std::unique_ptr<MusicModel>> LoadModelFromFiles(std::unique_ptr<TensorFile> lm,
                                                                std::unique_ptr<TensorFile> codec,
                                                                const ModelOptions& options) try {
   RETURN_IF_ERROR(CheckOptions(options));
-  ASSIGN_OR_RETURN(CodecSource source, AudiocraftCodec(std::move(codec)));
-  return Compose(std::move(lm), std::move(source), options);
-} catch (const std::bad_alloc&) {
-  return OutOfMemory();
+  ModelFiles files;
+  files.lm = std::move(lm);
+  ASSIGN_OR_RETURN(files.codec, AudiocraftCodec(std::move(codec)));
+  return Compose(std::move(files), options);
+} catch (const std::exception&) {
+  return Failed(std::current_exception());
 }
 
 }  // namespace vidmuse

@@ -12,7 +12,8 @@
 namespace vidmuse {
 
 struct ModelOptions {
-  std::string model_dir;       // state_dict.bin and compression_state_dict.bin
+  // state_dict.bin, compression_state_dict.bin and, if there is one, license_note.txt.
+  std::string model_dir;
   std::string codec_dir;       // Hugging Face EnCodec directory; empty: model_dir/encodec_32khz
   std::string name;            // empty: the last part of model_dir
   std::string device = "cpu";  // or "cuda:0", ..., one that ChooseDevices chose

@@ -77,6 +77,10 @@ class MusicModel {
   virtual absl::StatusOr<std::shared_ptr<const VideoCondition>> EncodeVideo(
       const VideoFrames& video, const CancelFlag& cancel) = 0;
 
+  // Bytes that the condition of a video with so many local frames holds, before it is encoded:
+  // VideoCondition::bytes().
+  virtual size_t ConditionBytes(int local_frames) const = 0;
+
   // Bytes that a window of this size holds, before it is opened.
   virtual size_t WindowBytes(int local_frames, int steps) const = 0;
 

@@ -1,7 +1,9 @@
 #include "core/video/ffmpeg_util.h"
 
 #include <cstdarg>
+#include <cstring>
 #include <new>
+#include <utility>
 
 extern "C" {
 #include <libavcodec/packet.h>
@@ -16,18 +18,25 @@ namespace {
 
 constexpr size_t kMaxAllocation = 160u << 20;
 
-void DropLog(void*, int, const char*, va_list) {}
+thread_local bool too_many_streams = false;
+
+// Keeps nothing but the one fact that no error code tells.
+void TakeLog(void*, int, const char* format, va_list) {
+  if (std::strstr(format, "max_streams") != nullptr) too_many_streams = true;
+}
 
 }  // namespace
 
 void InitFfmpeg() {
   static const bool done = [] {
-    av_log_set_callback(DropLog);
+    av_log_set_callback(TakeLog);
     av_max_alloc(kMaxAllocation);
     return true;
   }();
   static_cast<void>(done);
 }
+
+bool TooManyStreams() { return std::exchange(too_many_streams, false); }
 
 std::string FfmpegError(int code) {
   char text[AV_ERROR_MAX_STRING_SIZE] = {};

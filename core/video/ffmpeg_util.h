@@ -10,9 +10,14 @@ struct AVPacket;
 
 namespace vidmuse {
 
-// Once a process: FFmpeg logs nothing, and no single allocation of it exceeds 160 MiB (a plane
-// of 8192x4320 pixels at 4 bytes each), so that a few bytes of header can't ask for gigabytes.
+// Once a process: FFmpeg's log goes nowhere, and no single allocation of it exceeds 160 MiB (a
+// plane of 8192x4320 pixels at 4 bytes each), so that a few bytes of header can't ask for
+// gigabytes.
 void InitFfmpeg();
+
+// True if FFmpeg left out a stream in this thread since the last call, because the file has more
+// than AVFormatContext::max_streams. It tells only its log.
+bool TooManyStreams();
 
 // "Invalid data found when processing input"
 std::string FfmpegError(int code);

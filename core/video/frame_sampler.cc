@@ -13,12 +13,14 @@
 #include "core/video/decode_watch.h"
 #include "core/video/distinct_frames.h"
 #include "core/video/ffmpeg_util.h"
+#include "core/video/file_kind.h"
 #include "core/video/frame_converter.h"
 #include "core/video/frame_picker.h"
 #include "core/video/packet_index.h"
 #include "core/video/sampling_rules.h"
 #include "core/video/video_decoder.h"
 #include "core/video/video_file.h"
+#include "core/video/video_length.h"
 
 extern "C" {
 #include <libavcodec/packet.h>
@@ -49,9 +51,9 @@ class Sampler {
       : bytes_(bytes),
         limits_(limits),
         max_seconds_(max_seconds),
-        watch_(cancel, DecodeTimeLimit(limits)) {}
+        watch_(cancel, ReadTimeLimit(bytes.size(), limits)) {}
 
-  absl::StatusOr<VideoFrames> Run();
+  absl::StatusOr<VideoFrames> Run(const TimeLimitCallback& on_time_limit);
 
  private:
   struct Outcome {
@@ -59,9 +61,13 @@ class Sampler {
     int64_t errors = 0;
   };
 
+  absl::StatusOr<std::unique_ptr<VideoFile>> Open() const {
+    return VideoFile::Open(bytes_, limits_, watch_, ignore_edits_);
+  }
   absl::StatusOr<PacketIndex> ReadPackets();
-  absl::Status CheckDuration(int64_t duration_us) const;
+  absl::StatusOr<PacketIndex> ReadAllPackets();
   absl::StatusOr<Timeline> MakeTimeline(const PacketIndex& index) const;
+  absl::Duration TimeLimit(const PacketIndex& index) const;
   absl::StatusOr<VideoFrames> Sample(const Timeline& timeline, PacketIndex index);
 
   // Decodes the file. Frames are known by their presentation times `pts`, or if it is empty by
@@ -73,11 +79,12 @@ class Sampler {
   const absl::string_view bytes_;
   const Limits& limits_;
   const int max_seconds_;
-  const DecodeWatch watch_;
+  DecodeWatch watch_;
+  bool ignore_edits_ = false;
   VideoHeader header_;
 };
 
-absl::StatusOr<VideoFrames> Sampler::Run() {
+absl::StatusOr<VideoFrames> Sampler::Run(const TimeLimitCallback& on_time_limit) {
   if (bytes_.empty()) return absl::InvalidArgumentError("the video is empty: 0 bytes");
   if (bytes_.size() > limits_.max_video_bytes) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -86,19 +93,32 @@ absl::StatusOr<VideoFrames> Sampler::Run() {
   RETURN_IF_ERROR(watch_.Check());
   ASSIGN_OR_RETURN(PacketIndex index, ReadPackets());
   ASSIGN_OR_RETURN(const Timeline timeline, MakeTimeline(index));
+  const absl::Duration time_limit = TimeLimit(index);
+  watch_.SetTimeLimit(time_limit);
+  on_time_limit(time_limit);
   return Sample(timeline, std::move(index));
 }
 
-absl::StatusOr<PacketIndex> Sampler::ReadPackets() {
-  ASSIGN_OR_RETURN(const std::unique_ptr<VideoFile> file, VideoFile::Open(bytes_, limits_, watch_));
+absl::StatusOr<PacketIndex> Sampler::ReadAllPackets() {
+  ASSIGN_OR_RETURN(const std::unique_ptr<VideoFile> file, Open());
   header_ = file->header();
-  if (header_.duration_us > 0) {
-    RETURN_IF_ERROR(CheckDuration(header_.duration_us));
-    file->KeepOnlyVideo();
+  file->KeepSoundAndVideo();
+  return IndexPackets(*file, limits_);
+}
+
+absl::StatusOr<PacketIndex> Sampler::ReadPackets() {
+  ASSIGN_OR_RETURN(PacketIndex index, ReadAllPackets());
+  if (index.frames == 0 && index.packets > 0) {
+    // Edit lists that leave nothing are wrong.
+    ignore_edits_ = true;
+    ASSIGN_OR_RETURN(index, ReadAllPackets());
   }
-  ASSIGN_OR_RETURN(PacketIndex index, IndexPackets(*file, limits_));
   if (index.frames == 0) {
     return absl::InvalidArgumentError("the video has no frames that can be read");
+  }
+  if (index.frames == 1 && !PictureKind(bytes_).empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the file is a still picture (", PictureKind(bytes_), "), not a video"));
   }
   if (index.packets < header_.indexed_packets / 2) {
     return TooDamaged("frames are in the file", index.packets, header_.indexed_packets);
@@ -106,40 +126,34 @@ absl::StatusOr<PacketIndex> Sampler::ReadPackets() {
   return index;
 }
 
-absl::Status Sampler::CheckDuration(int64_t duration_us) const {
-  const double seconds = static_cast<double>(duration_us) / kMicroseconds;
-  if (seconds > limits_.max_video_seconds) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the video is ", seconds, " s long; the limit is ", limits_.max_video_seconds, " s"));
-  }
-  if (WholeSeconds(duration_us) < 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the video is ", seconds, " s long; at least 1 s is needed"));
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<Timeline> Sampler::MakeTimeline(const PacketIndex& index) const {
-  const int64_t duration_us = header_.duration_us > 0 ? header_.duration_us : index.span_us;
-  RETURN_IF_ERROR(CheckDuration(duration_us));
+  const VideoLength length = LengthOf(header_, index);
+  RETURN_IF_ERROR(CheckLength(length.us, index, limits_));
   const double rate = static_cast<double>(index.frames) * kMicroseconds /
-                      static_cast<double>(std::max(index.video_span_us, duration_us));
+                      static_cast<double>(std::max(index.video_span_us, length.us));
   if (rate > limits_.max_frames_per_second) {
     return absl::InvalidArgumentError(absl::StrCat(
         "the video has ", rate, " frames a second; the limit is ", limits_.max_frames_per_second));
   }
   Timeline timeline;
-  timeline.seconds = static_cast<int>(WholeSeconds(duration_us));
+  timeline.seconds = static_cast<int>(WholeSeconds(length.us));
   if (max_seconds_ > 0) timeline.seconds = std::min(timeline.seconds, max_seconds_);
   timeline.frame_rate = header_.frame_rate;
   const double measured =
-      MeasuredFrameRate(index.frames, index.video_span_us > 0 ? index.video_span_us : duration_us);
+      MeasuredFrameRate(index.frames, index.video_span_us > 0 ? index.video_span_us : length.us);
   // Without a duration in the header, its rate is a guess from the first frames.
-  const bool plausible = header_.duration_us > 0
+  const bool plausible = length.header_is_right
                              ? header_.frame_rate <= limits_.max_frames_per_second
                              : std::abs(header_.frame_rate - measured) <= 0.1 * measured;
   if (header_.frame_rate <= 0 || !plausible) timeline.frame_rate = measured;
   return timeline;
+}
+
+absl::Duration Sampler::TimeLimit(const PacketIndex& index) const {
+  const double seconds = static_cast<double>(LengthOf(header_, index).us) / kMicroseconds;
+  const double pixels =
+      static_cast<double>(header_.width) * header_.height * static_cast<double>(index.frames);
+  return VideoTimeLimit(seconds, pixels, limits_);
 }
 
 absl::StatusOr<VideoFrames> Sampler::Sample(const Timeline& timeline, PacketIndex index) {
@@ -188,7 +202,7 @@ absl::StatusOr<VideoFrames> Sampler::Sample(const Timeline& timeline, PacketInde
 
 absl::StatusOr<Sampler::Outcome> Sampler::Decode(const std::vector<int64_t>& pts,
                                                  FramePicker* picker) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<VideoFile> file, VideoFile::Open(bytes_, limits_, watch_));
+  ASSIGN_OR_RETURN(const std::unique_ptr<VideoFile> file, Open());
   file->KeepOnlyVideo();
   ASSIGN_OR_RETURN(const std::unique_ptr<VideoDecoder> decoder,
                    VideoDecoder::Create(*file, limits_));
@@ -235,8 +249,14 @@ absl::Status Sampler::TakeFrames(VideoDecoder& decoder, const std::vector<int64_
 
 absl::StatusOr<VideoFrames> SampleVideo(absl::string_view file, const Limits& limits,
                                         int max_seconds, const CancelFlag& cancel) {
+  return SampleVideoInTime(file, limits, max_seconds, cancel, [](absl::Duration) {});
+}
+
+absl::StatusOr<VideoFrames> SampleVideoInTime(absl::string_view file, const Limits& limits,
+                                              int max_seconds, const CancelFlag& cancel,
+                                              const TimeLimitCallback& on_time_limit) {
   InitFfmpeg();
-  return Sampler(file, limits, max_seconds, cancel).Run();
+  return Sampler(file, limits, max_seconds, cancel).Run(on_time_limit);
 }
 
 }  // namespace vidmuse

@@ -1,15 +1,17 @@
 #include "core/video/packet_index.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <limits>
 #include <map>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/video/ffmpeg_util.h"
+#include "core/video/stream_clock.h"
 
 extern "C" {
+#include <libavcodec/codec_desc.h>
 #include <libavcodec/packet.h>
 #include <libavformat/avformat.h>
 #include <libavutil/avutil.h>
@@ -19,40 +21,50 @@ extern "C" {
 namespace vidmuse {
 namespace {
 
-class Span {
- public:
-  void Add(const AVPacket& packet, AVRational time_base) {
-    const int64_t time = packet.pts != AV_NOPTS_VALUE ? packet.pts : packet.dts;
-    if (time == AV_NOPTS_VALUE) return;
-    const int64_t start = av_rescale_q(time, time_base, AV_TIME_BASE_Q);
-    const int64_t length =
-        av_rescale_q(std::max<int64_t>(packet.duration, 0), time_base, AV_TIME_BASE_Q);
-    // Such times are damage; they could overflow below.
-    constexpr int64_t kMax = std::numeric_limits<int64_t>::max() / 4;
-    if (std::abs(start) > kMax || length > kMax) return;
-    start_ = std::min(start_, start);
-    last_start_ = std::max(last_start_, start);
-    end_ = std::max(end_, start + length);
-    ++packets_;
+std::optional<int64_t> Microseconds(int64_t time, AVRational time_base) {
+  if (time == AV_NOPTS_VALUE) return std::nullopt;
+  const int64_t scaled = av_rescale_q(time, time_base, AV_TIME_BASE_Q);
+  // What it gives for times that don't fit and time bases that make no sense.
+  if (scaled == std::numeric_limits<int64_t>::min()) return std::nullopt;
+  return scaled;
+}
+
+PacketTimes TimesOf(const AVPacket& packet, AVRational time_base) {
+  PacketTimes times;
+  times.shown = Microseconds(packet.pts, time_base);
+  times.decoded = Microseconds(packet.dts, time_base);
+  times.length = Microseconds(std::max<int64_t>(packet.duration, 0), time_base).value_or(0);
+  return times;
+}
+
+StreamClock NewClock(const AVStream& stream, const VideoHeader& header) {
+  const AVCodecDescriptor* codec = avcodec_descriptor_get(stream.codecpar->codec_id);
+  const bool reorders = codec == nullptr || (codec->props & AV_CODEC_PROP_REORDER) != 0;
+  return StreamClock(reorders, header.clock_may_jump ? kLongestGapUs : kLongestStillUs);
+}
+
+// Fills in what the clocks of all streams tell.
+void TakeClocks(std::map<int, StreamClock>& clocks, int video, PacketIndex& index) {
+  int64_t start = std::numeric_limits<int64_t>::max();
+  int64_t end = std::numeric_limits<int64_t>::min();
+  int64_t longest = 0;
+  for (auto& [stream, clock] : clocks) {
+    clock.Finish();
+    if (clock.empty()) continue;
+    index.steady &= clock.steady();
+    start = std::min(start, clock.start());
+    end = std::max(end, clock.start() + clock.length());
+    longest = std::max(longest, clock.length());
+    if (stream != video) continue;
+    index.video_span_us = clock.length();
+    index.longest_gap_us = clock.longest_gap();
+    if (!clock.steady()) index.pts.clear();
   }
-
-  // The last packet of a file without durations lasts as long as the average one.
-  int64_t microseconds() const {
-    if (packets_ == 0) return 0;
-    if (end_ > last_start_ || packets_ == 1) return end_ - start_;
-    return (last_start_ - start_) / (packets_ - 1) * packets_;
-  }
-
-  bool empty() const { return packets_ == 0; }
-  int64_t start() const { return start_; }
-  int64_t end() const { return start_ + microseconds(); }
-
- private:
-  int64_t packets_ = 0;
-  int64_t start_ = std::numeric_limits<int64_t>::max();
-  int64_t last_start_ = std::numeric_limits<int64_t>::min();
-  int64_t end_ = std::numeric_limits<int64_t>::min();
-};
+  if (end <= start) return;
+  index.start_us = start;
+  // Streams whose clocks jumped have no place in common.
+  index.span_us = index.steady ? end - start : longest;
+}
 
 // VP8 stores reference frames that are never shown as packets of their own: bit 4 of the frame
 // header is off.
@@ -72,15 +84,17 @@ bool TellFramesApart(const std::vector<int64_t>& sorted_pts) {
 absl::StatusOr<PacketIndex> IndexPackets(VideoFile& file, const Limits& limits) {
   const double max_frames = limits.max_frames_per_second * (limits.max_video_seconds + 1);
   PacketIndex index;
-  std::map<int, Span> spans;  // by stream
+  std::map<int, StreamClock> clocks;  // by stream
+  const int video = file.stream().index;
   const AvPacketPtr packet = NewPacket();
   while (true) {
     ASSIGN_OR_RETURN(const bool more, file.NextPacket(packet.get()));
     if (!more) break;
     const AVStream& stream = file.stream(packet->stream_index);
-    if (stream.index != file.stream().index) {
-      if (stream.codecpar->codec_type == AVMEDIA_TYPE_AUDIO) {
-        spans[stream.index].Add(*packet, stream.time_base);
+    const auto clock = clocks.try_emplace(stream.index, NewClock(stream, file.header())).first;
+    if (stream.index != video) {
+      if ((packet->flags & AV_PKT_FLAG_DISCARD) == 0) {
+        clock->second.Add(TimesOf(*packet, stream.time_base));
       }
       continue;
     }
@@ -93,19 +107,11 @@ absl::StatusOr<PacketIndex> IndexPackets(VideoFile& file, const Limits& limits) 
     if (!IsShown(*packet, stream.codecpar->codec_id)) continue;
     ++index.frames;
     index.pts.push_back(packet->pts);
-    spans[stream.index].Add(*packet, stream.time_base);
+    clock->second.Add(TimesOf(*packet, stream.time_base));
   }
   std::sort(index.pts.begin(), index.pts.end());
   if (!TellFramesApart(index.pts)) index.pts.clear();
-  index.video_span_us = spans[file.stream().index].microseconds();
-  int64_t start = std::numeric_limits<int64_t>::max();
-  int64_t end = std::numeric_limits<int64_t>::min();
-  for (const auto& [stream, span] : spans) {
-    if (span.empty()) continue;
-    start = std::min(start, span.start());
-    end = std::max(end, span.end());
-  }
-  if (end > start) index.span_us = end - start;
+  TakeClocks(clocks, video, index);
   return index;
 }
 

@@ -16,14 +16,22 @@ struct PacketIndex {
   int64_t frames = 0;
   int64_t packets = 0;  // all of the video stream
   // Presentation times of the shown packets in the stream's time base, ascending; empty when one is
-  // missing or two are equal, so that they don't tell the frames apart.
+  // missing or two are equal or they don't follow the order of the packets, so that they don't tell
+  // the frames apart.
   std::vector<int64_t> pts;
-  int64_t span_us = 0;        // first start to last end over all streams read; 0 if unknown
-  int64_t video_span_us = 0;  // likewise, of the video stream
+  // What is there of all sound and video streams that were read, from the first start to the last
+  // end, and of the video stream; 0 if it is unknown. Jumps of the clock and times that lie are
+  // left out (stream_clock.h).
+  int64_t span_us = 0;
+  int64_t video_span_us = 0;
+  int64_t start_us = 0;  // the first time of all; 0 if `span_us` is
+  bool steady = true;    // no stream's clock jumped, and no time lied
+  // The longest stretch that is in the spans and yet has no packet of the video.
+  int64_t longest_gap_us = 0;
 };
 
-// Reads `file` to its end; the streams it leaves out don't count for `span_us`. INVALID_ARGUMENT:
-// more frames than the limits on seconds and frames a second allow.
+// Reads `file` to its end. INVALID_ARGUMENT: more frames than the limits on seconds and frames a
+// second allow.
 absl::StatusOr<PacketIndex> IndexPackets(VideoFile& file, const Limits& limits);
 
 }  // namespace vidmuse

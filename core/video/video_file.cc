@@ -2,12 +2,14 @@
 
 #include <cmath>
 #include <new>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/video/codec_allow_list.h"
 #include "core/video/ffmpeg_util.h"
+#include "core/video/file_kind.h"
 
 extern "C" {
 #include <libavcodec/avcodec.h>
@@ -21,19 +23,13 @@ extern "C" {
 namespace vidmuse {
 namespace {
 
-constexpr char kContainers[] = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg";
-// Each stream of a hostile header can hold an index of 160 MiB.
-constexpr int kMaxStreams = 16;
+constexpr char kContainers[] = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,mxf,gif,apng";
+// Films have some dozens of sound and subtitle tracks. Each stream costs memory before it is read.
+constexpr int kMaxStreams = 256;
 constexpr int kMaxReadErrors = 64;  // in a row, after which the rest of the file counts as lost
 
 int RefuseOpen(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**) {
   return AVERROR(EPERM);
-}
-
-absl::Status NotAVideo(int error) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("the file is not a video that can be read (", FfmpegError(error),
-                   "): MP4, MOV, WebM, MKV, AVI, MPEG-TS, MPEG-PS, FLV, ASF and Ogg are"));
 }
 
 // Clockwise degrees that turn the stored picture upright; other angles are shown as stored.
@@ -46,6 +42,32 @@ int Rotation(const AVStream& stream) {
   const double quarters = std::round(degrees / 90);
   if (std::abs(degrees - 90 * quarters) > 1) return 0;
   return (static_cast<int>(quarters) % 4 + 4) % 4 * 90;
+}
+
+bool IsCover(const AVStream& stream) {
+  return (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
+}
+
+bool IsPicture(const AVStream& stream) {
+  const AVCodecID codec = stream.codecpar->codec_id;
+  return IsCover(stream) ||
+         (stream.nb_frames == 1 && (codec == AV_CODEC_ID_MJPEG || codec == AV_CODEC_ID_PNG));
+}
+
+// The stream with the largest frames that is no picture; -1: there is none.
+int LargestVideo(const AVFormatContext& format) {
+  int best = -1;
+  int64_t most = -1;
+  for (unsigned i = 0; i < format.nb_streams; ++i) {
+    const AVStream& stream = *format.streams[i];
+    const AVCodecParameters& parameters = *stream.codecpar;
+    const int64_t pixels = int64_t{parameters.width} * parameters.height;
+    if (parameters.codec_type != AVMEDIA_TYPE_VIDEO || IsPicture(stream) || pixels <= most)
+      continue;
+    best = static_cast<int>(i);
+    most = pixels;
+  }
+  return best;
 }
 
 }  // namespace
@@ -65,20 +87,21 @@ absl::Status CheckFrameSize(int64_t width, int64_t height, const Limits& limits)
 
 absl::StatusOr<std::unique_ptr<VideoFile>> VideoFile::Open(absl::string_view bytes,
                                                            const Limits& limits,
-                                                           const DecodeWatch& watch) {
+                                                           const DecodeWatch& watch,
+                                                           bool ignore_edits) {
   std::unique_ptr<VideoFile> file(new VideoFile(bytes, watch));
-  const absl::Status status = file->ReadHeader(limits);
+  const absl::Status status = file->ReadHeader(limits, ignore_edits);
   RETURN_IF_ERROR(watch.Check());  // why reading failed, if it is set
   RETURN_IF_ERROR(status);
   return file;
 }
 
 VideoFile::VideoFile(absl::string_view bytes, const DecodeWatch& watch)
-    : watch_(watch), input_(bytes, watch) {}
+    : bytes_(bytes), watch_(watch), input_(bytes, watch) {}
 
 VideoFile::~VideoFile() { avformat_close_input(&format_); }
 
-absl::Status VideoFile::ReadHeader(const Limits& limits) {
+absl::Status VideoFile::ReadHeader(const Limits& limits, bool ignore_edits) {
   format_ = avformat_alloc_context();
   if (format_ == nullptr) throw std::bad_alloc();
   format_->pb = input_.avio();
@@ -86,8 +109,12 @@ absl::Status VideoFile::ReadHeader(const Limits& limits) {
   format_->max_streams = kMaxStreams;
   av_opt_set(format_, "format_whitelist", kContainers, 0);
   av_opt_set(format_, "codec_whitelist", kAllowedCodecs, 0);
-  int error = avformat_open_input(&format_, /*url=*/nullptr, nullptr, nullptr);
-  if (error < 0) return NotAVideo(error);
+  TooManyStreams();  // forgets those of an earlier file
+  AVDictionary* options = nullptr;
+  if (ignore_edits) av_dict_set(&options, "ignore_editlist", "1", 0);
+  int error = avformat_open_input(&format_, /*url=*/nullptr, nullptr, &options);
+  av_dict_free(&options);
+  if (error < 0) return WhyNotOpened(error);
   // Frames may be decoded to complete the header: sizes that it already has are checked before.
   for (unsigned i = 0; i < format_->nb_streams; ++i) {
     const AVCodecParameters& parameters = *format_->streams[i]->codecpar;
@@ -95,14 +122,33 @@ absl::Status VideoFile::ReadHeader(const Limits& limits) {
     RETURN_IF_ERROR(CheckFrameSize(parameters.width, parameters.height, limits));
   }
   error = avformat_find_stream_info(format_, nullptr);
-  if (error < 0) return NotAVideo(error);
+  if (error < 0) return WhyNotOpened(error);
   return PickStream(limits);
 }
 
+absl::Status VideoFile::WhyNotOpened(int error) const {
+  if (TooManyStreams()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the file has more than ", kMaxStreams, " streams, which is the limit"));
+  }
+  const std::string kind = OtherKind(bytes_, kContainers);
+  return absl::InvalidArgumentError(absl::StrCat("the file is not a video that can be read (",
+                                                 kind.empty() ? FfmpegError(error) : kind,
+                                                 "): MP4, MOV, WebM, MKV, AVI, MPEG-TS, MPEG-PS, "
+                                                 "FLV, ASF, Ogg, MXF, GIF and animated PNG are"));
+}
+
 absl::Status VideoFile::PickStream(const Limits& limits) {
-  const int index = av_find_best_stream(format_, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
-  if (index < 0 || (format_->streams[index]->disposition & AV_DISPOSITION_ATTACHED_PIC)) {
-    return absl::InvalidArgumentError("the file has no video stream");
+  int index = av_find_best_stream(format_, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
+  if (index < 0) return absl::InvalidArgumentError("the file has no video stream");
+  // Files with a cover picture don't always call it one.
+  if (IsPicture(*format_->streams[index])) {
+    const int moving = LargestVideo(*format_);
+    if (moving >= 0) index = moving;
+  }
+  if (IsCover(*format_->streams[index])) {
+    return absl::InvalidArgumentError(
+        "the file has no video stream: its only picture is a cover, which doesn't move");
   }
   stream_ = format_->streams[index];
   const AVCodecParameters& parameters = *stream_->codecpar;
@@ -119,6 +165,7 @@ absl::Status VideoFile::PickStream(const Limits& limits) {
     header_.duration_us = format_->duration;
   }
   header_.indexed_packets = avformat_index_get_entries_count(stream_);
+  header_.clock_may_jump = (format_->iformat->flags & AVFMT_TS_DISCONT) != 0;
   return absl::OkStatus();
 }
 
@@ -127,6 +174,15 @@ const AVStream& VideoFile::stream(int index) const { return *format_->streams[in
 void VideoFile::KeepOnlyVideo() {
   for (unsigned i = 0; i < format_->nb_streams; ++i) {
     if (format_->streams[i] != stream_) format_->streams[i]->discard = AVDISCARD_ALL;
+  }
+}
+
+void VideoFile::KeepSoundAndVideo() {
+  for (unsigned i = 0; i < format_->nb_streams; ++i) {
+    AVStream& stream = *format_->streams[i];
+    if (&stream != stream_ && stream.codecpar->codec_type != AVMEDIA_TYPE_AUDIO) {
+      stream.discard = AVDISCARD_ALL;
+    }
   }
 }
 

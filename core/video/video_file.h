@@ -30,18 +30,21 @@ struct VideoHeader {
   int64_t duration_us =
       0;  // of the container; 0 if it is missing or only a guess from the bit rate
   int64_t indexed_packets = 0;  // of the video stream, in the header's index; 0 if it has none
+  bool clock_may_jump = false;  // the container lets times start anew in the middle
 };
 
 // Not thread-safe.
 class VideoFile {
  public:
-  // Reads the header and picks the best video stream, as av_find_best_stream does. Containers: MP4,
-  // MOV, WebM, Matroska, AVI, MPEG-TS, MPEG-PS, FLV, ASF, Ogg. Opens nothing but `bytes`, which
-  // outlive the file, as `watch` does. INVALID_ARGUMENT: not a video, no video stream, too large a
-  // frame.
+  // Reads the header and picks the best video stream, as av_find_best_stream does, but never a
+  // cover picture. Containers: MP4, MOV, WebM, Matroska, AVI, MPEG-TS, MPEG-PS, FLV, ASF, Ogg, MXF,
+  // GIF, animated PNG. Opens nothing but `bytes`, which outlive the file, as `watch` does.
+  // INVALID_ARGUMENT: not a video (with what it is, if that is known), no video stream, too many
+  // streams, too large a frame.
   static absl::StatusOr<std::unique_ptr<VideoFile>> Open(absl::string_view bytes,
                                                          const Limits& limits,
-                                                         const DecodeWatch& watch);
+                                                         const DecodeWatch& watch,
+                                                         bool ignore_edits = false);
   ~VideoFile();
   VideoFile(const VideoFile&) = delete;
   VideoFile& operator=(const VideoFile&) = delete;
@@ -51,8 +54,10 @@ class VideoFile {
   // Of any stream of the file, by a packet's stream index.
   const AVStream& stream(int index) const;
 
-  // Packets of the other streams are left out from now on.
+  // From now on, packets of other streams than the video's are left out.
   void KeepOnlyVideo();
+  // From now on, packets that are neither the video's nor sound are left out.
+  void KeepSoundAndVideo();
 
   // Reads the next packet into `packet`, dropping what it held. False at the end of what can be
   // read. Damaged stretches are passed over. The error is the watch's.
@@ -60,9 +65,11 @@ class VideoFile {
 
  private:
   VideoFile(absl::string_view bytes, const DecodeWatch& watch);
-  absl::Status ReadHeader(const Limits& limits);
+  absl::Status ReadHeader(const Limits& limits, bool ignore_edits);
+  absl::Status WhyNotOpened(int error) const;
   absl::Status PickStream(const Limits& limits);
 
+  const absl::string_view bytes_;
   const DecodeWatch& watch_;
   MemoryInput input_;
   AVFormatContext* format_ = nullptr;

@@ -10,7 +10,6 @@
 #include <memory>
 #include <random>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -19,11 +18,14 @@
 #include "absl/flags/usage.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/cpus.h"
 #include "core/base/status_macros.h"
+#include "core/model/cpu/kernel_choice.h"
 #include "core/model/cpu/kernels.h"
 #include "core/model/cpu/thread_team.h"
 #include "nlohmann/json.hpp"
 #include "tests/bench/bench_model.h"
+#include "tests/bench/device_bench.h"
 #include "tests/bench/first_audio.h"
 #include "tests/bench/machine_probe.h"
 #include "tests/bench/model_cost.h"
@@ -44,6 +46,13 @@ ABSL_FLAG(std::vector<std::string>, requests, std::vector<std::string>({"1", "2"
 ABSL_FLAG(int, seconds, 30, "length of the video, 1 to 30; of the window too");
 ABSL_FLAG(int, steps, 20, "decoding steps a measurement");
 ABSL_FLAG(int, position, -1, "sequence steps in the cache before them; -1: half the window");
+ABSL_FLAG(std::string, device, "cpu",
+          "cpu; cuda or cuda:0: of a --scale, in --precisions of fp32, fp16 and bf16; device_code: "
+          "what a GPU runs, on the CPU");
+ABSL_FLAG(std::vector<std::string>, slots, std::vector<std::string>({"8"}),
+          "of a GPU: windows it has room for; all measurements for each");
+ABSL_FLAG(std::vector<std::string>, graphs, std::vector<std::string>({"on"}),
+          "of a GPU: on, off; all measurements for each");
 ABSL_FLAG(int, threads, 0, "threads of a step, and of encoding; 0: one a core");
 
 namespace vidmuse {
@@ -258,6 +267,56 @@ absl::StatusOr<json> RunModelCost(const std::string& scale,
   return ModelCost(sizes, known, request_counts, absl::GetFlag(FLAGS_seconds));
 }
 
+// Comma-separated counts of a flag.
+absl::StatusOr<std::vector<int>> Counts(const char* flag, const std::vector<std::string>& texts,
+                                        int most) {
+  std::vector<int> counts;
+  for (const std::string& text : texts) {
+    int count = 0;
+    if (!absl::SimpleAtoi(text, &count) || count < 1 || count > most) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--", flag, " has '", text, "', expected 1 to ", most));
+    }
+    counts.push_back(count);
+  }
+  if (counts.empty()) return absl::InvalidArgumentError(absl::StrCat("--", flag, " is empty"));
+  return counts;
+}
+
+absl::StatusOr<json> RunDevice(const std::vector<int>& request_counts) {
+  DeviceBenchOptions options;
+  options.device = absl::GetFlag(FLAGS_device);
+  options.scale = absl::GetFlag(FLAGS_scale);
+  options.precisions = absl::GetFlag(FLAGS_precisions);
+  ASSIGN_OR_RETURN(options.slots, Counts("slots", absl::GetFlag(FLAGS_slots), 256));
+  options.requests = request_counts;
+  options.seconds = absl::GetFlag(FLAGS_seconds);
+  options.steps = absl::GetFlag(FLAGS_steps);
+  const int capacity = kFrameRate * options.seconds + kCodebooks - 1;
+  // Each measurement's own steps, and those before it for warmth, come on top.
+  const int needed = static_cast<int>(request_counts.size()) * (options.steps + 3);
+  options.position = absl::GetFlag(FLAGS_position) < 0
+                         ? capacity / 2
+                         : std::min(absl::GetFlag(FLAGS_position), capacity);
+  options.position = std::min(options.position, capacity - needed);
+  if (options.position < 0) {
+    return absl::InvalidArgumentError("--steps do not fit into a window of --seconds");
+  }
+  for (const std::string& text : absl::GetFlag(FLAGS_graphs)) {
+    if (text != "on" && text != "off") {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--graphs has '", text, "', expected on or off"));
+    }
+    options.graphs.push_back(text == "on");
+  }
+  if (!absl::GetFlag(FLAGS_model_dir).empty()) {
+    return absl::InvalidArgumentError("--device takes a --scale, not a --model_dir");
+  }
+  ASSIGN_OR_RETURN(const HashModelSizes hash, ScaleSizes(options.scale));
+  ASSIGN_OR_RETURN(const ModelSizes sizes, SizesOf(options.scale));
+  return MeasureDevice(options, HashFiles(hash), sizes);
+}
+
 absl::StatusOr<json> Run(const std::vector<int>& request_counts) {
   BenchModel source;
   source.scale = absl::GetFlag(FLAGS_scale);
@@ -270,13 +329,14 @@ absl::StatusOr<json> Run(const std::vector<int>& request_counts) {
     return MeasureQuality(source, precisions, absl::GetFlag(FLAGS_seconds),
                           absl::GetFlag(FLAGS_steps));
   }
-  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  if (absl::GetFlag(FLAGS_device) != "cpu") return RunDevice(request_counts);
+  const int cores = UsableCpus();
   MachineProbe probe(source.threads > 0 ? source.threads : cores);
   json result;
   result["scale"] = source.model_dir.empty() ? source.scale : source.model_dir;
   result["machine"] = {{"cpu", CpuName()},
                        {"cores", cores},
-                       {"kernels", cpu::CpuKernels().name},
+                       {"kernels", (*cpu::CpuKernels())->name},
                        {"read_gb_s", probe.ReadBandwidth()},
                        {"float_gflop_s", probe.FloatRate()}};
   for (const std::string& precision : precisions) {
@@ -290,16 +350,7 @@ absl::StatusOr<json> Run(const std::vector<int>& request_counts) {
 }
 
 absl::StatusOr<std::vector<int>> RequestCounts() {
-  std::vector<int> counts;
-  for (const std::string& text : absl::GetFlag(FLAGS_requests)) {
-    int count = 0;
-    if (!absl::SimpleAtoi(text, &count) || count < 1 || count > 64) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--requests has '", text, "', expected 1 to 64"));
-    }
-    counts.push_back(count);
-  }
-  if (counts.empty()) return absl::InvalidArgumentError("--requests is empty");
+  ASSIGN_OR_RETURN(std::vector<int> counts, Counts("requests", absl::GetFlag(FLAGS_requests), 256));
   if (absl::GetFlag(FLAGS_seconds) < 1 || absl::GetFlag(FLAGS_seconds) > 30) {
     return absl::InvalidArgumentError("--seconds is not in 1 to 30");
   }

@@ -8,9 +8,14 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/substitute.h"
 #include "tests/e2e/harness.h"
 
 namespace vidmuse {
@@ -18,6 +23,59 @@ namespace {
 
 constexpr char kHaproxy[] = "/usr/sbin/haproxy";
 constexpr char kNginx[] = "/usr/sbin/nginx";
+
+// The program's path; empty: not to be had.
+const std::string& EnvoyPath() {
+  static const auto* const path = [] {
+    const RunResult found = RunProgram(
+        {"/bin/sh", "-c",
+         "cd " VIDMUSE_SOURCE_DIR " && tests/tools.sh >&2 && .deps/tools/bin/python -c"
+         " 'import os, envoy; print(os.path.dirname(envoy.__file__) + \"/_bin/envoy\")'"},
+        absl::Minutes(3));
+    if (found.exit_code != 0) std::cerr << found.error;
+    return new std::string(found.exit_code == 0 ? absl::StripAsciiWhitespace(found.output) : "");
+  }();
+  return *path;
+}
+
+// "127.0.0.1:80" as Envoy writes it.
+std::string EnvoyAddress(const std::string& address) {
+  const std::vector<std::string> parts = absl::StrSplit(address, ':');
+  return absl::StrCat("{socket_address: {address: ", parts[0], ", port_value: ", parts[1], "}}");
+}
+
+// Without its timeouts for streams, which are shorter than a song may take.
+constexpr char kEnvoyConfig[] = R"(
+static_resources:
+  listeners:
+  - address: $0
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: in
+          stream_idle_timeout: 0s
+          route_config:
+            virtual_hosts:
+            - name: all
+              domains: ["*"]
+              routes: [{match: {prefix: "/"}, route: {cluster: replicas, timeout: 0s}}]
+          http_filters:
+          - name: envoy.filters.http.router
+            typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
+  clusters:
+  - name: replicas
+    connect_timeout: 1s
+    lb_policy: ROUND_ROBIN
+    typed_extension_protocol_options:
+      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+        explicit_http_config: {http2_protocol_options: {}}
+    load_assignment:
+      cluster_name: replicas
+      endpoints: [{lb_endpoints: [$1]}]
+)";
 
 }  // namespace
 
@@ -35,15 +93,22 @@ int FreePort() {
 }
 
 bool LoadBalancer::Has(Kind kind) {
+  if (kind == Kind::kEnvoy) return !EnvoyPath().empty();
   return access(kind == Kind::kHaproxy ? kHaproxy : kNginx, X_OK) == 0;
 }
 
 LoadBalancer::LoadBalancer(Kind kind, const std::vector<std::string>& servers)
     : address_(absl::StrCat("127.0.0.1:", FreePort())) {
-  if (kind == Kind::kHaproxy) {
-    StartHaproxy(servers);
-  } else {
-    StartNginx(servers);
+  switch (kind) {
+    case Kind::kHaproxy:
+      StartHaproxy(servers);
+      break;
+    case Kind::kNginx:
+      StartNginx(servers);
+      break;
+    case Kind::kEnvoy:
+      StartEnvoy(servers);
+      break;
   }
 }
 
@@ -85,6 +150,17 @@ void LoadBalancer::StartNginx(const std::vector<std::string>& servers) {
             "    location / { grpc_pass grpc://replicas; }\n  }\n}\n";
   config.close();
   Start({kNginx, "-p", folder, "-c", folder + "/nginx.conf"});
+}
+
+void LoadBalancer::StartEnvoy(const std::vector<std::string>& servers) {
+  const auto endpoint = [](std::string* out, const std::string& server) {
+    absl::StrAppend(out, "{endpoint: {address: ", EnvoyAddress(server), "}}");
+  };
+  const std::string path = TempFile("envoy.yaml");
+  std::ofstream(path) << absl::Substitute(kEnvoyConfig, EnvoyAddress(address_),
+                                          absl::StrJoin(servers, ", ", endpoint));
+  Start({EnvoyPath(), "--disable-hot-restart", "--concurrency", "1", "--log-level", "warning", "-c",
+         path});
 }
 
 void LoadBalancer::Start(const std::vector<std::string>& args) {

@@ -13,12 +13,13 @@ namespace vidmuse {
 // A port that was free a moment ago.
 int FreePort();
 
-// HAProxy or nginx, speaking HTTP/2 both ways. Destruction kills it.
+// HAProxy, nginx or Envoy, speaking HTTP/2 both ways. Destruction kills it.
 class LoadBalancer {
  public:
-  enum class Kind { kHaproxy, kNginx };
+  // Envoy looks after no server's health and tries nothing again, as it does unless it is told to.
+  enum class Kind { kHaproxy, kNginx, kEnvoy };
 
-  // Whether it is installed.
+  // Whether it is installed. Envoy is installed from PyPI, where that can be reached.
   static bool Has(Kind kind);
 
   LoadBalancer(Kind kind, const std::vector<std::string>& servers);
@@ -29,6 +30,7 @@ class LoadBalancer {
  private:
   void StartHaproxy(const std::vector<std::string>& servers);
   void StartNginx(const std::vector<std::string>& servers);
+  void StartEnvoy(const std::vector<std::string>& servers);
   void Start(const std::vector<std::string>& args);
 
   const std::string address_;

@@ -1,5 +1,5 @@
-// The code that GPUs run, on the CPU, against what the public reference computed: logits, greedy
-// tokens and audio, through the whole generator.
+// The code that GPUs run, on the CPU, and on a GPU where there is one, against what the public
+// reference computed: logits, greedy tokens and audio, through the whole generator.
 #include "tests/support/device_model.h"
 
 #include <gtest/gtest.h>
@@ -19,9 +19,11 @@
 #include "core/model/hash_model/hash_model.h"
 #include "core/model/hash_model/hash_values.h"
 #include "core/model/load_model.h"
+#include "core/model/torch/cuda_devices.h"
 #include "core/model/weights/weight_reader.h"
 #include "core/video/frame_sampler.h"
 #include "tests/support/stream_reader.h"
+#include "tests/support/test_data.h"
 
 namespace vidmuse {
 namespace {
@@ -30,13 +32,13 @@ constexpr int kCodebooks = 4;
 constexpr double kTolerance = 1e-4;
 
 std::string Video(const std::string& name) {
-  std::ifstream file(std::string(VIDMUSE_TEST_DATA) + "/golden/videos/" + name + ".mp4",
-                     std::ios::binary);
+  std::ifstream file(TestData("golden/videos/" + name + ".mp4"), std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-std::unique_ptr<MusicModel> Load() {
+std::unique_ptr<MusicModel> Load(const std::string& device) {
   ModelOptions options;
+  options.device = device;
   options.device_code = true;
   options.precision = "fp32";
   options.slots = 3;
@@ -45,17 +47,31 @@ std::unique_ptr<MusicModel> Load() {
   return *std::move(model);
 }
 
-class DeviceModelTest : public testing::TestWithParam<const char*> {
+struct Case {
+  const char* device;
+  const char* video;
+};
+
+// Why tests can't run on this device; empty: they can.
+std::string WhyNot(const std::string& device) {
+  return std::string(ChooseDevices(device).status().message());
+}
+
+class DeviceModelTest : public testing::TestWithParam<Case> {
  protected:
+  void SetUp() override {
+    const std::string reason = WhyNot(GetParam().device);
+    if (!reason.empty()) GTEST_SKIP() << reason;
+  }
   static void SetUpTestSuite() {
-    auto file = TensorFile::OpenTorch(VIDMUSE_TEST_DATA "/golden/tiny/expected.pt");
+    auto file = TensorFile::OpenTorch(TestData("golden/tiny/expected.pt"));
     ASSERT_TRUE(file.ok()) << file.status();
     expected_ = file->release();
   }
   static void TearDownTestSuite() { delete expected_; }
 
   static const TensorView& Expected(const std::string& name) {
-    return expected_->tensors().at(absl::StrCat(GetParam(), "/", name));
+    return expected_->tensors().at(absl::StrCat(GetParam().video, "/", name));
   }
   static double Worst(const std::string& name, const float* values) {
     const TensorView& view = Expected(name);
@@ -75,13 +91,19 @@ class DeviceModelTest : public testing::TestWithParam<const char*> {
 const TensorFile* DeviceModelTest::expected_ = nullptr;
 
 INSTANTIATE_TEST_SUITE_P(Videos, DeviceModelTest,
-                         testing::Values("pattern_4s", "life_7s", "zoom_63s"),
-                         [](const auto& info) { return std::string(info.param); });
+                         testing::Values(Case{"cpu", "pattern_4s"}, Case{"cpu", "life_7s"},
+                                         Case{"cpu", "zoom_63s"}, Case{"cuda:0", "pattern_4s"},
+                                         Case{"cuda:0", "life_7s"}, Case{"cuda:0", "zoom_63s"}),
+                         [](const auto& info) {
+                           const std::string device(info.param.device, 0, 4);
+                           return (device == "cuda" ? "Gpu_" : "Cpu_") +
+                                  std::string(info.param.video);
+                         });
 
 TEST_P(DeviceModelTest, LogitsAreTheReferences) {
-  const auto model = Load();
+  const auto model = Load(GetParam().device);
   const int card = model->info().card, steps = 28;
-  const auto frames = SampleVideo(Video(GetParam()), Limits(), 0, CancelFlag());
+  const auto frames = SampleVideo(Video(GetParam().video), Limits(), 0, CancelFlag());
   ASSERT_TRUE(frames.ok()) << frames.status();
   const auto condition = model->EncodeVideo(*frames, CancelFlag());
   ASSERT_TRUE(condition.ok()) << condition.status();
@@ -121,7 +143,8 @@ TEST_P(DeviceModelTest, GreedySongsAreTheReferences) {
   NullMetricsSink metrics;
   GeneratorOptions options;
   options.limits.max_batch = 3;
-  auto generator = NewGenerator(Load(), SampleVideo, options, Clock::Real(), &metrics);
+  auto generator =
+      NewGenerator(Load(GetParam().device), SampleVideo, options, Clock::Real(), &metrics);
   ASSERT_TRUE(generator.ok()) << generator.status();
   GenerationRequest request;
   request.sampling.greedy = true;
@@ -130,7 +153,7 @@ TEST_P(DeviceModelTest, GreedySongsAreTheReferences) {
   request.return_tokens = true;
   auto stream = (*generator)->Submit(request);
   ASSERT_TRUE(stream.ok()) << stream.status();
-  ASSERT_TRUE((*stream)->AppendVideo(Video(GetParam())).ok());
+  ASSERT_TRUE((*stream)->AppendVideo(Video(GetParam().video)).ok());
   ASSERT_TRUE((*stream)->FinishVideo().ok());
   const ReadSong song = ReadToEnd(**stream, absl::Minutes(4));
   stream->reset();
@@ -154,17 +177,27 @@ TEST_P(DeviceModelTest, GreedySongsAreTheReferences) {
 }
 
 // Its CLIP tower is narrower than a published one.
-TEST(DemoModelOnADeviceTest, MakesTheCpuModelsTokens) {
+class DemoModelOnADeviceTest : public testing::TestWithParam<const char*> {};
+
+INSTANTIATE_TEST_SUITE_P(Devices, DemoModelOnADeviceTest, testing::Values("cpu", "cuda:0"),
+                         [](const auto& info) {
+                           return std::string(info.index == 0 ? "Cpu" : "Gpu");
+                         });
+
+TEST_P(DemoModelOnADeviceTest, MakesTheCpuModelsTokens) {
+  const std::string reason = WhyNot(GetParam());
+  if (!reason.empty()) GTEST_SKIP() << reason;
   constexpr int kSteps = 150;
-  std::ifstream file(VIDMUSE_TEST_DATA "/demo/clip.mp4", std::ios::binary);
+  std::ifstream file(TestData("demo/clip.mp4"), std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(file), {}};
   const auto frames = SampleVideo(bytes, Limits(), 0, CancelFlag());
   ASSERT_TRUE(frames.ok()) << frames.status();
   DeviceSong songs[2];
   for (const bool device_code : {false, true}) {
     ModelOptions options;
-    options.model_dir = VIDMUSE_TEST_DATA "/demo";
+    options.model_dir = TestData("demo");
     options.precision = "fp32";
+    options.device = device_code ? GetParam() : "cpu";
     options.device_code = device_code;
     const auto model = LoadModel(options);
     ASSERT_TRUE(model.ok()) << model.status();

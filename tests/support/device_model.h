@@ -15,20 +15,35 @@
 
 namespace vidmuse {
 
-inline absl::StatusOr<std::unique_ptr<TorchMusicModel>> LoadDeviceModel(const HashModelSizes& sizes,
+// A model's made-up weights, which can be loaded again and again.
+struct HashFiles {
+  explicit HashFiles(const HashModelSizes& model_sizes)
+      : sizes(model_sizes), lm(HashLmFile(sizes)), codec(HashCodecFile(sizes)) {}
+
+  const HashModelSizes sizes;
+  const std::unique_ptr<TensorFile> lm, codec;
+};
+
+inline absl::StatusOr<std::unique_ptr<TorchMusicModel>> LoadDeviceModel(const HashFiles& files,
                                                                         const std::string& device,
                                                                         TorchModelOptions options) {
-  const std::unique_ptr<TensorFile> lm = HashLmFile(sizes), codec = HashCodecFile(sizes);
-  ASSIGN_OR_RETURN(const LmConfig lm_config, ParseLmConfig(lm->strings().at("xp.cfg")));
+  ASSIGN_OR_RETURN(const LmConfig lm_config, ParseLmConfig(files.lm->strings().at("xp.cfg")));
   ASSIGN_OR_RETURN(const CodecConfig codec_config,
-                   ParseAudiocraftCodecConfig(codec->strings().at("xp.cfg")));
-  WeightReader lm_weights(lm.get(), "best_state/"), codec_weights(codec.get(), "best_state/");
+                   ParseAudiocraftCodecConfig(files.codec->strings().at("xp.cfg")));
+  WeightReader lm_weights(files.lm.get(), "best_state/");
+  WeightReader codec_weights(files.codec.get(), "best_state/");
   ModelInfo info;
   info.name = "test";
   info.device = device;
-  info.card = sizes.card;
+  info.card = files.sizes.card;
   return LoadTorchModel(std::move(info), lm_config, lm_weights, codec_config, false, codec_weights,
                         std::move(options));
+}
+
+inline absl::StatusOr<std::unique_ptr<TorchMusicModel>> LoadDeviceModel(const HashModelSizes& sizes,
+                                                                        const std::string& device,
+                                                                        TorchModelOptions options) {
+  return LoadDeviceModel(HashFiles(sizes), device, std::move(options));
 }
 
 // A request under way, and all it drew.

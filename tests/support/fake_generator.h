@@ -83,6 +83,8 @@ class FakeGenerator : public Generator {
 
   absl::StatusOr<std::unique_ptr<MusicStream>> Submit(GenerationRequest request) override;
   const ModelInfo& model_info() const override { return model_info_; }
+  // Before the first request.
+  void set_fingerprint(const std::string& fingerprint) { model_info_.fingerprint = fingerprint; }
   const Limits& limits() const override { return limits_; }
   absl::Status Health() const override;
   void BeginDrain() override;

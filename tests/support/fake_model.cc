@@ -19,14 +19,16 @@ uint64_t Mix(uint64_t hash, uint64_t value) {
 
 class Condition final : public VideoCondition {
  public:
-  Condition(int seconds, uint64_t seed) : local_frames_(2 * seconds), seed_(seed) {}
+  Condition(int seconds, uint64_t seed, size_t bytes)
+      : local_frames_(2 * seconds), seed_(seed), bytes_(bytes) {}
   int local_frames() const override { return local_frames_; }
-  size_t bytes() const override { return 1000; }
+  size_t bytes() const override { return bytes_; }
   uint64_t seed() const { return seed_; }
 
  private:
   const int local_frames_;
   const uint64_t seed_;
+  const size_t bytes_;
 };
 
 class FakeWindow final : public Window {
@@ -111,7 +113,7 @@ absl::StatusOr<std::shared_ptr<const VideoCondition>> FakeModel::EncodeVideo(
   if (cancel.cancelled()) return absl::CancelledError("cancelled");
   uint64_t seed;
   std::memcpy(&seed, video.frames.at(0).data(), sizeof(seed));
-  return FakeCondition(video.seconds, seed);
+  return FakeCondition(video.seconds, seed, condition_bytes);
 }
 
 size_t FakeModel::WindowBytes(int local_frames, int steps) const {
@@ -160,8 +162,8 @@ absl::StatusOr<std::unique_ptr<AudioDecoder>> FakeModel::NewAudioDecoder() {
   return std::make_unique<FakeDecoder>(this);
 }
 
-std::shared_ptr<const VideoCondition> FakeCondition(int seconds, uint64_t seed) {
-  return std::make_shared<Condition>(seconds, seed);
+std::shared_ptr<const VideoCondition> FakeCondition(int seconds, uint64_t seed, size_t bytes) {
+  return std::make_shared<Condition>(seconds, seed, bytes);
 }
 
 VideoFrames FakeFrames(int seconds, uint64_t seed) {

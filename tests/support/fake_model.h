@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -26,6 +28,7 @@ class FakeModel final : public MusicModel {
   const ModelInfo& info() const override { return info_; }
   absl::StatusOr<std::shared_ptr<const VideoCondition>> EncodeVideo(
       const VideoFrames& video, const CancelFlag& cancel) override;
+  size_t ConditionBytes(int) const override { return condition_bytes; }
   size_t WindowBytes(int local_frames, int steps) const override;
   absl::StatusOr<std::unique_ptr<Window>> OpenWindow(const VideoCondition& condition,
                                                      int first_frame, int frame_count, int steps,
@@ -38,6 +41,11 @@ class FakeModel final : public MusicModel {
   // Likewise for the other stages.
   std::function<absl::Status()> on_encode, on_open, on_audio;
 
+  void SetFingerprint(std::string fingerprint) { info_.fingerprint = std::move(fingerprint); }
+
+  // Of each condition: what it says it holds.
+  size_t condition_bytes = 1000;
+
   int open_windows() const { return *open_windows_; }
   int64_t steps() const { return steps_; }
 
@@ -48,7 +56,8 @@ class FakeModel final : public MusicModel {
 };
 
 // A condition for `seconds` of video that differs with `seed`.
-std::shared_ptr<const VideoCondition> FakeCondition(int seconds, uint64_t seed);
+std::shared_ptr<const VideoCondition> FakeCondition(int seconds, uint64_t seed,
+                                                    size_t bytes = 1000);
 
 // Frames that FakeModel turns into FakeCondition(seconds, seed).
 VideoFrames FakeFrames(int seconds, uint64_t seed);

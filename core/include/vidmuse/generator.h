@@ -21,6 +21,7 @@ struct GeneratorOptions {
   std::string model_name;        // empty: the last part of model_dir
   std::string device = "auto";   // "auto", "cpu", "cuda" (every GPU), "cuda:0,cuda:1"
   std::string precision;         // empty: the device's best that holds quality
+  // Cores are those that this process may use: its affinity and its control group's limit count.
   int device_threads = 0;        // threads of a decoding step; 0: one a core
   int video_threads = 0;         // videos decoded at once; 0: one a core
   int encode_threads = 0;        // threads that encode video frames; 0: one a core
@@ -28,10 +29,15 @@ struct GeneratorOptions {
   // "required", "best_effort": without the system call filter where the kernel has none, "off":
   // videos are decoded in this process.
   std::string video_sandbox = "required";
-  // Memory for running requests, a device; 0: half of what is free at start; on a GPU what max_batch
-  // requests take.
+  // Memory for running requests, a device; 0: half of what is free at start, but at least what one
+  // request takes; on a GPU what max_batch requests take.
   uint64_t max_kv_bytes = 0;
   Limits limits;
+  // For a reader to take an event while more waits for it than Limits::max_stream_buffer_bytes; then
+  // its stream ends, and its memory is freed.
+  double send_timeout_seconds = 600;
+  // A stream on which nothing was sent for so long tells where its request stands.
+  double progress_seconds = 10;
   // Called by Generator::Create with what the operator should know, a line at a time.
   std::function<void(const std::string&)> warn;
   // Called by Generator::Create when the model is loaded, before its first step.
@@ -60,10 +66,14 @@ class MusicStream {
 
   // Calls `callback` exactly once: at once if an event is waiting, else later from a thread of the
   // generator's. At most one Read may be outstanding. The callback must not block, and must not
-  // destroy the stream. Unread output is bounded: a slow reader pauses its own request alone.
+  // destroy the stream; one that throws ends the stream. Unread output is bounded: a slow reader
+  // pauses its own request alone, and one that takes nothing for send_timeout_seconds gets
+  // UNAVAILABLE: it may go on with `resume`.
   virtual void Read(ReadCallback callback) = 0;
 
-  // Ends the stream with CANCELLED (or `reason`) if it has not ended yet.
+  // Ends the stream with CANCELLED (or `reason`) if it has not ended yet. A song counts as made once
+  // the stream is destroyed after GenerationFinished was read; Cancel before that tells that its
+  // reader couldn't pass it on, and the request counts as ended by `reason`.
   virtual void Cancel(absl::Status reason = absl::CancelledError("cancelled by the caller")) = 0;
 };
 
@@ -79,13 +89,16 @@ class Generator {
   //   INVALID_ARGUMENT    an option out of range, a declared size or length over its limit
   //   RESOURCE_EXHAUSTED  the queue is full; RetryAfter() tells when to come back
   //   DEADLINE_EXCEEDED   too little time to make the music, or none
-  //   UNAVAILABLE         draining
+  //   UNAVAILABLE         draining, or no device works
   virtual absl::StatusOr<std::unique_ptr<MusicStream>> Submit(GenerationRequest request) = 0;
 
   virtual const ModelInfo& model_info() const = 0;
   virtual const Limits& limits() const = 0;
 
-  // OK while the device thread makes progress.
+  // OK while every thread makes progress and a device works. A device is lost when a step fails for each
+  // request alone and a step of the generator's own fails too; its requests end with UNAVAILABLE, and new
+  // ones go to the other devices. It is tried every few seconds and used again if that succeeds, which
+  // most errors of a GPU rule out: then only a new process helps.
   virtual absl::Status Health() const = 0;
 
   // From now on Submit refuses with UNAVAILABLE; what was admitted goes on.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
 namespace vidmuse {
@@ -39,11 +40,14 @@ struct SamplingOptions {
 struct ResumePoint {
   std::vector<uint16_t> tokens;  // [frames][codebooks], from the song's first frame on
   uint64_t received_bytes = 0;   // of the encoded stream: these are made again but not sent again
-  std::string fingerprint;       // ModelInfo::fingerprint of who made the first part; empty: not compared
+  std::string fingerprint{};     // ModelInfo::fingerprint of who made the first part; empty: not compared
 };
 
 struct GenerationRequest {
   std::string request_id;  // for logs; made up if empty
+  // Whose request it is: clients take turns in getting a place in the batch. Requests without a key are
+  // one client's.
+  std::string client_key;
   SamplingOptions sampling;
   bool seed_is_set = false;  // false: the generator draws one and reports it
   bool cfg_coef_is_set = false;  // false: the model's own default
@@ -69,8 +73,8 @@ struct GenerationStarted {
   uint64_t seed = 0;
   int64_t total_samples = 0;  // per channel, of the whole song
   int64_t total_frames = 0;   // token frames, 50 a second
-  std::string fingerprint;    // ModelInfo::fingerprint
-  SamplingOptions sampling;   // what is in force
+  std::string fingerprint{};  // ModelInfo::fingerprint
+  SamplingOptions sampling{};  // what is in force
 };
 
 // Where a request stands.
@@ -122,9 +126,6 @@ struct ModelInfo {
   int64_t parameters = 0;
   std::string device;     // "cpu", "cuda:0"
   std::string precision;  // "fp32", ...
-  // Two models with equal fingerprints give the same tokens and the same bytes (see music.proto).
-  std::string fingerprint;
-  std::string license_note;  // what the model's folder says of its licence; empty: nothing
   int sample_rate = 32000;
   int channels = 1;
   int frame_rate = 50;      // token frames a second
@@ -134,6 +135,9 @@ struct ModelInfo {
   float default_cfg_coef = 3.0f;
   int window_seconds = 30;  // longest stretch generated with one condition
   int step_graphs = 0;      // shapes of a step that are recorded as graphs of the device
+  // Two models with equal fingerprints give the same tokens and the same bytes (see music.proto).
+  std::string fingerprint;
+  std::string license_note;  // what the model's folder says of its licence; empty: nothing
 };
 
 // Every bound on what a request may ask for or send.
@@ -145,11 +149,23 @@ struct Limits {
   int64_t max_frame_pixels = 8192ll * 4320;
   double max_frames_per_second = 240;
   uint64_t max_decoder_bytes = 3ull << 29;   // memory to decode one video with, in its sandbox
+  uint64_t max_decoders_bytes = 0;           // of all videos; 0: a quarter of what is free at start
   int max_queued_requests = 64;              // admitted, not yet running
   uint64_t max_queued_bytes = 1ull << 30;    // video bytes and frames held for all requests
   int max_batch = 8;                         // requests decoded together
   uint64_t max_stream_buffer_bytes = 4u << 20;  // unread output a stream; then its request pauses
 };
+
+// An error that is about one field of the request, or about a limit that a value is over, carries their
+// names, as the API and the server's flags have them.
+absl::Status AboutField(absl::Status status, absl::string_view field);
+std::optional<std::string> FieldOf(const absl::Status& status);
+struct BrokenLimit {
+  std::string name;
+  std::string value;
+};
+absl::Status AboutLimit(absl::Status status, absl::string_view name, double value);
+std::optional<BrokenLimit> LimitOf(const absl::Status& status);
 
 // A refusal that may succeed later carries how long to wait.
 absl::Status WithRetryAfter(absl::Status status, absl::Duration delay);

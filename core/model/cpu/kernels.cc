@@ -5,8 +5,12 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <cstring>
+#include <iterator>
+#include <string>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/model/cpu/kernel_choice.h"
 #include "core/model/cpu/kernels_amx.h"
 
 namespace vidmuse::cpu {
@@ -18,8 +22,10 @@ extern const Kernels kBaseKernels;
 
 namespace {
 
+constexpr absl::string_view kAllNames[] = {"amx", "avx512vnni", "avx512", "avx2", "base"};
+
 struct Available {
-  const Kernels* kernels[5];
+  const Kernels* kernels[std::size(kAllNames)];
   int count = 0;
 };
 
@@ -32,6 +38,12 @@ bool AmxPermitted() {
   if ((edx & kTileAndInt8) != kTileAndInt8) return false;
   constexpr int kRequestPermission = 0x1023, kTileData = 18;
   return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+
+// __builtin_cpu_supports doesn't know it in every compiler.
+bool SupportsF16c() {
+  unsigned eax, ebx, ecx, edx;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
 }
 
 const Kernels& AmxKernels() {
@@ -48,7 +60,10 @@ const Available& FindAvailable() {
   static const Available available = [] {
     Available found;
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+    // Every set above "base" is compiled with these.
+    const bool avx2 =
+        __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && SupportsF16c();
+    if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
       if (__builtin_cpu_supports("avx512vnni")) {
         if (AmxPermitted()) found.kernels[found.count++] = &AmxKernels();
@@ -56,7 +71,7 @@ const Available& FindAvailable() {
       }
       found.kernels[found.count++] = &kAvx512Kernels;
     }
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    if (avx2) {
       found.kernels[found.count++] = &kAvx2Kernels;
     }
     found.kernels[found.count++] = &kBaseKernels;
@@ -72,16 +87,22 @@ const Kernels* const* AvailableKernels(int* count) {
   return FindAvailable().kernels;
 }
 
-const Kernels& CpuKernels() {
-  static const Kernels& chosen = [&]() -> const Kernels& {
-    const Available& available = FindAvailable();
-    const char* wanted = std::getenv("VIDMUSE_CPU_KERNELS");
-    for (int i = 0; wanted != nullptr && i < available.count; ++i) {
-      if (std::strcmp(available.kernels[i]->name, wanted) == 0) return *available.kernels[i];
-    }
-    return *available.kernels[0];
-  }();
-  return chosen;
+absl::StatusOr<const Kernels*> FindKernels(absl::string_view name) {
+  const Available& available = FindAvailable();
+  if (name.empty()) return available.kernels[0];
+  std::string here;
+  for (int i = 0; i < available.count; ++i) {
+    if (available.kernels[i]->name == name) return available.kernels[i];
+    absl::StrAppend(&here, i > 0 ? ", " : "", available.kernels[i]->name);
+  }
+  return absl::InvalidArgumentError(absl::StrCat("VIDMUSE_CPU_KERNELS is '", name,
+                                                 "': this machine has ", here, "; all known are ",
+                                                 absl::StrJoin(kAllNames, ", ")));
+}
+
+absl::StatusOr<const Kernels*> CpuKernels() {
+  const char* wanted = std::getenv("VIDMUSE_CPU_KERNELS");
+  return FindKernels(wanted == nullptr ? "" : wanted);
 }
 
 }  // namespace vidmuse::cpu

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <stdexcept>
 
@@ -39,6 +40,17 @@ absl::Status Open(const std::string& path) {
   return absl::FailedPreconditionError(why == nullptr ? path : why);
 }
 
+// The first field of CUDA's cudaDeviceProp, which is smaller than this.
+std::string CardName(int index) {
+  struct {
+    char name[256];
+    char rest[16 << 10];
+  } properties = {};
+  const auto read = Find<int(void*, int)>("cudaGetDeviceProperties");
+  if (read == nullptr || read(&properties, index) != 0) return "";
+  return std::string(properties.name, strnlen(properties.name, sizeof(properties.name)));
+}
+
 CudaHost Probe() {
   CudaHost host;
   const auto runtime_version = Find<int(int*)>("cudaRuntimeGetVersion");
@@ -59,7 +71,7 @@ CudaHost Probe() {
     int major = 0, minor = 0;
     attribute(&major, kCapabilityMajor, i);
     attribute(&minor, kCapabilityMinor, i);
-    host.gpus.push_back({absl::StrCat("cuda:", i), 10 * major + minor});
+    host.gpus.push_back({absl::StrCat("cuda:", i), 10 * major + minor, CardName(i)});
   }
   if (!host.gpus.empty()) host.library = Open(kTorchCuda);
   return host;

@@ -1,6 +1,9 @@
-// CUDA's graphs, as the shared object libvidmuse_cuda.so: the only code here that names CUDA. It is
-// opened after LibTorch's CUDA half, which it isn't linked with (see cuda_devices.h).
+// CUDA's graphs, as the shared object libvidmuse_cuda.so. It is opened after LibTorch's CUDA half,
+// which it isn't linked with (see cuda_devices.h).
+#include <ATen/core/CachingHostAllocator.h>
 #include <ATen/cuda/CUDAGraph.h>
+#include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAFunctions.h>
 #include <c10/util/Exception.h>
 
 #include "core/model/torch/step_graph.h"
@@ -8,34 +11,58 @@
 namespace vidmuse {
 namespace {
 
-// One pool of memory for all graphs: they run one after the other, and what they leave behind lies
-// outside of it.
-c10::MempoolId_t Pool() {
-  static const c10::MempoolId_t pool = at::cuda::graph_pool_handle();
-  return pool;
-}
+namespace allocator = c10::cuda::CUDACachingAllocator;
 
 class CudaGraph final : public StepGraph {
  public:
-  void Record(const std::function<void()>& body) override {
-    // Other threads, of other devices, may allocate meanwhile.
-    graph_.capture_begin(Pool(), cudaStreamCaptureModeThreadLocal);
+  // A pool ends with its last graph, and its name can't be used again. So it is the graphs' own.
+  void Record(const std::function<void()>& body, const StepGraph* beside) override {
+    pool_ = beside == nullptr ? at::cuda::graph_pool_handle()
+                              : static_cast<const CudaGraph*>(beside)->pool_;
     try {
+      // Other threads, of other devices, may allocate meanwhile.
+      graph_.capture_begin(pool_, cudaStreamCaptureModeThreadLocal);
       body();
+      graph_.capture_end();
     } catch (...) {
-      try {
-        graph_.capture_end();
-      } catch (const c10::Error&) {
-        // The first error counts.
-      }
+      Abandon();
       throw;
     }
-    graph_.capture_end();
   }
   void Replay() override { graph_.replay(); }
 
  private:
+  // Ends what LibTorch leaves open when a capture fails. An allocator that is told to serve a
+  // capture for ever never gives memory back, and refuses to record another graph.
+  void Abandon() noexcept {
+    if (IsRecorded()) return;  // its destructor sees to it
+    Try([&] { graph_.capture_end(); });
+    if (IsRecorded()) return;
+    const c10::DeviceIndex device = c10::cuda::current_device();
+    at::HostAllocator* const host = at::getHostAllocator(at::kCUDA);
+    Try([&] { allocator::endAllocateToPool(device, pool_); });
+    Try([&] { host->end_allocate_to_pool(pool_); });
+    Try([&] { allocator::releasePool(device, pool_); });
+    Try([&] { host->release_pool(pool_); });
+  }
+
+  bool IsRecorded() noexcept {
+    return Try([&] { static_cast<void>(graph_.pool()); });
+  }
+
+  // Whether `action` does without an exception: each of these is right to refuse what wasn't begun.
+  template <typename Action>
+  static bool Try(Action action) noexcept {
+    try {
+      action();
+      return true;
+    } catch (const std::exception&) {
+      return false;
+    }
+  }
+
   at::cuda::CUDAGraph graph_;
+  c10::MempoolId_t pool_ = {0, 0};
 };
 
 }  // namespace

@@ -5,7 +5,9 @@ namespace {
 
 class EagerGraph final : public StepGraph {
  public:
-  void Record(const std::function<void()>& body) override { body_ = body; }
+  void Record(const std::function<void()>& body, const StepGraph* /*beside*/) override {
+    body_ = body;
+  }
   void Replay() override { body_(); }
 
  private:

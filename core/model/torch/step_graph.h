@@ -14,8 +14,13 @@ class StepGraph {
  public:
   virtual ~StepGraph() = default;
   // Records what `body` queues on the thread's stream. It runs nothing on the device, so `body`
-  // must have run before, for libraries to set themselves up. Called once.
-  virtual void Record(const std::function<void()>& body) = 0;
+  // must have run before, for libraries to set themselves up. Called once. Leaves the device as it
+  // was when it throws.
+  //
+  // What `body` allocates comes from the memory of `beside`, a graph that was recorded before, or
+  // from memory of its own if that is null. So graphs beside one another must be replayed one after
+  // the other, on one stream, and leave nothing for one another in what they allocate.
+  virtual void Record(const std::function<void()>& body, const StepGraph* beside) = 0;
   // Queues what was recorded.
   virtual void Replay() = 0;
 };

@@ -126,7 +126,7 @@ void TorchMusicModel::RecordGraphs(const StepGraphMaker& make_graph) {
       const auto body = [&network, bucket = buckets_[i]] { network.Step(bucket); };
       body();
       graphs_[i] = make_graph();
-      graphs_[i]->Record(body);
+      graphs_[i]->Record(body, i + 1 < graphs_.size() ? graphs_.back().get() : nullptr);
       graphs_[i]->Replay();
     }
     return absl::OkStatus();
@@ -140,6 +140,10 @@ absl::StatusOr<std::shared_ptr<const VideoCondition>> TorchMusicModel::EncodeVid
   ASSIGN_OR_RETURN(std::vector<float> rows, parts_.encoder->Encode(video, cancel));
   return std::make_shared<const HostCondition>(static_cast<int>(video.local.size()),
                                                std::move(rows));
+}
+
+size_t TorchMusicModel::ConditionBytes(int local_frames) const {
+  return size_t{1} * local_frames * kTokensPerFrame * parts_.network->config().dim * sizeof(float);
 }
 
 size_t TorchMusicModel::WindowBytes(int /*local_frames*/, int /*steps*/) const {

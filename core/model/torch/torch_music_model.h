@@ -56,6 +56,7 @@ class TorchMusicModel final : public MusicModel {
 
   absl::StatusOr<std::shared_ptr<const VideoCondition>> EncodeVideo(
       const VideoFrames& video, const CancelFlag& cancel) override;
+  size_t ConditionBytes(int local_frames) const override;
   // The same for every window: a slot's.
   size_t WindowBytes(int local_frames, int steps) const override;
   size_t WindowMemory() const override;

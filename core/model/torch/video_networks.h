@@ -24,6 +24,10 @@ inline constexpr int kChunkFrames = 4;
 // float32 in both.
 enum class VideoPrecision { kFp32, kBf16 };
 
+constexpr const char* VideoPrecisionName(VideoPrecision precision) {
+  return precision == VideoPrecision::kFp32 ? "fp32" : "bf16";
+}
+
 // The fastest here that `reduced` allows: bfloat16 where the CPU multiplies it, else float32.
 VideoPrecision BestVideoPrecision(bool reduced);
 

@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/base/content_hash.h"
 #include "core/base/status_macros.h"
 #include "core/model/checkpoint/half.h"
 
@@ -16,6 +17,8 @@ namespace {
 
 // Values converted and checked at a time, so that the check finds them in the cache.
 constexpr int64_t kBlock = 4096;
+// Values read from the file at a time: whole blocks.
+constexpr int64_t kPiece = 16 * kBlock;
 
 template <typename Stored, typename Convert>
 void ConvertBlock(const char* bytes, int64_t count, Convert convert, float* out) {
@@ -91,12 +94,18 @@ absl::StatusOr<std::vector<float>> WeightReader::Read(absl::string_view name,
                      ", expected [", absl::StrJoin(shape, ", "), "]"));
   }
   std::vector<float> values(tensor->elements());
-  const char* bytes = static_cast<const char*>(tensor->data);
   const auto count = static_cast<int64_t>(values.size());
+  const int size = DTypeSize(tensor->dtype);
+  std::vector<char> piece(std::min(kPiece, count) * size);
+  ContentHash hash;
   for (int64_t at = 0; at < count; at += kBlock) {
     const int64_t block = std::min(kBlock, count - at);
+    if (at % kPiece == 0) {
+      RETURN_IF_ERROR(
+          file_->ReadBytes(*tensor, at * size, std::min(kPiece, count - at) * size, piece.data()));
+    }
     float* out = values.data() + at;
-    if (!ConvertBlock(tensor->dtype, bytes + at * DTypeSize(tensor->dtype), block, out)) {
+    if (!ConvertBlock(tensor->dtype, piece.data() + at % kPiece * size, block, out)) {
       return absl::InvalidArgumentError(absl::StrCat(file_->name(), ": tensor '", name,
                                                      "' is of type ", DTypeName(tensor->dtype),
                                                      ", expected a floating-point type"));
@@ -105,16 +114,24 @@ absl::StatusOr<std::vector<float>> WeightReader::Read(absl::string_view name,
       return absl::InvalidArgumentError(
           absl::StrCat(file_->name(), ": tensor '", name, "' holds a value that is not finite"));
     }
+    hash.Add(out, block * sizeof(float));
   }
-  file_->DropPages(*tensor);
   MutexLock lock(&mutex_);
   parameters_ += count;
+  hashes_[std::string(name)] = hash.Hex();
   return values;
 }
 
 int64_t WeightReader::parameters() const {
   MutexLock lock(&mutex_);
   return parameters_;
+}
+
+std::string WeightReader::Digest() const {
+  ContentHash all;
+  MutexLock lock(&mutex_);
+  for (const auto& [name, hash] : hashes_) all.Add(absl::StrCat(name, " ", hash, "\n"));
+  return all.Hex();
 }
 
 absl::Status WeightReader::CheckAllUsed(const std::vector<std::string>& ignored) const {

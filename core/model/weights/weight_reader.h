@@ -3,6 +3,7 @@
 #define VIDMUSE_MODEL_WEIGHTS_WEIGHT_READER_H_
 
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -29,8 +30,8 @@ class WeightReader {
   absl::StatusOr<std::vector<int64_t>> Shape(absl::string_view name);
 
   // The tensor's values, row-major. NOT_FOUND: missing; INVALID_ARGUMENT: another shape, not a
-  // float type, or a value that isn't finite. The file's pages that it read are dropped from
-  // memory.
+  // float type, or a value that isn't finite; DATA_LOSS: the file was cut short since it was
+  // opened.
   absl::StatusOr<std::vector<float>> Read(absl::string_view name,
                                           const std::vector<int64_t>& shape);
 
@@ -41,6 +42,10 @@ class WeightReader {
   // Values read so far.
   int64_t parameters() const;
 
+  // A hash of what was read so far: every tensor's name and values, as float32. Neither the order
+  // of reading nor the type in the file matters. 32 hexadecimal digits.
+  std::string Digest() const;
+
  private:
   absl::StatusOr<const TensorView*> Find(absl::string_view name);
 
@@ -49,6 +54,7 @@ class WeightReader {
   mutable Mutex mutex_;
   std::set<std::string> used_ ABSL_GUARDED_BY(mutex_);
   int64_t parameters_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::map<std::string, std::string> hashes_ ABSL_GUARDED_BY(mutex_);  // by name
 };
 
 }  // namespace vidmuse

@@ -245,9 +245,23 @@ TEST(VideoSourceTest, RefusesWhatIsNoRegularFile) {
 }
 
 TEST(ProgressLineTest, ShowsBarSecondsAndFactor) {
-  EXPECT_EQ(ProgressLine(2.5, 10, 5, "making music", 8),
-            "[##      ] 2.5/10.0 s  0.50x realtime  making music");
+  EXPECT_EQ(ProgressLine(2.5, 10, 0.5, "making music", 8),
+            "[##      ] 2.5/10.0 s  0.50x realtime  15 s left  making music");
+  EXPECT_EQ(ProgressLine(10, 10, 0.5, "finishing", 8),
+            "[########] 10.0/10.0 s  0.50x realtime  finishing");
   EXPECT_EQ(ProgressLine(0, 0, 0, "x", 2), "[  ] 0.0/0.0 s  0.00x realtime  x");
+}
+
+TEST(WaitingLineTest, ShowsTheStageThePlaceAndTheWait) {
+  v1::GenerationProgress progress;
+  EXPECT_EQ(WaitingLine(progress), "waiting for the server");
+  progress.set_stage(v1::GENERATION_STAGE_DECODE);
+  EXPECT_EQ(WaitingLine(progress), "decoding the video");
+  progress.set_stage(v1::GENERATION_STAGE_QUEUE);
+  EXPECT_EQ(WaitingLine(progress), "in the queue");
+  progress.set_queue_position(3);
+  progress.set_estimated_queue_seconds(39.6);
+  EXPECT_EQ(WaitingLine(progress), "in the queue, place 3, about 40 s to wait");
 }
 
 TEST(TransportFailure, IsToldFromAnswers) {

@@ -8,6 +8,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "absl/strings/str_cat.h"
+#include "client/cli/flags.h"
 #include "client/cli/tokens_file.h"
 #include "tests/support/notification.h"
 #include "tests/support/subprocess.h"
@@ -90,6 +92,82 @@ TEST_F(CliTest, StandardOutput) {
   ASSERT_EQ(result.exit_code, 0) << result.error;
   EXPECT_EQ(result.output, song_.AllAudio());
   EXPECT_THAT(Files(), ElementsAre("in.mp4"));
+}
+
+TEST_F(CliTest, StandardInput) {
+  std::string received;
+  FakeMusicServer server({[&](FakeMusicServer::Call& call) {
+    received = ReadVideo(call);
+    song_.Send(call.stream, call.config.resume(), song_.frames);
+    return grpc::Status::OK;
+  }});
+  const auto generate = [&](const std::string& source) {
+    return RunProgram({"/bin/sh", "-c",
+                       absl::StrCat(source, " | ", kProgram, " generate --server ",
+                                    server.address(), " --video - --output ", output_)});
+  };
+  const RunResult result = generate("cat " + video_);
+  ASSERT_EQ(result.exit_code, 0) << result.error;
+  EXPECT_EQ(received, Read(video_));
+  EXPECT_EQ(Read(output_), song_.AllAudio());
+  const RunResult empty = generate("true");
+  EXPECT_EQ(empty.exit_code, 1);
+  EXPECT_THAT(empty.error, HasSubstr("the video has no bytes"));
+  EXPECT_EQ(server.configs().size(), 1u);
+}
+
+TEST_F(CliTest, AFileStartsOverOnAServerThatRoundsDifferently) {
+  song_.fingerprint = "A";
+  FakeSong other = song_;
+  other.fingerprint = "B";
+  FakeMusicServer server(
+      {SingChecked(song_, 40, {grpc::StatusCode::UNAVAILABLE, "broken"}), SingChecked(other)});
+  const RunResult result = Generate(server, {"--tokens", tokens_});
+  ASSERT_EQ(result.exit_code, 0) << result.error;
+  EXPECT_EQ(Read(output_), other.AllAudio());
+  EXPECT_EQ(ReadTokensFile(tokens_).value(), other.AllTokens());
+  EXPECT_THAT(result.error, HasSubstr("started over on a server of another kind"));
+}
+
+TEST_F(CliTest, WhatWasReadAlreadyIsSplicedAndSaysSo) {
+  song_.fingerprint = "A";
+  FakeSong other = song_;
+  other.fingerprint = "B";
+  FakeMusicServer server(
+      {SingChecked(song_, 40, {grpc::StatusCode::UNAVAILABLE, "broken"}), SingChecked(other)});
+  const RunResult result = Generate(server, {"--output", "-"});
+  ASSERT_EQ(result.exit_code, 0) << result.error;
+  EXPECT_EQ(result.output, song_.Audio(0, 38) + other.Audio(38, 100));
+  EXPECT_THAT(result.error, HasSubstr("spliced at sample 24320"));
+}
+
+TEST_F(CliTest, ATerminalShowsTheStageAndTheQueue) {
+  FakeMusicServer server({[&](FakeMusicServer::Call& call) {
+    ReadVideo(call);
+    v1::GenerateMusicResponse response;
+    response.mutable_progress()->set_stage(v1::GENERATION_STAGE_QUEUE);
+    response.mutable_progress()->set_queue_position(2);
+    response.mutable_progress()->set_estimated_queue_seconds(12);
+    call.stream->Write(response);
+    song_.Send(call.stream, call.config.resume(), song_.frames);
+    return grpc::Status::OK;
+  }});
+  std::string command;
+  for (const std::string& arg : Arguments(server, {})) absl::StrAppend(&command, arg, " ");
+  const RunResult result = RunProgram({"/usr/bin/script", "-qec", command, "/dev/null"});
+  ASSERT_EQ(result.exit_code, 0) << result.error;
+  EXPECT_THAT(result.output, HasSubstr("in the queue, place 2, about 12 s to wait"));
+  EXPECT_THAT(result.output, HasSubstr("realtime"));
+}
+
+TEST_F(CliTest, AKeyNeedsTlsOrLeave) {
+  const std::vector<std::string> args = {"/usr/bin/env", "VIDMUSE_API_KEY=k", kProgram,
+                                         "models",       "--server",          "vidmuse.invalid:1"};
+  const RunResult refused = RunProgram(args);
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.error, HasSubstr("--allow_plaintext_api_key"));
+  EXPECT_THAT(ParseCommandLine({"models", "--allow_plaintext_api_key"})->allow_plaintext_api_key,
+              true);
 }
 
 TEST_F(CliTest, AFailedRunLeavesNoOutputButKeepsTokens) {
@@ -183,9 +261,10 @@ TEST_F(CliTest, AMissingVideoIsNamed) {
 TEST_F(CliTest, HelpListsEveryFlag) {
   const RunResult result = RunProgram({kProgram, "--help"});
   EXPECT_EQ(result.exit_code, 0);
-  for (const char* flag : {"--server", "--video", "--output", "--greedy", "--seed", "--temperature",
-                           "--top_k", "--top_p", "--cfg_coef", "--duration", "--format",
-                           "--loudness", "--tokens", "--resume", "--deadline", "--chunk"}) {
+  for (const char* flag :
+       {"--server", "--video", "--output", "--greedy", "--seed", "--temperature", "--top_k",
+        "--top_p", "--cfg_coef", "--duration", "--format", "--loudness", "--tokens", "--resume",
+        "--deadline", "--chunk", "--allow_plaintext_api_key"}) {
     EXPECT_THAT(result.output, HasSubstr(flag));
   }
 }

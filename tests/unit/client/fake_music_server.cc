@@ -1,6 +1,8 @@
 #include "tests/unit/client/fake_music_server.h"
 
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -30,7 +32,8 @@ std::string FakeSong::Tokens(uint64_t begin, uint64_t end) const {
 }
 
 std::string FakeSong::Audio(uint64_t begin, uint64_t end) const {
-  return Bytes(seed + 1, begin * kFrameBytes, end * kFrameBytes);
+  return Bytes(seed + 1 + std::hash<std::string>()(fingerprint), begin * kFrameBytes,
+               end * kFrameBytes);
 }
 
 v1::GenerateMusicResponse FakeSong::Started() const {
@@ -40,7 +43,9 @@ v1::GenerateMusicResponse FakeSong::Started() const {
   started->set_model("fake");
   started->set_sample_rate(32000);
   started->set_channels(1);
-  started->set_format(v1::AUDIO_FORMAT_PCM_S16LE);
+  started->set_format(format);
+  started->set_fingerprint(fingerprint);
+  if (sampling.ByteSizeLong() > 0) *started->mutable_sampling() = sampling;
   started->set_seed(seed);
   started->set_total_samples(frames * kSamplesPerFrame);
   started->set_total_frames(frames);
@@ -87,7 +92,8 @@ bool FakeSong::Send(FakeStream* stream, const v1::ResumeFrom& resume, uint64_t s
 
 class FakeMusicServer::Service final : public v1::MusicService::Service {
  public:
-  explicit Service(std::vector<Script> scripts) : scripts_(std::move(scripts)) {}
+  Service(std::vector<Script> scripts, int max_message_bytes)
+      : scripts_(std::move(scripts)), max_message_bytes_(max_message_bytes) {}
 
   grpc::Status GenerateMusic(grpc::ServerContext* context, FakeStream* stream) override {
     v1::GenerateMusicRequest request;
@@ -98,6 +104,11 @@ class FakeMusicServer::Service final : public v1::MusicService::Service {
       MutexLock lock(&mutex_);
       number = configs_.size();
       configs_.push_back(call.config);
+      metadata_.emplace_back();
+      for (const auto& [key, value] : context->client_metadata()) {
+        metadata_.back()[std::string(key.data(), key.size())] =
+            std::string(value.data(), value.size());
+      }
     }
     return scripts_[std::min(number, scripts_.size() - 1)](call);
   }
@@ -106,6 +117,7 @@ class FakeMusicServer::Service final : public v1::MusicService::Service {
                             v1::GetModelInfoResponse* response) override {
     response->set_name("fake");
     response->set_sample_rate(32000);
+    response->mutable_limits()->set_max_message_bytes(max_message_bytes_);
     return grpc::Status::OK;
   }
 
@@ -114,18 +126,31 @@ class FakeMusicServer::Service final : public v1::MusicService::Service {
     return configs_;
   }
 
+  std::vector<std::string> metadata(const std::string& key) const {
+    MutexLock lock(&mutex_);
+    std::vector<std::string> values;
+    for (const auto& call : metadata_) {
+      const auto found = call.find(key);
+      values.push_back(found == call.end() ? "" : found->second);
+    }
+    return values;
+  }
+
  private:
   const std::vector<Script> scripts_;
+  const int max_message_bytes_;
   mutable Mutex mutex_;
   std::vector<v1::GenerateMusicConfig> configs_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::map<std::string, std::string>> metadata_ ABSL_GUARDED_BY(mutex_);
 };
 
-FakeMusicServer::FakeMusicServer(std::vector<Script> scripts)
-    : service_(std::make_unique<Service>(std::move(scripts))) {
+FakeMusicServer::FakeMusicServer(std::vector<Script> scripts, int max_message_bytes)
+    : service_(std::make_unique<Service>(std::move(scripts), max_message_bytes)) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
   builder.RegisterService(service_.get());
+  builder.SetMaxReceiveMessageSize(max_message_bytes);
   server_ = builder.BuildAndStart();
 }
 
@@ -137,6 +162,10 @@ void FakeMusicServer::Stop() { server_->Shutdown(absl::ToChronoTime(absl::Now())
 
 std::vector<v1::GenerateMusicConfig> FakeMusicServer::configs() const {
   return service_->configs();
+}
+
+std::vector<std::string> FakeMusicServer::metadata(const std::string& key) const {
+  return service_->metadata(key);
 }
 
 std::string ReadVideo(FakeMusicServer::Call& call) {
@@ -151,6 +180,15 @@ FakeMusicServer::Script Sing(FakeSong song, uint64_t stop, grpc::Status status) 
     ReadVideo(call);
     song.Send(call.stream, call.config.resume(), stop);
     return status;
+  };
+}
+
+FakeMusicServer::Script SingChecked(FakeSong song, uint64_t stop, grpc::Status status) {
+  return [=](FakeMusicServer::Call& call) {
+    const std::string& wanted = call.config.resume().fingerprint();
+    if (wanted.empty() || wanted == song.fingerprint) return Sing(song, stop, status)(call);
+    call.context->AddTrailingMetadata("vidmuse-fingerprint", song.fingerprint);
+    return grpc::Status(grpc::StatusCode::FAILED_PRECONDITION, "another fingerprint");
   };
 }
 

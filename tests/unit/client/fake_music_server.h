@@ -22,6 +22,9 @@ using FakeStream = grpc::ServerReaderWriter<v1::GenerateMusicResponse, v1::Gener
 struct FakeSong {
   uint64_t frames = 100;
   uint64_t seed = 7;
+  std::string fingerprint = {};  // in the bytes too: servers that differ make other songs
+  v1::AudioFormat format = v1::AUDIO_FORMAT_PCM_S16LE;
+  v1::SamplingConfig sampling = {};
 
   static constexpr uint32_t kCodebooks = 4;
   static constexpr uint64_t kSamplesPerFrame = 640;
@@ -53,13 +56,15 @@ class FakeMusicServer {
   using Script = std::function<grpc::Status(Call& call)>;
 
   // Listens on a free port.
-  explicit FakeMusicServer(std::vector<Script> scripts);
+  explicit FakeMusicServer(std::vector<Script> scripts, int max_message_bytes = 4 << 20);
   ~FakeMusicServer();
 
   std::string address() const;
   // Ends all calls at once and closes the port.
   void Stop();
   std::vector<v1::GenerateMusicConfig> configs() const;
+  // What each call brought of `key`, "" for nothing.
+  std::vector<std::string> metadata(const std::string& key) const;
 
  private:
   class Service;
@@ -75,6 +80,10 @@ std::string ReadVideo(FakeMusicServer::Call& call);
 // with `status`.
 FakeMusicServer::Script Sing(FakeSong song, uint64_t stop = UINT64_MAX,
                              grpc::Status status = grpc::Status::OK);
+
+// As Sing; but a server with the song's fingerprint refuses another one before the upload.
+FakeMusicServer::Script SingChecked(FakeSong song, uint64_t stop = UINT64_MAX,
+                                    grpc::Status status = grpc::Status::OK);
 
 // A script that answers at once; `pushback`: the value of grpc-retry-pushback-ms.
 FakeMusicServer::Script Refuse(grpc::Status status, std::string pushback = "");

@@ -5,11 +5,16 @@
 #include <gtest/gtest.h>
 
 #include <optional>
+#include <sstream>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "tests/support/notification.h"
+#include "tests/unit/client/client_test.h"
 #include "tests/unit/client/fake_music_server.h"
+
+// The README's example.
+absl::Status MakeMusic(std::ostream& out);
 
 namespace vidmuse {
 namespace {
@@ -17,53 +22,9 @@ namespace {
 using grpc::StatusCode;
 using testing::Each;
 using testing::ElementsAre;
+using testing::Ge;
 using testing::HasSubstr;
 using testing::SizeIs;
-
-constexpr absl::Duration kLong = absl::Seconds(30);
-
-// One call with everything that came of it.
-class ClientTest : public testing::Test {
- protected:
-  // `addresses` and what differs from a patient client.
-  absl::Status Generate(std::vector<std::string> addresses) {
-    client_options_.addresses = std::move(addresses);
-    if (!client_options_.sleep) {
-      client_options_.sleep = [this](absl::Duration delay) { sleeps_.push_back(delay); };
-    }
-    auto client = MusicClient::Create(client_options_);
-    if (!client.ok()) return client.status();
-    GenerateSink sink;
-    sink.started = [this](const v1::GenerationStarted&) {
-      ++started_;
-      return absl::OkStatus();
-    };
-    sink.chunk = [this](const v1::AudioChunk& chunk) {
-      audio_ += chunk.data();
-      return on_chunk_ ? on_chunk_(chunk) : absl::OkStatus();
-    };
-    sink.finished = [this](const v1::GenerationFinished&) { ++finished_; };
-    sink.uploaded = [this](uint64_t sent) { uploaded_ = sent; };
-    sink.retrying = [this](const absl::Status& status, absl::Duration) {
-      failures_.push_back(status);
-    };
-    if (options_.deadline == absl::InfiniteDuration()) options_.deadline = kLong;
-    return (*client)->Generate(options_, *VideoSource::FromMemory(video_), sink);
-  }
-
-  std::string video_ = std::string(700'000, 'v');
-  ClientOptions client_options_;
-  GenerateOptions options_;
-  std::function<absl::Status(const v1::AudioChunk&)> on_chunk_;
-
-  FakeSong song_;
-  int started_ = 0;
-  int finished_ = 0;
-  uint64_t uploaded_ = 0;
-  std::string audio_;
-  std::vector<absl::Duration> sleeps_;
-  std::vector<absl::Status> failures_;
-};
 
 TEST_F(ClientTest, UploadsTheVideoAndDeliversTheSong) {
   std::string received;
@@ -211,10 +172,35 @@ TEST_F(ClientTest, ADelayPastTheDeadlineIsNotWaitedFor) {
   EXPECT_THAT(sleeps_, SizeIs(0));
 }
 
-TEST_F(ClientTest, PushbackReplacesTheBackoffOfABrokenCall) {
+TEST_F(ClientTest, PushbackOfABrokenCallIsHonoured) {
   FakeMusicServer server({Refuse({StatusCode::UNAVAILABLE, "draining"}, "3000"), Sing(song_)});
   ASSERT_EQ(Generate({server.address()}), absl::OkStatus());
   EXPECT_THAT(sleeps_, ElementsAre(absl::Seconds(3)));
+}
+
+TEST_F(ClientTest, APushbackOfZeroDoesNotDefeatTheBackoff) {
+  FakeMusicServer server({Refuse({StatusCode::UNAVAILABLE, "draining"}, "0")});
+  client_options_.max_busy_wait = absl::Seconds(60);
+  EXPECT_EQ(Generate({server.address()}), absl::UnavailableError("draining"));
+  EXPECT_THAT(sleeps_, Each(Ge(absl::Milliseconds(100))));
+  EXPECT_GT(sleeps_.at(4), absl::Seconds(1));
+}
+
+TEST_F(ClientTest, ADrainingServerIsWaitedForLongerThanADeadOne) {
+  std::vector<FakeMusicServer::Script> scripts(12,
+                                               Refuse({StatusCode::UNAVAILABLE, "draining"}, "0"));
+  scripts.push_back(Sing(song_));
+  FakeMusicServer server(scripts);
+  client_options_.max_retries = 1;
+  ASSERT_EQ(Generate({server.address()}), absl::OkStatus());
+  EXPECT_EQ(audio_, song_.AllAudio());
+}
+
+TEST_F(ClientTest, WithoutRetriesADrainingServerEndsTheCall) {
+  FakeMusicServer server({Refuse({StatusCode::UNAVAILABLE, "draining"}, "0")});
+  client_options_.max_retries = 0;
+  EXPECT_EQ(Generate({server.address()}), absl::UnavailableError("draining"));
+  EXPECT_EQ(server.configs().size(), 1u);
 }
 
 TEST_F(ClientTest, ANegativePushbackForbidsRetries) {
@@ -235,15 +221,82 @@ TEST_F(ClientTest, AnswersAreNotRetried) {
   }
 }
 
-TEST_F(ClientTest, OutOfMemoryAfterTheStartIsNotRetried) {
+TEST_F(ClientTest, OutOfMemoryAfterTheStartIsRetriedIfTheServerSaysWhen) {
+  const auto out_of_memory = [&](bool says_when) {
+    return [this, says_when](FakeMusicServer::Call& call) {
+      ReadVideo(call);
+      song_.Send(call.stream, {}, 10);
+      if (says_when) call.context->AddTrailingMetadata("grpc-retry-pushback-ms", "300");
+      return grpc::Status(StatusCode::RESOURCE_EXHAUSTED, "out of memory");
+    };
+  };
+  FakeMusicServer server({out_of_memory(true), Sing(song_)});
+  ASSERT_EQ(Generate({server.address()}), absl::OkStatus());
+  EXPECT_EQ(audio_, song_.AllAudio());
+  EXPECT_THAT(sleeps_, ElementsAre(absl::Milliseconds(300)));
+  EXPECT_EQ(server.configs().at(1).resume().tokens(), song_.Tokens(0, 10));
+  FakeMusicServer silent({out_of_memory(false)});
+  EXPECT_TRUE(absl::IsResourceExhausted(Generate({silent.address()})));
+  EXPECT_EQ(silent.configs().size(), 1u);
+}
+
+TEST_F(ClientTest, AReaderThatWasTooSlowGoesOn) {
+  FakeMusicServer server(
+      {Sing(song_, 40, {StatusCode::UNAVAILABLE, "the reader took nothing for 600 s"}),
+       Sing(song_)});
+  ASSERT_EQ(Generate({server.address()}), absl::OkStatus());
+  EXPECT_EQ(audio_, song_.AllAudio());
+  EXPECT_EQ(server.configs().at(1).resume().tokens(), song_.Tokens(0, 40));
+}
+
+TEST_F(ClientTest, EveryAttemptHasTheSameRequestIdAndItsNumber) {
+  FakeMusicServer server({Sing(song_, 30, {StatusCode::UNAVAILABLE, "broken"}), Sing(song_)});
+  ASSERT_EQ(Generate({server.address()}), absl::OkStatus());
+  const std::vector<std::string> ids = server.metadata("x-request-id");
+  ASSERT_THAT(ids, SizeIs(2));
+  EXPECT_EQ(ids[0].size(), 32u);
+  EXPECT_EQ(ids[0], ids[1]);
+  EXPECT_THAT(server.metadata("x-vidmuse-attempt"), ElementsAre("1", "2"));
+  EXPECT_THAT(server.metadata("traceparent"), Each(std::string()));
+
+  options_.request_id = "song-1";
+  options_.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  FakeMusicServer again({Sing(song_, 30, {StatusCode::UNAVAILABLE, "broken"}), Sing(song_)});
+  ASSERT_EQ(Generate({again.address()}), absl::OkStatus());
+  EXPECT_THAT(again.metadata("x-request-id"), ElementsAre("song-1", "song-1"));
+  EXPECT_THAT(again.metadata("traceparent"), Each(options_.traceparent));
+
+  options_.request_id = "two words";
+  EXPECT_TRUE(absl::IsInvalidArgument(Generate({again.address()})));
+}
+
+TEST_F(ClientTest, AServerOfShortMessagesGetsShortPieces) {
+  std::string received;
   FakeMusicServer server({[&](FakeMusicServer::Call& call) {
-    ReadVideo(call);
-    song_.Send(call.stream, {}, 10);
-    call.context->AddTrailingMetadata("grpc-retry-pushback-ms", "100");
-    return grpc::Status(StatusCode::RESOURCE_EXHAUSTED, "out of memory");
+                           received = ReadVideo(call);
+                           if (received != video_) return WaitForEnd(call);
+                           song_.Send(call.stream, call.config.resume(), song_.frames);
+                           return grpc::Status::OK;
+                         }},
+                         10'000);
+  ASSERT_EQ(Generate({server.address()}), absl::OkStatus());
+  EXPECT_EQ(received, video_);
+  EXPECT_EQ(audio_, song_.AllAudio());
+  EXPECT_THAT(sleeps_, SizeIs(0));
+}
+
+TEST_F(ClientTest, ProgressReachesTheSink) {
+  FakeMusicServer server({[&](FakeMusicServer::Call& call) {
+    v1::GenerateMusicResponse response;
+    response.mutable_progress()->set_stage(v1::GENERATION_STAGE_QUEUE);
+    response.mutable_progress()->set_queue_position(3);
+    call.stream->Write(response);
+    return Sing(song_)(call);
   }});
-  EXPECT_TRUE(absl::IsResourceExhausted(Generate({server.address()})));
-  EXPECT_EQ(server.configs().size(), 1u);
+  ASSERT_EQ(Generate({server.address()}), absl::OkStatus());
+  ASSERT_THAT(progress_, SizeIs(1));
+  EXPECT_EQ(progress_[0].queue_position(), 3u);
+  EXPECT_EQ(audio_, song_.AllAudio());
 }
 
 TEST_F(ClientTest, TokensOfAnEarlierRunAreSentAndContinued) {
@@ -349,6 +402,33 @@ TEST_F(ClientTest, OptionsAreChecked) {
   }
   options_.config.mutable_resume()->set_received_bytes(1);
   EXPECT_TRUE(absl::IsInvalidArgument(Generate({"127.0.0.1:1"})));
+}
+
+TEST_F(ClientTest, KeysStayOnThisMachineWithoutTls) {
+  for (const char* address : {"127.0.0.1:1", "127.9.9.9:1", "localhost:1", "[::1]:1", "::1",
+                              "ipv4:127.0.0.1:1,127.0.0.2:1", "ipv6:[::1]:1", "dns:///localhost:1",
+                              "unix:/run/vidmuse"}) {
+    EXPECT_TRUE(MusicClient::Create({.addresses = {address}, .api_key = "k"}).ok()) << address;
+  }
+  for (const char* address : {"10.0.0.1:1", "vidmuse:50051", "localhost.example.com:1",
+                              "127.0.0.1.example.com:1", "[::2]:1", "ipv4:127.0.0.1:1,10.0.0.1:1",
+                              "dns:///vidmuse:1", "dns://127.0.0.1/vidmuse:1", "[", ""}) {
+    ClientOptions options = {.addresses = {"127.0.0.1:1", address}, .api_key = "k"};
+    EXPECT_TRUE(absl::IsInvalidArgument(MusicClient::Create(options).status())) << address;
+    if (std::string(address).size() < 2) continue;
+    options.allow_plaintext_api_key = true;
+    EXPECT_TRUE(MusicClient::Create(options).ok()) << address;
+    options.allow_plaintext_api_key = false;
+    options.credentials = grpc::SslCredentials({});
+    EXPECT_TRUE(MusicClient::Create(options).ok()) << address;
+  }
+}
+
+TEST(ReadmeTest, TheExampleRuns) {
+  std::ostringstream out;
+  const absl::Status status = MakeMusic(out);
+  EXPECT_TRUE(absl::IsNotFound(status)) << status;
+  EXPECT_THAT(status.message(), HasSubstr("in.mp4"));
 }
 
 TEST_F(ClientTest, ModelAndHealth) {

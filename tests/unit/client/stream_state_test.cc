@@ -22,7 +22,7 @@ class StreamStateTest : public testing::Test {
   absl::Status Finish() { return state_.OnFinished(song_.Finished().finished()); }
 
   FakeSong song_;
-  StreamState state_{""};
+  StreamState state_{v1::ResumeFrom()};
 };
 
 void ExpectDataLoss(const absl::Status& status, const char* message) {
@@ -108,15 +108,82 @@ TEST_F(StreamStateTest, FinishedDisagreesWithStarted) {
 
 TEST_F(StreamStateTest, ResumeCarriesSeedTokensAndBytes) {
   v1::GenerateMusicConfig config;
-  state_.FillConfig(&config);
+  state_.FillConfig(ResumeMode::kExact, &config);
   EXPECT_FALSE(config.has_resume());
   EXPECT_FALSE(config.sampling().has_seed());
   Start();
   Take(0, 10);
-  state_.FillConfig(&config);
+  state_.FillConfig(ResumeMode::kExact, &config);
   EXPECT_EQ(config.sampling().seed(), song_.seed);
   EXPECT_EQ(config.resume().tokens(), song_.Tokens(0, 10));
   EXPECT_EQ(config.resume().received_bytes(), song_.Audio(0, 8).size());
+}
+
+TEST_F(StreamStateTest, ResumeCarriesTheFingerprintAndTheSamplingInForce) {
+  song_.fingerprint = "A";
+  song_.sampling.set_top_k(50);
+  song_.sampling.set_cfg_coef(2);
+  Start();
+  Take(0, 10);
+  v1::GenerateMusicConfig config;
+  config.mutable_sampling()->set_top_k(50);
+  state_.FillConfig(ResumeMode::kExact, &config);
+  EXPECT_EQ(config.resume().fingerprint(), "A");
+  EXPECT_EQ(config.sampling().cfg_coef(), 2);
+  EXPECT_EQ(config.sampling().seed(), song_.seed);
+  state_.FillConfig(ResumeMode::kSplice, &config);
+  EXPECT_EQ(config.resume().fingerprint(), "");
+  EXPECT_EQ(config.resume().tokens(), song_.Tokens(0, 10));
+  state_.FillConfig(ResumeMode::kRestart, &config);
+  EXPECT_FALSE(config.has_resume());
+  EXPECT_EQ(config.sampling().cfg_coef(), 2);
+  state_.Restart();
+  state_.FillConfig(ResumeMode::kExact, &config);
+  EXPECT_FALSE(config.has_resume());
+  EXPECT_EQ(config.sampling().seed(), song_.seed);
+}
+
+TEST_F(StreamStateTest, OtherSamplingOnResume) {
+  song_.sampling.set_top_k(50);
+  Start();
+  Take(0, 10);
+  state_.BeginAttempt();
+  song_.sampling.set_top_k(60);
+  ExpectDataLoss(state_.OnStarted(song_.Started().started()), "another sampling");
+}
+
+TEST_F(StreamStateTest, SplicesOnlyAtASamplesBoundary) {
+  EXPECT_TRUE(state_.CanSplice());
+  Start();
+  Take(0, 10);
+  EXPECT_TRUE(state_.CanSplice());
+  EXPECT_EQ(state_.received_samples(), 8 * 640u);
+  v1::AudioChunk chunk;
+  chunk.set_data("x");
+  ASSERT_EQ(state_.OnChunk(chunk), absl::OkStatus());
+  EXPECT_FALSE(state_.CanSplice());
+}
+
+TEST(StreamStateSpliceTest, WavHasAHeaderAndPacketsHaveNoSamples) {
+  FakeSong song;
+  v1::AudioChunk chunk;
+  for (const auto& [format, bytes, can_splice] :
+       std::vector<std::tuple<v1::AudioFormat, std::string, bool>>{
+           {v1::AUDIO_FORMAT_WAV, "RIFF....WAVEdata", false},
+           {v1::AUDIO_FORMAT_WAV, "RIFF....WAVEdata....", true},
+           {v1::AUDIO_FORMAT_WAV, "RIFF....WAVEdata....1", false},
+           {v1::AUDIO_FORMAT_WAV, "RIFF....WAVEdata....12", true},
+           {v1::AUDIO_FORMAT_PCM_F32LE, "12", false},
+           {v1::AUDIO_FORMAT_PCM_F32LE, "1234", true},
+           {v1::AUDIO_FORMAT_FLAC, "1234", false}}) {
+    song.format = format;
+    StreamState state{v1::ResumeFrom()};
+    state.BeginAttempt();
+    ASSERT_EQ(state.OnStarted(song.Started().started()), absl::OkStatus());
+    chunk.set_data(bytes);
+    ASSERT_EQ(state.OnChunk(chunk), absl::OkStatus());
+    EXPECT_EQ(state.CanSplice(), can_splice) << format << " " << bytes;
+  }
 }
 
 TEST_F(StreamStateTest, TokensSentAgainMustBeTheSame) {
@@ -128,7 +195,7 @@ TEST_F(StreamStateTest, TokensSentAgainMustBeTheSame) {
   chunk.clear_data();
   EXPECT_EQ(state_.OnChunk(chunk), absl::OkStatus());
   v1::GenerateMusicConfig config;
-  state_.FillConfig(&config);
+  state_.FillConfig(ResumeMode::kExact, &config);
   EXPECT_EQ(config.resume().tokens(), song_.Tokens(0, 20));
   chunk = song_.Chunk(15, 20).chunk();
   (*chunk.mutable_tokens())[3] ^= 1;
@@ -152,7 +219,9 @@ TEST_F(StreamStateTest, AnotherModelOrSeedOnResume) {
 
 TEST(StreamStateResumeTest, TokensThatDontFitTheSong) {
   for (const size_t size : {7, 808}) {
-    StreamState state(std::string(size, '\0'));
+    v1::ResumeFrom given;
+    given.set_tokens(std::string(size, '\0'));
+    StreamState state(given);
     state.BeginAttempt();
     EXPECT_TRUE(absl::IsInvalidArgument(state.OnStarted(FakeSong().Started().started())));
   }

@@ -1,88 +1,13 @@
 // The generator's threads over the fake model: streams, cancellation at every stage, slow readers,
 // refusals.
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
-#include <functional>
-#include <map>
-#include <memory>
 #include <string>
-#include <thread>
-#include <utility>
-#include <vector>
 
-#include "core/audio/audio_encoder.h"
-#include "core/generator/generator_impl.h"
-#include "tests/support/fake_model.h"
-#include "tests/support/manual_clock.h"
-#include "tests/support/notification.h"
-#include "tests/support/stream_reader.h"
+#include "tests/unit/engine/generator_fixture.h"
 
 namespace vidmuse {
 namespace {
-
-constexpr absl::Duration kSoon = absl::Seconds(30);
-
-std::vector<uint16_t> Tokens(const std::vector<int32_t>& tokens) {
-  return {tokens.begin(), tokens.end()};
-}
-
-class GeneratorTest : public ::testing::Test {
- protected:
-  void Start(GeneratorOptions options = {}) {
-    options.max_kv_bytes = 1 << 30;
-    auto model = std::make_unique<FakeModel>();
-    model_ = model.get();
-    if (prepare_) prepare_(*model);
-    auto sampler = [this](absl::string_view file, const Limits&, int max_seconds,
-                          const CancelFlag& cancel) -> absl::StatusOr<VideoFrames> {
-      if (on_decode_) on_decode_();
-      if (cancel.cancelled()) return absl::CancelledError("cancelled");
-      // The fake video's file is its length and its seed.
-      int seconds;
-      uint64_t seed;
-      if (sscanf(std::string(file).c_str(), "%d %lu", &seconds, &seed) != 2) {
-        return absl::InvalidArgumentError("not a video");
-      }
-      return FakeFrames(max_seconds > 0 ? std::min(seconds, max_seconds) : seconds, seed);
-    };
-    auto generator = NewGenerator(std::move(model), sampler, options, clock_in_use_, metrics_);
-    ASSERT_TRUE(generator.ok()) << generator.status();
-    generator_ = *std::move(generator);
-  }
-
-  static GenerationRequest Request(LoudnessMode loudness = LoudnessMode::kNone) {
-    GenerationRequest request;
-    request.seed_is_set = true;
-    request.sampling.seed = 7;
-    request.format = AudioFormat::kPcmF32le;
-    request.loudness = loudness;
-    request.return_tokens = true;
-    return request;
-  }
-
-  std::unique_ptr<MusicStream> Submit(GenerationRequest request, const std::string& video) {
-    auto stream = generator_->Submit(std::move(request));
-    EXPECT_TRUE(stream.ok()) << stream.status();
-    if (!stream.ok()) return nullptr;
-    EXPECT_TRUE((*stream)->AppendVideo(video).ok());
-    EXPECT_TRUE((*stream)->FinishVideo().ok());
-    return *std::move(stream);
-  }
-
-  static absl::StatusOr<StreamEvent> ReadOne(MusicStream& stream) {
-    return ReadEvent(stream, kSoon);
-  }
-  static ReadSong ReadAll(MusicStream& stream) { return ReadToEnd(stream, kSoon); }
-
-  NullMetricsSink null_metrics_;
-  MetricsSink* metrics_ = &null_metrics_;
-  const Clock* clock_in_use_ = Clock::Real();
-  std::function<void(FakeModel&)> prepare_;
-  std::function<void()> on_decode_;
-  FakeModel* model_ = nullptr;
-  std::unique_ptr<Generator> generator_;
-};
 
 TEST_F(GeneratorTest, MakesTheSong) {
   Start();
@@ -157,7 +82,7 @@ TEST_F(GeneratorTest, ResumesAtEveryChunk) {
       for (const AudioChunk& chunk : whole.chunks) {
         bytes += chunk.data;
         tokens.insert(tokens.end(), chunk.tokens.begin(), chunk.tokens.end());
-        request.resume = ResumePoint{tokens, bytes.size()};
+        request.resume = ResumePoint{tokens, bytes.size(), ""};
         const ReadSong rest = ReadAll(*Submit(request, "5 3"));
         ASSERT_TRUE(rest.finished.ok()) << rest.finished.status();
         EXPECT_EQ(bytes + rest.bytes, whole.bytes);
@@ -175,64 +100,14 @@ TEST_F(GeneratorTest, ResumesAtEveryChunk) {
 TEST_F(GeneratorTest, WrongResumePointsAreRefused) {
   Start();
   GenerationRequest request = Request();
-  request.resume = ResumePoint{std::vector<uint16_t>(3, 1), 0};
+  request.resume = ResumePoint{std::vector<uint16_t>(3, 1), 0, ""};
   EXPECT_TRUE(absl::IsInvalidArgument(generator_->Submit(request).status()));
-  request.resume = ResumePoint{std::vector<uint16_t>(4, 2048), 0};
+  request.resume = ResumePoint{std::vector<uint16_t>(4, 2048), 0, ""};
   EXPECT_TRUE(absl::IsInvalidArgument(generator_->Submit(request).status()));
-  request.resume = ResumePoint{std::vector<uint16_t>(4 * 51, 1), 0};
+  request.resume = ResumePoint{std::vector<uint16_t>(4 * 51, 1), 0, ""};
   EXPECT_TRUE(absl::IsInvalidArgument(ReadAll(*Submit(request, "1 1")).finished.status()));
-  request.resume = ResumePoint{std::vector<uint16_t>(4 * 50, 1), 1000000};
+  request.resume = ResumePoint{std::vector<uint16_t>(4 * 50, 1), 1000000, ""};
   EXPECT_TRUE(absl::IsInvalidArgument(ReadAll(*Submit(request, "1 1")).finished.status()));
-}
-
-TEST_F(GeneratorTest, ASlowReaderHoldsUpOnlyItself) {
-  GeneratorOptions options;
-  options.limits.max_stream_buffer_bytes = 100000;
-  options.limits.max_batch = 1;
-  Start(options);
-  const auto slow = Submit(Request(), "60 1");  // 7.7 MB of samples, unread
-  for (int i = 0; i < 3; ++i) {
-    const ReadSong song = ReadAll(*Submit(Request(), "2 2"));
-    ASSERT_TRUE(song.finished.ok()) << song.finished.status();
-  }
-  const ReadSong song = ReadAll(*slow);
-  ASSERT_TRUE(song.finished.ok()) << song.finished.status();
-  EXPECT_EQ(song.tokens, Tokens(FakeSong(60, 1, Request().sampling)));
-}
-
-TEST_F(GeneratorTest, AQueueThatIsFullRefusesAtOnce) {
-  GeneratorOptions options;
-  options.limits.max_queued_requests = 2;
-  Start(options);
-  auto first = generator_->Submit(Request());
-  auto second = generator_->Submit(Request());
-  const absl::Status refused = generator_->Submit(Request()).status();
-  EXPECT_TRUE(absl::IsResourceExhausted(refused));
-  EXPECT_TRUE(RetryAfter(refused).has_value());
-  first = absl::CancelledError("");
-  EXPECT_TRUE(generator_->Submit(Request()).ok());
-}
-
-TEST_F(GeneratorTest, LimitsOfBytes) {
-  GeneratorOptions options;
-  options.limits.max_video_bytes = 10;
-  options.limits.max_queued_bytes = 15;
-  Start(options);
-  auto first = *generator_->Submit(Request());
-  EXPECT_TRUE(first->AppendVideo("12345678").ok());
-  EXPECT_TRUE(absl::IsInvalidArgument(first->AppendVideo("123")));
-  EXPECT_TRUE(absl::IsInvalidArgument(ReadOne(*first).status()));
-  auto second = *generator_->Submit(Request());
-  EXPECT_TRUE(absl::IsResourceExhausted(second->AppendVideo("12345678")));
-  first = nullptr;
-  second = nullptr;
-  auto third = *generator_->Submit(Request());
-  EXPECT_TRUE(third->AppendVideo("12345678").ok());
-  GenerationRequest declared = Request();
-  declared.declared_bytes = 11;
-  EXPECT_TRUE(absl::IsInvalidArgument(generator_->Submit(declared).status()));
-  declared.declared_bytes = 9;
-  EXPECT_TRUE(absl::IsResourceExhausted(generator_->Submit(declared).status()));
 }
 
 TEST_F(GeneratorTest, DeadlinesAtEveryStage) {
@@ -249,69 +124,31 @@ TEST_F(GeneratorTest, DeadlinesAtEveryStage) {
 TEST_F(GeneratorTest, ErrorsOfEachStageReachTheReader) {
   Start();
   EXPECT_TRUE(absl::IsInvalidArgument(ReadAll(*Submit(Request(), "garbage")).finished.status()));
-  model_->on_encode = [] { return absl::ResourceExhaustedError("no memory to encode"); };
-  EXPECT_TRUE(absl::IsResourceExhausted(ReadAll(*Submit(Request(), "1 1")).finished.status()));
-  model_->on_encode = []() -> absl::Status { throw std::bad_alloc(); };
-  EXPECT_TRUE(absl::IsResourceExhausted(ReadAll(*Submit(Request(), "1 1")).finished.status()));
-  model_->on_encode = nullptr;
-  model_->on_open = []() -> absl::Status { throw std::bad_alloc(); };
-  EXPECT_TRUE(absl::IsResourceExhausted(ReadAll(*Submit(Request(), "1 1")).finished.status()));
-  model_->on_open = []() -> absl::Status { throw std::runtime_error("broken"); };
-  EXPECT_TRUE(absl::IsInternal(ReadAll(*Submit(Request(), "1 1")).finished.status()));
-  model_->on_open = nullptr;
-  model_->on_audio = [] { return absl::InternalError("codec"); };
-  EXPECT_TRUE(absl::IsInternal(ReadAll(*Submit(Request(), "1 1")).finished.status()));
-  model_->on_audio = nullptr;
-  EXPECT_TRUE(ReadAll(*Submit(Request(), "1 1")).finished.ok());
-}
-
-class UnderrunTest : public GeneratorTest {
- protected:
-  // Streams counted for a song of 4 s whose decoded pieces take `seconds` each.
-  double Underruns(double seconds, LoudnessMode loudness) {
-    CountingSink counts;
-    metrics_ = &counts;
-    clock_in_use_ = &clock_;
-    Start();
-    model_->on_audio = [this, seconds] {
-      clock_.Advance(absl::Seconds(seconds));
-      return absl::OkStatus();
-    };
-    GenerationRequest request = Request(loudness);
-    request.chunk_seconds = 0.25;
-    EXPECT_TRUE(ReadAll(*Submit(std::move(request), "4 1")).finished.ok());
-    generator_ = nullptr;
-    return counts.underruns();
-  }
-
- private:
-  class CountingSink final : public MetricsSink {
-   public:
-    void Add(Counter counter, double value, absl::string_view) override {
-      if (counter != Counter::kStreamUnderruns) return;
-      MutexLock lock(&mutex_);
-      underruns_ += value;
-    }
-    void Set(Gauge, double) override {}
-    void Observe(Histogram, double, absl::string_view) override {}
-    double underruns() {
-      MutexLock lock(&mutex_);
-      return underruns_;
-    }
-
-   private:
-    Mutex mutex_;
-    double underruns_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Each fault happens once: the engine probes a device after an error that may be the device's.
+  enum Fault { kNone, kEncode, kEncodeMemory, kOpen, kOpenMemory, kAudio };
+  std::atomic<Fault> fault = kNone;
+  const auto take = [&](Fault expected) { return fault.compare_exchange_strong(expected, kNone); };
+  model_->on_encode = [&]() -> absl::Status {
+    if (take(kEncodeMemory)) throw std::bad_alloc();
+    return take(kEncode) ? absl::ResourceExhaustedError("no memory to encode") : absl::OkStatus();
   };
-
-  ManualClock clock_;
-};
-
-TEST_F(UnderrunTest, AStreamThatRunsDryIsCountedOnce) {
-  EXPECT_EQ(Underruns(0.15, LoudnessMode::kNone), 0);
-  EXPECT_EQ(Underruns(0.3, LoudnessMode::kNone), 1);
-  EXPECT_EQ(Underruns(0.3, LoudnessMode::kStreaming), 1);
-  EXPECT_EQ(Underruns(0.3, LoudnessMode::kReference), 0);  // not played while it is made
+  model_->on_open = [&]() -> absl::Status {
+    if (take(kOpenMemory)) throw std::bad_alloc();
+    if (take(kOpen)) throw std::runtime_error("broken");
+    return absl::OkStatus();
+  };
+  model_->on_audio = [&] { return take(kAudio) ? absl::InternalError("codec") : absl::OkStatus(); };
+  const auto end = [&](Fault next) {
+    fault = next;
+    return ReadAll(*Submit(Request(), "1 1")).finished.status();
+  };
+  EXPECT_TRUE(absl::IsResourceExhausted(end(kEncode)));
+  EXPECT_TRUE(absl::IsResourceExhausted(end(kEncodeMemory)));
+  EXPECT_TRUE(absl::IsResourceExhausted(end(kOpenMemory)));
+  EXPECT_TRUE(absl::IsInternal(end(kOpen)));
+  EXPECT_TRUE(absl::IsInternal(end(kAudio)));
+  EXPECT_TRUE(end(kNone).ok());
+  generator_ = nullptr;  // before what its model refers to
 }
 
 TEST_F(GeneratorTest, CancelledStreamsLeaveNothing) {
@@ -364,45 +201,6 @@ TEST_F(GeneratorTest, DrainRefusesNewAndFinishesOld) {
   EXPECT_TRUE(ReadAll(*stream).finished.ok());
 }
 
-// A sink that counts requests by their label.
-class CountingSink final : public MetricsSink {
- public:
-  void Add(Counter counter, double, absl::string_view label) override {
-    MutexLock lock(&mutex_);
-    if (counter == Counter::kRequests) ++requests_[std::string(label)];
-  }
-  void Set(Gauge, double) override {}
-  void Observe(Histogram, double, absl::string_view) override {}
-  std::map<std::string, int> requests() {
-    MutexLock lock(&mutex_);
-    return requests_;
-  }
-
- private:
-  Mutex mutex_;
-  std::map<std::string, int> requests_ ABSL_GUARDED_BY(mutex_);
-};
-
-TEST_F(GeneratorTest, AFinishedSongCountsAsOkHoweverFastItsStreamIsDropped) {
-  CountingSink counts;
-  metrics_ = &counts;
-  Start();
-  for (int i = 0; i < 200; ++i) {
-    auto stream = Submit(Request(), "1 1");
-    Notification finished;
-    std::function<void(absl::StatusOr<StreamEvent>)> next = [&](absl::StatusOr<StreamEvent> event) {
-      ASSERT_TRUE(event.ok()) << event.status();
-      if (std::holds_alternative<GenerationFinished>(*event)) return finished.Notify();
-      stream->Read(next);
-    };
-    stream->Read(next);
-    ASSERT_TRUE(finished.WaitFor(kSoon));
-    stream = nullptr;
-  }
-  EXPECT_EQ(counts.requests(), (std::map<std::string, int>{{"OK/", 200}}));
-  generator_ = nullptr;  // before its sink
-}
-
 TEST_F(GeneratorTest, ManyRequestsAtOnce) {
   GeneratorOptions options;
   options.limits.max_queued_requests = 300;
@@ -421,7 +219,7 @@ TEST_F(GeneratorTest, OptionsOutOfRangeAreNamed) {
   GeneratorOptions options;
   options.limits.max_batch = 0;
   const auto generator =
-      NewGenerator(std::make_unique<FakeModel>(), nullptr, options, Clock::Real(), metrics_);
+      NewGenerator(std::make_unique<FakeModel>(), nullptr, options, Clock::Real(), &metrics_);
   ASSERT_TRUE(absl::IsInvalidArgument(generator.status()));
   EXPECT_THAT(std::string(generator.status().message()), ::testing::HasSubstr("max_batch"));
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/model/cpu/codec.h"
+#include "core/model/cpu/kernel_choice.h"
 #include "core/model/hash_model/hash_model.h"
 #include "gtest/gtest.h"
 
@@ -37,7 +38,7 @@ Decoders Load(const TensorFile& file, const CodecConfig& config, bool hugging_fa
   decoders.stream = *std::move(stream);
   auto codec = cpu::Codec::Load(
       config, hugging_face ? cpu::CodecNames::kHuggingFace : cpu::CodecNames::kAudiocraft, again,
-      cpu::CpuKernels());
+      **cpu::CpuKernels());
   EXPECT_TRUE(codec.ok()) << codec.status();
   decoders.codec = *std::move(codec);
   return decoders;

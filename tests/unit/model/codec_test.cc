@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/model/cpu/kernel_choice.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/unit/model/memory_tensor_file.h"
@@ -226,7 +227,7 @@ class CodecTest : public testing::TestWithParam<bool> {
  protected:
   CodecTest() : config_(Config(GetParam())), file_(RandomWeights(config_)) {
     WeightReader reader(&file_, "");
-    auto codec = Codec::Load(config_, CodecNames::kAudiocraft, reader, CpuKernels());
+    auto codec = Codec::Load(config_, CodecNames::kAudiocraft, reader, **CpuKernels());
     EXPECT_TRUE(codec.ok()) << codec.status();
     codec_ = *std::move(codec);
     EXPECT_TRUE(reader.CheckAllUsed({}).ok());
@@ -330,6 +331,7 @@ TEST_P(CodecTest, AllInstructionSetsAgree) {
   const std::vector<float> expected = Stream(tokens, {});
   int count = 0;
   const Kernels* const* all = AvailableKernels(&count);
+  std::vector<float> fused;
   for (int i = 0; i < count; ++i) {
     WeightReader reader(&file_, "");
     const auto codec = Codec::Load(config_, CodecNames::kAudiocraft, reader, *all[i]);
@@ -337,6 +339,9 @@ TEST_P(CodecTest, AllInstructionSetsAgree) {
     std::vector<float> samples;
     ASSERT_TRUE(CodecStream(*codec).Push(tokens, true, &samples).ok());
     EXPECT_THAT(samples, testing::Pointwise(testing::FloatNear(1e-5f), expected)) << all[i]->name;
+    if (!all[i]->fused) continue;
+    if (fused.empty()) fused = samples;
+    EXPECT_EQ(samples, fused) << all[i]->name << ": not the same bits";
   }
 }
 
@@ -356,7 +361,7 @@ TEST(CodecLoadTest, NamesWhatIsWrong) {
   const CodecConfig config = Config(false);
   const auto load = [&](const MemoryTensorFile& file) {
     WeightReader reader(&file, "");
-    return Codec::Load(config, CodecNames::kAudiocraft, reader, CpuKernels()).status();
+    return Codec::Load(config, CodecNames::kAudiocraft, reader, **CpuKernels()).status();
   };
   MemoryTensorFile file = RandomWeights(config);
   std::fill_n(file.values("decoder.model.0.conv.conv.weight_v").begin() + 35, 35, 0.0f);

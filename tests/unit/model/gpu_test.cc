@@ -1,75 +1,14 @@
 // What only a GPU can show: it computes what the CPU does, graphs do what steps do, and company
 // changes nothing within a bucket. Skipped, with the reason, on hosts without.
-#include <cmath>
-#include <memory>
-#include <string>
-#include <vector>
+#include <atomic>
+#include <thread>
 
 #include "core/model/self_test.h"
-#include "core/model/torch/cuda_devices.h"
-#include "gtest/gtest.h"
-#include "tests/support/device_model.h"
+#include "tests/unit/model/gpu_fixture.h"
 #include "vidmuse/self_test.h"
 
 namespace vidmuse {
 namespace {
-
-constexpr int kSteps = 12;
-constexpr int kSongs = 5;
-
-class GpuTest : public testing::Test {
- protected:
-  void SetUp() override {
-    const auto choice = ChooseDevices("cuda");
-    if (!choice.ok()) GTEST_SKIP() << choice.status().message();
-    device_ = choice->devices[0];
-  }
-
-  std::unique_ptr<TorchMusicModel> Load(const std::string& device, DevicePrecision precision,
-                                        const StepGraphMaker& make_graph,
-                                        std::vector<int> buckets = {}) const {
-    TorchModelOptions options;
-    options.precision = precision;
-    options.make_graph = make_graph;
-    options.buckets = std::move(buckets);
-    auto model = LoadDeviceModel({}, device, std::move(options));
-    EXPECT_TRUE(model.ok()) << model.status();
-    return *std::move(model);
-  }
-
-  static DeviceSong MakeSong(MusicModel& model, const VideoCondition& condition, int i) {
-    DeviceSong song;
-    song.sampling.seed = 1000 + i;
-    song.sampling.greedy = i == 3;
-    song.sampling.top_p = i == 4 ? 0.9f : 0.0f;
-    auto window = model.OpenWindow(condition, i % 4, 1 + i % 3, kSteps, CancelFlag());
-    EXPECT_TRUE(window.ok()) << window.status();
-    song.window = *std::move(window);
-    return song;
-  }
-
-  static std::shared_ptr<const VideoCondition> Encode(MusicModel& model) {
-    auto condition = model.EncodeVideo(GreyVideo(3, 250), CancelFlag());
-    EXPECT_TRUE(condition.ok()) << condition.status();
-    return *std::move(condition);
-  }
-
-  // Each song alone, in slot 0.
-  static std::vector<DeviceSong> Alone(MusicModel& model) {
-    const auto condition = Encode(model);
-    std::vector<DeviceSong> songs;
-    for (int i = 0; i < kSongs; ++i) {
-      songs.push_back(MakeSong(model, *condition, i));
-      for (int step = 0; step < kSteps; ++step) {
-        EXPECT_EQ(StepSongs(model, {&songs.back()}), absl::OkStatus());
-      }
-      songs.back().window = nullptr;
-    }
-    return songs;
-  }
-
-  std::string device_;
-};
 
 TEST_F(GpuTest, PassesTheSelfTest) {
   for (const char* precision : {"fp32", "fp16", "bf16"}) {
@@ -83,12 +22,8 @@ TEST_F(GpuTest, LogitsAndTokensAreTheCpus) {
   const auto expected = Alone(*Load("cpu", DevicePrecision::kFp32, nullptr));
   const auto songs = Alone(*Load(device_, DevicePrecision::kFp32, CudaGraphMaker()));
   for (int i = 0; i < kSongs; ++i) {
-    double worst = 0;
-    for (size_t j = 0; j < songs[i].logits.size(); ++j) {
-      worst = std::max(worst, std::abs(double{songs[i].logits[j]} - expected[i].logits[j]));
-    }
     EXPECT_EQ(songs[i].drawn, expected[i].drawn) << i;
-    EXPECT_LT(worst, 1e-3) << i;
+    EXPECT_LT(Off(songs[i].logits, expected[i].logits), 1e-4) << i;
   }
 }
 
@@ -97,27 +32,88 @@ TEST_F(GpuTest, GraphsDoWhatStepsDo) {
     const auto graphs = Load(device_, precision, CudaGraphMaker());
     EXPECT_EQ(graphs->info().step_graphs, 4) << graphs->notice();  // 1, 2, 4, 8
     const auto expected = Alone(*Load(device_, precision, nullptr));
-    const auto songs = Alone(*graphs);
-    for (int i = 0; i < kSongs; ++i) EXPECT_EQ(songs[i].logits, expected[i].logits) << i;
+    ExpectEqual(Alone(*graphs), expected);
   }
 }
 
 TEST_F(GpuTest, CompanyChangesNothingWithinABucket) {
   const auto model = Load(device_, DevicePrecision::kFp16, CudaGraphMaker(), {8});
-  const auto alone = Alone(*model);
-  const auto condition = Encode(*model);
-  std::vector<DeviceSong> together(kSongs);
-  for (int i = kSongs - 1; i >= 0; --i) together[i] = MakeSong(*model, *condition, i);
-  for (int step = 0; step < kSteps + kSongs; ++step) {  // song i joins at step i
-    std::vector<DeviceSong*> batch;
-    for (int i = 0; i < kSongs; ++i) {
-      if (step >= i && together[i].window->length() < kSteps) batch.push_back(&together[i]);
+  ExpectEqual(Together(*model), Alone(*model));
+}
+
+// Graphs share one pool of memory, so they must leave nothing in it for one another.
+TEST_F(GpuTest, GraphsMayBeReplayedInAnyOrder) {
+  std::vector<DeviceSong> songs[2];
+  for (const bool with_graphs : {false, true}) {
+    const auto model = Load(device_, DevicePrecision::kFp16,
+                            with_graphs ? CudaGraphMaker() : StepGraphMaker(), {1, 2, 4});
+    const auto condition = Encode(*model);
+    songs[with_graphs].resize(8);
+    for (int i = 0; i < 8; ++i) songs[with_graphs][i] = MakeSong(*model, *condition, i);
+    const auto step = [&](int first, int count) {
+      std::vector<DeviceSong*> batch;
+      for (int i = first; i < first + count; ++i) batch.push_back(&songs[with_graphs][i]);
+      ASSERT_EQ(StepSongs(*model, batch), absl::OkStatus());
+    };
+    for (int round = 0; round < 2; ++round) {
+      step(0, 8), step(0, 1), step(0, 8), step(0, 2), step(0, 3), step(0, 1);
     }
-    ASSERT_EQ(StepSongs(*model, batch), absl::OkStatus());
+    for (DeviceSong& song : songs[with_graphs]) song.window = nullptr;
   }
-  for (int i = 0; i < kSongs; ++i) {
-    EXPECT_EQ(together[i].drawn, alone[i].drawn) << i;
-    EXPECT_EQ(together[i].logits, alone[i].logits) << i;
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(songs[1][i].logits, songs[0][i].logits) << i;
+}
+
+TEST_F(GpuTest, WindowsOpenBesideARunningStep) {
+  const auto model = Load(device_, DevicePrecision::kFp16, CudaGraphMaker(), {8});
+  const auto expected = Alone(*model);
+  const auto condition = Encode(*model);
+  std::vector<DeviceSong> songs;
+  for (int i = 0; i < kSongs; ++i) songs.push_back(MakeSong(*model, *condition, i));
+  std::atomic<bool> done = false;
+  int opened = 0;
+  std::thread opener([&] {
+    while (!done) {
+      EXPECT_TRUE(model->OpenWindow(*condition, 0, 3, kSteps, CancelFlag()).ok());
+      ++opened;
+    }
+  });
+  for (int step = 0; step < kSteps; ++step) {
+    std::vector<DeviceSong*> batch;
+    for (DeviceSong& song : songs) batch.push_back(&song);
+    EXPECT_EQ(StepSongs(*model, batch), absl::OkStatus());
+  }
+  done = true;
+  opener.join();
+  EXPECT_GT(opened, 0);
+  ExpectEqual(songs, expected);
+}
+
+std::vector<float> Decode(MusicModel& model, int seed) {
+  auto decoder = model.NewAudioDecoder();
+  EXPECT_TRUE(decoder.ok()) << decoder.status();
+  std::vector<float> samples;
+  for (int piece = 0; piece < 8; ++piece) {
+    std::vector<int32_t> tokens(4 * (7 + 5 * piece));
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      tokens[i] = static_cast<int32_t>((seed + 31 * i + 7 * piece) % model.info().card);
+    }
+    EXPECT_EQ((*decoder)->Push(tokens, piece == 7, &samples), absl::OkStatus());
+  }
+  return samples;
+}
+
+TEST_F(GpuTest, StreamsOfAudioAreDecodedSideBySide) {
+  const auto model = Load(device_, DevicePrecision::kFp16, nullptr);
+  const auto cpu = Load("cpu", DevicePrecision::kFp32, nullptr);
+  std::vector<float> samples[2];
+  std::thread threads[2];
+  for (int i = 0; i < 2; ++i) {
+    threads[i] = std::thread([&, i] { samples[i] = Decode(*model, i); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(samples[i], Decode(*model, i)) << i;
+    EXPECT_LT(Off(samples[i], Decode(*cpu, i)), 1e-4) << i;
   }
 }
 

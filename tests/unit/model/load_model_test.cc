@@ -1,12 +1,17 @@
 #include "core/model/load_model.h"
 
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "core/model/cpu/kernels.h"
 #include "core/model/hash_model/hash_model.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -35,11 +40,20 @@ class ChangedFile final : public TensorFile {
     tensors_.at(name).shape = std::move(shape);
   }
   std::map<std::string, std::string>& MutableStrings() { return strings_; }
+  // Turns the sign of the tensor's last value, which is a float16.
+  void TurnSign(const std::string& name) {
+    TensorView& tensor = tensors_.at(name);
+    const auto* bytes = static_cast<const char*>(tensor.data);
+    changed_.assign(bytes, bytes + 2 * tensor.elements());
+    changed_.back() = static_cast<char>(changed_.back() ^ 0x80);
+    tensor.data = changed_.data();
+  }
 
  private:
   const std::unique_ptr<TensorFile> file_;
   std::map<std::string, TensorView> tensors_;
   std::map<std::string, std::string> strings_;
+  std::vector<char> changed_;
 };
 
 std::unique_ptr<ChangedFile> Lm() { return std::make_unique<ChangedFile>(HashLmFile({})); }
@@ -135,6 +149,93 @@ TEST(LoadModelTest, TheCodecMustMatch) {
   EXPECT_THAT(Message(status), AllOf(HasSubstr("codebook size of 64"), HasSubstr("32")));
 }
 
+std::string PrintOf(std::unique_ptr<TensorFile> lm, std::unique_ptr<TensorFile> codec,
+                    const ModelOptions& options = {}) {
+  const auto model = LoadModelFromFiles(std::move(lm), std::move(codec), options);
+  EXPECT_TRUE(model.ok()) << model.status();
+  return model.ok() ? (*model)->info().fingerprint : "";
+}
+
+class FingerprintTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (const char* kernels = std::getenv(kVariable)) before_ = kernels;
+  }
+  void TearDown() override {
+    before_ ? setenv(kVariable, before_->c_str(), 1) : unsetenv(kVariable);
+  }
+
+  static constexpr char kVariable[] = "VIDMUSE_CPU_KERNELS";
+  std::optional<std::string> before_;
+};
+
+TEST_F(FingerprintTest, IsTheSameForTheSameModelWhateverItsNameAndThreads) {
+  const std::string print = PrintOf(Lm(), Codec());
+  EXPECT_THAT(print, testing::MatchesRegex("[0-9a-f]{32}"));
+  EXPECT_EQ(PrintOf(Lm(), Codec()), print);
+  ModelOptions options;
+  options.name = "another";
+  options.device_threads = 3;
+  options.encode_threads = 1;
+  options.slots = 2;
+  EXPECT_EQ(PrintOf(Lm(), Codec(), options), print);
+}
+
+TEST_F(FingerprintTest, OneWeightMakesAnother) {
+  std::set<std::string> prints = {PrintOf(Lm(), Codec())};
+  for (const char* name :
+       {"emb.3.weight", "transformer.layers.1.linear2.weight", "visual_feature_proj.weight",
+        "visual_encoder_model.vision_model.encoder.layers.0.mlp.fc1.weight"}) {
+    auto lm = Lm();
+    lm->TurnSign(std::string("best_state/") + name);
+    EXPECT_TRUE(prints.insert(PrintOf(std::move(lm), Codec())).second) << name;
+  }
+  auto codec = Codec();
+  codec->TurnSign("best_state/decoder.model.0.conv.conv.bias");
+  EXPECT_TRUE(prints.insert(PrintOf(Lm(), std::move(codec))).second);
+}
+
+TEST_F(FingerprintTest, SettingsPrecisionsAndArithmeticMakeOthers) {
+  std::set<std::string> prints = {PrintOf(Lm(), Codec())};
+  auto lm = Lm();
+  std::string& yaml = lm->MutableStrings()["xp.cfg"];
+  const std::string setting = "inference_coef: 3.0";
+  ASSERT_NE(yaml.find(setting), std::string::npos);
+  yaml.replace(yaml.find(setting), setting.size(), "inference_coef: 3.5");
+  EXPECT_TRUE(prints.insert(PrintOf(std::move(lm), Codec())).second);
+  ModelOptions options;
+  for (const char* precision : {"bf16", "fp16", "int8"}) {
+    options.precision = precision;
+    EXPECT_TRUE(prints.insert(PrintOf(Lm(), Codec(), options)).second) << precision;
+  }
+  options.precision = "fp32";
+  options.device_code = true;
+  EXPECT_TRUE(prints.insert(PrintOf(Lm(), Codec(), options)).second);
+  const std::string eight_slots = PrintOf(Lm(), Codec(), options);
+  EXPECT_EQ(prints.count(eight_slots), 1);
+  options.slots = 3;
+  EXPECT_TRUE(prints.insert(PrintOf(Lm(), Codec(), options)).second);
+
+  // Kernels with fused multiply-adds make the same bits; others don't.
+  int count = 0;
+  const cpu::Kernels* const* all = cpu::AvailableKernels(&count);
+  for (int i = 0; i < count; ++i) {
+    setenv(kVariable, all[i]->name, 1);
+    EXPECT_EQ(prints.count(PrintOf(Lm(), Codec())), all[i]->fused == all[0]->fused ? 1 : 0)
+        << all[i]->name;
+  }
+}
+
+TEST_F(FingerprintTest, KernelsThatAreNotThereAreAnError) {
+  setenv(kVariable, "avx1024", 1);
+  const absl::Status status = Load(Lm(), Codec());
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(Message(status), AllOf(HasSubstr("VIDMUSE_CPU_KERNELS"), HasSubstr("'avx1024'"),
+                                     HasSubstr("avx512vnni, avx512, avx2, base")));
+  setenv(kVariable, "", 1);
+  EXPECT_TRUE(Load(Lm(), Codec()).ok());
+}
+
 // Checkpoint directories on disk.
 class LoadModelDirTest : public testing::Test {
  protected:
@@ -165,6 +266,33 @@ TEST_F(LoadModelDirTest, IsNamedAfterItsDirectory) {
   EXPECT_EQ((*LoadModel(options_))->info().name, "load_model_test");
   options_.name = "another";
   EXPECT_EQ((*LoadModel(options_))->info().name, "another");
+}
+
+TEST_F(LoadModelDirTest, AnotherFolderHasTheSameFingerprint) {
+  const std::string print = (*LoadModel(options_))->info().fingerprint;
+  EXPECT_EQ(print, PrintOf(Lm(), Codec()));
+  const std::string moved = dir_ + "/moved";
+  ASSERT_TRUE(WriteHashModel({}, moved).ok());
+  options_.model_dir = moved;
+  EXPECT_EQ((*LoadModel(options_))->info().fingerprint, print);
+}
+
+TEST_F(LoadModelDirTest, TellsTheNoteOfItsLicence) {
+  EXPECT_EQ((*LoadModel(options_))->info().license_note, "");
+  const auto note = [&](const std::string& text) {
+    std::ofstream(dir_ + "/license_note.txt", std::ios::binary) << text;
+    const auto model = LoadModel(options_);
+    return model.ok() ? (*model)->info().license_note : Message(model.status());
+  };
+  EXPECT_EQ(note("CC BY-NC 4.0: für Übungen.\nNot for sale.\n"),
+            "CC BY-NC 4.0: für Übungen.\nNot for sale.");
+  EXPECT_EQ(note(std::string(4096, 'x')), std::string(4096, 'x'));
+  EXPECT_THAT(note(std::string(4097, 'x')),
+              AllOf(HasSubstr("license_note.txt"), HasSubstr("4096")));
+  EXPECT_THAT(note("caf\xe9"), AllOf(HasSubstr("license_note.txt"), HasSubstr("UTF-8")));
+  std::filesystem::remove(dir_ + "/license_note.txt");
+  std::filesystem::create_directory(dir_ + "/license_note.txt");
+  EXPECT_THAT(Message(LoadModel(options_).status()), HasSubstr("license_note.txt"));
 }
 
 TEST_F(LoadModelDirTest, NamesTheMissingFile) {

@@ -1,14 +1,17 @@
 #include "core/model/weights/weight_reader.h"
 
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <string>
 #include <vector>
 
 #include "core/model/checkpoint/half.h"
 #include "core/model/checkpoint/parsed_file.h"
+#include "core/model/checkpoint/torch_file_writer.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/unit/model/checkpoint_test_util.h"
 
 namespace vidmuse {
 namespace {
@@ -109,6 +112,49 @@ TEST_F(WeightReaderTest, NamesTensorsThatNothingAskedFor) {
   EXPECT_THAT(std::string(reader.CheckAllUsed({"position_ids", "left"}).message()),
               AllOf(HasSubstr("9 unexpected tensor(s): 'extra0'"), HasSubstr("'extra4', ..."),
                     Not(HasSubstr("'extra5'"))));
+}
+
+TEST_F(WeightReaderTest, TheDigestIsOfNamesAndValues) {
+  Add<float>("p/a", DType::kFloat32, {2}, {1.5f, -2});
+  Add<uint16_t>("p/b", DType::kFloat16, {2}, {0x3e00, 0xc000});
+  Add<float>("q/a", DType::kFloat32, {2}, {1.5f, -2});
+  Add<float>("q/b", DType::kFloat32, {1, 2}, {1.5f, -2});
+  Add<float>("r/a", DType::kFloat32, {2}, {1.5f, 2});
+  Add<float>("r/b", DType::kFloat32, {2}, {1.5f, -2});
+  WeightReader p(&file_, "p/"), q(&file_, "q/"), r(&file_, "r/");
+  ASSERT_TRUE(p.Read("a", {2}).ok() && p.Read("b", {2}).ok());
+  const std::string one = [&] {
+    EXPECT_TRUE(q.Read("b", {1, 2}).ok());
+    return q.Digest();
+  }();
+  EXPECT_NE(one, p.Digest());
+  ASSERT_TRUE(q.Read("a", {2}).ok() && r.Read("a", {2}).ok() && r.Read("b", {2}).ok());
+  EXPECT_EQ(p.Digest(), q.Digest());  // in another order, of another type
+  EXPECT_NE(p.Digest(), r.Digest());
+}
+
+// A process that touched the mapped file would die.
+TEST(WeightFileTest, AFileThatIsCutShortIsAnError) {
+  const TempDirectory directory;
+  const std::string path = directory.path("cut.bin");
+  const std::vector<float> values(1 << 20, 0.5f);
+  {
+    const auto writer = TorchFileWriter::Create(path);
+    ASSERT_TRUE(writer.ok()) << writer.status();
+    for (const char* name : {"a", "b"}) {
+      ASSERT_TRUE((*writer)->AddTensor(name, {DType::kFloat32, {1024, 1024}, values.data()}).ok());
+    }
+    ASSERT_TRUE((*writer)->Finish().ok());
+  }
+  const auto file = TensorFile::OpenTorch(path);
+  ASSERT_TRUE(file.ok()) << file.status();
+  WeightReader reader(file->get(), "");
+  EXPECT_EQ(*reader.Read("a", {1024, 1024}), values);
+  std::filesystem::resize_file(path, 6 << 20);
+  EXPECT_EQ(*reader.Read("a", {1024, 1024}), values);
+  const absl::Status status = reader.Read("b", {1024, 1024}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr(path), HasSubstr("cut short")));
 }
 
 TEST(HalfTest, EveryHalfConvertsExactlyAndBack) {

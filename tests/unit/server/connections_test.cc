@@ -78,17 +78,18 @@ TEST_F(ConnectionsTest, TheLimitHoldsAndPlacesComeBack) {
 }
 
 // Without the limit, gRPC 1.51 stops accepting for ever once descriptors have run out.
-TEST_F(ConnectionsTest, ThousandsOfConnectionsLeaveThePortAlive) {
+TEST_F(ConnectionsTest, MoreConnectionsThanDescriptorsLeaveThePortAlive) {
   rlimit limit;
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
-  if (limit.rlim_max < 4000) GTEST_SKIP() << "this process may open " << limit.rlim_max << " files";
-  limit.rlim_cur = 4000;  // for this test's ends
+  // Enough for a hundred connections, not for as many as come: each takes two descriptors of the
+  // server, and one here.
+  limit.rlim_cur = 1000;
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
   options_.max_connections = 100;
   StartServer();
   {
     std::vector<UniqueFd> connections;
-    for (int i = 0; i < 3000; ++i) connections.push_back(Connect());
+    for (int i = 0; i < 600; ++i) connections.push_back(Connect());
     EXPECT_FALSE(IsServed(connections.back()));
   }
   generator_.SetScript(Song(1));
@@ -121,15 +122,6 @@ TEST_F(ConnectionsTest, TooManyPingsEndTheConnection) {
     answer.append(buffer, static_cast<size_t>(got));
   }
   EXPECT_THAT(answer, HasSubstr("too_many_pings"));
-}
-
-TEST_F(ConnectionsTest, MoreThanThereAreDescriptorsForIsRefusedAtTheStart) {
-  rlimit limit;
-  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
-  if (limit.rlim_max > 200'000) GTEST_SKIP() << "this process may open any number of files";
-  options_.max_connections = 100'000;
-  const auto server = Server::Start(options_, &generator_, &metrics_, log_writer_);
-  EXPECT_EQ(server.status().code(), absl::StatusCode::kResourceExhausted);
 }
 
 }  // namespace

@@ -14,7 +14,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::StartsWith;
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -232,8 +231,56 @@ TEST(ToProtoTest, Finished) {
   EXPECT_EQ(finished.time_to_first_audio_seconds(), 9);
 }
 
+TEST(ToProtoTest, SilenceHasNoLoudness) {
+  GenerationFinished event;
+  event.loudness_lufs = -HUGE_VAL;
+  v1::GenerateMusicResponse response;
+  ToProto(event, ModelInfo(), &response);
+  EXPECT_FALSE(response.finished().has_loudness_lufs());
+}
+
+TEST(ToProtoTest, Progress) {
+  GenerationProgress event;
+  event.stage = GenerationStage::kQueue;
+  event.queue_position = 3;
+  event.estimated_queue_seconds = 1.5;
+  event.frames_made = 4;
+  event.total_frames = 5;
+  v1::GenerateMusicResponse response;
+  ToProto(event, ModelInfo(), &response);
+  const v1::GenerationProgress& progress = response.progress();
+  EXPECT_EQ(progress.stage(), v1::GENERATION_STAGE_QUEUE);
+  EXPECT_EQ(progress.queue_position(), 3u);
+  EXPECT_EQ(progress.estimated_queue_seconds(), 1.5);
+  EXPECT_EQ(progress.frames_made(), 4u);
+  EXPECT_EQ(progress.total_frames(), 5u);
+  ToProto(GenerationProgress(), ModelInfo(), &response);
+  EXPECT_FALSE(response.progress().has_estimated_queue_seconds());
+}
+
+TEST(ToProtoTest, StartedHasTheFingerprintAndWhatIsInForce) {
+  GenerationStarted event;
+  event.fingerprint = "f1";
+  event.sampling.greedy = true;
+  event.sampling.temperature = 0.5f;
+  event.sampling.top_k = 7;
+  event.sampling.top_p = 0.25f;
+  event.sampling.cfg_coef = 2.0f;
+  event.sampling.seed = 9;
+  v1::GenerateMusicResponse response;
+  ToProto(event, ModelInfo(), &response);
+  EXPECT_EQ(response.started().fingerprint(), "f1");
+  const v1::SamplingConfig& sampling = response.started().sampling();
+  EXPECT_TRUE(sampling.greedy());
+  EXPECT_EQ(sampling.temperature(), 0.5f);
+  EXPECT_EQ(sampling.top_k(), 7u);
+  EXPECT_EQ(sampling.top_p(), 0.25f);
+  EXPECT_EQ(sampling.cfg_coef(), 2.0f);
+  EXPECT_EQ(sampling.seed(), 9u);
+}
+
 TEST(ToProtoTest, ModelInfo) {
-  ModelInfo model{"n", "small", 5, "cpu", "int8", 16000, 2, 25, 640, 8, 1024, 3.0f, 30};
+  ModelInfo model{"n", "small", 5, "cpu", "int8", 16000, 2, 25, 640, 8, 1024, 3.0f, 30, 0, "f1", "free"};
   Limits limits;
   limits.max_video_bytes = 1;
   limits.max_video_seconds = 2.5;
@@ -265,7 +312,8 @@ TEST(ToProtoTest, ModelInfo) {
   EXPECT_EQ(response.limits().max_queued_requests(), 7u);
   EXPECT_EQ(response.limits().max_batch(), 8u);
   EXPECT_EQ(response.limits().max_message_bytes(), 9u);
-  EXPECT_THAT(response.license_note(), StartsWith("Check the licence of the checkpoint"));
+  EXPECT_EQ(response.license_note(), "free");
+  EXPECT_EQ(response.fingerprint(), "f1");
   EXPECT_EQ(response.server_version(), "1.2.3");
 }
 

@@ -1,15 +1,23 @@
 // A client that cancels, vanishes or is late: the stream goes, whatever stage it is in.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_split.h"
 #include "tests/unit/server/service_fixture.h"
 
 namespace vidmuse {
 namespace {
+
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 class GenerateCancelTest : public ServiceFixture {
  protected:
@@ -121,6 +129,7 @@ TEST_F(GenerateCancelTest, ServerThatStops) {
 
 TEST_F(GenerateCancelTest, EndRacesWithCancellation) {
   StartServer();
+  std::vector<grpc::StatusCode> seen;  // by the clients
   for (int i = 0; i < 200; ++i) {
     ClientCall call(stub_.get());
     call.Send();
@@ -128,15 +137,49 @@ TEST_F(GenerateCancelTest, EndRacesWithCancellation) {
     ASSERT_NE(request, nullptr);
     call.Send("video");
     std::thread pusher([&] {
-      for (auto& event : Song(3)) request->Push(std::move(event));
-      if (i % 2 == 0) request->Push(absl::InternalError("broken"));
+      auto events = Song(3);
+      if (i % 2 == 0) events.back() = absl::InternalError("broken");
+      for (auto& event : events) request->Push(std::move(event));
     });
     if (i % 3 == 0) call.Complete();
     call.context.TryCancel();
-    call.Finish();
+    const auto code = call.Finish().error_code();
+    // What the client sees is either's; a song that is cut off is not OK.
+    EXPECT_TRUE(code == grpc::StatusCode::OK || code == grpc::StatusCode::CANCELLED ||
+                (i % 2 == 0 && code == grpc::StatusCode::INTERNAL))
+        << i << ": " << code;
+    seen.push_back(code);
     pusher.join();
     ASSERT_TRUE(request->WaitForDestruction());
   }
+  server_ = nullptr;
+  // Each ended once: one line, with the id that the generator was given.
+  std::map<std::string, std::string> statuses;
+  for (absl::string_view line : absl::StrSplit(Log(), '\n', absl::SkipEmpty())) {
+    const nlohmann::json json = nlohmann::json::parse(line);
+    ASSERT_EQ(json.at("event"), "request") << line;
+    const bool first = statuses.emplace(json.at("request_id"), json.at("status")).second;
+    EXPECT_TRUE(first) << line;
+  }
+  ASSERT_EQ(statuses.size(), 200u);
+  for (int i = 0; i < 200; ++i) {
+    const auto request = generator_.WaitForRequest(i);
+    const std::string& logged = statuses.at(request->request().request_id);
+    // The stream is cancelled with what is logged, unless it was dropped before it was used, or had
+    // ended by itself.
+    const absl::Status cancelled = request->cancelled();
+    if (cancelled.ok()) {
+      EXPECT_THAT(logged, AnyOf("CANCELLED", i % 2 == 0 ? "INTERNAL" : "OK")) << i;
+    } else {
+      EXPECT_EQ(logged, absl::StatusCodeToString(cancelled.code())) << i;
+    }
+    // Who has the whole song is logged so.
+    if (seen[i] == grpc::StatusCode::OK) {
+      EXPECT_EQ(logged, "OK") << i;
+    }
+  }
+  // The generator counts what it was given: this server counts none of them again.
+  EXPECT_THAT(MetricsText(), Not(HasSubstr("vidmuse_requests_total{")));
 }
 
 }  // namespace

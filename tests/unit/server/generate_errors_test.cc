@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "tests/unit/server/service_fixture.h"
 
 namespace vidmuse {
@@ -53,6 +54,38 @@ TEST_F(GenerateErrorsTest, EmptyMessage) {
   second.Send();
   second.SendEmpty();
   ExpectEnd(second, StatusCode::INVALID_ARGUMENT, "message 2 has neither");
+}
+
+TEST_F(GenerateErrorsTest, UploadOfAnotherSizeThanDeclared) {
+  StartServer();
+  v1::GenerateMusicConfig config;
+  config.set_video_bytes(10);
+  for (const std::string& video : {std::string("short"), std::string("too long by far")}) {
+    ClientCall call(stub_.get());
+    call.Send(config);
+    call.Send(video);
+    call.Complete();
+    ExpectEnd(call, StatusCode::INVALID_ARGUMENT, "but video_bytes declared 10");
+  }
+}
+
+TEST_F(GenerateErrorsTest, SongOfAnotherFingerprint) {
+  generator_.set_fingerprint("own");
+  StartServer();
+  v1::GenerateMusicConfig config;
+  config.mutable_resume()->set_fingerprint("other");
+  ClientCall call(stub_.get());
+  call.Send(config);
+  ExpectEnd(call, StatusCode::FAILED_PRECONDITION, "resume.fingerprint is other");
+  EXPECT_EQ(call.TrailingMetadata("vidmuse-fingerprint"), "own");
+  EXPECT_EQ(generator_.submissions(), 0);
+
+  config.mutable_resume()->set_fingerprint("own");
+  ClientCall same(stub_.get());
+  same.Send(config);
+  const auto request = generator_.WaitForRequest(0);
+  ASSERT_NE(request, nullptr);
+  EXPECT_EQ(request->request().resume->fingerprint, "own");
 }
 
 TEST_F(GenerateErrorsTest, HalfCloseTooEarly) {
@@ -189,51 +222,94 @@ TEST_F(GenerateErrorsTest, UploadsAreBounded) {
 }
 
 TEST_F(GenerateErrorsTest, UploadThatStandsStill) {
-  options_.upload_idle_timeout_seconds = 0.2;
+  options_.first_message_timeout_seconds = 3600;
   StartServer();
   ClientCall silent(stub_.get());
-  ExpectEnd(silent, StatusCode::DEADLINE_EXCEEDED, "the upload stood still for 0.2 s");
   ClientCall stuck(stub_.get());
   stuck.Send();
   stuck.Send("video");
-  ExpectEnd(stuck, StatusCode::DEADLINE_EXCEEDED, "stood still");
+  ASSERT_TRUE(generator_.WaitForRequest(0)->WaitForVideo(5));
+  clock_.Pass(absl::Seconds(29));
+  EXPECT_FALSE(generator_.WaitForRequest(0)->destroyed());
+  clock_.Advance(absl::Seconds(1));
+  ExpectEnd(stuck, StatusCode::DEADLINE_EXCEEDED, "the upload stood still for 30 s");
+  ExpectEnd(silent, StatusCode::DEADLINE_EXCEEDED, "stood still");
   EXPECT_TRUE(generator_.WaitForRequest(0)->WaitForDestruction());
 }
 
+TEST_F(GenerateErrorsTest, CallThatSaysNothing) {
+  StartServer();
+  ClientCall call(stub_.get());
+  clock_.Pass(absl::Seconds(9));
+  clock_.Advance(absl::Seconds(1));
+  ExpectEnd(call, StatusCode::DEADLINE_EXCEEDED, "no message came within 10 s");
+}
+
 TEST_F(GenerateErrorsTest, UploadThatTakesTooLong) {
-  options_.upload_timeout_seconds = 0.3;
   StartServer();
   ClientCall call(stub_.get());
   call.Send();
-  while (call.Send("v")) {
+  const auto request = generator_.WaitForRequest(0);
+  size_t sent = 0;
+  for (int i = 0; i < 30; ++i) {  // 20 s each
+    const std::string piece(30'000, 'v');
+    ASSERT_TRUE(call.Send(piece)) << i;
+    sent += piece.size();
+    ASSERT_TRUE(request->WaitForVideo(sent));
+    if (i < 29) clock_.Pass(absl::Seconds(20));
   }
-  ExpectEnd(call, StatusCode::DEADLINE_EXCEEDED, "the upload took longer than 0.3 s");
+  clock_.Advance(absl::Seconds(20));
+  ExpectEnd(call, StatusCode::DEADLINE_EXCEEDED, "the upload took longer than 600 s");
+}
+
+TEST_F(GenerateErrorsTest, UploadThatTrickles) {
+  StartServer();
+  ClientCall call(stub_.get());
+  call.Send();
+  const auto request = generator_.WaitForRequest(0);
+  const std::string piece(20'000, 'v');
+  call.Send(piece);
+  ASSERT_TRUE(request->WaitForVideo(20'000));
+  clock_.Pass(absl::Seconds(29));
+  call.Send(piece);
+  ASSERT_TRUE(request->WaitForVideo(40'000));
+  clock_.Pass(absl::Seconds(11));  // 1,000 bytes a second
+  clock_.Advance(absl::Seconds(1));
+  ExpectEnd(call, StatusCode::DEADLINE_EXCEEDED, "less than 1000 bytes a second");
 }
 
 TEST_F(GenerateErrorsTest, UploadTimeoutsEndWithTheUpload) {
-  options_.upload_timeout_seconds = 0.2;
-  options_.upload_idle_timeout_seconds = 0.2;
   StartServer();
   ClientCall call(stub_.get());
   call.Upload();
   const auto request = generator_.WaitForRequest(0);
   ASSERT_NE(request, nullptr);
-  EXPECT_FALSE(request->WaitForCancel(absl::Milliseconds(500)));  // must not happen
+  ASSERT_TRUE(request->WaitForFinishedVideo());
+  clock_.Pass(absl::Hours(10));
+  EXPECT_FALSE(request->destroyed());
   for (auto& event : Song(1)) request->Push(std::move(event));
   EXPECT_TRUE(call.Finish().ok());
 }
 
 TEST_F(GenerateErrorsTest, ClientThatTakesNothingIsCutOff) {
-  options_.send_timeout_seconds = 0.2;
-  options_.upload_idle_timeout_seconds = 1;
   StartServer();
   generator_.SetScript(Song(100, 1 << 18));
   ClientCall call(stub_.get());
   call.Upload();
   const auto request = generator_.WaitForRequest(0);
   ASSERT_NE(request, nullptr);
-  EXPECT_TRUE(request->WaitForDestruction());
-  EXPECT_EQ(call.Finish().error_code(), StatusCode::CANCELLED);
+  ASSERT_TRUE(request->WaitForReads(2));
+  // Windows are full some time after: till then each write begins anew.
+  const absl::Time deadline = absl::Now() + absl::Seconds(20);
+  while (!request->WaitForDestruction(absl::Milliseconds(50)) && absl::Now() < deadline) {
+    clock_.Advance(absl::Minutes(10));
+  }
+  EXPECT_TRUE(request->destroyed());
+  EXPECT_TRUE(absl::IsUnavailable(request->cancelled())) << request->cancelled();
+  // So that it may resume.
+  ExpectEnd(call, StatusCode::UNAVAILABLE, "the client took no message for 600 s");
+  server_ = nullptr;
+  EXPECT_THAT(Log(), HasSubstr("the client took no message for 600 s"));
 }
 
 TEST_F(GenerateErrorsTest, OnlyCallsThatNeverReachedTheGeneratorAreCountedHere) {

@@ -8,12 +8,14 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "tests/support/http_get.h"
+#include "tests/support/sanitized.h"
 #include "tests/unit/server/service_fixture.h"
 
 namespace vidmuse {
@@ -98,19 +100,108 @@ TEST_F(LifecycleTest, DrainLetsRunningCallsEndAndRefusesNewOnes) {
   ASSERT_TRUE(request->WaitForFinishedVideo());
   bool clean = false;
   std::thread drain([&] { clean = server_->Drain(absl::Seconds(20)); });
-  for (const char* name : {"readiness", "", "vidmuse.v1.MusicService"}) {
-    EXPECT_TRUE(WaitForStatus(name, HealthCheckResponse::NOT_SERVING)) << name;
-  }
-  EXPECT_TRUE(WaitForStatus("liveness", HealthCheckResponse::SERVING));
   EXPECT_TRUE(generator_.WaitForDrain());
   ClientCall refused(stub_.get());
   refused.Send();
   EXPECT_EQ(refused.Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(refused.TrailingMetadata("grpc-retry-pushback-ms"), "");
 
   for (auto& event : Song(10)) request->Push(std::move(event));
   EXPECT_TRUE(running.Finish().ok());
   drain.join();
   EXPECT_TRUE(clean);
+}
+
+TEST_F(LifecycleTest, HealthWatchersHearOfADrain) {
+  StartServer();
+  ClientCall running(stub_.get());
+  running.Send();
+  ASSERT_NE(generator_.WaitForRequest(0), nullptr);
+  std::thread drain;
+  EXPECT_TRUE(Watch("readiness", [&](auto status) {
+    if (status == HealthCheckResponse::SERVING && !drain.joinable()) {
+      drain = std::thread([&] { server_->Drain(absl::Seconds(1)); });
+    }
+    return status == HealthCheckResponse::NOT_SERVING;
+  }));
+  drain.join();
+}
+
+// A channel with two servers' addresses, which stays with the first as long as that takes calls.
+TEST_F(LifecycleTest, ADrainSendsClientsElsewhereAtOnce) {
+  StartServer();
+  FakeGenerator other_generator;
+  other_generator.SetScript(Song(1));
+  auto other = Server::Start(options_, &other_generator, &metrics_, log_writer_);
+  ASSERT_TRUE(other.ok()) << other.status();
+  const auto channel = grpc::CreateChannel(
+      absl::StrCat("ipv4:127.0.0.1:", server_->port(), ",127.0.0.1:", (*other)->port()),
+      grpc::InsecureChannelCredentials());
+  const auto stub = v1::MusicService::NewStub(channel);
+  ClientCall running(stub.get());
+  running.Upload();
+  const auto request = generator_.WaitForRequest(0);
+  ASSERT_NE(request, nullptr);
+  ASSERT_TRUE(request->WaitForFinishedVideo());
+  ASSERT_EQ(channel->GetState(false), GRPC_CHANNEL_READY);
+
+  bool clean = false;
+  std::thread drain([&] { clean = server_->Drain(absl::Seconds(60)); });
+  // The channel learns of it by itself, while the running call keeps its connection.
+  EXPECT_TRUE(channel->WaitForStateChange(GRPC_CHANNEL_READY,
+                                          absl::ToChronoTime(absl::Now() + absl::Seconds(20))));
+  ClientCall next(stub.get());
+  next.Upload();
+  const grpc::Status status = next.Finish();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(other_generator.submissions(), 1);
+  EXPECT_EQ(generator_.submissions(), 1);
+
+  for (auto& event : Song(10)) request->Push(std::move(event));
+  EXPECT_TRUE(running.Finish().ok());
+  drain.join();
+  EXPECT_TRUE(clean);
+}
+
+// Calls that cross the news of the drain end with a status that says to try again.
+TEST_F(LifecycleTest, CallsThatMeetTheStartOfADrainAreUnavailable) {
+  StartServer();
+  generator_.SetScript(Song(1));
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 8; ++i) {
+    callers.emplace_back([this] {
+      grpc::Status status;
+      while (status.ok()) {
+        ClientCall call(stub_.get());
+        call.Upload();
+        status = call.Finish();
+      }
+      EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE) << status.error_message();
+    });
+  }
+  ASSERT_NE(generator_.WaitForRequest(20), nullptr);
+  EXPECT_TRUE(server_->Drain(absl::Seconds(20)));
+  for (std::thread& caller : callers) caller.join();
+}
+
+TEST_F(LifecycleTest, DrainClosesThePort) {
+  StartServer();
+  ClientCall running(stub_.get());
+  running.Send();
+  ASSERT_NE(generator_.WaitForRequest(0), nullptr);
+  const int port = server_->port();
+  std::thread drain([&] { server_->Drain(absl::Seconds(3)); });
+  ASSERT_TRUE(generator_.WaitForDrain());
+  // Another server may have it while this one drains.
+  options_.listen = absl::StrCat("127.0.0.1:", port);
+  FakeGenerator other_generator;
+  const absl::Time deadline = absl::Now() + absl::Seconds(20);
+  auto other = Server::Start(options_, &other_generator, &metrics_, log_writer_);
+  while (!other.ok() && absl::Now() < deadline) {
+    other = Server::Start(options_, &other_generator, &metrics_, log_writer_);
+  }
+  EXPECT_TRUE(other.ok()) << other.status();
+  drain.join();
 }
 
 TEST_F(LifecycleTest, DrainCutsOffWhatDoesNotEnd) {
@@ -218,6 +309,21 @@ TEST_F(LifecycleTest, MetricsPage) {
   ASSERT_TRUE(page.ok()) << page.status();
   EXPECT_THAT(*page, HasSubstr("200 OK"));
   EXPECT_THAT(*page, HasSubstr("vidmuse_build_info{"));
+}
+
+// Its library's thread looks only every two seconds whether it is to stop, unless it is woken.
+TEST_F(LifecycleTest, TheMetricsListenerStopsAtOnceOnIpv6Too) {
+  for (const std::string& address : {std::string("127.0.0.1:0"), std::string("[::1]:0")}) {
+    options_.metrics_listen = address;
+    const auto server = Server::Start(options_, &generator_, &metrics_, log_writer_);
+    if (address[0] == '[' && !server.ok()) {
+      GTEST_SKIP() << "no IPv6 here, or none in this CivetWeb: " << server.status();
+    }
+    ASSERT_TRUE(server.ok()) << server.status();
+    const absl::Time before = absl::Now();
+    EXPECT_TRUE((*server)->Drain(absl::Seconds(60)));
+    EXPECT_LT(absl::Now() - before, kPatience * absl::Seconds(1)) << address;
+  }
 }
 
 TEST_F(LifecycleTest, BusyAddressesAreNamed) {

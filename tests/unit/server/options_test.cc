@@ -6,11 +6,14 @@
 
 #include <filesystem>
 #include <fstream>
+#include <regex>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/flag.h"
 
 namespace vidmuse {
 namespace {
@@ -31,6 +34,13 @@ void ExpectError(const std::vector<std::string>& args, const std::string& part,
   EXPECT_THAT(std::string(options.status().message()), HasSubstr(part));
 }
 
+std::string ReadText(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
 class ConfigFile {
  public:
   explicit ConfigFile(const std::string& text)
@@ -44,14 +54,73 @@ class ConfigFile {
   const std::string path_;
 };
 
+// A value that a flag takes, and that is not `other`.
+std::string ValueFor(const Flag& flag, const std::string& other) {
+  std::smatch range;
+  std::vector<std::string> values = {"h:1", "h:2"};
+  if (std::regex_match(flag.type, range, std::regex("\\w+ in \\[(\\S+), (\\S+)\\]"))) {
+    values = {range[1], range[2]};
+  } else if (std::regex_match(flag.type, range, std::regex("one of (\\w+), .*?(\\w+)"))) {
+    values = {range[1], range[2]};
+  }
+  return values[0] == other ? values[1] : values[0];
+}
+
+TEST(OptionsTest, EachFlagSetsOneFieldWhichNoOtherSets) {
+  const ServerOptions defaults = Parse({"--model_dir=/m"});
+  for (const Flag& flag : Flags()) {
+    const std::string value = ValueFor(flag, flag.get(defaults));
+    const ServerOptions options = Parse({"--model_dir=/m", "--tls_cert=c", "--tls_key=k",
+                                         absl::StrCat("--", flag.name, "=", value)});
+    EXPECT_EQ(flag.get(options), value) << flag.name;
+    EXPECT_EQ(options.given.count(flag.name), 1u);
+    for (const Flag& other : Flags()) {
+      if (other.name == flag.name || other.name == "tls_cert" || other.name == "tls_key") continue;
+      EXPECT_EQ(other.get(options), other.get(defaults)) << flag.name << " sets " << other.name;
+    }
+  }
+}
+
+TEST(OptionsTest, ValuesJustOutOfRangeAreRefused) {
+  int numbers = 0;
+  for (const Flag& flag : Flags()) {
+    std::smatch range;
+    if (!std::regex_match(flag.type, range, std::regex("\\w+ in \\[(\\S+), (\\S+)\\]"))) continue;
+    ++numbers;
+    const std::string low = absl::StrCat(std::stod(range[1]) - 1),
+                      high = std::string(range[2]) + "1";
+    for (const std::string& value : {low, high}) {
+      ExpectError({absl::StrCat("--", flag.name, "=", value)}, absl::StrCat("--", flag.name, ": "));
+    }
+  }
+  EXPECT_GE(numbers, 20);
+}
+
+// As in: `--max_connections` (1024)
 TEST(OptionsTest, DefaultsAreTheDocumentedOnes) {
-  const ServerOptions options = Parse({"--model_dir=/m"});
-  EXPECT_EQ(options.generator.model_dir, "/m");
-  EXPECT_EQ(options.listen, "127.0.0.1:50051");
-  EXPECT_EQ(options.metrics_listen, "127.0.0.1:9090");
-  EXPECT_EQ(options.max_message_bytes, 4 << 20);
-  EXPECT_EQ(options.generator.device, "auto");
-  EXPECT_EQ(options.generator.precision, "");
+  const std::string readme = ReadText(VIDMUSE_TEST_DATA "/../../README.md");
+  const ServerOptions defaults = Parse({"--model_dir=/m"});
+  int found = 0;
+  for (const Flag& flag : Flags()) {
+    std::smatch match;
+    const std::regex pattern("`--" + flag.name + "` \\(([0-9.:]+)\\)");
+    if (!std::regex_search(readme, match, pattern)) continue;
+    ++found;
+    EXPECT_EQ(flag.get(defaults), match[1]) << flag.name;
+  }
+  EXPECT_GE(found, 4);
+  EXPECT_EQ(defaults.listen, "127.0.0.1:50051");
+  EXPECT_EQ(defaults.metrics_listen, "127.0.0.1:9090");
+  EXPECT_EQ(defaults.generator.device, "auto");
+}
+
+TEST(OptionsTest, LoopbackAddresses) {
+  for (const char* address : {"127.0.0.1:1", "127.9.9.9:1", "localhost:1", "[::1]:1"}) {
+    EXPECT_TRUE(IsLoopback(address)) << address;
+  }
+  for (const char* address : {"0.0.0.0:1", "[::]:1", "10.0.0.1:1", "host:1", "localhost.x:1"}) {
+    EXPECT_FALSE(IsLoopback(address)) << address;
+  }
 }
 
 TEST(OptionsTest, BothSpellings) {
@@ -91,6 +160,15 @@ TEST(OptionsTest, EveryFlagReachesItsField) {
                                        "--send_timeout_seconds=18",
                                        "--drain_seconds=19",
                                        "--max_connections=20",
+                                       "--tls_cert=tc",
+                                       "--tls_key=tk",
+                                       "--tls_client_ca=ta",
+                                       "--api_keys_file=ak",
+                                       "--max_connection_age_seconds=22",
+                                       "--max_uploads_per_key=23",
+                                       "--max_requests_per_key=24",
+                                       "--first_message_timeout_seconds=25",
+                                       "--min_upload_bytes_per_second=26",
                                        "--self_test_seconds=21"});
   const GeneratorOptions& generator = options.generator;
   EXPECT_EQ(generator.codec_dir, "c");
@@ -120,10 +198,20 @@ TEST(OptionsTest, EveryFlagReachesItsField) {
   EXPECT_EQ(options.max_concurrent_uploads, 15);
   EXPECT_EQ(options.upload_timeout_seconds, 16);
   EXPECT_EQ(options.upload_idle_timeout_seconds, 17);
-  EXPECT_EQ(options.send_timeout_seconds, 18);
+  EXPECT_EQ(options.generator.send_timeout_seconds, 18);
   EXPECT_EQ(options.drain_seconds, 19);
   EXPECT_EQ(options.max_connections, 20);
   EXPECT_EQ(options.self_test_seconds, 21);
+  EXPECT_EQ(options.tls_cert, "tc");
+  EXPECT_EQ(options.tls_key, "tk");
+  EXPECT_EQ(options.tls_client_ca, "ta");
+  EXPECT_EQ(options.api_keys_file, "ak");
+  EXPECT_EQ(options.max_connection_age_seconds, 22);
+  EXPECT_EQ(options.max_uploads_per_key, 23);
+  EXPECT_EQ(options.max_requests_per_key, 24);
+  EXPECT_EQ(options.first_message_timeout_seconds, 25);
+  EXPECT_EQ(options.min_upload_bytes_per_second, 26);
+  EXPECT_EQ(options.given.size(), Flags().size()) << "a flag is missing here";
 }
 
 TEST(OptionsTest, BadFlagsNameTheFlagAndTheValue) {
@@ -194,14 +282,45 @@ TEST(OptionsTest, BadConfigFilesAreNamed) {
   }
 }
 
+// The number behind `name: ` in a YAML file; -1 if it is not there.
+double NumberIn(const std::string& text, const std::string& name) {
+  std::smatch match;
+  const bool found = std::regex_search(text, match, std::regex("\\b" + name + ": *([0-9.]+)"));
+  return found ? std::stod(match[1]) : -1;
+}
+
+TEST(OptionsTest, WhatIsDeployedFitsThisServer) {
+  const std::string root = VIDMUSE_TEST_DATA "/../../";
+  for (const char* path : {"deploy/kubernetes/base/server.yaml", "docker/server.yaml"}) {
+    const ServerOptions options = Parse({"--config", root + path});
+    EXPECT_FALSE(IsLoopback(options.listen)) << path;
+    EXPECT_FALSE(IsLoopback(options.metrics_listen)) << path;
+  }
+  const ServerOptions options = Parse({"--config", root + "deploy/kubernetes/base/server.yaml"});
+  const std::string deployment = ReadText(root + "deploy/kubernetes/base/deployment.yaml");
+  EXPECT_GE(NumberIn(deployment, "terminationGracePeriodSeconds"), options.drain_seconds + 5 + 10);
+  // Decoders and the model together, within the container's memory.
+  constexpr double kGiB = 1 << 30;
+  EXPECT_LE(options.generator.video_threads *
+                static_cast<double>(options.generator.limits.max_decoder_bytes),
+            NumberIn(deployment.substr(deployment.find("limits:")), "memory") * kGiB / 4);
+  EXPECT_THAT(ReadText(root + "deploy/kubernetes/base/kustomization.yaml"),
+              HasSubstr("newTag: " VIDMUSE_VERSION "\n"));
+  EXPECT_THAT(ReadText(root + "docker/Dockerfile"), HasSubstr("vidmuse:" VIDMUSE_VERSION " "));
+}
+
 TEST(OptionsTest, HelpListsEveryFlagWithItsDefault) {
   EXPECT_TRUE(Parse({"--help"}).help);
   EXPECT_TRUE(Parse({"-h"}).help);
   const std::string help = OptionsHelp();
-  for (const char* flag :
-       {"--config", "--model_dir", "--listen  (host:port; default 127.0.0.1:50051)",
-        "--max_message_bytes  (integer in [1024, 1073741824]; default 4194304)",
-        "--drain_seconds"}) {
+  const ServerOptions defaults;
+  for (const Flag& flag : Flags()) {
+    const std::string value = flag.get(defaults);
+    EXPECT_THAT(help, HasSubstr(absl::StrCat("\n  --", flag.name, "  (", flag.type,
+                                             value.empty() ? "" : absl::StrCat("; default ", value),
+                                             ")\n      ", flag.help, "\n")));
+  }
+  for (const char* flag : {"--config  (file)", "--self_test  (no value)", "--help  (no value)"}) {
     EXPECT_THAT(help, HasSubstr(flag));
   }
 }

@@ -10,11 +10,15 @@
 
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "tests/support/http_get.h"
@@ -29,8 +33,13 @@ using ::testing::HasSubstr;
 // A child process whose output is read through a pipe. Killed with this object.
 class Process {
  public:
-  explicit Process(std::vector<std::string> args) {
+  // `files`: how many file descriptors it may have, as its hard limit too.
+  explicit Process(std::vector<std::string> args, int files = 0) {
     args.insert(args.begin(), VIDMUSE_BIN_DIR "/tests/vidmuse_fake_server");
+    if (files > 0) {
+      const std::string limited = absl::StrCat("ulimit -n ", files, "; exec \"$0\" \"$@\"");
+      args.insert(args.begin(), {"/bin/sh", "-c", limited});
+    }
     std::vector<char*> argv;
     for (std::string& arg : args) argv.push_back(arg.data());
     argv.push_back(nullptr);
@@ -133,6 +142,52 @@ class Ready {
       stream;
 };
 
+// The message of an output that is one line of JSON.
+std::string Message(const std::string& output) {
+  const nlohmann::json line = nlohmann::json::parse(output, nullptr, false);
+  return line.is_object() ? line.value("message", "") : "not JSON: " + output;
+}
+
+TEST(ProcessTest, AllLinesOfAServerButTheReadyLineAreJson) {
+  Ready server({"--drain_seconds=0.2"});
+  server.HoldCall();
+  server.process->Kill(SIGTERM);
+  EXPECT_EQ(server.process->Wait(), 0);
+  int lines = 0;
+  for (absl::string_view line : absl::StrSplit(server.process->output(), '\n', absl::SkipEmpty())) {
+    if (++lines == 1) continue;  // Ready has looked at it
+    const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
+    ASSERT_TRUE(json.is_object()) << line;
+    for (const char* name : {"time", "event"}) EXPECT_TRUE(json.contains(name)) << line;
+  }
+  EXPECT_GE(lines, 4) << server.process->output();  // draining, cut off, the request
+}
+
+TEST(ProcessTest, TheDefaultLimitOfConnectionsGoesByTheFileDescriptors) {
+  const std::vector<std::string> args = {"--model_dir=m", "--listen=127.0.0.1:0",
+                                         "--metrics_listen="};
+  Process lowered(args, 1024);
+  ASSERT_TRUE(lowered.WaitForOutput("ready on")) << lowered.output();
+  EXPECT_THAT(lowered.output(), HasSubstr("\"severity\":\"warning\""));
+  EXPECT_THAT(lowered.output(), HasSubstr("max_connections is 384, not 1024"));
+  lowered.Kill(SIGTERM);
+  EXPECT_EQ(lowered.Wait(), 0);
+
+  // What somebody asked for is an error, wherever it was asked for.
+  const std::string config = absl::StrCat(testing::TempDir(), "/files-", getpid(), ".yaml");
+  std::ofstream(config) << "max_connections: 1024\n";
+  for (const std::string& flag : {std::string("--max_connections=1024"), "--config=" + config}) {
+    std::vector<std::string> asked = args;
+    asked.push_back(flag);
+    Process refused(asked, 1024);
+    EXPECT_EQ(refused.Wait(), 1);
+    EXPECT_EQ(Message(refused.output()),
+              "max_connections = 1024 takes 2304 file descriptors; the limit of this process is "
+              "1024");
+  }
+  std::filesystem::remove(config);
+}
+
 TEST(ProcessTest, BadUsage) {
   Process process({"--model_dir=m", "--speed=1"});
   EXPECT_EQ(process.Wait(), 2);
@@ -148,7 +203,7 @@ TEST(ProcessTest, Help) {
 TEST(ProcessTest, ModelThatCannotBeLoaded) {
   Process process({"--model_dir=missing", "--listen=127.0.0.1:0", "--metrics_listen="});
   EXPECT_EQ(process.Wait(), 1);
-  EXPECT_EQ(process.output(), "vidmuse_server: missing/state_dict.bin: no such file\n");
+  EXPECT_EQ(Message(process.output()), "missing/state_dict.bin: no such file");
 }
 
 TEST(ProcessTest, SelfTestAlone) {
@@ -167,7 +222,7 @@ TEST(ProcessTest, AMachineThatComputesWrongDoesNotServe) {
         {"--model_dir=m", "--listen=127.0.0.1:0", "--metrics_listen="}}) {
     Process process(args);
     EXPECT_EQ(process.Wait(), 1);
-    EXPECT_EQ(process.output(), "vidmuse_server: self-test: tokens 1 2, expected 1 3\n");
+    EXPECT_EQ(Message(process.output()), "self-test: tokens 1 2, expected 1 3");
   }
   unsetenv("FAKE_SELF_TEST_FAILS");
 }
@@ -180,8 +235,7 @@ TEST(ProcessTest, ASelfTestThatHangsIsEnded) {
   Process step({"--model_dir=hangs", "--self_test_seconds=0.2"});
   EXPECT_EQ(step.Wait(), 1);
   for (const Process* process : {&small, &step}) {
-    EXPECT_EQ(process->output(),
-              "vidmuse_server: self-test: not done after 0.2 s (self_test_seconds)\n");
+    EXPECT_EQ(Message(process->output()), "self-test: not done after 0.2 s (self_test_seconds)");
   }
 }
 
@@ -204,7 +258,7 @@ TEST(ProcessTest, ServesAndEndsInOrder) {
     EXPECT_EQ(server.process->Wait(), 0);
     // An idle server has nothing to wait for.
     EXPECT_LT(absl::Now() - told, kPatience * absl::Seconds(1));
-    EXPECT_THAT(server.process->output(), HasSubstr("vidmuse_server: draining\n"));
+    EXPECT_THAT(server.process->output(), HasSubstr("\"message\":\"draining\""));
   }
 }
 
@@ -235,7 +289,7 @@ TEST(ProcessTest, AServerThatCannotEndIsEnded) {
   ASSERT_TRUE(process.WaitForOutput("ready on"));
   const absl::Time told = absl::Now();
   process.Kill(SIGTERM);
-  EXPECT_EQ(process.Wait(), 0);
+  EXPECT_EQ(process.Wait(), 1);
   EXPECT_LT(absl::Now() - told, kPatience * absl::Seconds(2));  // the least is 1 s
   EXPECT_THAT(process.output(), HasSubstr("ended with work left"));
 }
@@ -244,7 +298,7 @@ TEST(ProcessTest, SecondSignalEndsAtOnce) {
   Ready server({"--drain_seconds=3600"});
   server.HoldCall();
   server.process->Kill(SIGTERM);
-  ASSERT_TRUE(server.process->WaitForOutput("draining\n"));
+  ASSERT_TRUE(server.process->WaitForOutput("\"draining\""));
   server.process->Kill(SIGTERM);
   EXPECT_EQ(server.process->Wait(), 128 + SIGTERM);
 }

@@ -92,7 +92,7 @@ ServiceFixture::ServiceFixture() {
 ServiceFixture::~ServiceFixture() = default;
 
 void ServiceFixture::StartServer() {
-  auto server = Server::Start(options_, &generator_, &metrics_, log_writer_);
+  auto server = Server::Start(options_, &generator_, &metrics_, log_writer_, &clock_);
   ASSERT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);
   stub_ = v1::MusicService::NewStub(NewChannel());

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "core/base/clock.h"
+#include "core/base/mutex.h"
 #include "server/metrics.h"
 #include "server/server.h"
 #include "tests/support/fake_generator.h"
@@ -48,6 +50,37 @@ class ClientCall {
 // A script: started, `chunks` chunks of `bytes` bytes, finished.
 std::vector<absl::StatusOr<StreamEvent>> Song(int chunks, size_t bytes = 8);
 
+// A clock that stands still until a test moves it, and counts who looks at it. Thread-safe.
+class WatchedClock final : public Clock {
+ public:
+  absl::Duration Monotonic() const override {
+    MutexLock lock(&mutex_);
+    ++looks_;
+    return now_;
+  }
+
+  void Advance(absl::Duration by) {
+    MutexLock lock(&mutex_);
+    now_ += by;
+  }
+
+  // Advances, and waits until all calls have been checked since: that begins with a look at the
+  // clock. For moments in which no call sends or ends.
+  void Pass(absl::Duration by) {
+    MutexLock lock(&mutex_);
+    now_ += by;
+    const int64_t before = looks_;
+    EXPECT_TRUE(mutex_.AwaitFor(absl::Seconds(20), [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      return looks_ >= before + 3;
+    }));
+  }
+
+ private:
+  mutable Mutex mutex_;
+  absl::Duration now_ ABSL_GUARDED_BY(mutex_) = absl::Hours(1);
+  mutable int64_t looks_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
 class ServiceFixture : public ::testing::Test {
  protected:
   // Ports are free ones; tests change the rest before they start the server.
@@ -64,6 +97,7 @@ class ServiceFixture : public ::testing::Test {
   }
 
   ServerOptions options_;
+  WatchedClock clock_;  // of the timeouts
   FakeGenerator generator_;
   PrometheusMetrics metrics_;
   std::ostringstream log_;  // see Log()

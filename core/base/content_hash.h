@@ -1,0 +1,34 @@
+// A fast hash of contents, for telling whether two things are the same. Not for secrets.
+#ifndef VIDMUSE_BASE_CONTENT_HASH_H_
+#define VIDMUSE_BASE_CONTENT_HASH_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace vidmuse {
+
+// XXH128 of all bytes added, however they were cut. Used by one thread. Throws std::bad_alloc.
+class ContentHash {
+ public:
+  ContentHash();
+  ~ContentHash();
+  ContentHash(const ContentHash&) = delete;
+  ContentHash& operator=(const ContentHash&) = delete;
+
+  void Add(const void* data, size_t bytes);
+  void Add(absl::string_view text) { Add(text.data(), text.size()); }
+
+  // 32 hexadecimal digits.
+  std::string Hex() const;
+
+ private:
+  struct State;
+  const std::unique_ptr<State> state_;
+};
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_BASE_CONTENT_HASH_H_

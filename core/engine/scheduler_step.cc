@@ -1,0 +1,182 @@
+// The scheduler's steps: what everybody feeds, what becomes of what is drawn, and devices that
+// fail.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/engine/probe.h"
+#include "core/engine/scheduler.h"
+#include "vidmuse/types.h"
+
+namespace vidmuse {
+namespace {
+
+// From one probe of a lost device to the next.
+constexpr absl::Duration kProbeInterval = absl::Seconds(5);
+
+}  // namespace
+
+std::vector<StepRequest> Scheduler::BuildBatch(std::vector<Running*>* members) {
+  for (const auto& running : running_) {
+    if (running->window != nullptr) members->push_back(running.get());
+  }
+  std::vector<int> counts(members->size(), 1);  // sequence steps that each one feeds
+  int budget = members->size() == 1 ? options_.prefill_steps_alone : options_.prefill_steps;
+  // Whose music is heard already comes first, then whoever came first.
+  for (const bool streaming : {true, false}) {
+    for (size_t i = 0; i < members->size(); ++i) {
+      if ((*members)[i]->streaming() != streaming) continue;
+      const int extra = std::min((*members)[i]->sequence->pending() - 1, budget);
+      budget -= extra;
+      counts[i] += extra;
+    }
+  }
+  drawn_.assign(members->size() * codebooks(), 0);
+  std::vector<StepRequest> batch;
+  batch.reserve(members->size());
+  for (size_t i = 0; i < members->size(); ++i) {
+    Running& running = *(*members)[i];
+    WindowSequence& sequence = *running.sequence;
+    StepRequest step;
+    step.window = running.window.get();
+    step.tokens = sequence.Next(counts[i]);
+    if (counts[i] == sequence.pending()) {
+      step.sampling = &running.generation->sampling;
+      step.frame = running.spec().first_frame + sequence.drawn_frame();
+      step.next_tokens = drawn_.data() + i * codebooks();
+    }
+    batch.push_back(step);
+  }
+  return batch;
+}
+
+absl::Status Scheduler::Step(std::vector<StepRequest>& batch) {
+  return CatchExceptions("a decoding step failed",
+                         [&] { return model_->Step(absl::MakeSpan(batch)); });
+}
+
+void Scheduler::StepOneByOne(std::vector<StepRequest>& batch,
+                             const std::vector<Running*>& members) {
+  std::vector<absl::Status> statuses;
+  statuses.reserve(batch.size());
+  bool works = false;
+  for (const StepRequest& request : batch) {
+    std::vector<StepRequest> alone = {request};
+    statuses.push_back(Step(alone));
+    works |= statuses.back().ok();
+  }
+  if (!works) {
+    // Their windows are of no use any more, and the probe needs room.
+    for (Running* member : members) {
+      member->sequence = nullptr;
+      member->window = nullptr;
+    }
+    if (!Probe(statuses.front())) return;
+  }
+  for (size_t i = 0; i < batch.size(); ++i) {
+    if (statuses[i].ok()) {
+      Advance(*members[i], batch[i]);
+    } else {
+      Finish(*members[i], statuses[i]);
+    }
+  }
+}
+
+bool Scheduler::Probe(const absl::Status& reason) {
+  suspect_ = false;
+  const absl::Status status = ProbeModel(*model_);
+  if (status.ok()) {
+    device_ = absl::OkStatus();
+    return true;
+  }
+  device_ = WithRetryAfter(
+      absl::UnavailableError(absl::StrCat("the device fails at every step: ",
+                                          reason.ok() ? status.message() : reason.message())),
+      kProbeInterval);
+  next_probe_ = clock_->Monotonic() + kProbeInterval;
+  return false;
+}
+
+bool Scheduler::Recovers() {
+  Abort(device_);
+  return clock_->Monotonic() >= next_probe_ && Probe(absl::OkStatus());
+}
+
+bool Scheduler::RunStep() {
+  if (!device_.ok() && !Recovers()) return false;
+  DropLeavers();
+  Place();
+  OpenAhead();
+  std::vector<Running*> members;
+  std::vector<StepRequest> batch = BuildBatch(&members);
+  if (batch.empty()) {
+    if (suspect_ && running_.empty()) Probe(absl::OkStatus());
+    ReportLoad();
+    return !device_.ok();
+  }
+  const absl::Duration begin = clock_->Monotonic();
+  const absl::Status status = Step(batch);
+  const absl::Duration took = clock_->Monotonic() - begin;
+  int drawn = 0;
+  for (size_t i = 0; i < batch.size(); ++i) {
+    members[i]->generation->step_seconds += took;
+    drawn += batch[i].sampling != nullptr;
+  }
+  if (status.ok()) {
+    suspect_ = false;
+    for (size_t i = 0; i < batch.size(); ++i) Advance(*members[i], batch[i]);
+    ReportStep(took, batch.size(), drawn);
+  } else {
+    StepOneByOne(batch, members);
+  }
+  EraseFinished();
+  ReportLoad();
+  return true;
+}
+
+void Scheduler::ReportStep(absl::Duration took, size_t batch, int drawn) {
+  const double seconds = absl::ToDoubleSeconds(took);
+  metrics_->Observe(Histogram::kLmStepSeconds, seconds);
+  metrics_->Observe(Histogram::kBatchSize, static_cast<double>(batch));
+  if (drawn == 0 || seconds <= 0) return;
+  metrics_->Add(Counter::kTokens, static_cast<double>(drawn) * codebooks());
+  speed_.Observe(clock_->Monotonic(), seconds, drawn);
+}
+
+void Scheduler::Advance(Running& running, const StepRequest& step) {
+  if (step.sampling == nullptr) {
+    running.sequence->Fed(static_cast<int>(step.tokens.size()) / codebooks());
+    return;
+  }
+  RunFor(running, [&] { TakeDrawn(running, step); });
+  if (running.generation == nullptr || !running.sequence->done()) return;
+  running.window = nullptr;
+  running.sequence = nullptr;
+  ReleaseNext(running);  // the next one goes into what this one had
+  if (!running.has_next()) return Finish(running, absl::OkStatus());
+  ++running.window_index;
+  running.open_ahead = true;
+  RunFor(running, [&] {
+    if (running.next != nullptr) {
+      UseWindow(running, std::move(running.next));
+    } else if (!running.opening) {
+      RequestWindow(running, running.window_index);
+    }
+  });
+}
+
+void Scheduler::TakeDrawn(Running& running, const StepRequest& step) {
+  WindowSequence& sequence = *running.sequence;
+  sequence.Drawn(absl::MakeConstSpan(step.next_tokens, codebooks()));
+  const int64_t complete = running.spec().first_frame + sequence.complete_frames();
+  if (complete <= running.next_frame) return;
+  const size_t before = running.tokens.size();
+  const int64_t first = running.next_frame;
+  for (; running.next_frame < complete; ++running.next_frame) {
+    sequence.AppendFrame(static_cast<int>(running.next_frame - running.spec().first_frame),
+                         &running.tokens);
+  }
+  running.generation->OnFrames(first, absl::MakeConstSpan(running.tokens).subspan(before));
+}
+
+}  // namespace vidmuse

@@ -1,0 +1,56 @@
+#include "core/generator/request_memory.h"
+
+#include <algorithm>
+
+#include "core/engine/window_plan.h"
+#include "core/model/video_frames.h"
+
+namespace vidmuse {
+namespace {
+
+constexpr uint64_t kFrameBytes = uint64_t{3} * kFrameSize * kFrameSize;
+// Longer music is cut off by the limits, whatever the client declares.
+constexpr double kMostSeconds = 1e6;
+
+}  // namespace
+
+uint64_t RequestMemory::total() const { return std::max(frames, condition) + song; }
+
+MemoryUse RequestMemory::largest() const {
+  const uint64_t most = std::max({frames, condition, song});
+  return most == song ? MemoryUse::kSong
+                      : (most == frames ? MemoryUse::kFrames : MemoryUse::kCondition);
+}
+
+uint64_t SongBytes(const ModelInfo& model, int64_t frames, LoudnessMode loudness) {
+  // The scheduler has a copy of the tokens while it makes more.
+  const uint64_t token_bytes = sizeof(uint16_t) + sizeof(int32_t);
+  uint64_t frame_bytes = model.codebooks * token_bytes;
+  if (loudness == LoudnessMode::kReference) frame_bytes += model.samples_per_frame * sizeof(float);
+  return static_cast<uint64_t>(frames) * frame_bytes;
+}
+
+RequestMemory MostMemory(const MusicModel& model, int seconds, LoudnessMode loudness) {
+  const int local_frames = kLocalFrameRate * seconds;
+  RequestMemory memory;
+  memory.frames = static_cast<uint64_t>(local_frames + kGlobalFrames) * kFrameBytes;
+  memory.condition = model.ConditionBytes(local_frames);
+  memory.song = SongBytes(model.info(), int64_t{kFrameRate} * seconds, loudness);
+  return memory;
+}
+
+uint64_t PromisedMemory(const MusicModel& model, const GenerationRequest& request, MemoryUse* use) {
+  *use = MemoryUse::kUpload;
+  uint64_t bytes = request.declared_bytes.value_or(0);
+  if (request.resume) bytes += request.resume->tokens.size() * sizeof(uint16_t);
+  if (!request.declared_seconds) return bytes;
+  double seconds = std::min(*request.declared_seconds, kMostSeconds);
+  if (!(seconds >= 1)) seconds = 1;  // NaN too
+  if (request.max_seconds > 0) seconds = std::min(seconds, request.max_seconds);
+  const RequestMemory memory = MostMemory(model, static_cast<int>(seconds), request.loudness);
+  if (memory.total() <= bytes) return bytes;
+  *use = memory.largest();
+  return memory.total();
+}
+
+}  // namespace vidmuse

@@ -1,0 +1,55 @@
+#include "core/video/video_length.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "absl/strings/str_cat.h"
+#include "core/video/sampling_rules.h"
+
+namespace vidmuse {
+namespace {
+
+constexpr double kMicroseconds = 1e6;
+// A start that is later, or earlier, is no matter of rounding or of the order of frames.
+constexpr int64_t kLateStartUs = 500'000;
+
+// Some containers state the end on a clock on which the first frame isn't at 0.
+int64_t FromFirstFrame(int64_t stated, const PacketIndex& index) {
+  if (std::abs(index.start_us) < kLateStartUs) return stated;
+  const bool is_end =
+      std::abs(stated - (index.start_us + index.span_us)) < std::abs(stated - index.span_us);
+  return is_end ? stated - index.start_us : stated;
+}
+
+}  // namespace
+
+VideoLength LengthOf(const VideoHeader& header, const PacketIndex& index) {
+  const int64_t there = index.span_us;
+  if (header.duration_us <= 0) return {.us = there, .header_is_right = false};
+  if (there <= 0) return {.us = header.duration_us, .header_is_right = true};
+  const int64_t stated = FromFirstFrame(header.duration_us, index);
+  const bool right = index.steady ? stated / 2 <= there && there / 2 <= stated
+                                  : std::abs(stated - there) < kLateStartUs;
+  return {.us = right ? stated : there, .header_is_right = right};
+}
+
+absl::Status CheckLength(int64_t length_us, const PacketIndex& index, const Limits& limits) {
+  const double seconds = static_cast<double>(length_us) / kMicroseconds;
+  if (seconds > limits.max_video_seconds) {
+    std::string jump;
+    if (index.longest_gap_us > length_us / 2) {
+      jump = absl::StrCat(", of which its times jump over ",
+                          static_cast<double>(index.longest_gap_us) / kMicroseconds,
+                          " s without a frame");
+    }
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the video is ", seconds, " s long; the limit is ", limits.max_video_seconds, " s", jump));
+  }
+  if (WholeSeconds(length_us) < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the video is ", seconds, " s long; at least 1 s is needed"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace vidmuse

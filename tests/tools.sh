@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Installs the PyPI tools of tests/requirements.txt under .deps/tools, unless they are there.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+mkdir -p .deps
+exec 9>.deps/tools.lock
+flock 9
+stamp=.deps/tools/requirements.txt
+if ! cmp -s tests/requirements.txt "$stamp"; then
+  echo "tools: installing tests/requirements.txt under .deps/tools"
+  rm -rf .deps/tools
+  /usr/bin/python3 -m venv .deps/tools
+  .deps/tools/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+  cp tests/requirements.txt "$stamp"
+fi

@@ -1,0 +1,144 @@
+// What a stream tells its reader and the metrics, and what becomes of readers that fail.
+#include <gmock/gmock.h>
+
+#include <new>
+#include <stdexcept>
+#include <utility>
+
+#include "tests/unit/engine/generator_fixture.h"
+
+namespace vidmuse {
+namespace {
+
+using ::testing::DoubleNear;
+using ::testing::ElementsAre;
+
+class UnderrunTest : public GeneratorTest {
+ protected:
+  // Streams counted for a song of 4 s whose decoded pieces take `seconds` each.
+  double Underruns(double seconds, LoudnessMode loudness) {
+    const double before = metrics_.counter(Counter::kStreamUnderruns)[""];
+    clock_in_use_ = &clock_;
+    Start();
+    model_->on_audio = [this, seconds] {
+      clock_.Advance(absl::Seconds(seconds));
+      return absl::OkStatus();
+    };
+    GenerationRequest request = Request(loudness);
+    request.chunk_seconds = 0.25;
+    EXPECT_TRUE(ReadAll(*Submit(std::move(request), "4 1")).finished.ok());
+    generator_ = nullptr;
+    return metrics_.counter(Counter::kStreamUnderruns)[""] - before;
+  }
+};
+
+TEST_F(UnderrunTest, AStreamThatRunsDryIsCountedOnce) {
+  EXPECT_EQ(Underruns(0.15, LoudnessMode::kNone), 0);
+  EXPECT_EQ(Underruns(0.3, LoudnessMode::kNone), 1);
+  EXPECT_EQ(Underruns(0.3, LoudnessMode::kStreaming), 1);
+  EXPECT_EQ(Underruns(0.3, LoudnessMode::kReference), 0);  // not played while it is made
+}
+
+TEST_F(GeneratorTest, AFinishedSongCountsAsOkHoweverFastItsStreamIsDropped) {
+  Start();
+  for (int i = 0; i < 200; ++i) {
+    auto stream = Submit(Request(), "1 1");
+    Notification finished;
+    std::function<void(absl::StatusOr<StreamEvent>)> next = [&](absl::StatusOr<StreamEvent> event) {
+      ASSERT_TRUE(event.ok()) << event.status();
+      if (std::holds_alternative<GenerationFinished>(*event)) return finished.Notify();
+      stream->Read(next);
+    };
+    stream->Read(next);
+    ASSERT_TRUE(finished.WaitFor(kSoon));
+    stream = nullptr;
+  }
+  EXPECT_EQ(metrics_.requests(), (std::map<std::string, double>{{"OK/", 200}}));
+}
+
+// The stream ends when its reader throws, and can be let go of.
+TEST_F(GeneratorTest, AReaderThatThrowsEndsItsStreamAlone) {
+  Start();
+  const auto other = Submit(Request(), "2 2");
+  for (const bool out_of_memory : {true, false}) {
+    auto stream = Submit(Request(), "2 1");
+    Notification called;
+    stream->Read([&](absl::StatusOr<StreamEvent>) {
+      called.Notify();
+      if (out_of_memory) throw std::bad_alloc();
+      throw std::runtime_error("broken");
+    });
+    ASSERT_TRUE(called.WaitFor(kSoon));
+    absl::Status end;
+    while (end.ok()) end = ReadOne(*stream).status();
+    EXPECT_EQ(end.code(),
+              out_of_memory ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kInternal)
+        << end;
+    stream = nullptr;
+  }
+  EXPECT_TRUE(ReadAll(*other).finished.ok());
+}
+
+TEST_F(GeneratorTest, ASongIsMadeOnceItsReaderHasTheLastEvent) {
+  Start();
+  auto unread = Submit(Request(), "1 1");  // all of it fits into the buffer
+  auto taken = Submit(Request(), "1 2");
+  ASSERT_TRUE(ReadAll(*taken).finished.ok());
+  EXPECT_TRUE(metrics_.requests().empty());
+  taken = nullptr;
+  EXPECT_EQ(metrics_.requests(), (std::map<std::string, double>{{"OK/", 1}}));
+
+  auto not_sent = Submit(Request(), "1 3");
+  ASSERT_TRUE(ReadAll(*not_sent).finished.ok());
+  not_sent->Cancel(absl::CancelledError("the client went away"));
+  not_sent = nullptr;
+  unread = nullptr;
+  EXPECT_EQ(metrics_.requests()["OK/"], 1);
+  EXPECT_EQ(metrics_.requests()["CANCELLED/deliver"], 2);
+}
+
+TEST_F(GeneratorTest, TheRealtimeFactorIsThatOfWhatWasMadeHere) {
+  clock_in_use_ = &clock_;
+  prepare_ = [this](FakeModel& model) {
+    // Twice as fast as it is played, but for what else takes time.
+    model.on_step = [this](absl::Span<StepRequest> batch) {
+      if (batch[0].sampling != nullptr) clock_.Advance(absl::Milliseconds(10));
+      return absl::OkStatus();
+    };
+    model.on_encode = [this] {
+      clock_.Advance(absl::Seconds(100));
+      return absl::OkStatus();
+    };
+    model.on_audio = model.on_encode;
+  };
+  Start();
+  const auto whole = Submit(Request(), "4 1");
+  const ReadSong song = ReadAll(*whole);
+  ASSERT_TRUE(song.finished.ok());
+  clock_.Advance(absl::Seconds(100));  // a slow reader
+  GenerationRequest resumed = Request(LoudnessMode::kReference);
+  resumed.resume = ResumePoint{{song.tokens.begin(), song.tokens.begin() + 4 * 100}, 0, ""};
+  ASSERT_TRUE(ReadAll(*Submit(resumed, "4 1")).finished.ok());
+  resumed.resume->tokens = song.tokens;  // makes nothing
+  ASSERT_TRUE(ReadAll(*Submit(resumed, "4 1")).finished.ok());
+  EXPECT_THAT(metrics_.observed(Histogram::kRealtimeFactor), ElementsAre(DoubleNear(2, 0.1)));
+  EXPECT_EQ(metrics_.observed(Histogram::kTimeToFirstAudioSeconds).size(), 1u)
+      << "songs of reference loudness aren't played while they are made";
+}
+
+TEST_F(GeneratorTest, TokensThatAreHandedOverAreNoErrors) {
+  for (const auto& [end, cause] : {std::pair{absl::UnavailableError("go on"), "handed_over"},
+                                   {absl::CancelledError("gone"), "cancelled"},
+                                   {absl::InternalError("broken"), "error"}}) {
+    Start();
+    auto stream = Submit(Request(), "600 1");
+    while (!std::holds_alternative<AudioChunk>(*ReadOne(*stream))) {
+    }
+    stream->Cancel(end);
+    stream = nullptr;
+    EXPECT_GT(metrics_.counter(Counter::kWastedTokens)[cause], 0) << cause;
+  }
+}
+
+}  // namespace
+}  // namespace vidmuse

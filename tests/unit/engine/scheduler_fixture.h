@@ -1,0 +1,126 @@
+// A scheduler over the fake model, driven step by step.
+#ifndef VIDMUSE_TESTS_SCHEDULER_FIXTURE_H_
+#define VIDMUSE_TESTS_SCHEDULER_FIXTURE_H_
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/engine/scheduler.h"
+#include "tests/support/fake_model.h"
+#include "tests/support/manual_clock.h"
+
+namespace vidmuse {
+
+class TestGeneration final : public Generation {
+ public:
+  TestGeneration(int seconds, uint64_t video, SamplingOptions options) {
+    condition = FakeCondition(seconds, video);
+    windows = PlanWindows(seconds);
+    sampling = options;
+  }
+  void OnPlaced() override {
+    placed = true;
+    if (on_placed) on_placed();
+  }
+  void OnFrames(int64_t first_frame, absl::Span<const int32_t> tokens) override {
+    if (on_frames) on_frames(first_frame);
+    EXPECT_EQ(first_frame * 4, static_cast<int64_t>(known.size() + made.size()));
+    made.insert(made.end(), tokens.begin(), tokens.end());
+  }
+  void OnGenerated(const absl::Status& status) override {
+    if (on_generated) on_generated(status);
+    EXPECT_FALSE(end.has_value()) << "ended twice";
+    end = status;
+  }
+  std::vector<int32_t> song() const {
+    std::vector<int32_t> all = known;
+    all.insert(all.end(), made.begin(), made.end());
+    return all;
+  }
+
+  bool placed = false;
+  std::vector<int32_t> made;
+  std::optional<absl::Status> end;
+  // Called first in each of the methods; they may throw.
+  std::function<void()> on_placed;
+  std::function<void(int64_t first_frame)> on_frames;
+  std::function<void(const absl::Status&)> on_generated;
+};
+
+inline SamplingOptions Sampled(uint64_t seed) {
+  SamplingOptions sampling;
+  sampling.seed = seed;
+  return sampling;
+}
+
+// A scheduler over the fake model; a step takes 10 ms of the manual clock, windows open when the
+// test says so.
+class SchedulerTest : public ::testing::Test {
+ protected:
+  void Start(SchedulerOptions options) {
+    if (options.max_kv_bytes == 0) options.max_kv_bytes = 1 << 30;
+    largest_batch_ = 0;
+    model_.on_step = [this](absl::Span<StepRequest> requests) {
+      clock_.Advance(absl::Milliseconds(10));
+      largest_batch_ = std::max(largest_batch_, requests.size());
+      size_t fed = 0;
+      for (const StepRequest& request : requests) fed += request.tokens.size() / 4;
+      largest_prefill_ = std::max(largest_prefill_, fed - requests.size());
+      return step_error_ ? step_error_(requests) : absl::OkStatus();
+    };
+    scheduler_ =
+        std::make_unique<Scheduler>(&model_, options, &clock_, metrics_,
+                                    [this](WindowRequest r) { opening_.push_back(std::move(r)); });
+  }
+
+  std::shared_ptr<TestGeneration> Add(int seconds, uint64_t video, SamplingOptions sampling,
+                                      std::vector<int32_t> known = {},
+                                      const std::string& client_key = "") {
+    auto generation = std::make_shared<TestGeneration>(seconds, video, sampling);
+    generation->known = std::move(known);
+    generation->client_key = client_key;
+    scheduler_->Add(generation);
+    return generation;
+  }
+
+  void OpenOne() {
+    WindowRequest request = std::move(opening_.front());
+    opening_.pop_front();
+    scheduler_->WindowOpened(
+        request.id,
+        model_.OpenWindow(*request.condition, request.window.first_local,
+                          request.window.local_count, request.capacity, request.generation->cancel),
+        absl::Milliseconds(1));
+  }
+  void OpenAll() {
+    while (!opening_.empty()) OpenOne();
+  }
+  void RunToEnd() {
+    while (!scheduler_->idle()) {
+      OpenAll();
+      scheduler_->RunStep();
+    }
+  }
+
+  ManualClock clock_;
+  NullMetricsSink null_metrics_;
+  MetricsSink* metrics_ = &null_metrics_;
+  FakeModel model_;
+  std::function<absl::Status(absl::Span<StepRequest>)> step_error_;
+  std::deque<WindowRequest> opening_;
+  std::unique_ptr<Scheduler> scheduler_;
+  size_t largest_batch_ = 0;
+  size_t largest_prefill_ = 0;
+};
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_TESTS_SCHEDULER_FIXTURE_H_
