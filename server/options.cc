@@ -89,6 +89,11 @@ std::vector<Flag> LimitFlags() {
       UintFlag(
           "max_decoder_bytes", [](O & o) -> auto& { return o.generator.limits.max_decoder_bytes; },
           16 << 20, kMaxBytes, "memory to decode one video with, in its sandbox"),
+      UintFlag(
+          "max_decoders_bytes",
+          [](O & o) -> auto& { return o.generator.limits.max_decoders_bytes; }, 0, kMaxBytes,
+          "memory to decode all videos with that are decoded at once, each in its sandbox; the "
+          "others wait. 0: a quarter of what is free at start"),
       IntFlag(
           "max_queued_requests",
           [](O & o) -> auto& { return o.generator.limits.max_queued_requests; }, 1, 100000,

@@ -109,8 +109,12 @@ GeneratorImpl::GeneratorImpl(std::vector<std::unique_ptr<MusicModel>> models,
   // Encoding a video uses all cores by itself; two at once let a short one pass a long one.
   encode_pool_ = std::make_unique<WorkerPool>("vm-encode", ThreadsOr(options.encode_threads, 2),
                                               most, clock, kBackgroundNice);
+  // A GPU decodes audio on one stream: a second thread prepares what follows, and more would only
+  // take memory for libraries' workspaces.
+  const bool on_gpus = devices_.info().device != "cpu";
+  const int codec_threads = on_gpus ? 2 * static_cast<int>(devices_.size()) : UsableCpus();
   codec_pool_ = std::make_unique<WorkerPool>(
-      "vm-codec", ThreadsOr(options.codec_threads, UsableCpus()), most, clock);
+      "vm-codec", ThreadsOr(options.codec_threads, codec_threads), most, clock);
   JobContext context;
   context.sample_video = std::move(sample_video);
   context.limits = limits_;
@@ -128,7 +132,8 @@ GeneratorImpl::GeneratorImpl(std::vector<std::unique_ptr<MusicModel>> models,
     contexts_[i].engine = devices_[i].engine.get();
     contexts_[i].device_requests = &devices_[i].requests;
   }
-  watch_thread_ = std::thread([this] { Watch(); });
+  watch_thread_ = std::thread([this] {
+    Watch(); });
 }
 
 GeneratorImpl::~GeneratorImpl() {
