@@ -109,11 +109,16 @@ GeneratorImpl::GeneratorImpl(std::vector<std::unique_ptr<MusicModel>> models,
   // Encoding a video uses all cores by itself; two at once let a short one pass a long one.
   encode_pool_ = std::make_unique<WorkerPool>("vm-encode", ThreadsOr(options.encode_threads, 2),
                                               most, clock, kBackgroundNice);
+  // A GPU decodes audio on one stream: a second thread prepares what follows, and more would only
+  // take memory for libraries' workspaces.
+  const bool on_gpus = devices_.info().device != "cpu";
+  const int codec_threads = on_gpus ? 2 * static_cast<int>(devices_.size()) : UsableCpus();
   codec_pool_ = std::make_unique<WorkerPool>(
-      "vm-codec", ThreadsOr(options.codec_threads, UsableCpus()), most, clock);
+      "vm-codec", ThreadsOr(options.codec_threads, codec_threads), most, clock);
   JobContext context;
   context.sample_video = std::move(sample_video);
   context.limits = limits_;
+  context.progress_interval = absl::Seconds(options.progress_seconds);
   context.send_timeout = absl::Seconds(options.send_timeout_seconds);
   context.clock = clock_;
   context.metrics = metrics_;
@@ -127,7 +132,8 @@ GeneratorImpl::GeneratorImpl(std::vector<std::unique_ptr<MusicModel>> models,
     contexts_[i].engine = devices_[i].engine.get();
     contexts_[i].device_requests = &devices_[i].requests;
   }
-  watch_thread_ = std::thread([this] { Watch(); });
+  watch_thread_ = std::thread([this] {
+    Watch(); });
 }
 
 GeneratorImpl::~GeneratorImpl() {
@@ -225,6 +231,7 @@ absl::Status ValidateLimits(const Limits& limits) {
 }
 
 absl::Status ValidateOptions(const GeneratorOptions& options) {
+  RETURN_IF_ERROR(CheckPositive("progress_seconds", options.progress_seconds));
   RETURN_IF_ERROR(CheckPositive("send_timeout_seconds", options.send_timeout_seconds));
   return ValidateLimits(options.limits);
 }

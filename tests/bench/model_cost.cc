@@ -4,6 +4,8 @@
 #include <cmath>
 #include <string>
 
+#include "core/model/torch/token_network.h"
+
 namespace vidmuse {
 namespace {
 
@@ -16,13 +18,12 @@ constexpr double kGlobalFrameCount = 32;
 constexpr double kChunk = 4;  // frames computed at once
 constexpr double kHeadDim = 64;
 constexpr int kCrossRowTokens = 50;  // of the null condition
-constexpr int kMaskMultiple = 8;
 constexpr double kPieceFrames = 25;  // of the codec
 constexpr double kPieceContext = 2;
 
 double Number(DevicePrecision precision) { return precision == DevicePrecision::kFp32 ? 4 : 2; }
 
-int RoundUp(int value) { return (value + kMaskMultiple - 1) / kMaskMultiple * kMaskMultiple; }
+int RoundUp(int value) { return (value + kSplit - 1) / kSplit * kSplit; }
 
 double LayerNumbers(const LmConfig& lm) {
   const double square = double{1} * lm.dim * lm.dim;
@@ -132,7 +133,7 @@ Cost KeyValue(const LmConfig& lm, DevicePrecision precision) {
 }
 
 int StaticPositions(int steps, int condition_tokens) {
-  return 2 * RoundUp(steps + 1) + RoundUp(condition_tokens);
+  return 2 * RoundUp(steps) + RoundUp(condition_tokens);
 }
 
 int UsedPositions(int steps, int condition_tokens) { return 2 * steps + condition_tokens; }

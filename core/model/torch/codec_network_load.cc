@@ -14,6 +14,10 @@ namespace vidmuse {
 
 using at::Tensor;
 
+namespace {
+constexpr int64_t kCudnnLstm = 2;  // of cudnnRNNMode_t
+}
+
 class CodecNetworkLoader {
  public:
   CodecNetworkLoader(CodecNetwork& network, bool hugging_face, DeviceReader& reader)
@@ -87,6 +91,12 @@ class CodecNetworkLoader {
         ASSIGN_OR_RETURN(t_.lstm.emplace_back(),
                          reader_.Read(absl::StrCat(Layer(at), ".lstm.", part, "_l", layer), shape));
       }
+    }
+    if (!t_.lstm[0].device().is_cpu()) {
+      // One after the other in one buffer; cuDNN copies them there at each call otherwise.
+      at::_cudnn_rnn_flatten_weight(t_.lstm, /*weight_stride0=*/4, size, kCudnnLstm, size,
+                                    /*proj_size=*/0, config_.lstm_layers, /*batch_first=*/false,
+                                    /*bidirectional=*/false);
     }
     return absl::OkStatus();
   }

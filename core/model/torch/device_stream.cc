@@ -68,7 +68,9 @@ absl::StatusOr<DeviceMemory> MemoryOf(const std::string& device) {
       memory.free = memory.total = AvailableMemory();
       return absl::OkStatus();
     }
-    const auto [free, total] = at::getDeviceAllocator(where.type())->getMemoryInfo(where.index());
+    c10::DeviceAllocator* const allocator = at::getDeviceAllocator(where.type());
+    allocator->emptyCache();
+    const auto [free, total] = allocator->getMemoryInfo(where.index());
     memory.free = free;
     memory.total = total;
     return absl::OkStatus();

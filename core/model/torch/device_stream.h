@@ -48,7 +48,8 @@ struct DeviceMemory {
   uint64_t total = 0;
 };
 
-// Of a GPU, as its driver tells; of "cpu", AvailableMemory().
+// Of a GPU, as its driver tells when Torch has given back what it keeps without need; of "cpu",
+// AvailableMemory(). Waits for the GPU.
 absl::StatusOr<DeviceMemory> MemoryOf(const std::string& device);
 
 // Settings of the process that every device's results rest on: no TF32, no sums in half precision,

@@ -14,23 +14,22 @@
 namespace vidmuse {
 namespace {
 
-// For what is computed on the way: activations, library workspaces, graphs.
-constexpr uint64_t kScratchBytes = uint64_t{1} << 30;
+// For what is computed on the way: activations, library workspaces, graphs. An H200 took 1.1 GB.
+constexpr uint64_t kScratchBytes = uint64_t{5} << 28;
 
-// Before anything is loaded, so that the error can say how much would do.
+// Of the token model, which takes most of the memory, before it is loaded and after the rest is: so
+// that the error can say how much would do.
 absl::Status CheckMemory(const std::string& device, const LmConfig& lm,
                          const TokenNetworkOptions& options) {
   if (device == "cpu") return absl::OkStatus();
   ASSIGN_OR_RETURN(const DeviceMemory memory, MemoryOf(device));
-  const uint64_t number = options.precision == DevicePrecision::kFp32 ? 4 : 2;
-  const auto square = static_cast<uint64_t>(lm.dim) * lm.dim;
-  const uint64_t weights = number * lm.num_layers * square * (8 + 2 * lm.hidden_scale);
+  const uint64_t weights = TokenNetwork::WeightBytes(lm, options);
   const uint64_t slots = TokenNetwork::SlotBytes(lm, options) * options.slots;
   if (weights + slots + kScratchBytes <= memory.free) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
       "device '", device, "' has ", memory.free >> 20, " MiB free of ", memory.total >> 20,
-      "; the model takes ", weights >> 20, " MiB, and ", slots >> 20, " MiB for ", options.slots,
-      " requests at once (--max_batch), and ", kScratchBytes >> 20, " MiB beside"));
+      "; the token model takes ", weights >> 20, " MiB, and ", slots >> 20, " MiB for ",
+      options.slots, " requests at once (--max_batch), and ", kScratchBytes >> 20, " MiB beside"));
 }
 
 // What decides how products are summed: the libraries and the chip, and the number of rows, for a
@@ -58,7 +57,6 @@ absl::StatusOr<std::unique_ptr<TorchMusicModel>> LoadTorchModel(
   // A window's T frames take T + codebooks sequence steps.
   room.steps = info.window_seconds * info.frame_rate + info.codebooks;
   room.condition_tokens = info.window_seconds * kLocalFrameRate * kTokensPerFrame;
-  RETURN_IF_ERROR(CheckMemory(info.device, lm, room));
 
   using Priority = DeviceStream::Priority;
   // What it queues is done before another stream uses it.
@@ -76,6 +74,7 @@ absl::StatusOr<std::unique_ptr<TorchMusicModel>> LoadTorchModel(
   }));
   ASSIGN_OR_RETURN(std::unique_ptr<VideoEncoder> encoder,
                    VideoEncoder::Create(std::move(networks), lm.dim, options.encode_threads));
+  RETURN_IF_ERROR(CheckMemory(info.device, lm, room));
   RETURN_IF_ERROR(loading->Run([&]() -> absl::Status {
     ASSIGN_OR_RETURN(parts.network,
                      TokenNetwork::Load(lm, lm_reader, SinusoidalPositions(room.steps, lm.dim),

@@ -6,19 +6,50 @@
 #include <c10/util/Exception.h>
 #include <torch/headeronly/version.h>
 
+#include <cstdio>
 #include <new>
+#include <set>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/mutex.h"
 
 namespace vidmuse {
+namespace {
+
+// Each of Torch's warnings once, as a line like others of ours.
+class WarnOnce final : public c10::WarningHandler {
+ public:
+  void process(const c10::Warning& warning) override {
+    MutexLock lock(&mutex_);
+    // There are few places that warn, but their texts may hold numbers.
+    if (said_.size() < kMost && said_.insert(warning.msg()).second) {
+      std::fprintf(stderr, "vidmuse: Torch warns: %s\n", warning.msg().c_str());
+    }
+  }
+
+ private:
+  static constexpr size_t kMost = 100;
+  Mutex mutex_;
+  std::set<std::string> said_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Settings that Torch keeps for each thread.
+bool SetUpThread() {
+  static auto* const warnings = new WarnOnce();
+  c10::WarningUtils::set_warning_handler(warnings);
+  at::set_num_threads(1);  // OpenMP's; chunks run side by side instead
+  return true;
+}
+
+}  // namespace
 
 absl::Status RunTorch(absl::FunctionRef<absl::Status()> body) {
   try {
-    // Once a thread: OpenMP's setting is the thread's own. Chunks run side by side instead.
-    thread_local const bool single_threaded = (at::set_num_threads(1), true);
-    static_cast<void>(single_threaded);
+    thread_local const bool is_set_up = SetUpThread();
+    static_cast<void>(is_set_up);
     c10::InferenceMode inference;
     return body();
   } catch (const std::bad_alloc&) {

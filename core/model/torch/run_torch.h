@@ -10,7 +10,8 @@
 namespace vidmuse {
 
 // Runs `body` in inference mode, with Torch on this thread alone; that setting stays for the
-// process. Torch's exceptions end here: RESOURCE_EXHAUSTED when memory is short, else INTERNAL.
+// process. Torch's exceptions end here: RESOURCE_EXHAUSTED when memory is short, else INTERNAL. Its
+// warnings become lines on stderr, each once.
 absl::Status RunTorch(absl::FunctionRef<absl::Status()> body);
 
 // LibTorch's version, and the instruction set that it chose for this CPU: "AVX2", "AVX512", ...

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
 #include "core/model/torch/token_network_tensors.h"
 #include "core/model/torch/token_sampler.h"
@@ -14,13 +16,57 @@ namespace {
 using at::Tensor;
 
 constexpr double kNormEpsilon = 1e-5;
+// Of a head's width, for the library's fused attention.
+constexpr int64_t kFusedMultiple = 8;
 
-Tensor Attend(const Tensor& q, const Tensor& k, const Tensor& v,
-              const std::optional<Tensor>& mask) {
-  return at::scaled_dot_product_attention(q, k, v, mask);
+// q: [rows][heads][1][head_dim]; k, v: [rows][length][heads * head_dim]. For lengths that are used
+// as a whole.
+Tensor Attend(const Tensor& q, const Tensor& k, const Tensor& v) {
+  const auto by_head = [&](const Tensor& x) {
+    return x.unflatten(2, {q.size(1), q.size(3)}).transpose(1, 2);
+  };
+  return at::scaled_dot_product_attention(q, by_head(k), by_head(v)).reshape({q.size(0), -1});
+}
+
+// Softmax over each part by itself: its result, and the logarithm of its sum of exponentials,
+// [rows][heads][1 or more], float.
+std::pair<Tensor, Tensor> AttendPart(const Tensor& q, const Tensor& k, const Tensor& v,
+                                     const Tensor& mask) {
+  if (q.size(3) % kFusedMultiple != 0) {
+    const Tensor scores = at::matmul(q, k.transpose(2, 3)) / std::sqrt(q.size(3)) + mask;
+    const Tensor weights = scores.softmax(/*dim=*/3, at::kFloat);
+    return {at::matmul(weights.to(v.scalar_type()), v), scores.to(at::kFloat).logsumexp(3)};
+  }
+  if (q.device().is_cpu()) {
+    auto [out, log_sum] = at::_scaled_dot_product_flash_attention_for_cpu(
+        q, k, v, /*dropout_p=*/0, /*is_causal=*/false, mask);
+    return {out, log_sum};
+  }
+  auto [out, log_sum, seed, offset] =
+      at::_scaled_dot_product_efficient_attention(q, k, v, mask, /*compute_log_sumexp=*/true);
+  return {out, log_sum};
+}
+
+// The same in parts of kSplit keys; mask: [rows * parts][heads][1][kSplit].
+Tensor AttendInParts(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask) {
+  const int64_t rows = q.size(0), heads = q.size(1), head_dim = q.size(3);
+  const int64_t parts = k.size(1) / kSplit;
+  const auto split = [&](const Tensor& x) {
+    return x.reshape({rows * parts, kSplit, heads, head_dim}).transpose(1, 2);
+  };
+  const Tensor queries = q.unsqueeze(1)
+                             .expand({rows, parts, heads, 1, head_dim})
+                             .reshape({rows * parts, heads, 1, head_dim});
+  const auto [out, log_sum] = AttendPart(queries, split(k), split(v), mask);
+  const Tensor shares = log_sum.narrow(2, 0, 1).reshape({rows, parts, heads, 1}).softmax(/*dim=*/1);
+  return (out.reshape({rows, parts, heads, head_dim}) * shares).sum(1).flatten(1);
 }
 
 }  // namespace
+
+Tensor TokenNetwork::SlotSelf(int layer, int part, int slot) const {
+  return t_->self.select(0, layer).select(0, part).narrow(0, 2 * slot * t_->room, 2 * t_->room);
+}
 
 Tensor& TokenNetwork::inputs() { return t_->inputs; }
 Tensor& TokenNetwork::tokens() { return t_->tokens; }
@@ -46,50 +92,53 @@ Tensor TokenNetwork::Embed() const {
   return x.unsqueeze(1).expand({slots, 2, config_.dim}).reshape({slots * 2, config_.dim});
 }
 
-// [slots][1][1][length]: 0 below the slot's number in an input's `column`, minus infinity above.
-Tensor TokenNetwork::Mask(int column, int64_t length) const {
-  const Tensor limit = t_->inputs.select(1, column).to(at::kLong).view({-1, 1, 1, 1});
+// 0 below the slot's number in an input's `column`, and above what leaves no weight: a finite
+// number, so that parts with no key at all come to no share instead of to NaN. `rows`: of a slot.
+// See AttendInParts.
+Tensor TokenNetwork::Mask(int column, int64_t length, int bucket, int rows) const {
+  const Tensor limit =
+      t_->inputs.select(1, column).narrow(0, 0, bucket).to(at::kLong).view({-1, 1, 1});
   const Tensor place = at::arange(length, limit.options());
-  return t_->zero.where(place < limit, t_->minus_infinity);
+  const Tensor mask = t_->zero.where(place < limit, t_->masked);  // [bucket][1][length]
+  return mask.expand({bucket, rows, length})
+      .reshape({bucket * rows * (length / kSplit), 1, 1, kSplit})
+      .expand({-1, config_.num_heads, -1, -1});
 }
 
-void TokenNetwork::SelfAttention(int layer, int bucket, const Tensor& qkv, const Tensor& mask) {
+// Where each row's keys and values of this step belong in `self`, long [bucket * 2].
+Tensor TokenNetwork::Places(int bucket) const {
+  const Tensor position = t_->inputs.select(1, kSamplingColumns)
+                              .narrow(0, 0, bucket)
+                              .to(at::kLong)
+                              .repeat_interleave(2, 0, 2 * bucket);
+  const Tensor place = t_->row_start.narrow(0, 0, 2 * bucket) + position;
+  return t_->spare.where(position == options_.steps, place);
+}
+
+void TokenNetwork::SelfAttention(int layer, int bucket, const Tensor& qkv, const Tensor& places,
+                                 const Tensor& mask) {
   const int64_t heads = config_.num_heads, dim = config_.dim, rows = 2 * bucket;
-  const int64_t head_dim = dim / heads;
-  const int64_t steps = t_->self.size(4);
   const std::vector<Tensor> parts = qkv.narrow(0, 0, rows).chunk(3, 1);
-  // Every slot's place for this step, rows of all slots one after the other.
-  const Tensor position = t_->inputs.select(1, kSamplingColumns).narrow(0, 0, bucket).to(at::kLong);
-  const Tensor place = t_->row_start.narrow(0, 0, rows) + position.repeat_interleave(2, 0, rows);
   Tensor cache[2];
   for (int part = 0; part < 2; ++part) {
-    const Tensor all = t_->self.select(0, layer).select(0, part).view({-1, dim});
-    all.index_copy_(0, place, parts[1 + part]);
-    cache[part] =
-        all.narrow(0, 0, rows * steps).view({rows, steps, heads, head_dim}).transpose(1, 2);
+    Tensor all = t_->self.select(0, layer).select(0, part);
+    all.index_copy_(0, places, parts[1 + part]);
+    cache[part] = all.narrow(0, 0, rows * t_->room).view({rows, t_->room, dim});
   }
-  const Tensor q = parts[0].unflatten(1, {heads, head_dim}).unsqueeze(2);
-  const Tensor out = Attend(q, cache[0], cache[1], mask);
-  t_->attention.narrow(0, 0, rows).copy_(out.reshape({rows, dim}));
+  const Tensor q = parts[0].unflatten(1, {heads, -1}).unsqueeze(2);
+  t_->attention.narrow(0, 0, rows).copy_(AttendInParts(q, cache[0], cache[1], mask));
 }
 
 void TokenNetwork::CrossAttention(int layer, int bucket, const Tensor& q, const Tensor& mask) {
   const int64_t heads = config_.num_heads, dim = config_.dim;
-  const int64_t head_dim = dim / heads;
-  const Tensor rows = q.narrow(0, 0, 2 * bucket).view({bucket, 2, heads, 1, head_dim});
+  const Tensor rows = q.narrow(0, 0, 2 * bucket).view({bucket, 2, heads, 1, dim / heads});
   const Tensor condition = t_->condition.select(0, layer).narrow(1, 0, bucket);
   const Tensor null = t_->null.select(0, layer);
-  const auto by_head = [&](const Tensor& cache) {  // [bucket][tokens][dim]
-    return cache.unflatten(2, {heads, head_dim}).transpose(1, 2);
-  };
   const auto shared = [&](int part) { return null.select(0, part).expand({bucket, -1, dim}); };
   const Tensor out = t_->attention.narrow(0, 0, 2 * bucket).view({bucket, 2, dim});
-  out.select(1, 0).copy_(Attend(rows.select(1, 0), by_head(condition.select(0, 0)),
-                                by_head(condition.select(0, 1)), mask)
-                             .reshape({bucket, dim}));
-  out.select(1, 1).copy_(
-      Attend(rows.select(1, 1), by_head(shared(0)), by_head(shared(1)), std::nullopt)
-          .reshape({bucket, dim}));
+  out.select(1, 0).copy_(
+      AttendInParts(rows.select(1, 0), condition.select(0, 0), condition.select(0, 1), mask));
+  out.select(1, 1).copy_(Attend(rows.select(1, 1), shared(0), shared(1)));
 }
 
 void TokenNetwork::Step(int bucket) {
@@ -98,13 +147,12 @@ void TokenNetwork::Step(int bucket) {
     return at::layer_norm(x, {config_.dim}, norm.weight, norm.bias, kNormEpsilon);
   };
   Tensor x = Embed();  // float throughout
-  const Tensor self_mask = Mask(kSamplingColumns + 1, t_->self.size(4))
-                               .narrow(0, 0, bucket)
-                               .repeat_interleave(2, 0, 2 * bucket);
-  const Tensor cross_mask = Mask(kSamplingColumns + 2, t_->condition.size(3)).narrow(0, 0, bucket);
+  const Tensor places = Places(bucket);
+  const Tensor self_mask = Mask(kSamplingColumns + 1, t_->room, bucket, 2);
+  const Tensor cross_mask = Mask(kSamplingColumns + 2, t_->condition.size(3), bucket, 1);
   for (int i = 0; i < config_.num_layers; ++i) {
     const Layer& layer = t_->layers[i];
-    SelfAttention(i, bucket, at::linear(normed(layer.norm1, x).to(stored), layer.self_qkv),
+    SelfAttention(i, bucket, at::linear(normed(layer.norm1, x).to(stored), layer.self_qkv), places,
                   self_mask);
     x = x + at::linear(t_->attention, layer.self_out);
     CrossAttention(i, bucket, at::linear(normed(layer.norm_cross, x).to(stored), layer.cross_q),

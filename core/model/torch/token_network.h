@@ -26,6 +26,11 @@ struct TokenNetworkOptions {
   DevicePrecision precision = DevicePrecision::kFp16;
 };
 
+// Keys that one row of attention goes over at once; the parts are put together afterwards. A GPU so
+// has work for many processors where there are few rows, and sums are taken in one order whatever
+// the bucket.
+inline constexpr int kSplit = 256;
+
 // What a step is told of one slot, as doubles: it crosses to the device in one copy. Integers are
 // exact in it.
 struct SlotInput {
@@ -74,6 +79,8 @@ class TokenNetwork {
   const TokenNetworkOptions& options() const { return options_; }
   TokenNetworkBytes bytes() const;
 
+  // Device memory that the weights take, before they are loaded: everything beside slots.
+  static size_t WeightBytes(const LmConfig& config, const TokenNetworkOptions& options);
   // Device memory that slots of this kind take, before there are any.
   static size_t SlotBytes(const LmConfig& config, const TokenNetworkOptions& options);
 
@@ -83,14 +90,17 @@ class TokenNetwork {
   // becomes zeros. Thread-safe for different slots. CANCELLED between two layers.
   absl::Status FillSlot(int slot, const float* rows, int tokens, const CancelFlag& cancel);
 
-  // Row of an input that leaves a slot as it is: it reads the slot's first keys, and writes beside
-  // them.
+  // Row of an input that leaves a slot as it is, while it is filled too: it reads the slot's first
+  // keys, and writes outside of all slots.
   void FillIdle(double* row) const;
 
   // One step of slots [0, bucket), from `inputs` to `tokens` and `logits`, all on the device.
   // Touches memory of the network alone, and never waits for the device, so that it can be
   // recorded.
   void Step(int bucket);
+
+  // A slot's keys (0) or values (1) of its own steps in a layer, [2 rows * room][dim].
+  at::Tensor SlotSelf(int layer, int part, int slot) const;
 
   at::Tensor& inputs();  // double [slots][SlotInput::Columns]
   at::Tensor& tokens();  // int32 [slots][codebooks], drawn; -1: the logits aren't finite
@@ -108,8 +118,10 @@ class TokenNetwork {
   void ProjectNull(std::vector<float> null_condition, const std::string& device);
 
   at::Tensor Embed() const;
-  at::Tensor Mask(int column, int64_t length) const;
-  void SelfAttention(int layer, int bucket, const at::Tensor& qkv, const at::Tensor& mask);
+  at::Tensor Mask(int column, int64_t length, int bucket, int rows) const;
+  at::Tensor Places(int bucket) const;
+  void SelfAttention(int layer, int bucket, const at::Tensor& qkv, const at::Tensor& places,
+                     const at::Tensor& mask);
   void CrossAttention(int layer, int bucket, const at::Tensor& q, const at::Tensor& mask);
 
   const LmConfig config_;

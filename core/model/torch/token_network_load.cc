@@ -15,11 +15,12 @@ namespace {
 
 using at::Tensor;
 
-constexpr int64_t kMaskMultiple = 8;
+// Places that idle slots write to, behind all slots.
+constexpr int64_t kSpare = 8;
+// Leaves no weight beside any score, and is finite in half precision.
+constexpr double kMasked = -65504;
 
-int64_t RoundUp(int64_t value) {
-  return (value + kMaskMultiple - 1) / kMaskMultiple * kMaskMultiple;
-}
+int64_t RoundUp(int64_t value) { return (value + kSplit - 1) / kSplit * kSplit; }
 
 size_t Bytes(const Tensor& tensor) { return tensor.nbytes(); }
 
@@ -33,8 +34,16 @@ TokenNetwork::~TokenNetwork() = default;
 size_t TokenNetwork::SlotBytes(const LmConfig& config, const TokenNetworkOptions& options) {
   const size_t number = options.precision == DevicePrecision::kFp32 ? 4 : 2;
   const auto places =
-      static_cast<size_t>(2 * RoundUp(options.steps + 1) + RoundUp(options.condition_tokens));
+      static_cast<size_t>(2 * RoundUp(options.steps) + RoundUp(options.condition_tokens));
   return 2 * size_t{1} * config.num_layers * places * config.dim * number;
+}
+
+size_t TokenNetwork::WeightBytes(const LmConfig& config, const TokenNetworkOptions& options) {
+  const size_t number = options.precision == DevicePrecision::kFp32 ? 4 : 2;
+  const auto dim = static_cast<size_t>(config.dim);
+  const size_t layer = dim * dim * (8 + 2 * config.hidden_scale) + 2 * kTokensPerFrame * dim;
+  const size_t rows = size_t{1} * config.codebooks * (2 * config.card + 1) + options.steps + 1;
+  return number * config.num_layers * layer + sizeof(float) * rows * dim;
 }
 
 TokenNetworkBytes TokenNetwork::bytes() const {
@@ -48,7 +57,7 @@ TokenNetworkBytes TokenNetwork::bytes() const {
     }
     bytes.unread += Bytes(layer.cross_kv);
   }
-  bytes.slot_self = Bytes(t_->self) / options_.slots;
+  bytes.slot_self = 2 * config_.num_layers * Bytes(SlotSelf(0, 0, 0));
   bytes.slot_condition = Bytes(t_->condition) / options_.slots;
   bytes.null_condition = Bytes(t_->null);
   return bytes;
@@ -112,7 +121,7 @@ absl::Status TokenNetwork::LoadWeights(DeviceReader& reader) {
 
 void TokenNetwork::Allocate(const std::string& device, std::vector<float> positions) {
   const int64_t slots = options_.slots, layers = config_.num_layers, dim = config_.dim;
-  const int64_t steps = RoundUp(options_.steps + 1), tokens = RoundUp(options_.condition_tokens);
+  const int64_t steps = RoundUp(options_.steps), tokens = RoundUp(options_.condition_tokens);
   const int64_t codebooks = config_.codebooks, card = config_.card;
   positions.resize((options_.steps + 1) * dim);  // idle slots are at the place behind the last
   t_->positions = ToDevice(std::move(positions), {options_.steps + 1, dim}, device);
@@ -121,11 +130,13 @@ void TokenNetwork::Allocate(const std::string& device, std::vector<float> positi
   const auto longs = floats.dtype(at::kLong);
   t_->embedding_start = at::arange(codebooks, longs) * (card + 1);
   t_->zero = at::zeros({}, stored);
-  t_->minus_infinity = at::full({}, -INFINITY, stored);
-  t_->self = at::zeros({layers, 2, slots, 2, steps, dim}, stored);
+  t_->masked = at::full({}, kMasked, stored);
+  t_->self = at::zeros({layers, 2, slots * 2 * steps + kSpare, dim}, stored);
   t_->condition = at::zeros({layers, 2, slots, tokens, dim}, stored);
   t_->null = at::zeros({layers, 2, kTokensPerFrame, dim}, stored);
   t_->row_start = at::arange(slots * 2, longs) * steps;
+  t_->spare = at::full({1}, slots * 2 * steps, longs);
+  t_->room = steps;
   t_->attention = at::zeros({slots * 2, dim}, stored);
   t_->inputs = at::zeros({slots, SlotInput::Columns(config_.codebooks)}, floats.dtype(at::kDouble));
   t_->tokens = at::zeros({slots, codebooks}, floats.dtype(at::kInt));
@@ -154,7 +165,7 @@ absl::Status TokenNetwork::FillSlot(int slot, const float* rows, int tokens,
       place.narrow(0, 0, tokens).copy_(parts[part]);
       // What is masked counts zero times, which only finite numbers survive.
       place.narrow(0, tokens, place.size(0) - tokens).zero_();
-      t_->self.select(0, i).select(0, part).select(0, slot).zero_();
+      SlotSelf(i, part, slot).zero_();
     }
   }
   return absl::OkStatus();

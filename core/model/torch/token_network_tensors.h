@@ -25,16 +25,19 @@ struct TokenNetwork::Tensors {
   std::vector<Layer> layers;
   Norm out_norm;
   at::Tensor heads;  // float [codebooks * card][dim]
-  at::Tensor zero, minus_infinity;
+  at::Tensor zero, masked;
 
   // Keys and values, one after the other in dimension 1. Room for steps and condition tokens is a
-  // multiple of 8, which kernels ask of a mask; the last step's place takes what idle slots write.
-  at::Tensor self;       // [layers][2][slots][2 rows][steps][dim]
+  // multiple of kSplit.
+  at::Tensor self;  // [layers][2][slots * 2 rows * steps + kSpare][dim]; idle slots write behind
+                    // all slots
   at::Tensor condition;  // [layers][2][slots][tokens][dim]
   at::Tensor null;       // [layers][2][50][dim]
 
   // A step's own.
   at::Tensor row_start;  // long [slots * 2]: a row's first place in `self`
+  at::Tensor spare;      // long [1]: the place behind all slots
+  int64_t room = 0;      // steps of a row in `self`
   at::Tensor attention;  // [slots * 2][dim]
   at::Tensor inputs, tokens, logits;
 };

@@ -124,23 +124,31 @@ TEST_F(GeneratorTest, DeadlinesAtEveryStage) {
 TEST_F(GeneratorTest, ErrorsOfEachStageReachTheReader) {
   Start();
   EXPECT_TRUE(absl::IsInvalidArgument(ReadAll(*Submit(Request(), "garbage")).finished.status()));
-  model_->on_encode = [] { return absl::ResourceExhaustedError("no memory to encode"); };
-  EXPECT_TRUE(absl::IsResourceExhausted(ReadAll(*Submit(Request(), "1 1")).finished.status()));
-  model_->on_encode = []() -> absl::Status { throw std::bad_alloc(); };
-  EXPECT_TRUE(absl::IsResourceExhausted(ReadAll(*Submit(Request(), "1 1")).finished.status()));
-  model_->on_encode = nullptr;
-  model_->on_open = []() -> absl::Status { throw std::bad_alloc(); };
-  EXPECT_TRUE(absl::IsResourceExhausted(ReadAll(*Submit(Request(), "1 1")).finished.status()));
-  // Once: a device that opens no window at all would be lost.
-  model_->on_open = [broken = true]() mutable -> absl::Status {
-    if (std::exchange(broken, false)) throw std::runtime_error("broken");
+  // Each fault happens once: the engine probes a device after an error that may be the device's.
+  enum Fault { kNone, kEncode, kEncodeMemory, kOpen, kOpenMemory, kAudio };
+  std::atomic<Fault> fault = kNone;
+  const auto take = [&](Fault expected) { return fault.compare_exchange_strong(expected, kNone); };
+  model_->on_encode = [&]() -> absl::Status {
+    if (take(kEncodeMemory)) throw std::bad_alloc();
+    return take(kEncode) ? absl::ResourceExhaustedError("no memory to encode") : absl::OkStatus();
+  };
+  model_->on_open = [&]() -> absl::Status {
+    if (take(kOpenMemory)) throw std::bad_alloc();
+    if (take(kOpen)) throw std::runtime_error("broken");
     return absl::OkStatus();
   };
-  EXPECT_TRUE(absl::IsInternal(ReadAll(*Submit(Request(), "1 1")).finished.status()));
-  model_->on_audio = [] { return absl::InternalError("codec"); };
-  EXPECT_TRUE(absl::IsInternal(ReadAll(*Submit(Request(), "1 1")).finished.status()));
-  model_->on_audio = nullptr;
-  EXPECT_TRUE(ReadAll(*Submit(Request(), "1 1")).finished.ok());
+  model_->on_audio = [&] { return take(kAudio) ? absl::InternalError("codec") : absl::OkStatus(); };
+  const auto end = [&](Fault next) {
+    fault = next;
+    return ReadAll(*Submit(Request(), "1 1")).finished.status();
+  };
+  EXPECT_TRUE(absl::IsResourceExhausted(end(kEncode)));
+  EXPECT_TRUE(absl::IsResourceExhausted(end(kEncodeMemory)));
+  EXPECT_TRUE(absl::IsResourceExhausted(end(kOpenMemory)));
+  EXPECT_TRUE(absl::IsInternal(end(kOpen)));
+  EXPECT_TRUE(absl::IsInternal(end(kAudio)));
+  EXPECT_TRUE(end(kNone).ok());
+  generator_ = nullptr;  // before what its model refers to
 }
 
 TEST_F(GeneratorTest, CancelledStreamsLeaveNothing) {

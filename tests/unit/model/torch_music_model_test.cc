@@ -255,6 +255,8 @@ TEST_F(TorchMusicModelTest, SlotsTakeWhatIsCounted) {
   const TokenNetworkBytes bytes = model_->network().bytes();
   EXPECT_EQ(model_->WindowBytes(6, 12), bytes.slot_self + bytes.slot_condition);
   EXPECT_EQ(model_->WindowMemory(), kSlots * model_->WindowBytes(6, 12));
+  EXPECT_EQ(TokenNetwork::WeightBytes(model_->network().config(), model_->network().options()),
+            bytes.weights + bytes.unread + bytes.null_condition);
 }
 
 TEST_F(TorchMusicModelTest, ReducedPrecisionsAreNear) {

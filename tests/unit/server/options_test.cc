@@ -135,6 +135,7 @@ TEST(OptionsTest, EveryFlagReachesItsField) {
                                        "--device=cpu",
                                        "--precision=bf16",
                                        "--max_decoder_bytes=20000000",
+                                       "--max_decoders_bytes=300000000",
                                        "--video_sandbox=best_effort",
                                        "--device_threads=1",
                                        "--video_threads=2",
@@ -188,6 +189,7 @@ TEST(OptionsTest, EveryFlagReachesItsField) {
   EXPECT_EQ(generator.limits.max_frame_pixels, 11);
   EXPECT_EQ(generator.limits.max_frames_per_second, 12.5);
   EXPECT_EQ(generator.limits.max_decoder_bytes, 20000000u);
+  EXPECT_EQ(generator.limits.max_decoders_bytes, 300000000u);
   EXPECT_EQ(generator.video_sandbox, "best_effort");
   EXPECT_EQ(generator.limits.max_queued_requests, 13);
   EXPECT_EQ(generator.limits.max_queued_bytes, 14u);
