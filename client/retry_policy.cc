@@ -30,6 +30,7 @@ bool IsTransportFailure(const absl::Status& status) {
     case absl::StatusCode::kInternal:
     case absl::StatusCode::kUnknown:
     case absl::StatusCode::kCancelled:
+    case absl::StatusCode::kResourceExhausted:
       // gRPC's own words for streams that the other side or the connection reset.
       return absl::StrContains(status.message(), "RST_STREAM") ||
              absl::StrContains(status.message(), "Stream removed") ||

@@ -28,7 +28,8 @@ endif()
 
 function(vidmuse_flags target)
   target_compile_options(${target} PRIVATE ${VIDMUSE_COMPILE_OPTIONS})
-  target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/core/include)
+  target_include_directories(${target} PUBLIC
+    $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}> $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/core/include>)
 endfunction()
 
 # vidmuse_library(name SOURCES a.cc ... [DEPS target ...] [PRIVATE_DEPS target ...])

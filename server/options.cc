@@ -89,6 +89,11 @@ std::vector<Flag> LimitFlags() {
       UintFlag(
           "max_decoder_bytes", [](O & o) -> auto& { return o.generator.limits.max_decoder_bytes; },
           16 << 20, kMaxBytes, "memory to decode one video with, in its sandbox"),
+      UintFlag(
+          "max_decoders_bytes",
+          [](O & o) -> auto& { return o.generator.limits.max_decoders_bytes; }, 0, kMaxBytes,
+          "memory to decode all videos with that are decoded at once, each in its sandbox; the "
+          "others wait. 0: a quarter of what is free at start"),
       IntFlag(
           "max_queued_requests",
           [](O & o) -> auto& { return o.generator.limits.max_queued_requests; }, 1, 100000,
@@ -169,6 +174,9 @@ std::vector<Flag> ServiceFlags() {
           "send_timeout_seconds", [](O & o) -> auto& { return o.generator.send_timeout_seconds; },
           0.01, kMaxSeconds,
           "for a client to take a message; then it is cut off, and may go on with `resume`"),
+      RealFlag(
+          "progress_seconds", [](O & o) -> auto& { return o.generator.progress_seconds; }, 0.01,
+          kMaxSeconds, "after which a call that was sent nothing is told where its request stands"),
       RealFlag(
           "drain_seconds", [](O & o) -> auto& { return o.drain_seconds; }, 0, kMaxSeconds,
           "for the server to end after SIGTERM or SIGINT, one second at least. Running requests "

@@ -122,10 +122,7 @@ void PrintSummary(const CliOptions& options, const Song& song, absl::Duration el
   const double took = absl::ToDoubleSeconds(elapsed);
   std::string notes;
   if (song.retries > 0) absl::StrAppendFormat(&notes, ", %d retries", song.retries);
-  if (song.restarts > 0) {
-    absl::StrAppendFormat(&notes, ", started over %d times on servers that round differently",
-                          song.restarts);
-  }
+  if (song.restarts > 0) absl::StrAppend(&notes, ", started over on a server of another kind");
   absl::FPrintF(stderr, "%s: %.1f s of music in %.1f s (%.2fx realtime), %s, seed %d%s\n",
                 options.output, seconds, took, seconds / took,
                 song.finished.has_loudness_lufs()

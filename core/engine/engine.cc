@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "core/base/catch_exceptions.h"
@@ -59,6 +60,18 @@ SchedulerLoad Engine::load() const {
                     generation->client_key);
   }
   return load;
+}
+
+QueuePlace Engine::PlaceOf(const Generation& generation) const {
+  const SchedulerLoad load = this->load();
+  QueuePlace place;
+  place.position = generation.queue_position;
+  // The scheduler has yet to see it: it goes behind those that wait.
+  if (place.position == 0) place.position = std::max(static_cast<int>(load.waiting.size()), 1);
+  if (load.FramesPerSecond() > 0) {
+    place.seconds = absl::ToDoubleSeconds(load.DelayBehind(place.position - 1));
+  }
+  return place;
 }
 
 absl::Status Engine::CheckDevice() const {

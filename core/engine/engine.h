@@ -8,6 +8,7 @@
 
 #include <list>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
@@ -19,6 +20,12 @@
 #include "core/engine/scheduler.h"
 
 namespace vidmuse {
+
+// A generation's place in the queue for the batch.
+struct QueuePlace {
+  int position = 0;               // 1: the next to be placed
+  std::optional<double> seconds;  // estimated until then; unset: not known
+};
 
 // Thread-safe. The destructor ends what is left with CANCELLED.
 class Engine {
@@ -41,6 +48,9 @@ class Engine {
 
   // As of the last step, with what was added since.
   SchedulerLoad load() const;
+
+  // Where a generation that was added and has no place yet stands in the queue.
+  QueuePlace PlaceOf(const Generation& generation) const;
 
   // Why the device can't be used, or OK: UNAVAILABLE while every step fails, even a probe.
   absl::Status CheckDevice() const;

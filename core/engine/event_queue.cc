@@ -37,12 +37,23 @@ void EventQueue::Push(StreamEvent event) {
   Deliver();
 }
 
-void EventQueue::End(absl::Status status) {
+void EventQueue::SetProgress(GenerationProgress progress) {
+  MutexLock lock(&mutex_);
+  if (!ended_) progress_ = progress;
+}
+
+bool EventQueue::AllTaken() const {
+  MutexLock lock(&mutex_);
+  return ended_ && end_.ok() && events_.empty() && !progress_;
+}
+
+void EventQueue::Finish(GenerationFinished last) {
   {
     MutexLock lock(&mutex_);
     if (ended_) return;
+    events_.push_back(last);
+    bytes_ += EventBytes(events_.back());
     ended_ = true;
-    end_ = std::move(status);
   }
   Deliver();
 }
@@ -53,6 +64,7 @@ void EventQueue::Fail(absl::Status status) {
     if (!ended_) end_ = std::move(status);
     ended_ = true;
     events_.clear();
+    progress_ = std::nullopt;
     bytes_ = 0;
   }
   Deliver();
@@ -72,7 +84,9 @@ void EventQueue::Deliver() {
   {
     MutexLock lock(&mutex_);
     if (reader_ == nullptr) return;
-    if (!events_.empty()) {
+    if (progress_) {
+      event = *std::exchange(progress_, std::nullopt);
+    } else if (!events_.empty()) {
       bytes_ -= EventBytes(events_.front());
       event = std::move(events_.front());
       events_.pop_front();

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <optional>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -28,20 +29,26 @@ class EventQueue {
   bool HasRoom() const;
 
   void Push(StreamEvent event);
-  // The stream ends with `status` after what is inside. Only the first end counts.
-  void End(absl::Status status);
+  // Keeps `progress` for the reader, in place of one that it has not taken yet. It comes before the
+  // events inside and doesn't count against the limit. Calls no callback: Deliver() does.
+  void SetProgress(GenerationProgress progress);
+  // Hands the next event, or the end, to the reader if one waits.
+  void Deliver() ABSL_LOCKS_EXCLUDED(mutex_);
+  // The stream ends with OK after what is inside and `last`, unless it has ended.
+  void Finish(GenerationFinished last);
   // The stream ends now: what is inside is dropped.
   void Fail(absl::Status status);
 
   // See MusicStream::Read.
   void Read(MusicStream::ReadCallback callback);
 
+  // Whether the stream has ended with OK and the reader took all of it.
+  bool AllTaken() const;
+
   // Returns when no callback is running. Not to be called from one.
   void WaitForCallbacks();
 
  private:
-  // Hands the next event, or the end, to the reader if one waits. Releases `mutex_` for that.
-  void Deliver() ABSL_LOCKS_EXCLUDED(mutex_);
   // Calls `reader`, and `on_taken_` if it gets an event. Exceptions end here.
   void Call(const MusicStream::ReadCallback& reader, absl::StatusOr<StreamEvent> event);
 
@@ -51,6 +58,7 @@ class EventQueue {
 
   mutable Mutex mutex_;
   std::deque<StreamEvent> events_ ABSL_GUARDED_BY(mutex_);
+  std::optional<GenerationProgress> progress_ ABSL_GUARDED_BY(mutex_);
   uint64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status end_ ABSL_GUARDED_BY(mutex_);

@@ -2,6 +2,7 @@
 #ifndef VIDMUSE_ENGINE_GENERATION_H_
 #define VIDMUSE_ENGINE_GENERATION_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -42,8 +43,9 @@ class Generation {
   CancelFlag cancel;
 
   // Written by the scheduler alone.
-  absl::Duration opening_seconds;  // spent opening windows
-  absl::Duration step_seconds;     // spent in steps that it was part of
+  absl::Duration opening_seconds;      // spent opening windows
+  absl::Duration step_seconds;         // spent in steps that it was part of
+  std::atomic<int> queue_position{0};  // 1: the next to get a place; 0: not seen by the scheduler
 };
 
 // Calls OnGenerated, for the last time. Throws nothing.

@@ -236,6 +236,10 @@ SchedulerLoad Scheduler::load() const {
 }
 
 void Scheduler::ReportLoad() {
+  int position = 0;
+  waiting_.ForEach([&](const WaitingGeneration& waiting, size_t, size_t) {
+    waiting.generation->queue_position = ++position;
+  });
   metrics_->Set(Gauge::kRequestsRunning, static_cast<double>(running_.size()));
   metrics_->Set(Gauge::kKvCacheUsageRatio,
                 options_.max_kv_bytes == 0

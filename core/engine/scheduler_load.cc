@@ -98,6 +98,11 @@ absl::Duration SchedulerLoad::DelayOf(size_t ahead, size_t bytes) const {
 
 absl::Duration SchedulerLoad::Delay() const { return DelayOf(waiting.size(), full_window_bytes); }
 
+absl::Duration SchedulerLoad::DelayBehind(size_t ahead) const {
+  if (ahead >= waiting.size()) return Delay();
+  return DelayOf(ahead, waiting[ahead].kv_bytes);
+}
+
 absl::Duration SchedulerLoad::LeastDelay(absl::string_view client_key) const {
   const size_t client = HashOf(client_key);
   size_t turn = 0;

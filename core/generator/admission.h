@@ -21,7 +21,7 @@ namespace vidmuse {
 enum class RequestPhase {
   kWaiting,     // uploading, decoding, encoding, or queued for a place in the batch
   kPlaced,      // in the batch
-  kDelivering,  // every token is made; the reader takes the rest
+  kDelivering,  // every token is made, or none will be; the reader takes the rest
 };
 
 // What a request holds memory for, as refusals tell it.

@@ -118,6 +118,7 @@ GeneratorImpl::GeneratorImpl(std::vector<std::unique_ptr<MusicModel>> models,
   JobContext context;
   context.sample_video = std::move(sample_video);
   context.limits = limits_;
+  context.progress_interval = absl::Seconds(options.progress_seconds);
   context.send_timeout = absl::Seconds(options.send_timeout_seconds);
   context.clock = clock_;
   context.metrics = metrics_;
@@ -230,6 +231,7 @@ absl::Status ValidateLimits(const Limits& limits) {
 }
 
 absl::Status ValidateOptions(const GeneratorOptions& options) {
+  RETURN_IF_ERROR(CheckPositive("progress_seconds", options.progress_seconds));
   RETURN_IF_ERROR(CheckPositive("send_timeout_seconds", options.send_timeout_seconds));
   return ValidateLimits(options.limits);
 }

@@ -22,6 +22,11 @@ int64_t KnownFrames(const GenerationRequest& request, const ModelInfo& model) {
   return static_cast<int64_t>(request.resume->tokens.size()) / model.codebooks;
 }
 
+RequestPhase PhaseOf(Stage stage) {
+  if (stage < Stage::kGenerate) return RequestPhase::kWaiting;
+  return stage == Stage::kGenerate ? RequestPhase::kPlaced : RequestPhase::kDelivering;
+}
+
 }  // namespace
 
 Job::Job(const JobContext* context, GenerationRequest request, Reservation memory)
@@ -31,12 +36,14 @@ Job::Job(const JobContext* context, GenerationRequest request, Reservation memor
       events_(
           context->limits.max_stream_buffer_bytes, [this] { OnTaken(); },
           [this](const absl::Status& failure) { End(failure); }),
-      memory_(std::move(memory)) {
+      memory_(std::move(memory)),
+      frames_made_(known_frames_) {
   submitted = Now();
   deadline = submitted + request_.time_limit;
   sampling = request_.sampling;
   client_key = request_.client_key;
   stage_began_ = submitted;
+  last_sent_ = submitted;
   pumping_ = true;
   device_share_.emplace(context->device_requests);
   if (request_.resume) tokens_ = std::exchange(request_.resume->tokens, {});
@@ -46,14 +53,14 @@ Job::~Job() {
   MutexLock lock(&mutex_);
   device_share_.reset();  // the generator may go once admission has let go
   memory_.Release();
-  context_->admission->Leave(phase_);
+  context_->admission->Leave(PhaseOf(stage_));
 }
 
 absl::Status Job::AppendVideo(absl::string_view bytes) {
   absl::Status status;
   {
     MutexLock lock(&mutex_);
-    if (ended_) return end_;
+    if (ended()) return end_;
     if (upload_finished_) return absl::FailedPreconditionError("the video is complete already");
     if (upload_.size() + bytes.size() > context_->limits.max_video_bytes) {
       status = absl::InvalidArgumentError(absl::StrCat(
@@ -72,7 +79,7 @@ absl::Status Job::AppendVideo(absl::string_view bytes) {
 
 absl::Status Job::Keep(absl::string_view bytes) {
   MutexLock lock(&mutex_);
-  if (ended_) return end_;
+  if (ended()) return end_;
   const uint64_t needed = upload_.size() + bytes.size() + tokens_.size() * sizeof(tokens_[0]);
   if (needed > memory_.bytes()) RETURN_IF_ERROR(memory_.Resize(needed, MemoryUse::kUpload));
   // Once, so that no more than what is counted is taken while it grows.
@@ -84,40 +91,44 @@ absl::Status Job::Keep(absl::string_view bytes) {
 absl::Status Job::FinishVideo() {
   {
     MutexLock lock(&mutex_);
-    if (ended_) return end_;
+    if (ended()) return end_;
     if (upload_finished_) return absl::FailedPreconditionError("the video is complete already");
     upload_finished_ = true;
+    MoveTo(Stage::kDecode);
   }
-  EnterStage("queue", &StageSeconds::upload);
+  SendProgress();
   RunOn(context_->video_pool, &Job::DecodeVideo);
   return absl::OkStatus();
 }
 
-void Job::RunOn(WorkerPool* pool, Stage stage) {
-  if (pool->Submit([self = shared_from_this(), stage] { self->RunStage(stage); })) return;
+void Job::RunOn(WorkerPool* pool, Task task) {
+  if (pool->Submit([self = shared_from_this(), task] { self->RunTask(task); })) return;
   End(WithRetryAfter(absl::ResourceExhaustedError("too much work is queued"), absl::Seconds(5)));
 }
 
-void Job::RunStage(Stage stage) {
+void Job::RunTask(Task task) {
   {
     MutexLock lock(&mutex_);
-    if (ended_) return;
-    ++stages_running_;
+    if (ended()) return;
+    ++tasks_running_;
   }
   try {
-    (this->*stage)();
+    (this->*task)();
   } catch (const std::bad_alloc&) {
     End(WithRetryAfter(absl::ResourceExhaustedError("out of memory"), absl::Seconds(5)));
   } catch (const std::exception& error) {
     End(absl::InternalError(absl::StrCat("a stage failed: ", error.what())));
   }
-  MutexLock lock(&mutex_);
-  --stages_running_;
-  FreeMemory();
+  {
+    MutexLock lock(&mutex_);
+    --tasks_running_;
+    FreeMemory();
+  }
+  SendProgress();
 }
 
 void Job::FreeMemory() {
-  if (!ended_ || stages_running_ > 0) return;
+  if (!ended() || tasks_running_ > 0) return;
   upload_ = {};
   tokens_ = {};
   frames_ = {};
@@ -125,16 +136,45 @@ void Job::FreeMemory() {
   memory_.Release();
 }
 
-void Job::EnterStage(const char* stage, double StageSeconds::*seconds) {
-  MutexLock lock(&mutex_);
+void Job::MoveTo(Stage next) {
+  if (ended()) return;
   const absl::Duration now = Now();
-  seconds_.*seconds += absl::ToDoubleSeconds(now - stage_began_);
-  stage_ = stage;
-  stage_began_ = now;
+  const double seconds = absl::ToDoubleSeconds(now - std::exchange(stage_began_, now));
+  if (stage_ == Stage::kUpload) seconds_.upload += seconds;
+  if (stage_ == Stage::kDecode) seconds_.decode += seconds;
+  if (stage_ == Stage::kEncode) seconds_.encode += seconds;
+  if (stage_ == Stage::kQueue) seconds_.queue += seconds;
+  context_->admission->Move(PhaseOf(stage_), PhaseOf(next));
+  if (next == Stage::kEnded) ended_in_ = stage_;
+  stage_ = next;
+  progress_due_ = true;
+}
+
+GenerationProgress Job::Progress() const {
+  GenerationProgress progress;
+  progress.stage = static_cast<GenerationStage>(stage_);
+  progress.frames_made = frames_made_;
+  progress.total_frames = total_frames_;
+  if (stage_ == Stage::kQueue) {
+    const QueuePlace place = context_->engine->PlaceOf(*this);
+    progress.queue_position = place.position;
+    progress.estimated_queue_seconds = place.seconds;
+  }
+  return progress;
+}
+
+void Job::SendProgress() {
+  {
+    MutexLock lock(&mutex_);
+    if (!progress_due_ || ended()) return;
+    progress_due_ = false;
+    last_sent_ = Now();
+    events_.SetProgress(Progress());
+  }
+  events_.Deliver();
 }
 
 void Job::DecodeVideo() {
-  EnterStage("decode", &StageSeconds::queue);
   std::string file;
   {
     MutexLock lock(&mutex_);
@@ -147,9 +187,12 @@ void Job::DecodeVideo() {
   if (!frames.ok()) return End(frames.status());
   frames_ = *std::move(frames);
   if (const absl::Status status = StartSong(); !status.ok()) return End(status);
-  EnterStage("queue", &StageSeconds::decode);
 
   if (known_frames_ < total_frames_) {
+    {
+      MutexLock lock(&mutex_);
+      MoveTo(Stage::kEncode);
+    }
     RunOn(context_->encode_pool, &Job::EncodeVideo);
   } else {
     frames_ = {};
@@ -176,7 +219,7 @@ absl::StatusOr<std::shared_ptr<const VideoCondition>> Job::Hold(
   held->condition = std::move(condition);
   const uint64_t bytes = held->condition->bytes();
   MutexLock lock(&mutex_);
-  if (ended_) return end_;
+  if (ended()) return end_;
   RETURN_IF_ERROR(memory_.Resize(song_bytes_ + bytes, MemoryUse::kCondition));
   held->memory = memory_.Split(bytes);
   return std::shared_ptr<const VideoCondition>(held, held->condition.get());
@@ -185,7 +228,10 @@ absl::StatusOr<std::shared_ptr<const VideoCondition>> Job::Hold(
 absl::Status Job::StartSong() {
   const ModelInfo& model = context_->model->info();
   windows = PlanWindows(frames_.seconds);
-  total_frames_ = windows.back().end_frame();
+  {
+    MutexLock lock(&mutex_);
+    total_frames_ = windows.back().end_frame();
+  }
   if (known_frames_ > total_frames_) {
     return absl::InvalidArgumentError(absl::StrCat("resume.tokens holds ", known_frames_,
                                                    " frames, but the song has ", total_frames_));
@@ -210,8 +256,12 @@ absl::Status Job::StartSong() {
   started.channels = model.channels;
   started.format = request_.format;
   started.seed = request_.sampling.seed;
+  started.fingerprint = model.fingerprint;
+  started.sampling = request_.sampling;
   started.total_samples = audio_->total_samples();
   started.total_frames = total_frames_;
+  started.fingerprint = model.fingerprint;
+  started.sampling = request_.sampling;
   events_.Push(std::move(started));
 
   MutexLock lock(&mutex_);
@@ -222,7 +272,6 @@ absl::Status Job::StartSong() {
 }
 
 void Job::EncodeVideo() {
-  EnterStage("encode", &StageSeconds::queue);
   absl::StatusOr<std::shared_ptr<const VideoCondition>> encoded =
       context_->model->EncodeVideo(frames_, cancel);
   frames_ = {};
@@ -234,23 +283,23 @@ void Job::EncodeVideo() {
   {
     MutexLock lock(&mutex_);
     known.assign(tokens_.begin(), tokens_.end());
+    MoveTo(Stage::kQueue);
   }
-  EnterStage("queue", &StageSeconds::encode);
   context_->engine->Add(shared_from_this());
 }
 
 void Job::OnPlaced() {
   known = {};  // the scheduler has its copy
-  EnterStage("generate", &StageSeconds::queue);
   MutexLock lock(&mutex_);
-  context_->admission->Move(phase_, RequestPhase::kPlaced);
-  phase_ = RequestPhase::kPlaced;
+  MoveTo(Stage::kGenerate);
+  SchedulePump();
 }
 
 void Job::OnFrames(int64_t, absl::Span<const int32_t> frames) {
   MutexLock lock(&mutex_);
-  if (ended_) return;  // it leaves the batch at the next step
+  if (ended()) return;  // it leaves the batch at the next step
   tokens_.insert(tokens_.end(), frames.begin(), frames.end());
+  frames_made_ = static_cast<int64_t>(tokens_.size()) / context_->model->info().codebooks;
   SchedulePump();
 }
 
@@ -259,9 +308,7 @@ void Job::OnGenerated(const absl::Status& status) {
   known = {};
   {
     MutexLock lock(&mutex_);
-    context_->admission->Move(phase_, RequestPhase::kDelivering);
-    phase_ = RequestPhase::kDelivering;
-    stage_ = "deliver";
+    MoveTo(Stage::kDeliver);
     generated_ = true;
     device_share_.reset();
     seconds_.prefill = absl::ToDoubleSeconds(opening_seconds);
@@ -271,130 +318,31 @@ void Job::OnGenerated(const absl::Status& status) {
   if (!status.ok()) End(status);
 }
 
-void Job::SchedulePump() {
-  const int64_t frames = static_cast<int64_t>(tokens_.size()) / context_->model->info().codebooks;
-  if (pumping_ || ended_ || stalled_ || (frames < wanted_frames_ && !generated_)) return;
-  // The pool's queue has room for every job that may live.
-  pumping_ = context_->codec_pool->Submit(
-      [self = shared_from_this()] { self->RunStage(&Job::PumpAudio); });
-}
-
-void Job::OnTaken() {
-  MutexLock lock(&mutex_);
-  stalled_since_ = Now();
-  if (!stalled_ || !events_.HasRoom()) return;
-  stalled_ = false;
-  SchedulePump();
-}
-
-bool Job::TakePumpInput(std::vector<uint16_t>* tokens) {
-  const int codebooks = context_->model->info().codebooks;
-  MutexLock lock(&mutex_);
-  stalled_ = !events_.HasRoom();
-  if (stalled_) stalled_since_ = Now();
-  reader_was_late_ |= stalled_;
-  const int64_t taken = audio_->frames_taken();
-  wanted_frames_ = taken + audio_->frames_needed();
-  const bool enough = static_cast<int64_t>(tokens_.size()) >= wanted_frames_ * codebooks;
-  if (ended_ || stalled_ || !enough || (audio_->done() && !generated_)) {
-    pumping_ = false;
-    return false;
-  }
-  tokens->assign(tokens_.begin() + taken * codebooks, tokens_.begin() + wanted_frames_ * codebooks);
-  return true;
-}
-
-// One chunk a turn, so that streams take turns.
-void Job::PumpAudio() {
-  std::vector<uint16_t> tokens;
-  if (!TakePumpInput(&tokens)) return;
-  if (audio_->done()) return SendFinished();
-  const absl::Duration begin = Now();
-  absl::StatusOr<std::optional<AudioChunk>> chunk = audio_->Next(tokens);
-  if (!chunk.ok()) return End(chunk.status());
-  {
-    MutexLock lock(&mutex_);
-    seconds_.codec += absl::ToDoubleSeconds(Now() - begin);
-  }
-  if (*chunk) SendChunk(**std::move(chunk));
-  MutexLock lock(&mutex_);
-  pumping_ = false;
-  wanted_frames_ = audio_->frames_taken() + audio_->frames_needed();
-  SchedulePump();
-}
-
-void Job::SendChunk(AudioChunk chunk) {
-  if (!chunk.data.empty()) {
-    const double audio_seconds =
-        static_cast<double>(chunk.num_samples) / context_->model->info().sample_rate;
-    MutexLock lock(&mutex_);
-    const absl::Duration now = Now();
-    CountUnderrun(now, audio_seconds);
-    if (seconds_.first_audio == 0) {
-      seconds_.first_audio = absl::ToDoubleSeconds(now - submitted);
-      context_->metrics->Observe(Histogram::kTimeToFirstAudioSeconds, seconds_.first_audio);
-    } else {
-      context_->metrics->Observe(Histogram::kInterChunkSeconds,
-                                 absl::ToDoubleSeconds(now - last_chunk_));
-    }
-    last_chunk_ = now;
-    context_->metrics->Add(Counter::kAudioSeconds, audio_seconds);
-  }
-  events_.Push(std::move(chunk));
-}
-
-void Job::CountUnderrun(absl::Duration now, double audio_seconds) {
-  // A song brought to its loudness as a whole isn't played while it is made.
-  if (request_.loudness == LoudnessMode::kReference) return;
-  const bool dry = seconds_.first_audio != 0 && now > plays_until_;
-  if (dry && !reader_was_late_ && !std::exchange(underrun_, true)) {
-    context_->metrics->Add(Counter::kStreamUnderruns, 1);
-  }
-  if (dry || seconds_.first_audio == 0) plays_until_ = now;
-  plays_until_ += absl::Seconds(audio_seconds);
-  reader_was_late_ = false;
-}
-
-void Job::SendFinished() {
-  GenerationFinished finished;
-  finished.total_samples = audio_->total_samples();
-  finished.total_frames = total_frames_;
-  finished.loudness_lufs = audio_->output_lufs();
-  {
-    MutexLock lock(&mutex_);
-    seconds_.total = absl::ToDoubleSeconds(Now() - submitted);
-    finished.seconds = seconds_;
-  }
-  // In this order: whoever takes the event may let go of the stream at once, which must not count
-  // as cancelling.
-  if (!MarkEnded(absl::OkStatus())) return;
-  events_.Push(std::move(finished));
-  events_.End(absl::OkStatus());
-}
-
 void Job::CheckTime() {
   absl::Status status;
   {
     MutexLock lock(&mutex_);
-    if (ended_) return;
+    if (ended()) return;
+    if (Now() - last_sent_ >= context_->progress_interval) progress_due_ = true;
     if (deadline <= Now()) {
-      status =
-          absl::DeadlineExceededError(absl::StrCat("the deadline passed in stage '", stage_, "'"));
+      status = absl::DeadlineExceededError(
+          absl::StrCat("the deadline passed in stage '", NameOf(stage_), "'"));
     } else if (stalled_ && Now() - stalled_since_ >= context_->send_timeout) {
       status = absl::UnavailableError(absl::StrCat("the reader took nothing for ",
                                                    absl::FormatDuration(context_->send_timeout),
                                                    " while audio waited"));
     }
   }
-  if (!status.ok()) End(status);
+  if (!status.ok()) return End(status);
+  SendProgress();
 }
 
 bool Job::MarkEnded(const absl::Status& status) {
   MutexLock lock(&mutex_);
-  if (ended_) return false;
-  ended_ = true;
+  if (ended()) return false;
+  MoveTo(Stage::kEnded);
   end_ = status;
-  ReportEnd(status);
+  if (!status.ok()) ReportEnd(status);
   FreeMemory();
   return true;
 }
@@ -406,39 +354,21 @@ void Job::End(const absl::Status& error) {
   events_.Fail(error);
 }
 
-void Job::Drop() {
-  const absl::Status dropped = absl::CancelledError("the stream was dropped");
-  End(dropped);
-  events_.Fail(dropped);  // a job that ended this moment may not have told its reader
-  events_.WaitForCallbacks();
+void Job::Cancel(const absl::Status& reason) {
+  End(reason);
+  MutexLock lock(&mutex_);
+  ReportEnd(reason);
 }
 
-void Job::ReportEnd(const absl::Status& status) {
-  MetricsSink& metrics = *context_->metrics;
-  metrics.Add(
-      Counter::kRequests, 1,
-      absl::StrCat(absl::StatusCodeToString(status.code()), "/", status.ok() ? "" : stage_));
-  const double total = absl::ToDoubleSeconds(Now() - submitted);
-  metrics.Observe(Histogram::kRequestSeconds, total);
-  metrics.Observe(Histogram::kQueueSeconds, seconds_.queue);
-  if (!status.ok()) {
-    const char* cause = absl::IsCancelled(status)          ? "cancelled"
-                        : absl::IsDeadlineExceeded(status) ? "deadline"
-                                                           : "error";
-    metrics.Add(
-        Counter::kWastedTokens,
-        static_cast<double>(tokens_.size()) - known_frames_ * context_->model->info().codebooks,
-        cause);
-    return;
+void Job::Drop() {
+  const absl::Status dropped = absl::CancelledError("the stream was dropped");
+  {
+    MutexLock lock(&mutex_);
+    if (ended() && events_.AllTaken()) ReportEnd(absl::OkStatus());
   }
-  metrics.Observe(Histogram::kStageSeconds, seconds_.upload, "upload");
-  metrics.Observe(Histogram::kStageSeconds, seconds_.decode, "decode");
-  metrics.Observe(Histogram::kStageSeconds, seconds_.encode, "encode");
-  metrics.Observe(Histogram::kStageSeconds, seconds_.prefill, "prefill");
-  metrics.Observe(Histogram::kStageSeconds, seconds_.generate, "generate");
-  metrics.Observe(Histogram::kStageSeconds, seconds_.codec, "codec");
-  metrics.Observe(Histogram::kRealtimeFactor,
-                  static_cast<double>(total_frames_) / kFrameRate / total);
+  Cancel(dropped);
+  events_.Fail(dropped);  // a job that ended this moment may not have told its reader
+  events_.WaitForCallbacks();
 }
 
 }  // namespace vidmuse

@@ -24,6 +24,7 @@
 #include "core/engine/generation.h"
 #include "core/generator/admission.h"
 #include "core/generator/device_set.h"
+#include "core/generator/stage.h"
 #include "core/model/music_model.h"
 #include "core/model/video_frames.h"
 #include "vidmuse/metrics_sink.h"
@@ -39,7 +40,7 @@ struct JobContext {
   MusicModel* model = nullptr;
   VideoSampler sample_video;
   Limits limits;
-  absl::Duration send_timeout;  // see GeneratorOptions
+  absl::Duration send_timeout, progress_interval;  // see GeneratorOptions
   const Clock* clock = nullptr;
   MetricsSink* metrics = nullptr;
   Admission* admission = nullptr;
@@ -63,8 +64,8 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   absl::Status AppendVideo(absl::string_view bytes);
   absl::Status FinishVideo();
   void Read(MusicStream::ReadCallback callback) { events_.Read(std::move(callback)); }
-  // Ends the job with `reason`, if it has not ended. What is on its way for it stops soon.
-  void Cancel(const absl::Status& reason) { End(reason); }
+  // See MusicStream::Cancel. What is on its way for the job stops soon.
+  void Cancel(const absl::Status& reason);
   // Nobody reads any more: cancels what has not ended; no callback runs once this returns.
   void Drop();
 
@@ -78,9 +79,9 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   void OnGenerated(const absl::Status& status) override;
 
  private:
-  using Stage = void (Job::*)();
+  using Task = void (Job::*)();
 
-  // Stages, each a task of a pool.
+  // Each a task of a pool.
   void DecodeVideo();
   void EncodeVideo();
   void PumpAudio();
@@ -100,19 +101,27 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   void OnTaken();
   void SchedulePump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // Runs `stage` on `pool` unless the job has ended by then.
-  void RunOn(WorkerPool* pool, Stage stage) ABSL_LOCKS_EXCLUDED(mutex_);
-  void RunStage(Stage stage);
-  // Frees what the job has made, once it has ended and no stage uses it.
+  // Runs `task` on `pool` unless the job has ended by then.
+  void RunOn(WorkerPool* pool, Task task) ABSL_LOCKS_EXCLUDED(mutex_);
+  void RunTask(Task task);
+  // Frees what the job has made, once it has ended and no task uses it.
   void FreeMemory() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The stage that the job is in from now on, as metrics call it. Adds the time since the last call
-  // to `seconds`.
-  void EnterStage(const char* stage, double StageSeconds::*seconds);
+
+  // The one way from stage to stage: charges the time since the last move to the stage that ends
+  // here, tells admission, and has progress due. An ended job stays so.
+  void MoveTo(Stage next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool ended() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stage_ == Stage::kEnded; }
+  GenerationProgress Progress() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Tells the reader where the job stands, if that is due.
+  void SendProgress() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Ends the job with an error, unless it has ended.
   void End(const absl::Status& error) ABSL_LOCKS_EXCLUDED(mutex_);
   // False: it had ended before.
   bool MarkEnded(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Reports how the job ended to the metrics, once. A song that was made waits for its reader.
   void ReportEnd(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ReportSuccess() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Reserves all that the song will take, now that its video is known.
   absl::Status ReserveSong();
   // Gives the condition its part of what was reserved, to hold for as long as it lives.
@@ -128,17 +137,20 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   // Handed from stage to stage.
   VideoFrames frames_;
   std::unique_ptr<AudioPipeline> audio_;
-  int64_t total_frames_ = 0;
+  int64_t total_frames_ = 0;  // written under `mutex_`, by DecodeVideo alone
 
   mutable Mutex mutex_;
   Reservation memory_ ABSL_GUARDED_BY(mutex_);       // without the condition's part
   uint64_t song_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // of `memory_`
-  int stages_running_ ABSL_GUARDED_BY(mutex_) = 0;
+  int tasks_running_ ABSL_GUARDED_BY(mutex_) = 0;
   std::string upload_ ABSL_GUARDED_BY(mutex_);
   bool upload_finished_ ABSL_GUARDED_BY(mutex_) = false;
-  RequestPhase phase_ ABSL_GUARDED_BY(mutex_) = RequestPhase::kWaiting;
-  const char* stage_ ABSL_GUARDED_BY(mutex_) = "upload";
+  Stage stage_ ABSL_GUARDED_BY(mutex_) = Stage::kUpload;
+  Stage ended_in_ ABSL_GUARDED_BY(mutex_) = Stage::kUpload;  // the stage before kEnded
   absl::Duration stage_began_ ABSL_GUARDED_BY(mutex_);
+  bool progress_due_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Duration last_sent_ ABSL_GUARDED_BY(mutex_);  // any event
+  int64_t frames_made_ ABSL_GUARDED_BY(mutex_);       // those that `resume` brought along included
   std::vector<uint16_t> tokens_
       ABSL_GUARDED_BY(mutex_);  // [n][codebooks]: complete frames of the song
   int64_t wanted_frames_ ABSL_GUARDED_BY(mutex_) = 0;  // the next chunk can be made from so many
@@ -154,8 +166,8 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   bool underrun_ ABSL_GUARDED_BY(mutex_) = false;         // this stream is counted
   StageSeconds seconds_ ABSL_GUARDED_BY(mutex_);
   std::optional<DeviceShare> device_share_ ABSL_GUARDED_BY(mutex_);  // until the tokens are made
-  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::Status end_ ABSL_GUARDED_BY(mutex_);
+  absl::Status end_ ABSL_GUARDED_BY(mutex_);                         // set with Stage::kEnded
+  bool reported_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace vidmuse

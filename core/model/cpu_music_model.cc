@@ -1,6 +1,7 @@
 #include "core/model/cpu_music_model.h"
 
 #include <algorithm>
+#include <exception>
 #include <new>
 #include <utility>
 
@@ -181,6 +182,8 @@ absl::Status CpuMusicModel::Step(absl::Span<StepRequest> requests) try {
   return absl::OkStatus();
 } catch (const std::bad_alloc&) {
   return absl::ResourceExhaustedError("out of memory in a decoding step");
+} catch (const std::exception& error) {
+  return absl::InternalError(absl::StrCat("a decoding step failed: ", error.what()));
 }
 
 absl::StatusOr<std::unique_ptr<AudioDecoder>> CpuMusicModel::NewAudioDecoder() {

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <new>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -176,8 +178,8 @@ absl::StatusOr<std::unique_ptr<MusicModel>> Compose(ModelFiles files, const Mode
   print.precision = info.precision;
   print.video_precision = VideoPrecisionName(video_precision);
   print.codec_precision = cpu::PrecisionName(cpu::Precision::kFp32);
-  print.arithmetic = absl::StrCat("kernels ", kernels->name, ", LibTorch ", TorchVersion(), " ",
-                                  TorchCpuCapability());
+  print.arithmetic = absl::StrCat("kernels ", kernels->fused ? "fused" : kernels->name,
+                                  ", LibTorch ", TorchVersion(), " ", TorchCpuCapability());
   print.null_condition = encoder->null_condition();
   info.fingerprint = Fingerprint(print);
   // Threads that share so little work would only wait for one another.
@@ -188,8 +190,16 @@ absl::StatusOr<std::unique_ptr<MusicModel>> Compose(ModelFiles files, const Mode
                                          std::move(codec), device_threads, encode_threads);
 }
 
-absl::Status OutOfMemory() {
-  return absl::ResourceExhaustedError("out of memory while the model was loaded");
+absl::Status Failed(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("out of memory while the model was loaded");
+  } catch (const std::system_error& other) {
+    return absl::ResourceExhaustedError(absl::StrCat("no threads for the model: ", other.what()));
+  } catch (const std::exception& other) {
+    return absl::InternalError(absl::StrCat("the model can't be loaded: ", other.what()));
+  }
 }
 
 }  // namespace
@@ -201,8 +211,8 @@ absl::StatusOr<std::unique_ptr<MusicModel>> LoadModel(const ModelOptions& option
   ASSIGN_OR_RETURN(files.codec, OpenCodec(options.model_dir, options.codec_dir));
   ASSIGN_OR_RETURN(files.license_note, ReadLicenseNote(options.model_dir));
   return Compose(std::move(files), options);
-} catch (const std::bad_alloc&) {
-  return OutOfMemory();
+} catch (const std::exception&) {
+  return Failed(std::current_exception());
 }
 
 absl::StatusOr<std::unique_ptr<MusicModel>> LoadModelFromFiles(std::unique_ptr<TensorFile> lm,
@@ -213,8 +223,8 @@ absl::StatusOr<std::unique_ptr<MusicModel>> LoadModelFromFiles(std::unique_ptr<T
   files.lm = std::move(lm);
   ASSIGN_OR_RETURN(files.codec, AudiocraftCodec(std::move(codec)));
   return Compose(std::move(files), options);
-} catch (const std::bad_alloc&) {
-  return OutOfMemory();
+} catch (const std::exception&) {
+  return Failed(std::current_exception());
 }
 
 }  // namespace vidmuse

@@ -105,12 +105,23 @@ absl::Status CopyFile(const std::filesystem::path& from, const std::filesystem::
                              absl::StrCat("cannot copy ", from.string(), " to ", to.string()));
 }
 
-absl::Status Write(const Parameters& parameters, const std::string& yaml,
+// kFloat16 if all matrices in the file are; else kFloat32, which holds the numbers of all types.
+DType TypeOf(const TensorFile& file, const std::string& prefix) {
+  for (const auto& [name, tensor] : file.tensors()) {
+    if (absl::StartsWith(name, prefix) && tensor.shape.size() >= 2 &&
+        tensor.dtype != DType::kFloat16) {
+      return DType::kFloat32;
+    }
+  }
+  return DType::kFloat16;
+}
+
+absl::Status Write(const Parameters& parameters, DType type, const std::string& yaml,
                    const std::string& directory, const char* name) {
   RETURN_IF_ERROR(MakeDirectory(directory));
   ASSIGN_OR_RETURN(const std::unique_ptr<TorchFileWriter> writer,
                    TorchFileWriter::Create(absl::StrCat(directory, "/", name)));
-  RETURN_IF_ERROR(parameters.WriteTo(*writer, kPublishedTensors, DType::kFloat16));
+  RETURN_IF_ERROR(parameters.WriteTo(*writer, kPublishedTensors, type));
   RETURN_IF_ERROR(writer->AddString(kPublishedConfig, yaml));
   RETURN_IF_ERROR(writer->AddString("version", kVersion));
   return writer->Finish();
@@ -140,6 +151,7 @@ absl::StatusOr<CodecModel> ReadCodec(const std::string& directory, const std::st
   ASSIGN_OR_RETURN(const CodecSource source, OpenCodec(directory, codec_dir));
   CodecModel model;
   model.config = source.config;
+  model.type = TypeOf(*source.file, source.prefix);
   if (source.names == cpu::CodecNames::kAudiocraft)
     model.yaml = source.file->strings().at(kPublishedConfig);
   for (const NamedShape& tensor : CodecTensors(source.config)) {
@@ -154,6 +166,7 @@ absl::StatusOr<TokenModel> ReadTokenModel(const std::string& directory) {
   ASSIGN_OR_RETURN(const std::unique_ptr<TensorFile> file,
                    TensorFile::OpenTorch(absl::StrCat(directory, "/", kTokenFile)));
   TokenModel model;
+  model.type = TypeOf(*file, kPublishedTensors);
   ASSIGN_OR_RETURN(model.yaml, CheckpointString(*file, kPublishedConfig));
   absl::StatusOr<LmConfig> config = ParseLmConfig(model.yaml);
   if (!config.ok()) return InFile(file->name(), config.status());
@@ -183,11 +196,11 @@ absl::Status CheckWritable(const CodecModel& model) {
 
 absl::Status WriteCodec(const CodecModel& model, const std::string& directory) {
   RETURN_IF_ERROR(CheckWritable(model));
-  return Write(model.parameters, model.yaml, directory, kCodecFile);
+  return Write(model.parameters, model.type, model.yaml, directory, kCodecFile);
 }
 
 absl::Status WriteTokenModel(const TokenModel& model, const std::string& directory) {
-  return Write(model.parameters, model.yaml, directory, kTokenFile);
+  return Write(model.parameters, model.type, model.yaml, directory, kTokenFile);
 }
 
 absl::Status CopyCodec(const std::string& from, const std::string& codec_dir,

@@ -13,12 +13,15 @@
 namespace vidmuse::train {
 
 // A network's weights with the configuration that its file holds as xp.cfg. Names are audiocraft's.
+// `type`: of its numbers in a file, kFloat16 or kFloat32.
 struct CodecModel {
+  DType type = DType::kFloat16;
   std::string yaml;  // empty: read from a Hugging Face directory, whose configuration is no YAML
   CodecConfig config;
   Parameters parameters;
 };
 struct TokenModel {
+  DType type = DType::kFloat16;
   std::string yaml;
   LmConfig config;
   Parameters parameters;
@@ -36,7 +39,9 @@ absl::StatusOr<TokenModel> ReadTokenModel(const std::string& directory);
 
 // FAILED_PRECONDITION: a codec that was read from a Hugging Face directory can't be written.
 absl::Status CheckWritable(const CodecModel& model);
-// Write the same files, in float16. Each is whole or not there.
+// Write the same files. New models are float16, as the published ones; what was read from a file of
+// wider numbers stays float32, for the steps of training are finer than float16. Each file is whole
+// or not there. INVALID_ARGUMENT names the tensor that holds a number too large for float16.
 absl::Status WriteCodec(const CodecModel& model, const std::string& directory);
 absl::Status WriteTokenModel(const TokenModel& model, const std::string& directory);
 

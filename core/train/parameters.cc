@@ -132,6 +132,10 @@ absl::Status Parameters::WriteTo(TorchFileWriter& writer, const std::string& pre
                       !absl::EndsWith(entry.name, ".cluster_size");
     const at::Tensor values =
         entry.tensor.detach().to(at::kCPU, half ? at::kHalf : at::kFloat).contiguous();
+    if (half && !at::isfinite(values).all().item<bool>()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("tensor '", entry.name, "' holds a number that float16 can't"));
+    }
     RETURN_IF_ERROR(writer.AddTensor(prefix + entry.name,
                                      TensorView{half ? DType::kFloat16 : DType::kFloat32,
                                                 values.sizes().vec(), values.const_data_ptr()}));

@@ -47,6 +47,7 @@ class Parameters {
                         absl::FunctionRef<std::string(const std::string&)> name_in_file) const;
   absl::Status ReadFrom(const TensorFile& file, const std::string& prefix) const;
   // Writes all as `type`, kFloat32 or kFloat16; what the published files keep in float32 stays so.
+  // INVALID_ARGUMENT: a number is too large for float16.
   absl::Status WriteTo(TorchFileWriter& writer, const std::string& prefix, DType type) const;
 
  private:

@@ -37,6 +37,7 @@ ABSL_FLAG(double, ema, 0.99, "decay of the averaged weights, which are what is e
 ABSL_FLAG(int, batch, 8, "clips a step");
 ABSL_FLAG(uint64_t, seed, 1, "of weights, batches and dropout");
 ABSL_FLAG(int64_t, checkpoint_steps, 100, "steps from one checkpoint to the next");
+ABSL_FLAG(int, keep_checkpoints, 3, "newest checkpoints that are kept, to go back to");
 ABSL_FLAG(std::string, device, "cpu", "cpu or cuda");
 ABSL_FLAG(bool, mixed_precision, false, "matrix products in bfloat16");
 ABSL_FLAG(int, threads, 1, "of Torch; a run is the same again only with the same number");
@@ -107,6 +108,7 @@ absl::Status CheckFlags() {
   RETURN_IF_ERROR(CheckRange("steps", absl::GetFlag(FLAGS_steps), 1, kMany));
   RETURN_IF_ERROR(CheckRange("warmup", absl::GetFlag(FLAGS_warmup), 0, kMany));
   RETURN_IF_ERROR(CheckRange("checkpoint_steps", absl::GetFlag(FLAGS_checkpoint_steps), 1, kMany));
+  RETURN_IF_ERROR(CheckRange("keep_checkpoints", absl::GetFlag(FLAGS_keep_checkpoints), 1, kMany));
   RETURN_IF_ERROR(CheckRange("learning_rate", absl::GetFlag(FLAGS_learning_rate), 0, 1));
   RETURN_IF_ERROR(CheckRange("ema", absl::GetFlag(FLAGS_ema), 0, 1));
   RETURN_IF_ERROR(CheckRange("batch", absl::GetFlag(FLAGS_batch), 1, 4096));
@@ -132,6 +134,7 @@ absl::StatusOr<TrainingOptions> Options(const std::string& name) {
   options.learning_rate = absl::GetFlag(FLAGS_learning_rate);
   options.ema_decay = absl::GetFlag(FLAGS_ema);
   options.checkpoint_steps = absl::GetFlag(FLAGS_checkpoint_steps);
+  options.keep_checkpoints = absl::GetFlag(FLAGS_keep_checkpoints);
   options.mixed_precision = absl::GetFlag(FLAGS_mixed_precision);
   ASSIGN_OR_RETURN(options.device, OpenDevice(absl::GetFlag(FLAGS_device)));
   return options;

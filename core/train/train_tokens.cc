@@ -37,7 +37,7 @@ std::string Fingerprint(const CodecModel& codec) {
   return absl::StrCat(absl::Hex(hash));
 }
 
-// The codes in the file at `path`, or an undefined tensor.
+// The codes in the file at `path`, or an undefined tensor if they are others', or none.
 absl::StatusOr<at::Tensor> ReadCodes(const std::string& path, const std::string& source) {
   if (!std::filesystem::exists(path)) return at::Tensor();
   ASSIGN_OR_RETURN(const std::unique_ptr<TensorFile> file, TensorFile::OpenTorch(path));
@@ -46,8 +46,12 @@ absl::StatusOr<at::Tensor> ReadCodes(const std::string& path, const std::string&
   if (found == file->tensors().end() || text == file->strings().end() || text->second != source) {
     return at::Tensor();
   }
-  return at::from_blob(const_cast<void*>(found->second.data), found->second.shape, at::kShort)
-      .clone();
+  const TensorView& view = found->second;
+  if (view.dtype != DType::kInt16 || view.shape.size() != 3) return at::Tensor();
+  const at::Tensor codes = at::empty(view.shape, at::kShort);
+  RETURN_IF_ERROR(
+      file->ReadBytes(view, 0, codes.nbytes(), static_cast<char*>(codes.mutable_data_ptr())));
+  return codes;
 }
 
 absl::Status WriteCodes(const std::string& path, const std::string& source,

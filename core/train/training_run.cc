@@ -17,6 +17,7 @@
 #include "core/base/status_macros.h"
 #include "core/model/checkpoint/tensor_file.h"
 #include "core/model/checkpoint/torch_file_writer.h"
+#include "core/train/checkpoints.h"
 #include "core/train/progress.h"
 
 namespace vidmuse::train {
@@ -38,7 +39,8 @@ class AdamRun : public TrainingRun {
       : options_(options),
         parameters_(initial.To(options.device, at::kFloat)),
         average_(parameters_.Clone()),
-        path_(absl::StrCat(options.work_dir, "/", options.name, ".bin")) {
+        checkpoints_(options.work_dir, options.name),
+        path_(checkpoints_.path()) {
     std::map<double, std::vector<at::Tensor>> groups;  // by factor
     for (const Parameters::Entry& entry : parameters_.entries()) {
       const double factor = RateFactor(options, entry.name);
@@ -85,6 +87,11 @@ class AdamRun : public TrainingRun {
     optimizer_->zero_grad();
     loss.backward();
     const double norm = torch::nn::utils::clip_grad_norm_(trainable_, options_.max_norm);
+    if (!std::isfinite(norm)) {
+      optimizer_->zero_grad();
+      return absl::InternalError(absl::StrCat(options_.name, ": the norm of step ", step_,
+                                              "'s gradient is ", norm, "; no weight was changed"));
+    }
     const double rate = ScheduledRate(options_, step_);
     for (size_t i = 0; i < factors_.size(); ++i) {
       auto& options = optimizer_->param_groups()[i].options();
@@ -108,7 +115,10 @@ class AdamRun : public TrainingRun {
     RETURN_IF_ERROR(moments.first.WriteTo(*writer, "first_moment/", DType::kFloat32));
     RETURN_IF_ERROR(moments.second.WriteTo(*writer, "second_moment/", DType::kFloat32));
     RETURN_IF_ERROR(writer->AddString(kStep, absl::StrCat(step_)));
-    return writer->Finish();
+    if (saved_step_ >= 0 && saved_step_ != step_) RETURN_IF_ERROR(checkpoints_.Keep(saved_step_));
+    RETURN_IF_ERROR(writer->Finish());
+    saved_step_ = step_;
+    return checkpoints_.Prune(options_.keep_checkpoints - 1);
   }
 
  private:
@@ -155,6 +165,7 @@ class AdamRun : public TrainingRun {
     if (step == file->strings().end() || !absl::SimpleAtoi(step->second, &step_)) {
       return absl::InvalidArgumentError(absl::StrCat(path_, ": not a training checkpoint"));
     }
+    saved_step_ = step_;
     RETURN_IF_ERROR(parameters_.ReadFrom(*file, "model/"));
     RETURN_IF_ERROR(average_.ReadFrom(*file, "average/"));
     for (const Parameters::Entry& entry : parameters_.entries()) {
@@ -176,12 +187,14 @@ class AdamRun : public TrainingRun {
   const TrainingOptions options_;
   Parameters parameters_;
   Parameters average_;
+  const Checkpoints checkpoints_;
   const std::string path_;
   std::vector<at::Tensor> trainable_;
   std::vector<double> factors_;  // of the learning rate, of each of the optimizer's groups
   std::unique_ptr<torch::optim::AdamW> optimizer_;
   std::unique_ptr<Progress> progress_;
   int64_t step_ = 0;
+  int64_t saved_step_ = -1;  // of the checkpoint at path_; -1: there is none
 };
 
 }  // namespace

@@ -31,6 +31,7 @@ struct TrainingOptions {
   double max_norm = 1.0;           // gradients are scaled down to it
   double ema_decay = 0.99;         // of the averaged weights, which are what is exported
   int64_t checkpoint_steps = 100;  // also after the last one
+  int keep_checkpoints = 3;        // the newest, NAME.bin, and those before it, NAME-STEP.bin
   bool mixed_precision = false;    // matrix products in bfloat16
   at::Device device = at::kCPU;
 };
@@ -61,11 +62,11 @@ class TrainingRun {
   virtual const Parameters& average() const = 0;
 
   // Differentiates `loss`, makes a step, shows `values`, and writes a checkpoint when it is due.
-  // INTERNAL if the loss is not finite. A run that is killed loses the steps since its last
-  // checkpoint.
+  // INTERNAL if the loss or its gradient is not finite: no weight was changed. A run that is killed
+  // loses the steps since its last checkpoint.
   virtual absl::Status Step(const at::Tensor& loss, const Values& values) = 0;
 
-  // Writes the checkpoint: whole or not at all.
+  // Writes the checkpoint: whole or not at all. Those before it are kept (see keep_checkpoints).
   virtual absl::Status Save() = 0;
 };
 

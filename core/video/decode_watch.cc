@@ -8,6 +8,11 @@
 namespace vidmuse {
 namespace {
 
+constexpr absl::Duration kTimeToStart = absl::Seconds(10);
+
+// For people to read.
+absl::Duration Rounded(absl::Duration limit) { return absl::Floor(limit, absl::Milliseconds(100)); }
+
 // Not vidmuse::Clock: in the confined decoder program, UndefinedBehaviorSanitizer can't check
 // virtual calls.
 absl::Duration Now() {
@@ -18,6 +23,23 @@ absl::Duration Now() {
 
 absl::Duration DecodeTimeLimit(const Limits& limits) {
   return absl::Minutes(1) + 2 * absl::Seconds(limits.max_video_seconds);
+}
+
+absl::Duration ReadTimeLimit(uint64_t bytes, const Limits& limits) {
+  constexpr double kBytesPerSecond = 8 << 20;
+  const absl::Duration limit =
+      kTimeToStart + absl::Seconds(static_cast<double>(bytes) / kBytesPerSecond);
+  return std::min(Rounded(limit), DecodeTimeLimit(limits));
+}
+
+absl::Duration VideoTimeLimit(double seconds, double pixels, const Limits& limits) {
+  constexpr double kPixelsPerSecond = 25e6;
+  constexpr double kLeast = 0.5;
+  constexpr double kMost = 8;
+  const double slowness =
+      pixels > 0 ? std::clamp(pixels / seconds / kPixelsPerSecond, kLeast, kMost) : kMost;
+  return std::min(Rounded(kTimeToStart + absl::Seconds(seconds * slowness)),
+                  DecodeTimeLimit(limits));
 }
 
 DecodeWatch::DecodeWatch(const CancelFlag& cancel, absl::Duration time_limit)

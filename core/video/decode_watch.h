@@ -2,6 +2,7 @@
 #ifndef VIDMUSE_VIDEO_DECODE_WATCH_H_
 #define VIDMUSE_VIDEO_DECODE_WATCH_H_
 
+#include <cstdint>
 #include <stop_token>
 
 #include "absl/status/status.h"
@@ -11,13 +12,23 @@
 
 namespace vidmuse {
 
-// The longest that a video may take: 1 minute and twice the longest video.
+// The longest that any video may take: 1 minute and twice the longest video.
 absl::Duration DecodeTimeLimit(const Limits& limits);
+// The longest until its length and size are known: 10 s, and 1 s for every 8 MiB of file.
+absl::Duration ReadTimeLimit(uint64_t bytes, const Limits& limits);
+// The longest for a video of `seconds` in which `pixels` are decoded in all: 10 s, and for every
+// second of it the time that a slow decoder takes, but no less than half a second and no more than
+// 8 s. 0 pixels: unknown.
+absl::Duration VideoTimeLimit(double seconds, double pixels, const Limits& limits);
 
+// Not thread-safe while the limit is set.
 class DecodeWatch {
  public:
   // `cancel` outlives the watch.
   DecodeWatch(const CancelFlag& cancel, absl::Duration time_limit);
+
+  // Counts from the watch's construction, as the one given there.
+  void SetTimeLimit(absl::Duration time_limit) { time_limit_ = time_limit; }
 
   // CANCELLED, or INVALID_ARGUMENT when the time is up. Cheap: called for every packet and read.
   absl::Status Check() const;
@@ -28,7 +39,7 @@ class DecodeWatch {
 
  private:
   const CancelFlag& cancel_;
-  const absl::Duration time_limit_;
+  absl::Duration time_limit_;
   const absl::Duration start_;
 };
 

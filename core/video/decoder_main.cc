@@ -2,4 +2,4 @@
 #include "core/video/decoder_program.h"
 #include "core/video/frame_sampler.h"
 
-int main() { vidmuse::RunDecoderProgram(vidmuse::SampleVideo); }
+int main() { vidmuse::RunDecoderProgram(vidmuse::SampleVideoInTime); }

@@ -1,6 +1,7 @@
 #include "core/video/decoder_process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -11,13 +12,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "core/video/sandbox_protocol.h"
 #include "vidmuse/types.h"
 
 namespace vidmuse {
 namespace {
-
-constexpr absl::Duration kRetryAfter = absl::Seconds(5);
 
 // What posix_spawn is told about descriptors and signals.
 class SpawnSettings {
@@ -60,7 +60,7 @@ class SpawnSettings {
 absl::Status SystemError(int error, const std::string& what) {
   const std::string message = absl::StrCat(what, ": ", std::strerror(error));
   if (error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE || error == ENOSPC) {
-    return WithRetryAfter(absl::ResourceExhaustedError(message), kRetryAfter);
+    return WithRetryAfter(absl::ResourceExhaustedError(message), kShortageRetryAfter);
   }
   return absl::InternalError(message);
 }
@@ -107,11 +107,36 @@ void DecoderProcess::EndOn(const std::stop_token& stop) {
       stop, [pid = pid_] { kill(pid, SIGKILL); });
 }
 
-int DecoderProcess::End() {
-  if (pid_ == 0) return 0;
+void DecoderProcess::End() {
+  if (pid_ == 0) return;
   killer_ = nullptr;  // before the id may become another process's
   // Not yet waited for, so the id is still its own. A cause of death that came first stays.
   kill(pid_, SIGKILL);
+  Wait(absl::InfiniteDuration());
+}
+
+std::optional<int> DecoderProcess::TakeEnding() {
+  constexpr absl::Duration kPatience = absl::Seconds(2);
+  if (pid_ == 0) return std::nullopt;
+  const std::optional<int> status = Wait(kPatience);
+  if (!status) End();
+  return status;
+}
+
+std::optional<int> DecoderProcess::Wait(absl::Duration patience) {
+  const absl::Time deadline = absl::Now() + patience;
+  while (true) {
+    siginfo_t ended = {};
+    const bool forever = patience == absl::InfiniteDuration();
+    // Leaves the process as it is: its id stays its own.
+    const int error =
+        waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOWAIT | (forever ? 0 : WNOHANG));
+    if (error != 0 && errno == EINTR) continue;
+    if (error != 0 || ended.si_pid == pid_) break;
+    if (absl::Now() > deadline) return std::nullopt;
+    poll(nullptr, 0, 1);  // it is ending: its answer is closed
+  }
+  killer_ = nullptr;
   int status = 0;
   while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
   }

@@ -6,11 +6,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "core/base/unique_fd.h"
 
 namespace vidmuse {
@@ -33,16 +35,25 @@ class DecoderProcess {
   // From now on a stop kills the program, in the thread that asks for it.
   void EndOn(const std::stop_token& stop);
 
-  // Kills the program if it still runs, and returns how it ended, as waitpid() tells it.
-  int End();
+  // Kills the program if it still runs.
+  void End();
+
+  // For a program that has closed its answer: waits for its end and returns how it ended, as
+  // waitpid() tells it. Nothing: it went on, and was killed.
+  std::optional<int> TakeEnding();
 
  private:
   DecoderProcess(pid_t pid, UniqueFd answer);
+  // The wait status; nothing if it doesn't end in time.
+  std::optional<int> Wait(absl::Duration patience);
 
   pid_t pid_;  // 0: ended
   UniqueFd answer_;
   std::unique_ptr<std::stop_callback<std::function<void()>>> killer_;
 };
+
+// How long to wait where memory, processes or descriptors are short.
+inline constexpr absl::Duration kShortageRetryAfter = absl::Seconds(5);
 
 // RESOURCE_EXHAUSTED, worth another try soon, if `error` is a shortage; INTERNAL if not.
 absl::Status SystemError(int error, const std::string& what);

@@ -54,6 +54,16 @@ void AnswerFrames(const VideoFrames& video) {
   for (const auto& frame : video.frames) Write(frame.data(), frame.size());
 }
 
+// From now on it may take no longer.
+void AnswerTimeLimit(absl::Duration limit) {
+  LimitProcessorTime(limit);
+  AnswerHeader header;
+  header.magic = kAnswerMagic;
+  header.kind = AnswerKind::kTimeLimit;
+  header.seconds = static_cast<int32_t>(absl::ToInt64Seconds(absl::Ceil(limit, absl::Seconds(1))));
+  Write(&header, sizeof(header));
+}
+
 [[noreturn]] void FailToStart(absl::string_view message) {
   Answer(AnswerKind::kNotStarted, message);
   _exit(1);
@@ -95,11 +105,12 @@ void RunDecoderProgram(SampleFunction sample) {
   const absl::StatusOr<MappedRequest> mapped = MapRequest();
   if (!mapped.ok()) FailToStart(mapped.status().message());
   const DecodeRequest& request = mapped->request;
-  // The server's end is this process's end, also if the server ended before this line.
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != request.server_pid) _exit(1);
   WarmUp();
   const absl::Status limited = LimitResources(request.limits);
   if (!limited.ok()) FailToStart(limited.message());
+  // The server's end is this process's end, also if the server ended before this line. A change of
+  // user takes it back.
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != request.server_pid) _exit(1);
   const absl::Status filtered = FilterSystemCalls();
   if (!filtered.ok() && request.require_filter != 0) FailToStart(filtered.message());
   Answer(filtered.ok() ? AnswerKind::kConfined : AnswerKind::kUnfiltered, filtered.message());
@@ -107,7 +118,7 @@ void RunDecoderProgram(SampleFunction sample) {
 
   const CancelFlag never;  // the server ends the process instead
   const absl::StatusOr<VideoFrames> frames =
-      sample(mapped->video, request.limits, request.max_seconds, never);
+      sample(mapped->video, request.limits, request.max_seconds, never, AnswerTimeLimit);
   if (frames.ok()) {
     AnswerFrames(*frames);
   } else {

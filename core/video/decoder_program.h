@@ -6,12 +6,14 @@
 #include "absl/strings/string_view.h"
 #include "core/base/cancel.h"
 #include "core/model/video_frames.h"
+#include "core/video/frame_sampler.h"
 #include "vidmuse/types.h"
 
 namespace vidmuse {
 
 using SampleFunction = absl::StatusOr<VideoFrames> (*)(absl::string_view file, const Limits& limits,
-                                                       int max_seconds, const CancelFlag& cancel);
+                                                       int max_seconds, const CancelFlag& cancel,
+                                                       const TimeLimitCallback& on_time_limit);
 
 // The program's main(): reads the request at kRequestFd, confines the process, answers with what
 // `sample` makes of the video at kAnswerFd, and ends the process.

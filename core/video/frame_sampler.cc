@@ -51,9 +51,9 @@ class Sampler {
       : bytes_(bytes),
         limits_(limits),
         max_seconds_(max_seconds),
-        watch_(cancel, DecodeTimeLimit(limits)) {}
+        watch_(cancel, ReadTimeLimit(bytes.size(), limits)) {}
 
-  absl::StatusOr<VideoFrames> Run();
+  absl::StatusOr<VideoFrames> Run(const TimeLimitCallback& on_time_limit);
 
  private:
   struct Outcome {
@@ -67,6 +67,7 @@ class Sampler {
   absl::StatusOr<PacketIndex> ReadPackets();
   absl::StatusOr<PacketIndex> ReadAllPackets();
   absl::StatusOr<Timeline> MakeTimeline(const PacketIndex& index) const;
+  absl::Duration TimeLimit(const PacketIndex& index) const;
   absl::StatusOr<VideoFrames> Sample(const Timeline& timeline, PacketIndex index);
 
   // Decodes the file. Frames are known by their presentation times `pts`, or if it is empty by
@@ -78,12 +79,12 @@ class Sampler {
   const absl::string_view bytes_;
   const Limits& limits_;
   const int max_seconds_;
-  const DecodeWatch watch_;
+  DecodeWatch watch_;
   bool ignore_edits_ = false;
   VideoHeader header_;
 };
 
-absl::StatusOr<VideoFrames> Sampler::Run() {
+absl::StatusOr<VideoFrames> Sampler::Run(const TimeLimitCallback& on_time_limit) {
   if (bytes_.empty()) return absl::InvalidArgumentError("the video is empty: 0 bytes");
   if (bytes_.size() > limits_.max_video_bytes) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -92,6 +93,9 @@ absl::StatusOr<VideoFrames> Sampler::Run() {
   RETURN_IF_ERROR(watch_.Check());
   ASSIGN_OR_RETURN(PacketIndex index, ReadPackets());
   ASSIGN_OR_RETURN(const Timeline timeline, MakeTimeline(index));
+  const absl::Duration time_limit = TimeLimit(index);
+  watch_.SetTimeLimit(time_limit);
+  on_time_limit(time_limit);
   return Sample(timeline, std::move(index));
 }
 
@@ -104,8 +108,8 @@ absl::StatusOr<PacketIndex> Sampler::ReadAllPackets() {
 
 absl::StatusOr<PacketIndex> Sampler::ReadPackets() {
   ASSIGN_OR_RETURN(PacketIndex index, ReadAllPackets());
-  if (index.frames == 0 && index.packets > 0) {
-    // Edit lists that leave nothing are wrong.
+  if (index.frames <= 1 && index.packets > 2) {
+    // Edit lists that leave nothing are wrong: the first frame's time lies.
     ignore_edits_ = true;
     ASSIGN_OR_RETURN(index, ReadAllPackets());
   }
@@ -143,6 +147,13 @@ absl::StatusOr<Timeline> Sampler::MakeTimeline(const PacketIndex& index) const {
                              : std::abs(header_.frame_rate - measured) <= 0.1 * measured;
   if (header_.frame_rate <= 0 || !plausible) timeline.frame_rate = measured;
   return timeline;
+}
+
+absl::Duration Sampler::TimeLimit(const PacketIndex& index) const {
+  const double seconds = static_cast<double>(LengthOf(header_, index).us) / kMicroseconds;
+  const double pixels =
+      static_cast<double>(header_.width) * header_.height * static_cast<double>(index.frames);
+  return VideoTimeLimit(seconds, pixels, limits_);
 }
 
 absl::StatusOr<VideoFrames> Sampler::Sample(const Timeline& timeline, PacketIndex index) {
@@ -238,8 +249,14 @@ absl::Status Sampler::TakeFrames(VideoDecoder& decoder, const std::vector<int64_
 
 absl::StatusOr<VideoFrames> SampleVideo(absl::string_view file, const Limits& limits,
                                         int max_seconds, const CancelFlag& cancel) {
+  return SampleVideoInTime(file, limits, max_seconds, cancel, [](absl::Duration) {});
+}
+
+absl::StatusOr<VideoFrames> SampleVideoInTime(absl::string_view file, const Limits& limits,
+                                              int max_seconds, const CancelFlag& cancel,
+                                              const TimeLimitCallback& on_time_limit) {
   InitFfmpeg();
-  return Sampler(file, limits, max_seconds, cancel).Run();
+  return Sampler(file, limits, max_seconds, cancel).Run(on_time_limit);
 }
 
 }  // namespace vidmuse

@@ -2,8 +2,11 @@
 #ifndef VIDMUSE_VIDEO_FRAME_SAMPLER_H_
 #define VIDMUSE_VIDEO_FRAME_SAMPLER_H_
 
+#include <functional>
+
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "core/base/cancel.h"
 #include "core/model/video_frames.h"
 #include "vidmuse/types.h"
@@ -23,10 +26,18 @@ namespace vidmuse {
 // and its last readable frame stands for the rest.
 //
 // INVALID_ARGUMENT: not a video, no video stream, shorter than 1 s, damaged beyond use, over one of
-// `limits` (named, with the value), or more than 1 minute + 2 * limits.max_video_seconds of
-// decoding. CANCELLED: `cancel` was set. Thread-safe.
+// `limits` (named, with the value), or longer to decode than videos of its size and length may take
+// (decode_watch.h). CANCELLED: `cancel` was set. Thread-safe.
 absl::StatusOr<VideoFrames> SampleVideo(absl::string_view file, const Limits& limits,
                                         int max_seconds, const CancelFlag& cancel);
+
+// Is told, before frames are decoded, how long all of it may take from its beginning.
+using TimeLimitCallback = std::function<void(absl::Duration)>;
+
+// The same, with a callback.
+absl::StatusOr<VideoFrames> SampleVideoInTime(absl::string_view file, const Limits& limits,
+                                              int max_seconds, const CancelFlag& cancel,
+                                              const TimeLimitCallback& on_time_limit);
 
 }  // namespace vidmuse
 

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cmath>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -23,6 +24,8 @@
 
 namespace vidmuse {
 namespace {
+
+constexpr uint64_t kLeastMemory = 16 << 20;  // that can decode anything
 
 absl::Status WriteAll(int fd, absl::string_view bytes) {
   while (!bytes.empty()) {
@@ -57,35 +60,58 @@ std::string Ending(int wait_status) {
                                   : absl::StrCat("exit code ", WEXITSTATUS(wait_status));
 }
 
+// The kernel kills where memory runs out, and an operator may; the video has no part in it.
+absl::Status Killed() {
+  return WithRetryAfter(
+      absl::ResourceExhaustedError("the video's decoder was killed (signal 9): memory is short"),
+      kShortageRetryAfter);
+}
+
+bool WasKilled(int wait_status) {
+  return WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL;
+}
+
 // The program ended before it had looked at the video.
-absl::Status NotStarted(int wait_status) {
+absl::Status NotStarted(std::optional<int> wait_status) {
+  if (!wait_status)
+    return absl::InternalError("the video decoder could not start: it said nothing");
   const std::string message =
-      absl::StrCat("the video decoder could not start (", Ending(wait_status), ")");
-  // It is killed where memory runs out.
-  return WIFSIGNALED(wait_status) ? absl::ResourceExhaustedError(message)
-                                  : absl::InternalError(message);
+      absl::StrCat("the video decoder could not start (", Ending(*wait_status), ")");
+  if (!WIFSIGNALED(*wait_status)) return absl::InternalError(message);
+  return WithRetryAfter(absl::ResourceExhaustedError(message), kShortageRetryAfter);
 }
 
 // The program ended, or had to be ended, while it looked at the video.
-absl::Status Crashed(int wait_status, const Limits& limits) {
-  if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == kExitOutOfMemory) {
+absl::Status Crashed(std::optional<int> wait_status, const Limits& limits) {
+  if (!wait_status) {
+    return absl::InvalidArgumentError("the video crashed its decoder (it stopped answering)");
+  }
+  const int status = *wait_status;
+  if (WasKilled(status)) return Killed();
+  if (WIFEXITED(status) && WEXITSTATUS(status) == kExitOutOfMemory) {
     return absl::InvalidArgumentError(
         absl::StrCat("the video needs more memory to decode than the limit max_decoder_bytes of ",
                      limits.max_decoder_bytes));
   }
-  if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGSYS) {
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) {
     return absl::InvalidArgumentError(
-        absl::StrCat("the video made its decoder do what it must not (", Ending(wait_status), ")"));
+        absl::StrCat("the video made its decoder do what it must not (", Ending(status), ")"));
+  }
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
+    return absl::InvalidArgumentError("the video takes more processor time to decode than it may");
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("the video crashed its decoder (", Ending(wait_status), ")"));
+      absl::StrCat("the video crashed its decoder (", Ending(status), ")"));
 }
 
 // One video in one process.
 class Run {
  public:
-  Run(DecoderProcess process, const DecodeWatch& watch, const Limits& limits)
-      : process_(std::move(process)), reader_(process_.answer(), watch), limits_(limits) {
+  Run(DecoderProcess process, DecodeWatch& watch, const Limits& limits)
+      : process_(std::move(process)),
+        watch_(watch),
+        reader_(process_.answer(), watch),
+        limits_(limits) {
     process_.EndOn(watch.cancel_token());
   }
 
@@ -97,13 +123,14 @@ class Run {
   absl::StatusOr<VideoFrames> ReadFramesOrRefusal(int max_seconds);
 
   DecoderProcess process_;
+  DecodeWatch& watch_;
   AnswerReader reader_;
   const Limits& limits_;
 };
 
 absl::StatusOr<std::string> Run::ReadStart() {
   absl::StatusOr<AnswerReader::Answer> answer = reader_.ReadAnswer();
-  if (absl::IsDataLoss(answer.status())) return NotStarted(process_.End());
+  if (absl::IsDataLoss(answer.status())) return NotStarted(process_.TakeEnding());
   if (!answer.ok()) return answer.status();
   switch (answer->header.kind) {
     case AnswerKind::kConfined:
@@ -119,7 +146,12 @@ absl::StatusOr<std::string> Run::ReadStart() {
 }
 
 absl::StatusOr<VideoFrames> Run::ReadFramesOrRefusal(int max_seconds) {
-  ASSIGN_OR_RETURN(const AnswerReader::Answer answer, reader_.ReadAnswer());
+  ASSIGN_OR_RETURN(AnswerReader::Answer answer, reader_.ReadAnswer());
+  if (answer.header.kind == AnswerKind::kTimeLimit) {
+    const auto limit = absl::Seconds(std::max(answer.header.seconds, 0));
+    watch_.SetTimeLimit(std::min(limit, DecodeTimeLimit(limits_)));
+    ASSIGN_OR_RETURN(answer, reader_.ReadAnswer());
+  }
   switch (answer.header.kind) {
     case AnswerKind::kFrames:
       return reader_.ReadFrames(answer.header, max_seconds);
@@ -132,7 +164,7 @@ absl::StatusOr<VideoFrames> Run::ReadFramesOrRefusal(int max_seconds) {
 
 absl::StatusOr<VideoFrames> Run::ReadResult(int max_seconds) {
   absl::StatusOr<VideoFrames> frames = ReadFramesOrRefusal(max_seconds);
-  if (absl::IsDataLoss(frames.status())) return Crashed(process_.End(), limits_);
+  if (absl::IsDataLoss(frames.status())) return Crashed(process_.TakeEnding(), limits_);
   if (absl::IsUnknown(frames.status())) {
     return absl::InvalidArgumentError(absl::StrCat("the video crashed its decoder (its result is ",
                                                    frames.status().message(), ")"));
@@ -156,8 +188,11 @@ absl::StatusOr<DecoderProcess> StartDecoder(const std::string& program, VideoSan
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<VideoSandbox>> VideoSandbox::Create(std::string program,
-                                                                   Filter filter) {
-  std::unique_ptr<VideoSandbox> sandbox(new VideoSandbox(std::move(program), filter));
+                                                                   Filter filter,
+                                                                   uint64_t decoders_bytes) {
+  if (decoders_bytes == 0) decoders_bytes = DefaultDecoderBudget();
+  std::unique_ptr<VideoSandbox> sandbox(
+      new VideoSandbox(std::move(program), filter, decoders_bytes));
   const absl::Status works = sandbox->Probe();
   if (works.ok()) return sandbox;
   return absl::UnavailableError(works.message());
@@ -172,7 +207,7 @@ std::string VideoSandbox::DefaultProgram() {
 absl::Status VideoSandbox::Probe() {
   const Limits limits;
   const CancelFlag never;
-  const DecodeWatch watch(never, DecodeTimeLimit(limits));
+  DecodeWatch watch(never, DecodeTimeLimit(limits));
   ASSIGN_OR_RETURN(DecoderProcess process, StartDecoder(program_, filter_, "", limits, 0));
   ASSIGN_OR_RETURN(unfiltered_, Run(std::move(process), watch, limits).ReadStart());
   return absl::OkStatus();
@@ -180,11 +215,19 @@ absl::Status VideoSandbox::Probe() {
 
 absl::StatusOr<VideoFrames> VideoSandbox::Sample(absl::string_view file, const Limits& limits,
                                                  int max_seconds, const CancelFlag& cancel) const {
-  const DecodeWatch watch(cancel, DecodeTimeLimit(limits));
+  // The video is held once more for its decoder.
+  const uint64_t beside = MaxFrameBytes(limits) + file.size();
+  Limits granted = limits;
+  // Where the budget is small, one decoder at a time has all of it.
+  const uint64_t most = std::max(budget_.bytes() - std::min(beside, budget_.bytes()), kLeastMemory);
+  granted.max_decoder_bytes = std::min(limits.max_decoder_bytes, most);
+  ASSIGN_OR_RETURN(const DecoderBudget::Share share,
+                   budget_.Take(granted.max_decoder_bytes + beside, cancel));
+  DecodeWatch watch(cancel, ReadTimeLimit(file.size(), limits));
   RETURN_IF_ERROR(watch.Check());
   ASSIGN_OR_RETURN(DecoderProcess process,
-                   StartDecoder(program_, filter_, file, limits, max_seconds));
-  Run run(std::move(process), watch, limits);
+                   StartDecoder(program_, filter_, file, granted, max_seconds));
+  Run run(std::move(process), watch, granted);
   ASSIGN_OR_RETURN(const std::string unfiltered, run.ReadStart());
   int most_seconds = static_cast<int>(std::ceil(limits.max_video_seconds));
   if (max_seconds > 0) most_seconds = std::min(most_seconds, max_seconds);

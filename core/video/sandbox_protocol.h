@@ -4,12 +4,15 @@
 // answers through a pipe: how it is confined, before it looks at the video, then the result.
 //
 //   AnswerHeader kConfined, kUnfiltered or kNotStarted, message
+//   AnswerHeader kTimeLimit, once the video's length is known
 //   AnswerHeader kRefused, message
 //     or AnswerHeader kFrames, int32 local[2 * seconds], int32 global[32],
 //        uint8 frames[frames][3][224][224]
 #ifndef VIDMUSE_VIDEO_SANDBOX_PROTOCOL_H_
 #define VIDMUSE_VIDEO_SANDBOX_PROTOCOL_H_
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -42,15 +45,16 @@ enum class AnswerKind : uint32_t {
   kUnfiltered = 2,  // confined but for the system call filter; the message says why
   kNotStarted = 3,  // the message says why
   kFrames = 4,
-  kRefused = 5,  // INVALID_ARGUMENT with the message
+  kRefused = 5,    // INVALID_ARGUMENT with the message
+  kTimeLimit = 6,  // at most once: the video is worth no more than `seconds`
 };
 
 struct AnswerHeader {
   uint32_t magic = 0;
   AnswerKind kind = AnswerKind::kRefused;
   uint32_t message_size = 0;
-  int32_t seconds = 0;  // kFrames alone, as `frames`
-  uint32_t frames = 0;
+  int32_t seconds = 0;  // kFrames and kTimeLimit
+  uint32_t frames = 0;  // kFrames
 };
 static_assert(std::is_trivially_copyable_v<AnswerHeader>);
 
@@ -61,6 +65,12 @@ inline constexpr size_t kFrameBytes = size_t{3} * kFrameSize * kFrameSize;
 // The most distinct frames of a video of `seconds`.
 inline constexpr int64_t MaxFrames(int64_t seconds) {
   return kLocalFrameRate * seconds + kGlobalFrames;
+}
+
+// Bytes of the frames that one video may have: the server holds no more than max_queued_bytes.
+inline uint64_t MaxFrameBytes(const Limits& limits) {
+  const auto seconds = static_cast<int64_t>(std::ceil(limits.max_video_seconds));
+  return std::min(static_cast<uint64_t>(MaxFrames(seconds)) * kFrameBytes, limits.max_queued_bytes);
 }
 
 }  // namespace vidmuse

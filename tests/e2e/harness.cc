@@ -87,11 +87,13 @@ absl::StatusOr<std::string> TinyModel() {
 }
 
 absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::Start(
-    const std::vector<std::string>& more_flags) {
+    const std::vector<std::string>& more_flags, const std::vector<std::string>& environment) {
   ASSIGN_OR_RETURN(const std::string model, TinyModel());
-  std::vector<std::string> args = {kServer,       "--model_dir", model,
-                                   "--listen",    "127.0.0.1:0", "--metrics_listen",
-                                   "127.0.0.1:0", "--device",    "cpu"};
+  std::vector<std::string> args;
+  if (!environment.empty()) args.push_back("/usr/bin/env");
+  args.insert(args.end(), environment.begin(), environment.end());
+  args.insert(args.end(), {kServer, "--model_dir", model, "--listen", "127.0.0.1:0",
+                           "--metrics_listen", "127.0.0.1:0", "--device", "cpu"});
   args.insert(args.end(), more_flags.begin(), more_flags.end());
   return StartProgram(std::move(args));
 }

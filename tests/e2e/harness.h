@@ -33,8 +33,10 @@ absl::StatusOr<std::string> TinyModel();
 class ServerProcess {
  public:
   // Returns once the server has said that it is ready.
+  // `environment`: "NAME=value", beside the test's own.
   static absl::StatusOr<std::unique_ptr<ServerProcess>> Start(
-      const std::vector<std::string>& more_flags = {});
+      const std::vector<std::string>& more_flags = {},
+      const std::vector<std::string>& environment = {});
   // Another server program with the same flags, but for the model's.
   static absl::StatusOr<std::unique_ptr<ServerProcess>> StartProgram(std::vector<std::string> args);
 

@@ -159,7 +159,7 @@ void LoadBalancer::StartEnvoy(const std::vector<std::string>& servers) {
   const std::string path = TempFile("envoy.yaml");
   std::ofstream(path) << absl::Substitute(kEnvoyConfig, EnvoyAddress(address_),
                                           absl::StrJoin(servers, ", ", endpoint));
-  Start({EnvoyPath(), "--disable-hot-restart", "--concurrency", "2", "--log-level", "warning", "-c",
+  Start({EnvoyPath(), "--disable-hot-restart", "--concurrency", "1", "--log-level", "warning", "-c",
          path});
 }
 

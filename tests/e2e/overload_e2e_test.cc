@@ -210,8 +210,7 @@ class SlowUpload {
 };
 
 TEST(OverloadE2eTest, SlowUploadsEndAndHoldUpNobody) {
-  const auto server =
-      StartServer({"--upload_timeout_seconds", "4", "--upload_idle_timeout_seconds", "3"});
+  const auto server = StartServer({"--upload_idle_timeout_seconds", "3"});
   ASSERT_NE(server, nullptr);
   std::vector<std::unique_ptr<SlowUpload>> slow;
   for (int i = 0; i < 8; ++i) slow.push_back(std::make_unique<SlowUpload>(server->address()));
@@ -221,7 +220,7 @@ TEST(OverloadE2eTest, SlowUploadsEndAndHoldUpNobody) {
   for (const auto& upload : slow) {
     const grpc::Status status = upload->Wait();
     EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
-    EXPECT_THAT(status.error_message(), HasSubstr("the upload took longer than 4 s"));
+    EXPECT_THAT(status.error_message(), HasSubstr("less than 1000 bytes a second"));
   }
   EXPECT_EQ(server->Stop(), absl::OkStatus());
 }

@@ -1,5 +1,6 @@
 // The real programs with TLS and API keys.
 #include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
@@ -7,11 +8,15 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
+#include "absl/time/clock.h"
+#include "core/base/mutex.h"
 #include "tests/e2e/harness.h"
 #include "tests/support/certificates.h"
+#include "vidmuse/v1/music.grpc.pb.h"
 
 namespace vidmuse {
 namespace {
@@ -21,6 +26,8 @@ using testing::Not;
 
 constexpr char kClient[] = VIDMUSE_BIN_DIR "/vidmuse";
 constexpr char kKey[] = "sesame-open-0001";
+constexpr char kOtherKey[] = "sesame-open-0002";
+constexpr char kOtherHash[] = "8a0fc68ed13a4144a2b593cbcde0c5cb7ca979a6f7744269e131d7d42f8ce6fb";
 constexpr char kHash[] = "893962031749f5482c8dac437b3342492919ad952be61608d01e2a5cbfce7606";
 
 class SecurityE2eTest : public ::testing::Test {
@@ -100,6 +107,70 @@ TEST_F(SecurityE2eTest, ApiKeys) {
   EXPECT_THAT(server_->log(), HasSubstr("UNAUTHENTICATED"));
   EXPECT_THAT(server_->log(), Not(HasSubstr("sesame")));
   EXPECT_THAT(server_->log(), Not(HasSubstr(kHash)));
+}
+
+struct Call {
+  Call(v1::MusicService::Stub* stub, const std::string& key) {
+    context.AddMetadata("x-api-key", key);
+    context.set_deadline(absl::ToChronoTime(absl::Now() + kPatience * absl::Minutes(1)));
+    stream = stub->GenerateMusic(&context);
+  }
+  grpc::Status Finish() {
+    v1::GenerateMusicResponse response;
+    while (stream->Read(&response)) {
+    }
+    return stream->Finish();
+  }
+
+  grpc::ClientContext context;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::GenerateMusicRequest, v1::GenerateMusicResponse>>
+      stream;
+};
+
+// As many calls as the server has slots for uploads.
+TEST_F(SecurityE2eTest, AKeyThatTakesAllLeavesHalfToTheOthers) {
+  std::ofstream(TempFile("two")) << kHash << " greedy\n" << kOtherHash << " other\n";
+  Start({"--api_keys_file", TempFile("two")});
+  const auto stub = v1::MusicService::NewStub(
+      grpc::CreateChannel(server_->address(), grpc::InsecureChannelCredentials()));
+  Mutex mutex;
+  int refused = 0, silent = 0;
+  std::vector<std::thread> greedy;
+  for (int i = 0; i < 64; ++i) {
+    greedy.emplace_back([&] {  // says nothing
+      Call call(stub.get(), kKey);
+      const grpc::Status status = call.Finish();
+      MutexLock lock(&mutex);
+      if (status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) {
+        EXPECT_THAT(status.error_message(), HasSubstr("max_uploads_per_key: 32"));
+        EXPECT_EQ(call.context.GetServerTrailingMetadata().count("grpc-retry-pushback-ms"), 1u);
+        ++refused;
+      } else {
+        EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+        EXPECT_THAT(status.error_message(), HasSubstr("no message came within 10 s"));
+        ++silent;
+      }
+    });
+  }
+  {
+    MutexLock lock(&mutex);
+    EXPECT_TRUE(mutex.AwaitFor(kPatience * absl::Seconds(30), [&] { return refused == 32; }));
+    EXPECT_EQ(silent, 0);
+  }
+
+  Call other(stub.get(), kOtherKey);
+  v1::GenerateMusicRequest request;
+  request.mutable_config()->set_max_duration_seconds(1);
+  ASSERT_TRUE(other.stream->Write(request));
+  request.set_video_chunk(ReadFile(GoldenVideo("pattern_4s")));
+  ASSERT_TRUE(other.stream->Write(request));
+  other.stream->WritesDone();
+  const grpc::Status served = other.Finish();
+  EXPECT_TRUE(served.ok()) << served.error_message();
+
+  for (std::thread& caller : greedy) caller.join();
+  EXPECT_EQ(silent, 32);
+  EXPECT_EQ(server_->Stop(), absl::OkStatus());
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -38,6 +40,8 @@ class FakeModel final : public MusicModel {
   std::function<absl::Status(absl::Span<StepRequest>)> on_step;
   // Likewise for the other stages.
   std::function<absl::Status()> on_encode, on_open, on_audio;
+
+  void SetFingerprint(std::string fingerprint) { info_.fingerprint = std::move(fingerprint); }
 
   // Of each condition: what it says it holds.
   size_t condition_bytes = 1000;

@@ -36,6 +36,8 @@ struct GeneratorOptions {
   // For a reader to take an event while more waits for it than Limits::max_stream_buffer_bytes; then
   // its stream ends, and its memory is freed.
   double send_timeout_seconds = 600;
+  // A stream on which nothing was sent for so long tells where its request stands.
+  double progress_seconds = 10;
   // Called by Generator::Create with what the operator should know, a line at a time.
   std::function<void(const std::string&)> warn;
   // Called by Generator::Create when the model is loaded, before its first step.
@@ -69,7 +71,9 @@ class MusicStream {
   // UNAVAILABLE: it may go on with `resume`.
   virtual void Read(ReadCallback callback) = 0;
 
-  // Ends the stream with CANCELLED (or `reason`) if it has not ended yet.
+  // Ends the stream with CANCELLED (or `reason`) if it has not ended yet. A song counts as made once
+  // the stream is destroyed after GenerationFinished was read; Cancel before that tells that its
+  // reader couldn't pass it on, and the request counts as ended by `reason`.
   virtual void Cancel(absl::Status reason = absl::CancelledError("cancelled by the caller")) = 0;
 };
 

@@ -10,7 +10,7 @@ enum class Counter {
   kRequests,      // label: "<status code>/<reason>"
   kAudioSeconds,  // seconds of audio delivered
   kTokens,        // tokens sampled
-  kWastedTokens,  // label: cause ("cancelled", "deadline", "error")
+  kWastedTokens,  // label: cause ("cancelled", "deadline", "handed_over", "error")
   kVideoBytes,    // uploaded
   // Streams that would have run dry, played in real time from their first chunk on.
   kStreamUnderruns,
@@ -27,12 +27,12 @@ enum class Gauge {
 enum class Histogram {
   kRequestSeconds,
   kQueueSeconds,
-  kTimeToFirstAudioSeconds,
+  kTimeToFirstAudioSeconds,  // of streams that are played while they are made
   kInterChunkSeconds,
   kStageSeconds,  // label: stage
   kLmStepSeconds,
   kBatchSize,
-  kRealtimeFactor,  // seconds of audio per second of generation
+  kRealtimeFactor,  // seconds of music whose tokens were made here, per second of making them
 };
 
 // Thread-safe; called from the device thread, so implementations return at once.

@@ -149,6 +149,7 @@ struct Limits {
   int64_t max_frame_pixels = 8192ll * 4320;
   double max_frames_per_second = 240;
   uint64_t max_decoder_bytes = 3ull << 29;   // memory to decode one video with, in its sandbox
+  uint64_t max_decoders_bytes = 0;           // of all videos; 0: a quarter of what is free at start
   int max_queued_requests = 64;              // admitted, not yet running
   uint64_t max_queued_bytes = 1ull << 30;    // video bytes and frames held for all requests
   int max_batch = 8;                         // requests decoded together

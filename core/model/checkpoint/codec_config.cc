@@ -53,11 +53,12 @@ absl::Status Invalid(absl::string_view what) { return absl::InvalidArgumentError
 // Where each layout keeps a size.
 struct SizeKeys {
   std::string dimension, n_filters, bins, ratios, kernel_size, last_kernel_size,
-      residual_kernel_size, n_residual_layers, dilation_base, compress, lstm_layers, pad_mode,
-      sample_rate, trim_right_ratio;
+      residual_kernel_size, n_residual_layers, compress, lstm_layers, pad_mode, sample_rate;
 };
 
-// The sizes that both layouts state alike, all but the number of codebooks.
+// The sizes that both layouts state alike, all but the number of codebooks. Two settings have no
+// say: trim_right_ratio is of causal codecs, and the dilation of the only residual layer is 1
+// whatever its base.
 absl::StatusOr<CodecConfig> ReadSizes(const ConfigReader& reader, const SizeKeys& keys) {
   CodecConfig config;
   ASSIGN_OR_RETURN(config.sample_rate, reader.Int(keys.sample_rate, 8000, 192000));
@@ -69,10 +70,8 @@ absl::StatusOr<CodecConfig> ReadSizes(const ConfigReader& reader, const SizeKeys
   ASSIGN_OR_RETURN(config.last_kernel_size, reader.Int(keys.last_kernel_size, 1, 63));
   ASSIGN_OR_RETURN(config.residual_kernel_size, reader.Int(keys.residual_kernel_size, 1, 63));
   ASSIGN_OR_RETURN(config.n_residual_layers, reader.Int(keys.n_residual_layers, 1, 1));
-  ASSIGN_OR_RETURN(config.dilation_base, reader.Int(keys.dilation_base, 1, 16));
   ASSIGN_OR_RETURN(config.compress, reader.Int(keys.compress, 1, 64));
   ASSIGN_OR_RETURN(config.lstm_layers, reader.Int(keys.lstm_layers, 0, 8));
-  ASSIGN_OR_RETURN(config.trim_right_ratio, reader.Number(keys.trim_right_ratio, 0.0, 1.0));
   ASSIGN_OR_RETURN(const std::string pad_mode, reader.String(keys.pad_mode));
   if (pad_mode != "constant" && pad_mode != "reflect") {
     return Invalid(absl::StrCat("'", keys.pad_mode, "' is ", pad_mode.substr(0, 64),
@@ -124,12 +123,10 @@ absl::StatusOr<CodecConfig> ReadAudiocraft(absl::string_view yaml) {
                                       .last_kernel_size = seanet("last_kernel_size"),
                                       .residual_kernel_size = seanet("residual_kernel_size"),
                                       .n_residual_layers = seanet("n_residual_layers"),
-                                      .dilation_base = seanet("dilation_base"),
                                       .compress = seanet("compress"),
                                       .lstm_layers = seanet("lstm"),
                                       .pad_mode = seanet("pad_mode"),
-                                      .sample_rate = "encodec.sample_rate",
-                                      .trim_right_ratio = seanet("trim_right_ratio")}));
+                                      .sample_rate = "encodec.sample_rate"}));
   ASSIGN_OR_RETURN(config.codebooks, reader.Int("rvq.n_q", 1, 64));
   ASSIGN_OR_RETURN(const double alpha,
                    reader.Number(seanet("activation_params.alpha"), 0.0, 100.0));
@@ -168,12 +165,10 @@ absl::StatusOr<CodecConfig> ReadHuggingFace(absl::string_view json) {
                                       .last_kernel_size = "last_kernel_size",
                                       .residual_kernel_size = "residual_kernel_size",
                                       .n_residual_layers = "num_residual_layers",
-                                      .dilation_base = "dilation_growth_rate",
                                       .compress = "compress",
                                       .lstm_layers = "num_lstm_layers",
                                       .pad_mode = "pad_mode",
-                                      .sample_rate = "sampling_rate",
-                                      .trim_right_ratio = "trim_right_ratio"}));
+                                      .sample_rate = "sampling_rate"}));
   if (reader.Has("codebook_dim")) {
     RETURN_IF_ERROR(reader.Require("codebook_dim", absl::StrCat(config.dimension)));
   }

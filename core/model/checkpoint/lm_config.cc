@@ -70,6 +70,11 @@ absl::StatusOr<LmConfig> Read(absl::string_view yaml) {
   ASSIGN_OR_RETURN(config.num_heads, size("num_heads", 1, 256));
   ASSIGN_OR_RETURN(config.num_layers, size("num_layers", 1, 256));
   ASSIGN_OR_RETURN(config.hidden_scale, size("hidden_scale", 1, 16));
+  if (config.ffn() > kMaxInputs) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", kLm, "hidden_scale' is ", config.hidden_scale, ", which makes ",
+                     config.ffn(), " inputs of a layer, more than ", kMaxInputs));
+  }
   ASSIGN_OR_RETURN(config.codebooks, size("n_q", 1, 16));
   ASSIGN_OR_RETURN(config.card, size("card", 2, 65535));
   ASSIGN_OR_RETURN(config.sample_rate, reader.Int("sample_rate", 8000, 192000));

@@ -6,9 +6,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdint>
+#include <cstring>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
@@ -16,31 +15,38 @@ namespace vidmuse {
 
 absl::StatusOr<std::unique_ptr<MappedFile>> MappedFile::Open(const std::string& path) {
   // O_NONBLOCK: opening a named pipe must not wait for its writer.
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", path));
-  const absl::Cleanup close_fd = [fd] { close(fd); };
+  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (fd.get() < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", path));
   struct stat info;
-  if (fstat(fd, &info) != 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot stat ", path));
+  if (fstat(fd.get(), &info) != 0)
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot stat ", path));
   if (!S_ISREG(info.st_mode)) {
     return absl::InvalidArgumentError(absl::StrCat(path, " is not a regular file"));
   }
   if (info.st_size == 0) return absl::InvalidArgumentError(absl::StrCat(path, " is empty"));
   const size_t size = static_cast<size_t>(info.st_size);
-  void* data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+  void* data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
   if (data == MAP_FAILED) {
     return absl::ErrnoToStatus(errno, absl::StrCat("cannot map ", path));
   }
-  return std::unique_ptr<MappedFile>(new MappedFile(data, size));
+  return std::unique_ptr<MappedFile>(new MappedFile(path, std::move(fd), data, size));
 }
 
-void MappedFile::DropPages(absl::string_view part) const {
-  const auto begin = reinterpret_cast<uintptr_t>(part.data());
-  const auto data = reinterpret_cast<uintptr_t>(data_);
-  if (begin < data || begin - data > size_ || part.size() > size_ - (begin - data)) return;
-  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  const uintptr_t first = (begin + page - 1) / page * page;
-  const uintptr_t last = (begin + part.size()) / page * page;
-  if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+absl::Status MappedFile::Read(const char* at, size_t bytes, char* out) const {
+  off_t offset = at - static_cast<const char*>(data_);
+  while (bytes > 0) {
+    const ssize_t count = pread(fd_.get(), out, bytes, offset);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) {
+      return absl::DataLossError(
+          absl::StrCat(path_, ": cannot be read at byte ", offset, ": ",
+                       count < 0 ? std::strerror(errno) : "it was cut short meanwhile"));
+    }
+    out += count;
+    offset += count;
+    bytes -= static_cast<size_t>(count);
+  }
+  return absl::OkStatus();
 }
 
 MappedFile::~MappedFile() { munmap(data_, size_); }

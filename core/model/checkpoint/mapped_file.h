@@ -5,14 +5,17 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <utility>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "core/base/unique_fd.h"
 
 namespace vidmuse {
 
-// Immutable, thread-safe. Pages are read when they are used, so the file must not be cut short
-// meanwhile.
+// Immutable, thread-safe. The bytes are read when they are used, so a process that touches them
+// dies if the file is cut short or the disk fails; Read has an error for that.
 class MappedFile {
  public:
   // NOT_FOUND: no such file; INVALID_ARGUMENT: not a regular file, or empty.
@@ -22,15 +25,21 @@ class MappedFile {
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
 
-  // Takes whole pages within `part`, if it is a part of bytes(), out of memory until they are used
-  // again.
-  void DropPages(absl::string_view part) const;
+  // Copies `bytes` bytes from `at` on, which are among bytes(). DATA_LOSS: the file is shorter by
+  // now, or the disk fails.
+  absl::Status Read(const char* at, size_t bytes, char* out) const;
 
+  bool Contains(const void* at) const {
+    return at >= data_ && at < static_cast<const char*>(data_) + size_;
+  }
   absl::string_view bytes() const { return {static_cast<const char*>(data_), size_}; }
 
  private:
-  MappedFile(void* data, size_t size) : data_(data), size_(size) {}
+  MappedFile(std::string path, UniqueFd fd, void* data, size_t size)
+      : path_(std::move(path)), fd_(std::move(fd)), data_(data), size_(size) {}
 
+  const std::string path_;
+  const UniqueFd fd_;
   void* const data_;
   const size_t size_;
 };

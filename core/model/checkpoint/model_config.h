@@ -15,6 +15,9 @@ namespace vidmuse {
 inline constexpr char kPublishedTensors[] = "best_state/";
 inline constexpr char kPublishedConfig[] = "xp.cfg";
 
+// The widest input of a linear layer: so many products of 8-bit numbers have a sum below 2^31.
+inline constexpr int kMaxInputs = 131072;
+
 // The token model and the conditioner (`xp.cfg` of state_dict.bin).
 struct LmConfig {
   int dim = 1024;
@@ -44,12 +47,10 @@ struct CodecConfig {
   int last_kernel_size = 7;
   int residual_kernel_size = 3;
   int n_residual_layers = 1;
-  int dilation_base = 2;
   int compress = 2;
   int lstm_layers = 2;
   bool reflect_padding = false;  // pad_mode: "reflect", else "constant"
   float elu_alpha = 1.0f;
-  double trim_right_ratio = 1.0;
   int samples_per_frame() const;
 };
 

@@ -26,10 +26,12 @@ struct ParsedFile : TensorFile {
   const std::map<std::string, std::string>& strings() const override { return string_map; }
   const std::string& name() const override { return file_name; }
 
-  void DropPages(const TensorView& tensor) const override {
-    if (mapping == nullptr || tensor.data == nullptr) return;
-    mapping->DropPages({static_cast<const char*>(tensor.data),
-                        static_cast<size_t>(tensor.elements() * DTypeSize(tensor.dtype))});
+  absl::Status ReadBytes(const TensorView& tensor, int64_t first, size_t bytes,
+                         char* out) const override {
+    if (bytes > 0 && mapping != nullptr && mapping->Contains(tensor.data)) {
+      return mapping->Read(static_cast<const char*>(tensor.data) + first, bytes, out);
+    }
+    return TensorFile::ReadBytes(tensor, first, bytes, out);
   }
 
   const std::string file_name;

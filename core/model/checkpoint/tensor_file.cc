@@ -1,5 +1,7 @@
 #include "core/model/checkpoint/tensor_file.h"
 
+#include <cstring>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
@@ -59,6 +61,12 @@ int64_t TensorView::elements() const {
 
 std::string TensorView::ShapeString() const {
   return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
+}
+
+absl::Status TensorFile::ReadBytes(const TensorView& tensor, int64_t first, size_t bytes,
+                                   char* out) const {
+  if (bytes > 0) std::memcpy(out, static_cast<const char*>(tensor.data) + first, bytes);
+  return absl::OkStatus();
 }
 
 }  // namespace vidmuse

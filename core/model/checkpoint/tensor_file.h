@@ -41,8 +41,9 @@ struct TensorView {
   std::string ShapeString() const;
 };
 
-// A checkpoint file: tensors by name, and the strings beside them. Immutable, thread-safe. Maps the
-// file into memory; pages are read when they are used, so nobody may cut the file short meanwhile.
+// A checkpoint file: tensors by name, and the strings beside them. Immutable, thread-safe. The file
+// is mapped: who reads a tensor's `data` dies if it was cut short since; ReadBytes has an error for
+// that.
 class TensorFile {
  public:
   // Reads a `torch.save` zip (a pickle subset: tensors, strings, numbers, containers, OrderedDict).
@@ -64,9 +65,10 @@ class TensorFile {
   virtual const std::map<std::string, TensorView>& tensors() const = 0;
   virtual const std::map<std::string, std::string>& strings() const = 0;
   virtual const std::string& name() const = 0;
-  // Takes the tensor's pages of a mapped file out of the process's memory: they are read again when
-  // they are used again.
-  virtual void DropPages(const TensorView& /*tensor*/) const {}
+  // Copies bytes [first, first + bytes) of the tensor. DATA_LOSS: the file was cut short since it
+  // was opened, or the disk fails.
+  virtual absl::Status ReadBytes(const TensorView& tensor, int64_t first, size_t bytes,
+                                 char* out) const;
 };
 
 }  // namespace vidmuse

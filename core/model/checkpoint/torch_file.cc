@@ -187,6 +187,7 @@ class TorchReader {
     for (int64_t out = 0; out < bytes; out += size) {
       std::copy_n(first + at * size, size, copy.get() + out);
       for (size_t d = dimensions; d-- > 0;) {
+        if (value.shape[d] == 1) continue;  // its stride may be any number
         at += value.strides[d];
         if (++index[d] < value.shape[d]) break;
         at -= value.strides[d] * value.shape[d];

@@ -2,7 +2,8 @@
 // once at run time.
 //
 // Row independence: each output element is computed in a fixed order, so a row's result never
-// depends on how many other rows are computed with it, or on which.
+// depends on how many other rows are computed with it, or on which. Sets of kernels with fused
+// multiply-adds compute in the same order too: their results are equal, bit for bit.
 //
 // Weights are stored in one of the precisions, keys and values in one of the formats; the
 // arithmetic is float32 (numbers are widened in registers). Integers are the exception: beside them
@@ -29,7 +30,7 @@ inline constexpr int kTileOutputs = 16;
 inline constexpr int kTilesAcross = kPanel / kTileOutputs;
 inline constexpr int kLinearTile = kTileInputs * kTileOutputs;  // numbers, and bytes
 
-constexpr int64_t TilesDown(int64_t k) { return (k + kTileInputs - 1) / kTileInputs; }
+static constexpr int64_t TilesDown(int64_t k) { return (k + kTileInputs - 1) / kTileInputs; }
 
 struct LinearArgs {
   const void* weights = nullptr;  // in panels
@@ -40,7 +41,7 @@ struct LinearArgs {
   float* y = nullptr;
   int64_t y_stride = 0;
   int64_t rows = 0;
-  int k = 0;
+  int k = 0;                 // of int8 at most 131,072, so that sums of products fit into 32 bits
   int n = 0;                 // outputs; the last panel may be partly used
   bool accumulate = false;   // y += instead of y =
   float* scratch = nullptr;  // LinearScratch(...) floats
@@ -51,7 +52,7 @@ struct LinearArgs {
 // line's boundary, their scales, and one more row.
 inline constexpr int kRowTile = 96;
 inline constexpr int kRowGroup = 8;
-constexpr int64_t LinearScratch(Precision precision, int64_t rows, int64_t k) {
+static constexpr int64_t LinearScratch(Precision precision, int64_t rows, int64_t k) {
   if (precision != Precision::kInt8) return (rows < kRowTile ? rows : kRowTile) * k;
   const int64_t row = TilesDown(k) * kTileInputs / 2;
   return (rows + kRowGroup - 1) / kRowGroup * kRowGroup * (row + 1) + row + 16;
@@ -82,12 +83,12 @@ struct AttentionArgs {
 inline constexpr int kWeightBlock = 128;
 
 // Floats of scratch that one row of attention over whole tiles of positions needs.
-constexpr int64_t AttentionScratchRow(int64_t positions, int64_t head_dim) {
+static constexpr int64_t AttentionScratchRow(int64_t positions, int64_t head_dim) {
   return positions + 2 * ((positions + kWeightBlock - 1) / kWeightBlock) + Padded(head_dim);
 }
 
 // Floats of scratch that attention over `positions` needs.
-constexpr int64_t AttentionScratch(int64_t positions, int64_t head_dim) {
+static constexpr int64_t AttentionScratch(int64_t positions, int64_t head_dim) {
   return 4 * AttentionScratchRow(Padded(positions), head_dim);
 }
 
@@ -103,6 +104,7 @@ struct Kernels {
   void (*gelu)(float* x, int64_t n);
   // y = x > 0 ? x : alpha (exp(x) - 1)
   void (*elu)(const float* x, int64_t n, float alpha, float* y);
+  bool fused;  // multiply-adds are: all such sets make the same bits
 };
 
 // All that this machine runs, best first (for tests).

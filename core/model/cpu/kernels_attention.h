@@ -88,15 +88,19 @@ void Softmax(const AttentionArgs& a, Queries<R>& queries, ReadAhead& ahead) {
     Vec peaks = Splat(kLowest);
     for (int64_t i = 0; i < queries.stride; i += kLanes) peaks = Max(Load(row + i), peaks);
     const float peak = Largest(peaks);
-    Vec sum = {};
-    for (int64_t i = 0; i < queries.stride; i += kLanes) {
-      if (r == 0) ahead.Next(kPrefetchWeights);
-      Vec weight = Exp(Load(row + i) - peak);
-      sum += weight;
-      if constexpr (IsInteger(format)) {
-        weight *= Stored<Precision::kBf16>::Widen(a.value_scales + i);
+    Vec sum[kSumVecs] = {};
+    static_assert(kTile % kSumLanes == 0);
+    for (int64_t i = 0; i < queries.stride; i += kSumLanes) {
+      for (int v = 0; v < kSumVecs; ++v) {
+        const int64_t at = i + v * kLanes;
+        if (r == 0) ahead.Next(kPrefetchWeights);
+        Vec weight = Exp(Load(row + at) - peak);
+        sum[v] += weight;
+        if constexpr (IsInteger(format)) {
+          weight *= Stored<Precision::kBf16>::Widen(a.value_scales + at);
+        }
+        Store(row + at, weight);
       }
-      Store(row + i, weight);
     }
     queries.inverse[r] = 1.0f / Sum(sum);
   }

@@ -10,16 +10,20 @@ namespace vidmuse::cpu {
 namespace {
 
 void LayerNorm(const float* x, const float* weight, const float* bias, int n, float* y) {
-  Vec sum = {};
+  Vec sum[kSumVecs] = {};
   int i = 0;
-  for (; i + kLanes <= n; i += kLanes) sum += Load(x + i);
+  for (; i + kSumLanes <= n; i += kSumLanes) {
+    for (int v = 0; v < kSumVecs; ++v) sum[v] += Load(x + i + v * kLanes);
+  }
   float total = Sum(sum);
   for (; i < n; ++i) total += x[i];
   const float mean = total / static_cast<float>(n);
-  Vec squares = {};
-  for (i = 0; i + kLanes <= n; i += kLanes) {
-    const Vec d = Load(x + i) - mean;
-    squares += d * d;
+  Vec squares[kSumVecs] = {};
+  for (i = 0; i + kSumLanes <= n; i += kSumLanes) {
+    for (int v = 0; v < kSumVecs; ++v) {
+      const Vec d = Load(x + i + v * kLanes) - mean;
+      squares[v] += d * d;
+    }
   }
   float variance = Sum(squares);
   for (; i < n; ++i) variance += (x[i] - mean) * (x[i] - mean);
@@ -66,6 +70,7 @@ const Kernels VIDMUSE_KERNELS_SYMBOL = {
      Attention<KvFormat::kInt6>, Attention<KvFormat::kInt4>},
     LayerNorm,
     Gelu,
-    Elu};
+    Elu,
+    VIDMUSE_KERNELS_FUSED};
 
 }  // namespace vidmuse::cpu

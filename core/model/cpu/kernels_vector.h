@@ -31,6 +31,11 @@ typedef int16_t ShortHalfVec __attribute__((vector_size(kLanes * sizeof(int16_t)
 typedef int16_t ShortVec __attribute__((vector_size(2 * kLanes * sizeof(int16_t))));
 typedef uint16_t WordVec __attribute__((vector_size(2 * kLanes * sizeof(uint16_t))));
 
+// Sums of floats run in 16 lanes side by side whatever the width of a vector, so that every
+// instruction set with fused multiply-adds makes the same bits.
+constexpr int kSumLanes = 16;
+constexpr int kSumVecs = kSumLanes / kLanes;
+
 constexpr int kBlockVecs = 2;  // outputs computed together: two vectors
 constexpr int kBlock = kBlockVecs * kLanes;
 constexpr int kTileVecs = kTile / kLanes;    // of a tile's lanes
@@ -160,9 +165,11 @@ inline int32_t Sum(IntVec v) {
 }
 
 // In order.
-inline float Sum(Vec v) {
+inline float Sum(const Vec (&lanes)[kSumVecs]) {
   float sum = 0;
-  for (int i = 0; i < kLanes; ++i) sum += v[i];
+  for (const Vec& v : lanes) {
+    for (int i = 0; i < kLanes; ++i) sum += v[i];
+  }
   return sum;
 }
 

@@ -33,7 +33,7 @@ inline constexpr int kKvFormats = 5;
 inline constexpr KvFormat kAllKvFormats[kKvFormats] = {
     KvFormat::kFloat24, KvFormat::kFp16, KvFormat::kInt8, KvFormat::kInt6, KvFormat::kInt4};
 
-constexpr const char* KvFormatName(KvFormat format) {
+static constexpr const char* KvFormatName(KvFormat format) {
   constexpr const char* kNames[kKvFormats] = {"float24", "fp16", "int8", "int6", "int4"};
   return kNames[static_cast<int>(format)];
 }
@@ -41,7 +41,7 @@ constexpr const char* KvFormatName(KvFormat format) {
 // Of self-attention's keys and values beside weights of a precision. float24's error, 2^-17, is far
 // below what the order of a float32 sum changes, for three quarters of the bytes. Eight bits add
 // about as little to the error as bf16 weights themselves.
-constexpr KvFormat SelfFormat(Precision weights) {
+static constexpr KvFormat SelfFormat(Precision weights) {
   constexpr KvFormat kFormats[kPrecisions] = {KvFormat::kFloat24, KvFormat::kInt8, KvFormat::kFp16,
                                               KvFormat::kInt8};
   return kFormats[static_cast<int>(weights)];
@@ -49,50 +49,50 @@ constexpr KvFormat SelfFormat(Precision weights) {
 
 // Of the condition's. It has thousands of tokens, over which the errors of rounding cancel out.
 // (The null condition's tokens are all alike, so that theirs would not.)
-constexpr KvFormat CrossFormat(Precision weights) {
+static constexpr KvFormat CrossFormat(Precision weights) {
   constexpr KvFormat kFormats[kPrecisions] = {KvFormat::kFloat24, KvFormat::kInt6, KvFormat::kFp16,
                                               KvFormat::kInt4};
   return kFormats[static_cast<int>(weights)];
 }
 
-constexpr bool IsInteger(KvFormat format) { return format >= KvFormat::kInt8; }
+static constexpr bool IsInteger(KvFormat format) { return format >= KvFormat::kInt8; }
 
 inline constexpr int kTile = 16;          // lanes, and numbers in each
 inline constexpr int kBlockColumns = 64;  // of values, which are stored side by side
 inline constexpr int kKeyGroups = 4;      // of kTile positions, whose keys are stored together
 inline constexpr int kKeyPositions = kKeyGroups * kTile;
 
-constexpr int Bits(KvFormat format) {
+static constexpr int Bits(KvFormat format) {
   constexpr int kBits[kKvFormats] = {24, 16, 8, 6, 4};
   return kBits[static_cast<int>(format)];
 }
 
-constexpr int64_t TileBytes(KvFormat format) { return kTile * kTile * Bits(format) / 8; }
+static constexpr int64_t TileBytes(KvFormat format) { return kTile * kTile * Bits(format) / 8; }
 
 // Largest size of an integer.
-constexpr int LargestInteger(KvFormat format) { return (1 << (Bits(format) - 1)) - 1; }
+static constexpr int LargestInteger(KvFormat format) { return (1 << (Bits(format) - 1)) - 1; }
 
 // What is added to integers of a format.
-constexpr int PackedOffset(KvFormat format) {
+static constexpr int PackedOffset(KvFormat format) {
   return format == KvFormat::kInt8 ? 0 : 1 << (Bits(format) - 1);
 }
 
 // Rounded up to whole tiles.
-constexpr int64_t Padded(int64_t n) { return (n + kTile - 1) / kTile * kTile; }
+static constexpr int64_t Padded(int64_t n) { return (n + kTile - 1) / kTile * kTile; }
 
 // Positions, rounded up to those whose keys are stored together.
-constexpr int64_t PaddedPositions(int64_t n) {
+static constexpr int64_t PaddedPositions(int64_t n) {
   return (n + kKeyPositions - 1) / kKeyPositions * kKeyPositions;
 }
 
 // Where the keys of a group stand: so many tiles from the first; those of the next kTile dimensions
 // are kKeyGroups further. `tiles`: of a position.
-constexpr int64_t KeyTileIndex(int64_t group, int64_t tiles) {
+static constexpr int64_t KeyTileIndex(int64_t group, int64_t tiles) {
   return group / kKeyGroups * kKeyGroups * tiles + group % kKeyGroups;
 }
 
 // Tiles side by side in the block of values that begins at dimension `column`.
-constexpr int64_t BlockTiles(int64_t head_dim, int64_t column) {
+static constexpr int64_t BlockTiles(int64_t head_dim, int64_t column) {
   const int64_t left = head_dim - column;
   return Padded(left < kBlockColumns ? left : kBlockColumns) / kTile;
 }

@@ -13,13 +13,13 @@ inline constexpr int kPrecisions = 4;
 inline constexpr Precision kAllPrecisions[kPrecisions] = {Precision::kFp32, Precision::kBf16,
                                                           Precision::kFp16, Precision::kInt8};
 
-constexpr const char* PrecisionName(Precision precision) {
+static constexpr const char* PrecisionName(Precision precision) {
   constexpr const char* kNames[kPrecisions] = {"fp32", "bf16", "fp16", "int8"};
   return kNames[static_cast<int>(precision)];
 }
 
 // Of one stored number.
-constexpr size_t PrecisionBytes(Precision precision) {
+static constexpr size_t PrecisionBytes(Precision precision) {
   constexpr size_t kBytes[kPrecisions] = {4, 2, 2, 1};
   return kBytes[static_cast<int>(precision)];
 }

@@ -16,10 +16,17 @@ inline void Pause() {
 }  // namespace
 
 ThreadTeam::ThreadTeam(int threads) : size_(threads < 1 ? 1 : threads), claimed_(size_) {
-  for (int i = 1; i < size_; ++i) threads_.emplace_back([this, i] { Member(i); });
+  try {
+    for (int i = 1; i < size_; ++i) threads_.emplace_back([this, i] { Member(i); });
+  } catch (...) {
+    Stop();
+    throw;
+  }
 }
 
-ThreadTeam::~ThreadTeam() {
+ThreadTeam::~ThreadTeam() { Stop(); }
+
+void ThreadTeam::Stop() {
   stopping_.store(true, std::memory_order_relaxed);
   round_.fetch_add(1, std::memory_order_release);
   round_.notify_all();
@@ -40,21 +47,40 @@ void ThreadTeam::Run(const std::function<void(int)>& work) {
     round_.fetch_add(1, std::memory_order_release);
     round_.notify_all();
   }
-  work(0);
-  Barrier();
+  Work(0);
+  // All have come to the last barrier: nobody else reads or writes these until the next round.
+  if (!failed_.load(std::memory_order_relaxed)) return;
+  failed_.store(false, std::memory_order_relaxed);
+  std::rethrow_exception(std::exchange(error_, nullptr));
+}
+
+void ThreadTeam::Work(int index) {
+  try {
+    (*work_)(index);
+  } catch (const Stopped&) {
+    return;  // out of the barrier that all have come to
+  } catch (...) {
+    if (!failed_.exchange(true, std::memory_order_relaxed)) error_ = std::current_exception();
+  }
+  Meet();
 }
 
 void ThreadTeam::Barrier() {
-  if (size_ == 1) return ForgetClaims();
+  if (!Meet()) throw Stopped();
+}
+
+bool ThreadTeam::Meet() {
   const uint32_t phase = barrier_.load(std::memory_order_acquire);
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == size_) {
     arrived_.store(0, std::memory_order_relaxed);
     ForgetClaims();
+    stopped_ = failed_.load(std::memory_order_relaxed);
     barrier_.fetch_add(1, std::memory_order_release);
-    barrier_.notify_all();
+    if (size_ > 1) barrier_.notify_all();
   } else {
     WaitWhile(barrier_, phase);
   }
+  return !stopped_;
 }
 
 int ThreadTeam::Claim(int n, int index) {
@@ -79,8 +105,7 @@ void ThreadTeam::Member(int index) {
     WaitWhile(round_, round);
     ++round;
     if (stopping_.load(std::memory_order_relaxed)) return;
-    (*work_)(index);
-    Barrier();
+    Work(index);
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <thread>
 #include <utility>
@@ -14,6 +15,7 @@ namespace vidmuse::cpu {
 // Run() and its callers belong to one thread; that thread is member 0 of the team.
 class ThreadTeam {
  public:
+  // Throws std::system_error if there are no more threads to be had.
   explicit ThreadTeam(int threads);
   ~ThreadTeam();
   ThreadTeam(const ThreadTeam&) = delete;
@@ -22,9 +24,12 @@ class ThreadTeam {
   int size() const { return size_; }
 
   // Calls work(i) for every i < size() at once, one on each thread; returns when all have returned.
+  // What the work of a member throws ends that of the others at their next barrier, and is thrown
+  // again here; of several, one. The team is as good as before.
   void Run(const std::function<void(int)>& work);
 
-  // Within Run: returns when every member has called it.
+  // Within Run: returns when every member has called it. Ends the caller's work by an exception if
+  // another member's has failed.
   void Barrier();
 
   // Within Run: an item of [0, n) that nobody has had since the last Barrier(), or n if there is
@@ -39,7 +44,15 @@ class ThreadTeam {
   }
 
  private:
+  // Ends a member's work because another's has failed.
+  struct Stopped {};
+
   void Member(int index);
+  void Stop();
+  // `work_` and the barrier that ends it.
+  void Work(int index);
+  // Waits for all; false if the work of one has failed.
+  bool Meet();
   void ForgetClaims();
   static void WaitWhile(const std::atomic<uint32_t>& value, uint32_t old);
 
@@ -49,6 +62,11 @@ class ThreadTeam {
   std::atomic<bool> stopping_{false};
   std::atomic<int> arrived_{0};
   std::atomic<uint32_t> barrier_{0};
+  std::atomic<bool> failed_{false};  // the work of a member has
+  // Whether it had when the last one came to a barrier: so all agree about each barrier. Written
+  // before barrier_ changes, read after it.
+  bool stopped_ = false;
+  std::exception_ptr error_;  // written by the first to fail, before it comes to the barrier
   struct alignas(64) Claimed {
     std::atomic<int> items{0};  // of a member's share
   };

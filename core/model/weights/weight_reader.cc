@@ -17,6 +17,8 @@ namespace {
 
 // Values converted and checked at a time, so that the check finds them in the cache.
 constexpr int64_t kBlock = 4096;
+// Values read from the file at a time: whole blocks.
+constexpr int64_t kPiece = 16 * kBlock;
 
 template <typename Stored, typename Convert>
 void ConvertBlock(const char* bytes, int64_t count, Convert convert, float* out) {
@@ -92,13 +94,18 @@ absl::StatusOr<std::vector<float>> WeightReader::Read(absl::string_view name,
                      ", expected [", absl::StrJoin(shape, ", "), "]"));
   }
   std::vector<float> values(tensor->elements());
-  const char* bytes = static_cast<const char*>(tensor->data);
   const auto count = static_cast<int64_t>(values.size());
+  const int size = DTypeSize(tensor->dtype);
+  std::vector<char> piece(std::min(kPiece, count) * size);
   ContentHash hash;
   for (int64_t at = 0; at < count; at += kBlock) {
     const int64_t block = std::min(kBlock, count - at);
+    if (at % kPiece == 0) {
+      RETURN_IF_ERROR(
+          file_->ReadBytes(*tensor, at * size, std::min(kPiece, count - at) * size, piece.data()));
+    }
     float* out = values.data() + at;
-    if (!ConvertBlock(tensor->dtype, bytes + at * DTypeSize(tensor->dtype), block, out)) {
+    if (!ConvertBlock(tensor->dtype, piece.data() + at % kPiece * size, block, out)) {
       return absl::InvalidArgumentError(absl::StrCat(file_->name(), ": tensor '", name,
                                                      "' is of type ", DTypeName(tensor->dtype),
                                                      ", expected a floating-point type"));
@@ -109,7 +116,6 @@ absl::StatusOr<std::vector<float>> WeightReader::Read(absl::string_view name,
     }
     hash.Add(out, block * sizeof(float));
   }
-  file_->DropPages(*tensor);
   MutexLock lock(&mutex_);
   parameters_ += count;
   hashes_[std::string(name)] = hash.Hex();

@@ -30,8 +30,8 @@ class WeightReader {
   absl::StatusOr<std::vector<int64_t>> Shape(absl::string_view name);
 
   // The tensor's values, row-major. NOT_FOUND: missing; INVALID_ARGUMENT: another shape, not a
-  // float type, or a value that isn't finite. The file's pages that it read are dropped from
-  // memory.
+  // float type, or a value that isn't finite; DATA_LOSS: the file was cut short since it was
+  // opened.
   absl::StatusOr<std::vector<float>> Read(absl::string_view name,
                                           const std::vector<int64_t>& shape);
 

@@ -5,12 +5,16 @@
 #include <gtest/gtest.h>
 
 #include <optional>
+#include <sstream>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "tests/support/notification.h"
 #include "tests/unit/client/client_test.h"
 #include "tests/unit/client/fake_music_server.h"
+
+// The README's example.
+absl::Status MakeMusic(std::ostream& out);
 
 namespace vidmuse {
 namespace {
@@ -418,6 +422,13 @@ TEST_F(ClientTest, KeysStayOnThisMachineWithoutTls) {
     options.credentials = grpc::SslCredentials({});
     EXPECT_TRUE(MusicClient::Create(options).ok()) << address;
   }
+}
+
+TEST(ReadmeTest, TheExampleRuns) {
+  std::ostringstream out;
+  const absl::Status status = MakeMusic(out);
+  EXPECT_TRUE(absl::IsNotFound(status)) << status;
+  EXPECT_THAT(status.message(), HasSubstr("in.mp4"));
 }
 
 TEST_F(ClientTest, ModelAndHealth) {

@@ -1,11 +1,17 @@
 // What a stream tells its reader and the metrics, and what becomes of readers that fail.
+#include <gmock/gmock.h>
+
 #include <new>
 #include <stdexcept>
+#include <utility>
 
 #include "tests/unit/engine/generator_fixture.h"
 
 namespace vidmuse {
 namespace {
+
+using ::testing::DoubleNear;
+using ::testing::ElementsAre;
 
 class UnderrunTest : public GeneratorTest {
  protected:
@@ -71,6 +77,67 @@ TEST_F(GeneratorTest, AReaderThatThrowsEndsItsStreamAlone) {
     stream = nullptr;
   }
   EXPECT_TRUE(ReadAll(*other).finished.ok());
+}
+
+TEST_F(GeneratorTest, ASongIsMadeOnceItsReaderHasTheLastEvent) {
+  Start();
+  auto unread = Submit(Request(), "1 1");  // all of it fits into the buffer
+  auto taken = Submit(Request(), "1 2");
+  ASSERT_TRUE(ReadAll(*taken).finished.ok());
+  EXPECT_TRUE(metrics_.requests().empty());
+  taken = nullptr;
+  EXPECT_EQ(metrics_.requests(), (std::map<std::string, double>{{"OK/", 1}}));
+
+  auto not_sent = Submit(Request(), "1 3");
+  ASSERT_TRUE(ReadAll(*not_sent).finished.ok());
+  not_sent->Cancel(absl::CancelledError("the client went away"));
+  not_sent = nullptr;
+  unread = nullptr;
+  EXPECT_EQ(metrics_.requests()["OK/"], 1);
+  EXPECT_EQ(metrics_.requests()["CANCELLED/deliver"], 2);
+}
+
+TEST_F(GeneratorTest, TheRealtimeFactorIsThatOfWhatWasMadeHere) {
+  clock_in_use_ = &clock_;
+  prepare_ = [this](FakeModel& model) {
+    // Twice as fast as it is played, but for what else takes time.
+    model.on_step = [this](absl::Span<StepRequest> batch) {
+      if (batch[0].sampling != nullptr) clock_.Advance(absl::Milliseconds(10));
+      return absl::OkStatus();
+    };
+    model.on_encode = [this] {
+      clock_.Advance(absl::Seconds(100));
+      return absl::OkStatus();
+    };
+    model.on_audio = model.on_encode;
+  };
+  Start();
+  const auto whole = Submit(Request(), "4 1");
+  const ReadSong song = ReadAll(*whole);
+  ASSERT_TRUE(song.finished.ok());
+  clock_.Advance(absl::Seconds(100));  // a slow reader
+  GenerationRequest resumed = Request(LoudnessMode::kReference);
+  resumed.resume = ResumePoint{{song.tokens.begin(), song.tokens.begin() + 4 * 100}, 0, ""};
+  ASSERT_TRUE(ReadAll(*Submit(resumed, "4 1")).finished.ok());
+  resumed.resume->tokens = song.tokens;  // makes nothing
+  ASSERT_TRUE(ReadAll(*Submit(resumed, "4 1")).finished.ok());
+  EXPECT_THAT(metrics_.observed(Histogram::kRealtimeFactor), ElementsAre(DoubleNear(2, 0.1)));
+  EXPECT_EQ(metrics_.observed(Histogram::kTimeToFirstAudioSeconds).size(), 1u)
+      << "songs of reference loudness aren't played while they are made";
+}
+
+TEST_F(GeneratorTest, TokensThatAreHandedOverAreNoErrors) {
+  for (const auto& [end, cause] : {std::pair{absl::UnavailableError("go on"), "handed_over"},
+                                   {absl::CancelledError("gone"), "cancelled"},
+                                   {absl::InternalError("broken"), "error"}}) {
+    Start();
+    auto stream = Submit(Request(), "600 1");
+    while (!std::holds_alternative<AudioChunk>(*ReadOne(*stream))) {
+    }
+    stream->Cancel(end);
+    stream = nullptr;
+    EXPECT_GT(metrics_.counter(Counter::kWastedTokens)[cause], 0) << cause;
+  }
 }
 
 }  // namespace

@@ -101,8 +101,13 @@ class GeneratorTest : public ::testing::Test {
     return *std::move(stream);
   }
 
+  // The next event but for progress.
   static absl::StatusOr<StreamEvent> ReadOne(MusicStream& stream) {
-    return ReadEvent(stream, kSoon);
+    absl::StatusOr<StreamEvent> event = ReadEvent(stream, kSoon);
+    while (event.ok() && std::holds_alternative<GenerationProgress>(*event)) {
+      event = ReadEvent(stream, kSoon);
+    }
+    return event;
   }
   static ReadSong ReadAll(MusicStream& stream) { return ReadToEnd(stream, kSoon); }
 

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <random>
 #include <string>
 #include <tuple>
 #include <vector>
 
+#include "core/model/cpu/kernel_choice.h"
 #include "core/model/cpu/kv_cache.h"
 #include "core/model/cpu/packed_linear.h"
 #include "gmock/gmock.h"
@@ -187,24 +189,6 @@ TEST_P(StoredKernelsTest, LinearRowsDoNotDependOnEachOther) {
   for (int i = 0; i < 200; ++i) ASSERT_TRUE(SameBits(&y[i * n], &alone[(i % most) * n], n)) << i;
 }
 
-// A song that moves to a replica on another machine goes on with the same sums. (Without fused
-// multiply-adds, "base" may round a number of x to its other neighbour.)
-TEST(Int8LinearTest, IsTheSameOnEveryInstructionSet) {
-  const int n = 70, k = 1500, rows = 19;
-  const std::vector<float> weight = Random(n * k, 1);
-  const std::vector<float> bias = Random(n, 2);
-  const std::vector<float> x = Random(rows * k, 3);
-  const Layer linear(weight, bias.data(), n, k, Precision::kInt8);
-  std::vector<float> first(rows * n);
-  linear.Apply(*All()[0], x.data(), rows, first.data());
-  for (const Kernels* kernels : All()) {
-    if (std::string(kernels->name) == "base") continue;
-    std::vector<float> y(rows * n);
-    linear.Apply(*kernels, x.data(), rows, y.data());
-    EXPECT_TRUE(SameBits(y.data(), first.data(), y.size())) << kernels->name;
-  }
-}
-
 // What is kept of a vector: integers up to `most`, times a scale with bfloat16's 8 bits.
 void RoundToIntegers(float* x, int n, float most) {
   float largest = 0;
@@ -379,6 +363,75 @@ TEST_P(KernelsTest, AttentionBearsExtremeScores) {
   for (int d = 0; d < 16; ++d) EXPECT_NEAR(out[d], expected[d], 1e-5);
 }
 
+// A song that moves to a replica on another machine goes on with the same numbers: those of every
+// set with fused multiply-adds are equal, bit for bit.
+class FusedKernelsTest : public testing::Test {
+ protected:
+  // Whether `compute` fills `size` floats alike with all of them.
+  static void ExpectTheSame(size_t size, const std::string& what,
+                            const std::function<void(const Kernels&, float*)>& compute) {
+    std::vector<float> first;
+    for (const Kernels* kernels : All()) {
+      if (!kernels->fused) continue;
+      std::vector<float> y(size, NAN);
+      compute(*kernels, y.data());
+      if (first.empty()) first = y;
+      EXPECT_TRUE(SameBits(y.data(), first.data(), size)) << what << " of " << kernels->name;
+    }
+  }
+};
+
+TEST_F(FusedKernelsTest, LinearLayers) {
+  const int n = 70, k = 1501, rows = 19;
+  const std::vector<float> weight = Random(n * k, 1);
+  const std::vector<float> bias = Random(n, 2);
+  const std::vector<float> x = Random(rows * k, 3);
+  for (const Precision precision : kAllPrecisions) {
+    const Layer linear(weight, bias.data(), n, k, precision);
+    for (const int some : {1, 3, rows}) {
+      ExpectTheSame(size_t(some) * n, PrecisionName(precision),
+                    [&](const Kernels& kernels, float* y) {
+                      linear.Apply(kernels, x.data(), some, y);
+                      linear.Apply(kernels, x.data(), some, y, /*accumulate=*/true);
+                    });
+    }
+  }
+}
+
+TEST_F(FusedKernelsTest, Attention) {
+  for (const KvFormat format : kAllKvFormats) {
+    for (const int dim : {24, 64, 72}) {
+      Head head(dim, 700, 7, format);
+      const std::vector<float> q = Random(size_t{7} * dim, 9, 3.0f);
+      for (const std::vector<int>& lengths : std::vector<std::vector<int>>{
+               {1}, {17}, {700}, {3, 5}, {130, 256, 511, 8, 9, 100, 699}}) {
+        ExpectTheSame(lengths.size() * dim, KvFormatName(format),
+                      [&](const Kernels& kernels, float* y) {
+                        const std::vector<float> out = head.Attend(kernels, q.data(), lengths);
+                        std::copy(out.begin(), out.end(), y);
+                      });
+      }
+    }
+  }
+}
+
+TEST_F(FusedKernelsTest, NormsAndActivations) {
+  for (const int n : {1, 4, 7, 8, 15, 16, 17, 31, 64, 100, 1024, 1531}) {
+    std::vector<float> x = Random(n, 4, 3.0f);
+    const std::vector<float> weight = Random(n, 5), bias = Random(n, 6);
+    ExpectTheSame(n, "LayerNorm", [&](const Kernels& kernels, float* y) {
+      kernels.layer_norm(x.data(), weight.data(), bias.data(), n, y);
+    });
+    for (int i = 0; i < n; ++i) x[i] *= i % 2 == 0 ? 1.0f : 20.0f;
+    ExpectTheSame(n, "GELU", [&](const Kernels& kernels, float* y) {
+      std::copy(x.begin(), x.end(), y);
+      kernels.gelu(y, n);
+    });
+    ExpectTheSame(n, "ELU",
+                  [&](const Kernels& kernels, float* y) { kernels.elu(x.data(), n, 1.0f, y); });
+  }
+}
+
 TEST_P(KernelsTest, LayerNormHasMeanZeroAndVarianceOne) {
   for (const int n : {1, 5, 16, 48, 64, 100, 1024, 1536}) {
     for (const float offset : {0.0f, 100.0f}) {
@@ -441,6 +494,16 @@ TEST_P(KernelsTest, ElementsDoNotDependOnTheirPlace) {
     kernels().elu(&x[i], 1, 1.0f, &one);
     ASSERT_TRUE(SameBits(&one, &elu[i], 1)) << i;
   }
+}
+
+TEST(KernelChoiceTest, FindsThemByName) {
+  EXPECT_EQ(*FindKernels(""), All()[0]);
+  for (const Kernels* kernels : All()) EXPECT_EQ(*FindKernels(kernels->name), kernels);
+  const absl::Status unknown = FindKernels("sse9").status();
+  EXPECT_EQ(unknown.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(unknown.message()),
+              testing::AllOf(testing::HasSubstr("'sse9'"), testing::HasSubstr(All()[0]->name),
+                             testing::HasSubstr("amx, avx512vnni, avx512, avx2, base")));
 }
 
 }  // namespace

@@ -84,6 +84,17 @@ TEST(LmConfigTest, NamesWhatIsMissing) {
   }
 }
 
+// Sums of so many products of bytes fit into 32 bits.
+TEST(LmConfigTest, BoundsTheInputsOfALayer) {
+  const auto config = [](const char* hidden_scale) {
+    const std::string wide = With(LmYaml(), "  dim: 64\n", "  dim: 16384\n");
+    return ParseLmConfig(
+        With(wide, "  hidden_scale: 1\n", absl::StrCat("  hidden_scale: ", hidden_scale, "\n")));
+  };
+  EXPECT_TRUE(config("8").ok());
+  ExpectError(config("9"), "makes 147456 inputs of a layer, more than 131072");
+}
+
 TEST(LmConfigTest, NamesWhatIsNotSupported) {
   const std::string yaml = LmYaml();
   for (const Change& c : {

@@ -4,7 +4,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <new>
 #include <set>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -96,6 +98,50 @@ TEST(ThreadTeamTest, OthersClaimWhatAMemberDoesNotComeTo) {
   });
   EXPECT_EQ(left.load(), 0);
   EXPECT_EQ(late, 0);
+}
+
+// At once, at a barrier that others are waiting at already, and after the last one.
+TEST(ThreadTeamTest, WhatAMemberThrowsIsThrownByRun) {
+  for (const int threads : {1, 2, 3, 4}) {
+    ThreadTeam team(threads);
+    for (int thrower = 0; thrower < threads; ++thrower) {
+      for (int at = 0; at < 3; ++at) {
+        std::atomic<int> whole = 0;
+        const auto work = [&](int member) {
+          for (int phase = 0; phase < 3; ++phase) {
+            if (member == thrower && phase == at) throw std::runtime_error("no");
+            if (phase < 2) team.Barrier();
+          }
+          ++whole;
+        };
+        EXPECT_THROW(team.Run(work), std::runtime_error) << thrower << " of " << threads;
+        EXPECT_EQ(whole, at < 2 ? 0 : threads - 1) << "others stop at their next barrier";
+        // The team is as good as before, its claims too.
+        std::vector<int> claims(9);
+        team.Run([&](int member) {
+          for (int phase = 0; phase < 4; ++phase) {
+            for (int item; (item = team.Claim(9, member)) < 9;) ++claims[item];
+            team.Barrier();
+          }
+        });
+        EXPECT_EQ(claims, std::vector<int>(9, 4));
+      }
+    }
+  }
+}
+
+TEST(ThreadTeamTest, AllMayThrow) {
+  ThreadTeam team(3);
+  for (int round = 0; round < 100; ++round) {
+    EXPECT_THROW(team.Run([&](int member) {
+      if (member > 0) team.Claim(5, member);
+      throw std::bad_alloc();
+    }),
+                 std::bad_alloc);
+  }
+  int calls = 0;
+  team.Run([&](int member) { calls += member == 0 ? 1 : 0; });
+  EXPECT_EQ(calls, 1);
 }
 
 TEST(ThreadTeamTest, SharesCoverTheWhole) {

@@ -178,6 +178,8 @@ TEST(TorchFileTest, TensorsStayInTheirStorage) {
   EXPECT_TRUE(ParseTensor(PickledTensor(6, 3, {3}, {1}), 24).ok());
   EXPECT_TRUE(ParseTensor(PickledTensor(6, 0, {}, {}), 24).ok());
   EXPECT_TRUE(ParseTensor(PickledTensor(6, kHuge, {0}, {kHuge}), 24).ok());
+  // The stride of a dimension of size 1 is never used.
+  EXPECT_TRUE(ParseTensor(PickledTensor(3, 0, {2, 1, 2}, {1, INT64_MAX, 1}), 12).ok());
   struct Case {
     std::string pickle;
     size_t storage_bytes;

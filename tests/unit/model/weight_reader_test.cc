@@ -1,14 +1,17 @@
 #include "core/model/weights/weight_reader.h"
 
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <string>
 #include <vector>
 
 #include "core/model/checkpoint/half.h"
 #include "core/model/checkpoint/parsed_file.h"
+#include "core/model/checkpoint/torch_file_writer.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/unit/model/checkpoint_test_util.h"
 
 namespace vidmuse {
 namespace {
@@ -128,6 +131,30 @@ TEST_F(WeightReaderTest, TheDigestIsOfNamesAndValues) {
   ASSERT_TRUE(q.Read("a", {2}).ok() && r.Read("a", {2}).ok() && r.Read("b", {2}).ok());
   EXPECT_EQ(p.Digest(), q.Digest());  // in another order, of another type
   EXPECT_NE(p.Digest(), r.Digest());
+}
+
+// A process that touched the mapped file would die.
+TEST(WeightFileTest, AFileThatIsCutShortIsAnError) {
+  const TempDirectory directory;
+  const std::string path = directory.path("cut.bin");
+  const std::vector<float> values(1 << 20, 0.5f);
+  {
+    const auto writer = TorchFileWriter::Create(path);
+    ASSERT_TRUE(writer.ok()) << writer.status();
+    for (const char* name : {"a", "b"}) {
+      ASSERT_TRUE((*writer)->AddTensor(name, {DType::kFloat32, {1024, 1024}, values.data()}).ok());
+    }
+    ASSERT_TRUE((*writer)->Finish().ok());
+  }
+  const auto file = TensorFile::OpenTorch(path);
+  ASSERT_TRUE(file.ok()) << file.status();
+  WeightReader reader(file->get(), "");
+  EXPECT_EQ(*reader.Read("a", {1024, 1024}), values);
+  std::filesystem::resize_file(path, 6 << 20);
+  EXPECT_EQ(*reader.Read("a", {1024, 1024}), values);
+  const absl::Status status = reader.Read("b", {1024, 1024}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr(path), HasSubstr("cut short")));
 }
 
 TEST(HalfTest, EveryHalfConvertsExactlyAndBack) {

@@ -15,6 +15,7 @@
 #include "absl/time/clock.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "tests/support/http_get.h"
+#include "tests/support/sanitized.h"
 #include "tests/unit/server/service_fixture.h"
 
 namespace vidmuse {
@@ -308,6 +309,21 @@ TEST_F(LifecycleTest, MetricsPage) {
   ASSERT_TRUE(page.ok()) << page.status();
   EXPECT_THAT(*page, HasSubstr("200 OK"));
   EXPECT_THAT(*page, HasSubstr("vidmuse_build_info{"));
+}
+
+// Its library's thread looks only every two seconds whether it is to stop, unless it is woken.
+TEST_F(LifecycleTest, TheMetricsListenerStopsAtOnceOnIpv6Too) {
+  for (const std::string& address : {std::string("127.0.0.1:0"), std::string("[::1]:0")}) {
+    options_.metrics_listen = address;
+    const auto server = Server::Start(options_, &generator_, &metrics_, log_writer_);
+    if (address[0] == '[' && !server.ok()) {
+      GTEST_SKIP() << "no IPv6 here, or none in this CivetWeb: " << server.status();
+    }
+    ASSERT_TRUE(server.ok()) << server.status();
+    const absl::Time before = absl::Now();
+    EXPECT_TRUE((*server)->Drain(absl::Seconds(60)));
+    EXPECT_LT(absl::Now() - before, kPatience * absl::Seconds(1)) << address;
+  }
 }
 
 TEST_F(LifecycleTest, BusyAddressesAreNamed) {

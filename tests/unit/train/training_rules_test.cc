@@ -7,7 +7,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -103,6 +106,72 @@ TEST(TrainingRulesTest, AveragesTakeCodebooksAsTheyAre) {
   }
   ASSERT_TRUE((*run)->Step((*run)->parameters()["weight"].sum(), {}).ok());
   EXPECT_EQ((*run)->average()["quantizer.size"].item<double>(), 7);
+}
+
+// A finite loss may have a gradient that isn't: that of a root at 0 is infinite.
+TEST(TrainingRulesTest, AGradientThatIsNotFiniteChangesNoWeight) {
+  TrainingOptions options = SmallRun(FreshFolder());
+  options.checkpoint_steps = 2;
+  const auto run = TrainingRun::Open(options, ThreeNumbers());
+  ASSERT_TRUE(run.ok()) << run.status();
+  const at::Tensor& weight = (*run)->parameters()["weight"];
+  ASSERT_TRUE((*run)->Step((weight * weight).sum(), {}).ok());
+  const at::Tensor before = weight.detach().clone();
+  const at::Tensor average = (*run)->average()["weight"].clone();
+  const absl::Status status = (*run)->Step((weight - weight.detach()).abs().sqrt().sum(), {});
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_NE(status.message().find("gradient"), std::string::npos) << status;
+  EXPECT_EQ((*run)->step(), 1);
+  EXPECT_TRUE(at::equal(weight, before));
+  EXPECT_TRUE(at::equal((*run)->average()["weight"], average));
+  // The run may go on, and what it writes can be read.
+  ASSERT_TRUE((*run)->Step((weight * weight).sum(), {}).ok());
+  EXPECT_TRUE(at::isfinite(weight).all().item<bool>());
+  const auto resumed = TrainingRun::Open(options, ThreeNumbers());
+  ASSERT_TRUE(resumed.ok()) << resumed.status();
+  EXPECT_EQ((*resumed)->step(), 2);
+}
+
+TEST(TrainingRulesTest, TheNewestCheckpointsAreKept) {
+  const std::string folder = FreshFolder();
+  TrainingOptions options = SmallRun(folder);
+  options.checkpoint_steps = 2;
+  const auto files = [&] {
+    std::set<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      if (entry.path().extension() == ".bin") names.insert(entry.path().filename().string());
+    }
+    return names;
+  };
+  const auto steps = [&](TrainingRun& run, int count) {
+    const at::Tensor& weight = run.parameters()["weight"];
+    for (int i = 0; i < count; ++i) ASSERT_TRUE(run.Step((weight * weight).sum(), {}).ok());
+  };
+  std::ofstream(folder + "/rules-x.bin") << "another's";
+  {
+    const auto run = TrainingRun::Open(options, ThreeNumbers());
+    steps(**run, 3);
+    EXPECT_EQ(files(), (std::set<std::string>{"rules.bin", "rules-x.bin"}));
+    steps(**run, 5);
+    EXPECT_EQ(files(),
+              (std::set<std::string>{"rules.bin", "rules-4.bin", "rules-6.bin", "rules-x.bin"}));
+  }
+  at::Tensor eight;
+  {  // Of a run that goes on too.
+    const auto run = TrainingRun::Open(options, ThreeNumbers());
+    ASSERT_EQ((*run)->step(), 8);
+    eight = (*run)->parameters()["weight"].detach().clone();
+    steps(**run, 2);
+    EXPECT_EQ(files(),
+              (std::set<std::string>{"rules.bin", "rules-6.bin", "rules-8.bin", "rules-x.bin"}));
+  }
+  // An older one is whole.
+  std::filesystem::copy_file(folder + "/rules-8.bin", folder + "/rules.bin",
+                             std::filesystem::copy_options::overwrite_existing);
+  const auto run = TrainingRun::Open(options, ThreeNumbers());
+  ASSERT_TRUE(run.ok()) << run.status();
+  EXPECT_EQ((*run)->step(), 8);
+  EXPECT_TRUE(at::equal((*run)->parameters()["weight"], eight));
 }
 
 TEST(TrainingRulesTest, ALossThatIsNotFiniteIsAnError) {

@@ -6,12 +6,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "core/base/cancel.h"
+#include "core/model/checkpoint/torch_file_writer.h"
 #include "core/model/hash_model/layout.h"
 #include "core/model/load_model.h"
 #include "core/train/clip_source.h"
@@ -312,6 +314,60 @@ TEST_F(ExportTest, ReadsItsOwnFiles) {
   ASSERT_TRUE(tokens.ok()) << tokens.status();
   ExpectSame(tokens_.parameters, tokens->parameters);
   EXPECT_EQ(ReadCodec(folder_ + "/nowhere").status().code(), absl::StatusCode::kNotFound);
+}
+
+// What was read from a file of wider numbers is not rounded when it is written again.
+TEST_F(ExportTest, StaysFloat32) {
+  ASSERT_NE(Load(), nullptr);
+  TokenModel tokens = *ReadTokenModel(folder_);
+  EXPECT_EQ(tokens.type, DType::kFloat16);
+  tokens.type = DType::kFloat32;
+  CodecModel codec = *ReadCodec(folder_);
+  codec.type = DType::kFloat32;
+  {
+    c10::NoGradGuard no_grad;
+    tokens.parameters["emb.1.weight"].add_(1e-6);
+    tokens.parameters["out_norm.weight"].fill_(70000);  // more than float16 holds
+    codec.parameters["decoder.model.0.conv.conv.bias"].add_(1e-6);
+  }
+  const std::string wide = folder_ + "/wide", again = folder_ + "/again";
+  ASSERT_TRUE(WriteTokenModel(tokens, wide).ok());
+  ASSERT_TRUE(WriteCodec(codec, wide).ok());
+  const TokenModel wide_tokens = *ReadTokenModel(wide);
+  const CodecModel wide_codec = *ReadCodec(wide);
+  ASSERT_TRUE(WriteTokenModel(wide_tokens, again).ok());
+  ASSERT_TRUE(WriteCodec(wide_codec, again).ok());
+  ExpectSame(tokens.parameters, ReadTokenModel(again)->parameters);
+  ExpectSame(codec.parameters, ReadCodec(again)->parameters);
+  tokens.type = DType::kFloat16;
+  const absl::Status status = WriteTokenModel(tokens, again);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("out_norm.weight"));
+}
+
+// A file of the right source whose codes are of another type is made again.
+TEST_F(TrainingTest, CachedCodesOfAnotherTypeAreNotRead) {
+  const std::string path = FreshFolder() + "/codes.bin";
+  const CodecModel codec = *NewCodec(SmallSizes(), 1);
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+  const auto codes = EncodeClips(codec, *clips_, path);
+  ASSERT_TRUE(codes.ok()) << codes.status();
+  std::string source;
+  {
+    const auto file = TensorFile::OpenTorch(path);
+    ASSERT_TRUE(file.ok()) << file.status();
+    source = (*file)->strings().at("source");
+  }
+  const std::vector<uint8_t> bytes(codes->numel(), 1);
+  for (const auto& view : {TensorView{DType::kUint8, codes->sizes().vec(), bytes.data()},
+                           TensorView{DType::kInt16, {codes->numel() / 2}, bytes.data()}}) {
+    const auto writer = TorchFileWriter::Create(path);
+    ASSERT_TRUE(writer.ok() && (*writer)->AddTensor("codes", view).ok() &&
+                (*writer)->AddString("source", source).ok() && (*writer)->Finish().ok());
+    const auto again = EncodeClips(codec, *clips_, path);
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_TRUE(at::equal(*again, *codes));
+  }
 }
 
 }  // namespace

@@ -2,13 +2,17 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <functional>
+#include <limits>
 #include <map>
 #include <string>
 #include <utility>
@@ -50,6 +54,21 @@ absl::Status AllocateWithoutEnd() {
   }
 }
 
+void TellTimeLimit(int32_t seconds) {
+  const AnswerHeader header = {kAnswerMagic, AnswerKind::kTimeLimit, 0, seconds, 0};
+  Send(&header, sizeof(header));
+}
+
+// Holds the memory long enough to be seen.
+absl::Status HoldMemory() {
+  constexpr size_t kBytes = size_t{128} << 20;
+  const std::vector<char> memory(kBytes, 1);
+  const std::clock_t start = std::clock();
+  while (std::clock() - start < CLOCKS_PER_SEC / 5) {
+  }
+  return absl::InvalidArgumentError(std::string("held ") + (memory[kBytes / 2] == 1 ? "it" : ""));
+}
+
 absl::Status Answer(const std::string& bytes) {
   Send(bytes.data(), bytes.size());
   _exit(0);
@@ -74,6 +93,35 @@ const std::map<std::string, std::function<absl::Status()>>& Deeds() {
       {"throw", []() -> absl::Status { throw 1; }},
       {"exit", []() -> absl::Status { _exit(3); }},
       {"loop", []() -> absl::Status { Loop(); }},
+      {"be killed", [] { return Tried("raise", raise(SIGKILL)); }},
+      {"hold memory", HoldMemory},
+      {"say a second and loop",
+       []() -> absl::Status {
+         TellTimeLimit(1);
+         Loop();
+       }},
+      {"say years and loop",
+       []() -> absl::Status {
+         TellTimeLimit(std::numeric_limits<int32_t>::max());
+         Loop();
+       }},
+      {"say limits without end",
+       []() -> absl::Status {
+         for (;;) TellTimeLimit(100);
+       }},
+      {"raise a limit",
+       [] {
+         const rlimit high = {100, 100};
+         return Tried("setrlimit", setrlimit(RLIMIT_NOFILE, &high));
+       }},
+      {"raise the processor's limit",
+       [] {
+         const rlimit high = {RLIM_INFINITY, RLIM_INFINITY};
+         return Tried("setrlimit", setrlimit(RLIMIT_CPU, &high));
+       }},
+      {"make a folder", [] { return Tried("mkdir", mkdir("/tmp/vidmuse_misbehaved", 0700)); }},
+      {"say who it is",
+       [] { return absl::InvalidArgumentError("user " + std::to_string(geteuid())); }},
       {"close and loop",
        []() -> absl::Status {
          close(kAnswerFd);
@@ -133,8 +181,8 @@ const std::map<std::string, std::function<absl::Status()>>& Deeds() {
   return *deeds;
 }
 
-absl::StatusOr<VideoFrames> Misbehave(absl::string_view file, const Limits&, int,
-                                      const CancelFlag&) {
+absl::StatusOr<VideoFrames> Misbehave(absl::string_view file, const Limits&, int, const CancelFlag&,
+                                      const TimeLimitCallback&) {
   const auto deed = Deeds().find(std::string(file));
   if (deed != Deeds().end()) return deed->second();
   // Well-behaved: one frame, all over 2 seconds.

@@ -1,0 +1,333 @@
+// Attention of one query a row and head over keys and values in memory: a decoding step's.
+//
+// One launch has all requests' rows, conditional and null. A row has `heads` heads of 64 numbers.
+// Self-attention reads positions [0, position] of the row's own cache. Cross-attention reads a
+// request's condition in conditional rows, and one null condition, shared by all, in null rows.
+// Lengths and slots are read on the device.
+//
+// Keys are cut in pieces of 256 positions; a block of 8 warps has one piece of one head of one row,
+// each warp 32 positions. Blocks past a row's end leave at once. Keys and values are on their way
+// to shared memory, each thread's own to its own place, before the kernel before has ended, but for
+// those that it writes.
+//
+// Order of sums: a score, 8 channels in each of 8 threads in order, then by halves; a warp's 32
+// positions, 8 in each of 4 threads, then by halves; warps in order; pieces in order, by the block
+// that ends last. Each level is relative to its own maximum. It depends on the row's length alone:
+// a row's bits are the same in any company, bucket, place and slot.
+//
+// 16-bit keys and values are used as they are, in float32. With 8 bits a condition's key channel c
+// of a slot is k * k_scales[c], and a position's values of a head are v * v_scales[position]. Both
+// are rounded to nearest, so with s = max |key| / 127 of a channel and t = max |value| / 127 of a
+// position, and d = sum over channels |q[c]| * s[c] / 2 / sqrt(64), weights change by a factor of
+// exp(2 d) at most, and an output by max |value| * (exp(2 d) - 1) + max t / 2.
+#ifndef VIDMUSE_MODEL_GPU_KERNELS_ATTENTION_H_
+#define VIDMUSE_MODEL_GPU_KERNELS_ATTENTION_H_
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+#include "core/model/gpu/kernels/block.h"
+#include "core/model/gpu/kernels/linear.h"
+#include "core/model/gpu/kernels/numbers.h"
+#include "core/model/gpu/kernels/step_input.h"
+
+namespace vidmuse::gpu {
+
+constexpr int kPiece = 256;  // positions
+constexpr int kAttentionWarps = 8;
+constexpr int kAttentionThreads = kAttentionWarps * kWarpThreads;
+constexpr int kMaxPieces = 16;
+constexpr int kPartial = kHeadDim + 2;  // floats: maximum, sum, weighted values
+
+constexpr int Pieces(int positions) { return (positions + kPiece - 1) / kPiece; }
+
+// Floats of scratch, and counters, which are 0 before the first launch.
+constexpr size_t AttentionPartials(int rows, int heads, int positions) {
+  return static_cast<size_t>(rows) * heads * Pieces(positions) * kPartial;
+}
+constexpr size_t AttentionCounters(int rows, int heads) {
+  return static_cast<size_t>(rows) * heads;
+}
+constexpr int kTurns = 8;  // of 4 positions that a warp reads side by side
+// Of a block: keys and values of its warps, partial results, a flag.
+constexpr size_t AttentionSharedBytes(bool bytes) {
+  return size_t{2} * kTurns * kAttentionThreads * (bytes ? sizeof(Words2) : sizeof(Words4)) +
+         sizeof(float) * kAttentionWarps * kPartial + 16;
+}
+// Of 16 bits in a block that has room for keys and values of 8.
+constexpr int kMaxNullTokens = kPiece / 2;
+
+struct AttentionArgs {
+  const StepInput* steps = nullptr;  // [rows / 2]
+  const uint16_t* q = nullptr;       // [rows][heads * 64]
+  uint16_t* out = nullptr;           // likewise
+  const void* keys = nullptr;        // by `layout`; of int8 where there are scales
+  const void* values = nullptr;
+  KvLayout layout;
+  const float* k_scales = nullptr;      // [slots][heads * 64]
+  const float* v_scales = nullptr;      // [slots][heads][positions]
+  const uint16_t* null_keys = nullptr;  // [heads][null_tokens][64]; none: self-attention
+  const uint16_t* null_values = nullptr;
+  int null_tokens = 0;
+  int heads = 0;
+  int positions = 0;  // room in `layout`
+  float* partials = nullptr;
+  uint32_t* counters = nullptr;
+};
+
+// Blocks: self-attention has Pieces(positions), heads, rows; cross-attention one piece more, which
+// is the null row's, heads, requests.
+struct AttentionGrid {
+  AttentionGrid(const AttentionArgs& args, int rows)
+      : x(Pieces(args.positions) + (args.null_keys != nullptr ? 1 : 0)),
+        y(args.heads),
+        z(args.null_keys != nullptr ? rows / 2 : rows) {}
+  int x, y, z;
+};
+
+template <Number kNumber>
+VIDMUSE_DEVICE void Widen(const Words4& from, float* to) {
+  VIDMUSE_UNROLL
+  for (int i = 0; i < 4; ++i) Unpack<kNumber>(from.word[i], to + 2 * i);
+}
+VIDMUSE_DEVICE void Widen(const Words2& from, float* to) {
+  VIDMUSE_UNROLL
+  for (int i = 0; i < 2; ++i) {
+    to[4 * i] = SignedByte<0>(from.word[i]);
+    to[4 * i + 1] = SignedByte<1>(from.word[i]);
+    to[4 * i + 2] = SignedByte<2>(from.word[i]);
+    to[4 * i + 3] = SignedByte<3>(from.word[i]);
+  }
+}
+
+// A row's keys and values of one head, and how many.
+struct RowKv {
+  const void* keys;
+  const void* values;
+  int64_t stride;  // from one position to the next
+  int length;
+  int newest;  // written by the kernel before; -1: none
+  const float* k_scales;
+  const float* v_scales;
+};
+
+VIDMUSE_DEVICE RowKv FindRow(const AttentionArgs& args, int row, int head) {
+  const StepInput& step = args.steps[row / 2];
+  if (step.slot < 0) return {nullptr, nullptr, 0, 0, -1, nullptr, nullptr};
+  const bool cross = args.null_keys != nullptr;
+  if (cross && row % 2 == 1) {
+    const size_t at = static_cast<size_t>(head) * args.null_tokens * kHeadDim;
+    return {args.null_keys + at,
+            args.null_values + at,
+            kHeadDim,
+            args.null_tokens,
+            -1,
+            nullptr,
+            nullptr};
+  }
+  const int64_t at =
+      step.slot * args.layout.slot + row % 2 * args.layout.row + head * args.layout.head;
+  const bool bytes = args.k_scales != nullptr;
+  const int64_t size = bytes ? 1 : 2;
+  RowKv kv = {static_cast<const unsigned char*>(args.keys) + at * size,
+              static_cast<const unsigned char*>(args.values) + at * size,
+              args.layout.position,
+              cross ? step.condition_tokens : step.position + 1,
+              cross ? -1 : step.position,
+              nullptr,
+              nullptr};
+  if (bytes) {
+    kv.k_scales = args.k_scales + (static_cast<int64_t>(step.slot) * args.heads + head) * kHeadDim;
+    kv.v_scales =
+        args.v_scales + (static_cast<int64_t>(step.slot) * args.heads + head) * args.positions;
+  }
+  return kv;
+}
+
+VIDMUSE_DEVICE Words4 LoadChannels(const Words4*, const void* from) { return LoadFresh4(from); }
+VIDMUSE_DEVICE Words2 LoadChannels(const Words2*, const void* from) { return LoadFresh2(from); }
+
+// A warp's 32 positions: maximum, sum and weighted values, to partial[kPartial]. `staged`: the
+// warp's, [2][kTurns][32].
+template <Number kNumber, class Words>
+VIDMUSE_DEVICE void AttendWarp(Block& block, const RowKv& kv, const uint16_t* q, int first,
+                               Words* staged, float* partial) {
+  const int lane = block.thread() % kWarpThreads, channel = lane % 8 * 8;
+  const int own = first + lane / 8;
+  constexpr int64_t kSize = sizeof(Words) / 8;  // of a number
+  Words* const keys = staged + lane;
+  Words* const values = keys + kTurns * kWarpThreads;
+  const auto place = [&](const void* all, int position) {
+    return static_cast<const unsigned char*>(all) + (position * kv.stride + channel) * kSize;
+  };
+  const auto start = [&](const void* all, Words* to) {
+    VIDMUSE_UNROLL
+    for (int i = 0; i < kTurns; ++i) {
+      const int position = own + 4 * i;
+      if (position < kv.length && position != kv.newest) {
+        StartCopy(to + i * kWarpThreads, place(all, position));
+      } else {
+        to[i * kWarpThreads] = {};
+      }
+    }
+    EndCopyGroup();
+  };
+  start(kv.keys, keys);
+  start(kv.values, values);
+  block.WaitForPrevious();
+  if (kv.newest >= own && kv.newest < own + 4 * kTurns && (kv.newest - own) % 4 == 0) {
+    const int at = (kv.newest - own) / 4 * kWarpThreads;
+    keys[at] = LoadChannels(keys, place(kv.keys, kv.newest));
+    values[at] = LoadChannels(values, place(kv.values, kv.newest));
+  }
+  float query[8];
+  Widen<kNumber>(LoadFresh4(q + channel), query);
+  VIDMUSE_UNROLL
+  for (int c = 0; c < 8; ++c) {
+    query[c] *= 0.125f * 1.44269504f;  // 1 / sqrt(64); exponents are of 2
+    if (kv.k_scales != nullptr) query[c] *= kv.k_scales[channel + c];
+  }
+
+  WaitForCopies<1>();
+  float scores[kTurns], most = -INFINITY;
+  VIDMUSE_UNROLL
+  for (int i = 0; i < kTurns; ++i) {
+    float key[8], score = 0;
+    if constexpr (sizeof(Words) == 16) {
+      Widen<kNumber>(keys[i * kWarpThreads], key);
+    } else {
+      Widen(keys[i * kWarpThreads], key);
+    }
+    VIDMUSE_UNROLL
+    for (int c = 0; c < 8; ++c) score = fmaf(query[c], key[c], score);
+    VIDMUSE_UNROLL
+    for (int mask = 4; mask > 0; mask /= 2) score += block.ShuffleXor(score, mask);
+    scores[i] = own + 4 * i < kv.length ? score : -INFINITY;
+    most = fmaxf(most, scores[i]);
+  }
+  most = fmaxf(most, block.ShuffleXor(most, 8));
+  most = fmaxf(most, block.ShuffleXor(most, 16));
+
+  WaitForCopies<0>();
+  float sum = 0, out[8] = {};
+  VIDMUSE_UNROLL
+  for (int i = 0; i < kTurns; ++i) {
+    const bool used = own + 4 * i < kv.length;
+    const float weight = used ? Exp2(scores[i] - most) : 0;
+    sum += weight;
+    const float of_values =
+        used && kv.v_scales != nullptr ? weight * kv.v_scales[own + 4 * i] : weight;
+    float value[8];
+    if constexpr (sizeof(Words) == 16) {
+      Widen<kNumber>(values[i * kWarpThreads], value);
+    } else {
+      Widen(values[i * kWarpThreads], value);
+    }
+    VIDMUSE_UNROLL
+    for (int c = 0; c < 8; ++c) out[c] = fmaf(of_values, value[c], out[c]);
+  }
+  VIDMUSE_UNROLL
+  for (int mask = 8; mask <= 16; mask *= 2) {
+    sum += block.ShuffleXor(sum, mask);
+    VIDMUSE_UNROLL
+    for (int c = 0; c < 8; ++c) out[c] += block.ShuffleXor(out[c], mask);
+  }
+  if (lane < 8) {
+    if (lane == 0) partial[0] = most, partial[1] = sum;
+    VIDMUSE_UNROLL
+    for (int c = 0; c < 8; ++c) partial[2 + channel + c] = out[c];
+  }
+}
+
+// `count` partials in shared memory, in their order: maximum, sum and channel c's weighted values.
+VIDMUSE_DEVICE void Combine(const float* partials, int count, int c, float* result) {
+  float most = -INFINITY, sum = 0, value = 0;
+  for (int i = 0; i < count; ++i) most = fmaxf(most, partials[i * kPartial]);
+  for (int i = 0; i < count; ++i) {
+    const float* const from = partials + i * kPartial;
+    const float scale = Exp2(from[0] - most);  // 0 where there was no position
+    sum = fmaf(scale, from[1], sum);
+    value = fmaf(scale, from[2 + c], value);
+  }
+  result[0] = most, result[1] = sum, result[2] = value;
+}
+
+// A head's partials, of all its pieces, from where other blocks left them to shared memory.
+VIDMUSE_DEVICE void FetchPartials(Block& block, const float* from, int count, float* to) {
+  constexpr int kLoads = (kMaxPieces * kPartial + kAttentionThreads - 1) / kAttentionThreads;
+  float part[kLoads] = {};
+  VIDMUSE_UNROLL
+  for (int i = 0; i < kLoads; ++i) {
+    const int at = block.thread() + i * kAttentionThreads;
+    if (at < count * kPartial) part[i] = LoadFresh(from + at);
+  }
+  VIDMUSE_UNROLL
+  for (int i = 0; i < kLoads; ++i) {
+    const int at = block.thread() + i * kAttentionThreads;
+    if (at < count * kPartial) to[at] = part[i];
+  }
+  block.Sync();
+}
+
+// kBytes: keys and values by `layout` are of 8 bits.
+template <Number kNumber, bool kBytes>
+VIDMUSE_DEVICE void AttentionBody(Block& block, const AttentionArgs& args) {
+  const int thread = block.thread(), warp = thread / kWarpThreads;
+  const bool cross = args.null_keys != nullptr;
+  const bool null_row = cross && block.x() == Pieces(args.positions);
+  const int piece = null_row ? 0 : block.x(), head = block.y();
+  const int row = cross ? 2 * block.z() + (null_row ? 1 : 0) : block.z();
+  block.LaunchNext();
+  const RowKv kv = FindRow(args, row, head);
+  if (piece * kPiece >= kv.length) {
+    block.WaitForPrevious();
+    return;
+  }
+  const size_t at = (static_cast<size_t>(row) * args.heads + head) * kHeadDim;
+  constexpr size_t kStaged =
+      size_t{2} * kTurns * kAttentionThreads * (kBytes ? sizeof(Words2) : sizeof(Words4));
+  float* const partials = reinterpret_cast<float*>(block.shared() + kStaged);
+  uint32_t* const flag = reinterpret_cast<uint32_t*>(partials + kAttentionWarps * kPartial);
+  const int first = piece * kPiece + warp * kWarpThreads, staged = 2 * kTurns * kWarpThreads * warp;
+  float* const partial = partials + warp * kPartial;
+  if (first >= kv.length) {
+    for (int i = thread % kWarpThreads; i < kPartial; i += kWarpThreads) {
+      partial[i] = i == 0 ? -INFINITY : 0;
+    }
+  } else if (kBytes && !null_row) {
+    AttendWarp<kNumber>(block, kv, args.q + at, first,
+                        reinterpret_cast<Words2*>(block.shared()) + staged, partial);
+  } else {
+    AttendWarp<kNumber>(block, kv, args.q + at, first,
+                        reinterpret_cast<Words4*>(block.shared()) + staged, partial);
+  }
+  block.Sync();
+  const int pieces = Pieces(kv.length);
+  float* const all = args.partials + (static_cast<size_t>(row) * args.heads + head) *
+                                         Pieces(args.positions) * kPartial;
+  float result[3];
+  if (thread < kHeadDim) {
+    Combine(partials, kAttentionWarps, thread, result);
+    if (pieces == 1) {
+      args.out[at + thread] = FromFloat<kNumber>(result[2] / result[1]);
+    } else {
+      float* const to = all + piece * kPartial;
+      if (thread == 0) to[0] = result[0], to[1] = result[1];
+      to[2 + thread] = result[2];
+    }
+  }
+  if (pieces == 1) return;
+  uint32_t* const counter = args.counters + static_cast<size_t>(row) * args.heads + head;
+  if (!block.IsLast(counter, static_cast<uint32_t>(pieces), flag)) return;
+  float* const fetched = reinterpret_cast<float*>(block.shared());  // over keys and values
+  FetchPartials(block, all, pieces, fetched);
+  if (thread < kHeadDim) {
+    Combine(fetched, pieces, thread, result);
+    args.out[at + thread] = FromFloat<kNumber>(result[2] / result[1]);
+  }
+}
+
+}  // namespace vidmuse::gpu
+
+#endif  // VIDMUSE_MODEL_GPU_KERNELS_ATTENTION_H_

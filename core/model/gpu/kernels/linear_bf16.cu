@@ -1,0 +1,8 @@
+#include "core/model/gpu/kernels/linear_launch_impl.h"
+
+namespace vidmuse::gpu {
+
+template cudaError_t LaunchLinear<WeightFormat::kBf16>(const LinearArgs&, cudaStream_t, bool);
+template cudaError_t PrepareLinear<WeightFormat::kBf16>();
+
+}  // namespace vidmuse::gpu

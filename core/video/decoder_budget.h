@@ -1,0 +1,60 @@
+// The memory that all running decoders may take together.
+#ifndef VIDMUSE_VIDEO_DECODER_BUDGET_H_
+#define VIDMUSE_VIDEO_DECODER_BUDGET_H_
+
+#include <cstdint>
+#include <set>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "core/base/cancel.h"
+#include "core/base/mutex.h"
+
+namespace vidmuse {
+
+// A semaphore in bytes, first come, first served. Thread-safe.
+class DecoderBudget {
+ public:
+  explicit DecoderBudget(uint64_t bytes) : bytes_(bytes) {}
+  DecoderBudget(const DecoderBudget&) = delete;
+  DecoderBudget& operator=(const DecoderBudget&) = delete;
+
+  // A share of the budget, given back when it is destroyed. The budget outlives it.
+  class Share {
+   public:
+    Share(DecoderBudget* budget, uint64_t bytes) : budget_(budget), bytes_(bytes) {}
+    Share(Share&& other) noexcept
+        : budget_(std::exchange(other.budget_, nullptr)), bytes_(other.bytes_) {}
+    Share& operator=(Share&&) = delete;
+    ~Share() {
+      if (budget_ != nullptr) budget_->GiveBack(bytes_);
+    }
+
+   private:
+    DecoderBudget* budget_;
+    uint64_t bytes_;
+  };
+
+  // Waits until `bytes` (at most all of the budget) are free and everybody who came before has had
+  // a share. CANCELLED: `cancel` was set meanwhile.
+  absl::StatusOr<Share> Take(uint64_t bytes, const CancelFlag& cancel);
+
+  uint64_t bytes() const { return bytes_; }
+
+ private:
+  void GiveBack(uint64_t bytes);
+
+  const uint64_t bytes_;
+  Mutex mutex_;
+  uint64_t taken_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Places in the queue, which are handed out in ascending order; the lowest is next.
+  uint64_t next_place_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::set<uint64_t> waiting_ ABSL_GUARDED_BY(mutex_);
+};
+
+// A quarter of the memory that is free for this process now, but no less than 512 MiB.
+uint64_t DefaultDecoderBudget();
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_VIDEO_DECODER_BUDGET_H_

@@ -1,0 +1,23 @@
+// package_user ADDRESS VIDEO OUTPUT: music for a video by the installed client library.
+#include <fstream>
+#include <iostream>
+
+#include "client/music_client.h"
+
+int main(int argc, char** argv) {
+  if (argc != 4) return 2;
+  auto client = vidmuse::MusicClient::Create({.addresses = {argv[1]}});
+  auto video = vidmuse::VideoSource::OpenFile(argv[2]);
+  if (!client.ok() || !video.ok()) return 1;
+  std::ofstream out(argv[3], std::ios::binary);
+  vidmuse::GenerateOptions options;
+  options.config.mutable_sampling()->set_seed(7);
+  vidmuse::GenerateSink sink;
+  sink.chunk = [&](const vidmuse::v1::AudioChunk& chunk) {
+    out << chunk.data();
+    return absl::OkStatus();
+  };
+  const absl::Status status = (*client)->Generate(options, **video, sink);
+  if (!status.ok()) std::cerr << status << "\n";
+  return status.ok() && out.flush() ? 0 : 1;
+}
