@@ -3,7 +3,7 @@
 # Safe to run again: what is already there is left alone.
 #
 #   deploy/setup.sh          CPU only
-#   deploy/setup.sh --cuda   LibTorch's CUDA half as well (4.7 GB)
+#   deploy/setup.sh --cuda   LibTorch's CUDA half as well (4.7 GB), and CUDA's compiler (0.3 GB)
 #
 # LIBTORCH_DIR=/path/to/torch uses a LibTorch that is already on the machine.
 set -euo pipefail
@@ -13,6 +13,7 @@ TORCH_VERSION=2.11.0
 CUDART_VERSION=13.0.96  # what libtorch_cpu.so needs of CUDA, in the releases that torch pins
 CUPTI_VERSION=13.0.85
 CRT_VERSION=13.0.88  # headers that the runtime's own headers include
+NVCC_VERSION=13.0.88
 CUDA=0
 for arg in "$@"; do
   case "$arg" in
@@ -97,5 +98,15 @@ if [ -z "${LIBTORCH_DIR:-}" ]; then
     fi
     echo "$want" >.deps/torch.stamp
   fi
+fi
+# CUDA's compiler, from its parts, side by side.
+if ((CUDA)) && [ "$(cat .deps/cuda.stamp 2>/dev/null || true)" != "nvcc $NVCC_VERSION" ]; then
+  echo "setup: unpacking CUDA's compiler $NVCC_VERSION under .deps/"
+  rm -rf .deps/cuda .deps/cuda.stamp
+  unpack_wheels .deps/cuda --no-deps "nvidia-cuda-nvcc==$NVCC_VERSION" "nvidia-nvvm==$NVCC_VERSION" \
+    "nvidia-cuda-crt==$CRT_VERSION" "nvidia-cuda-runtime==$CUDART_VERSION" nvidia-cuda-cccl==13.0.85
+  # For all users: unzip lets only the owner run them.
+  chmod a+x .deps/cuda/nvidia/cu13/bin/* .deps/cuda/nvidia/cu13/nvvm/bin/*
+  echo "nvcc $NVCC_VERSION" >.deps/cuda.stamp
 fi
 echo "setup: ready"

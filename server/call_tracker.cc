@@ -19,9 +19,9 @@ constexpr absl::Duration kWatchPeriod = absl::Milliseconds(20);
 constexpr int kCallsToTrim = 256;
 
 absl::Status TooMany(absl::string_view limit, int count) {
-  return WithRetryAfter(
-      absl::ResourceExhaustedError(absl::StrCat(limit, ": ", count, " are on their way")),
-      absl::Seconds(1));
+  const absl::Status status =
+      absl::ResourceExhaustedError(absl::StrCat(limit, ": ", count, " are on their way"));
+  return WithRetryAfter(AboutLimit(status, limit, count), absl::Seconds(1));
 }
 
 }  // namespace

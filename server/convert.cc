@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/option_range.h"
 #include "core/base/status_macros.h"
 
 namespace vidmuse {
@@ -18,38 +19,23 @@ absl::Status OutOfRange(absl::string_view field, T value, absl::string_view allo
                     field);
 }
 
-// False for NaN.
-bool InRange(double value, double low, double high) { return value >= low && value <= high; }
-
-absl::Status CheckReal(absl::string_view field, double value, double low, double high) {
-  if (InRange(value, low, high)) return absl::OkStatus();
-  return OutOfRange(field, value, absl::StrCat("[", low, ", ", high, "]"));
-}
-
-absl::Status CheckPositive(absl::string_view field, double value) {
-  if (std::isfinite(value) && value > 0) return absl::OkStatus();
-  return OutOfRange(field, value, "above 0 and finite");
-}
-
 absl::Status SetSampling(const v1::SamplingConfig& config, GenerationRequest& request) {
   SamplingOptions& sampling = request.sampling;
   if (config.has_greedy()) sampling.greedy = config.greedy();
   if (config.has_temperature()) {
-    RETURN_IF_ERROR(CheckReal("sampling.temperature", config.temperature(), 0, 10));
+    RETURN_IF_ERROR(CheckRange(kTemperatureRange, config.temperature()));
     sampling.temperature = config.temperature();
   }
   if (config.has_top_k()) {
-    constexpr uint32_t kMaxTopK = 65536;
-    if (config.top_k() > kMaxTopK)
-      return OutOfRange("sampling.top_k", config.top_k(), "[0, 65536]");
+    RETURN_IF_ERROR(CheckRange(kTopKRange, config.top_k()));
     sampling.top_k = static_cast<int>(config.top_k());
   }
   if (config.has_top_p()) {
-    RETURN_IF_ERROR(CheckReal("sampling.top_p", config.top_p(), 0, 1));
+    RETURN_IF_ERROR(CheckRange(kTopPRange, config.top_p()));
     sampling.top_p = config.top_p();
   }
   if (config.has_cfg_coef()) {
-    RETURN_IF_ERROR(CheckReal("sampling.cfg_coef", config.cfg_coef(), 0, 20));
+    RETURN_IF_ERROR(CheckRange(kCfgCoefRange, config.cfg_coef()));
     sampling.cfg_coef = config.cfg_coef();
     request.cfg_coef_is_set = true;
   }
@@ -230,14 +216,14 @@ absl::StatusOr<GenerationRequest> ToRequest(const v1::GenerateMusicConfig& confi
   GenerationRequest request;
   RETURN_IF_ERROR(SetSampling(config.sampling(), request));
   if (config.has_max_duration_seconds()) {
-    RETURN_IF_ERROR(CheckPositive("max_duration_seconds", config.max_duration_seconds()));
+    RETURN_IF_ERROR(CheckRange(kMaxDurationRange, config.max_duration_seconds()));
     request.max_seconds = config.max_duration_seconds();
   }
   ASSIGN_OR_RETURN(request.format, ToFormat(config.format()));
   ASSIGN_OR_RETURN(request.loudness, ToLoudness(config.loudness()));
   if (config.has_video_bytes()) request.declared_bytes = config.video_bytes();
   if (config.has_video_seconds()) {
-    RETURN_IF_ERROR(CheckPositive("video_seconds", config.video_seconds()));
+    RETURN_IF_ERROR(CheckRange(kVideoSecondsRange, config.video_seconds()));
     request.declared_seconds = config.video_seconds();
   }
   if (config.has_resume()) {
@@ -245,7 +231,7 @@ absl::StatusOr<GenerationRequest> ToRequest(const v1::GenerateMusicConfig& confi
   }
   request.return_tokens = config.return_tokens();
   if (config.has_max_chunk_seconds()) {
-    RETURN_IF_ERROR(CheckReal("max_chunk_seconds", config.max_chunk_seconds(), 0.02, 30));
+    RETURN_IF_ERROR(CheckRange(kMaxChunkRange, config.max_chunk_seconds()));
     request.chunk_seconds = config.max_chunk_seconds();
   }
   return request;

@@ -139,6 +139,7 @@ absl::Status GenerateCall::OnConfig(int64_t number, const v1::GenerateMusicConfi
     MutexLock lock(&mutex_);
     if (end_) return *end_;
     submitted_ = true;
+    request.client_key = record_.api_key;
     declared_bytes_ = request.declared_bytes;
   }
   ASSIGN_OR_RETURN(std::unique_ptr<MusicStream> stream,

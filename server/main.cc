@@ -11,7 +11,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "core/base/clock.h"
 #include "server/grpc_log.h"
+#include "server/live_watch.h"
 #include "server/log_writer.h"
 #include "server/metrics.h"
 #include "server/options.h"
@@ -71,6 +73,8 @@ class ServerMain {
     std::cout << "self-test passed" << (model.empty() ? "" : ", one step of " + model) << std::endl;
     return 0;
   }
+  // Until a signal comes or the generator stays dead. Returns the exit code.
+  int Serve(const Generator& generator);
   void Drain(std::unique_ptr<Server> server);
 
   ShutdownSignal signal_;  // first: threads started later don't take the signals
@@ -107,8 +111,20 @@ int ServerMain::Run() {
   signal_.Arm();
   // For people and scripts that start a server; all other lines are JSON.
   log_->Write(absl::StrCat("vidmuse_server: ", ReadyLine(options_, **server)));
-  signal_.Wait();
+  const int code = Serve(**generator);
   Drain(*std::move(server));
+  return code;
+}
+
+int ServerMain::Serve(const Generator& generator) {
+  LiveWatch watch;
+  while (!signal_.WaitFor(absl::Seconds(1))) {
+    const auto change = watch.Observe(generator.Health(), Clock::Real()->Monotonic());
+    if (change) Say(*change, Severity::kError);
+    if (!watch.over()) continue;
+    Say("not live for too long: another process may be", Severity::kError);
+    return kFailed;
+  }
   return 0;
 }
 

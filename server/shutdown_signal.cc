@@ -28,10 +28,11 @@ void ShutdownSignal::Arm() {
   state_ = State::kArmed;
 }
 
-void ShutdownSignal::Wait() {
+bool ShutdownSignal::WaitFor(absl::Duration timeout) {
   MutexLock lock(&mutex_);
-  mutex_.Await([this]()
-                   ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return state_ == State::kSignalled; });
+  return mutex_.AwaitFor(timeout, [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return state_ == State::kSignalled;
+  });
 }
 
 void ShutdownSignal::Run() {

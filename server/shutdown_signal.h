@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/time/time.h"
 #include "core/base/mutex.h"
 
 namespace vidmuse {
@@ -22,8 +23,8 @@ class ShutdownSignal {
   ShutdownSignal& operator=(const ShutdownSignal&) = delete;
 
   void Arm();
-  // Until the first signal after Arm.
-  void Wait();
+  // Until the first signal after Arm, or `timeout` has passed: then false.
+  bool WaitFor(absl::Duration timeout);
 
  private:
   enum class State { kStarting, kArmed, kSignalled, kStopping };

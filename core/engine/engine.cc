@@ -64,10 +64,10 @@ SchedulerLoad Engine::load() const {
 
 QueuePlace Engine::PlaceOf(const Generation& generation) const {
   const SchedulerLoad load = this->load();
-  const int waiting = static_cast<int>(load.waiting.size());
   QueuePlace place;
   place.position = generation.queue_position;
-  if (place.position == 0) place.position = std::max(waiting, 1);
+  // The scheduler has yet to see it: it goes behind those that wait.
+  if (place.position == 0) place.position = std::max(static_cast<int>(load.waiting.size()), 1);
   if (load.FramesPerSecond() > 0) {
     place.seconds = absl::ToDoubleSeconds(load.DelayBehind(place.position - 1));
   }

@@ -96,10 +96,11 @@ absl::Duration SchedulerLoad::DelayOf(size_t ahead, size_t bytes) const {
   return absl::Seconds(seconds);
 }
 
-absl::Duration SchedulerLoad::Delay() const { return DelayBehind(waiting.size()); }
+absl::Duration SchedulerLoad::Delay() const { return DelayOf(waiting.size(), full_window_bytes); }
 
 absl::Duration SchedulerLoad::DelayBehind(size_t ahead) const {
-  return DelayOf(std::min(ahead, waiting.size()), full_window_bytes);
+  if (ahead >= waiting.size()) return Delay();
+  return DelayOf(ahead, waiting[ahead].kv_bytes);
 }
 
 absl::Duration SchedulerLoad::LeastDelay(absl::string_view client_key) const {

@@ -62,7 +62,7 @@ struct SchedulerLoad {
   // How long a new request would wait for a place behind everybody, if it needs a whole window. 0
   // where the speed isn't known.
   absl::Duration Delay() const;
-  // The same for one that has `ahead` waiting ones before it.
+  // How long a waiting request has to wait that `ahead` others come before.
   absl::Duration DelayBehind(size_t ahead) const;
   // A bound from below for a request of the client `client_key`: one for the shortest song, with
   // the clients taking turns.

@@ -6,23 +6,18 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/base/option_range.h"
 #include "core/base/status_macros.h"
 #include "core/engine/window_plan.h"
 
 namespace vidmuse {
 namespace {
 
-absl::Status CheckRange(absl::string_view name, double value, double low, double high) {
-  if (value >= low && value <= high) return absl::OkStatus();  // false for NaN
-  return absl::InvalidArgumentError(
-      absl::StrFormat("%s is %.15g, must be between %.15g and %.15g", name, value, low, high));
-}
-
 absl::Status CheckLimit(absl::string_view name, double value, absl::string_view limit,
                         double bound) {
   if (value <= bound) return absl::OkStatus();
   return AboutLimit(absl::InvalidArgumentError(absl::StrFormat(
-                        "%s is %.15g, over the limit %s of %.15g", name, value, limit, bound)),
+                        "%s = %.15g is over the limit %s of %.15g", name, value, limit, bound)),
                     limit, value);
 }
 
@@ -30,15 +25,13 @@ absl::Status CheckLimit(absl::string_view name, double value, absl::string_view 
 absl::Status CheckDeclared(const GenerationRequest& request, const Limits& limits,
                            double* seconds) {
   if (request.declared_bytes) {
-    RETURN_IF_ERROR(CheckLimit("the video's declared size in bytes",
-                               static_cast<double>(*request.declared_bytes), "max_video_bytes",
-                               static_cast<double>(limits.max_video_bytes)));
+    RETURN_IF_ERROR(CheckLimit("video_bytes", static_cast<double>(*request.declared_bytes),
+                               "max_video_bytes", static_cast<double>(limits.max_video_bytes)));
   }
   if (request.declared_seconds) {
-    RETURN_IF_ERROR(
-        CheckRange("the video's declared length in seconds", *request.declared_seconds, 1, 1e9));
-    RETURN_IF_ERROR(CheckLimit("the video's declared length in seconds", *request.declared_seconds,
-                               "max_video_seconds", limits.max_video_seconds));
+    RETURN_IF_ERROR(CheckRange(kVideoSecondsRange, *request.declared_seconds));
+    RETURN_IF_ERROR(CheckLimit("video_seconds", *request.declared_seconds, "max_video_seconds",
+                               limits.max_video_seconds));
     *seconds = std::trunc(*request.declared_seconds);
   }
   if (request.max_seconds > 0) *seconds = std::min(*seconds, request.max_seconds);
@@ -91,14 +84,15 @@ void Reservation::Release() {
 
 absl::Status ValidateRequest(const GenerationRequest& request, const ModelInfo& model) {
   const SamplingOptions& sampling = request.sampling;
-  RETURN_IF_ERROR(CheckRange("temperature", sampling.temperature, 0, 10));
-  RETURN_IF_ERROR(CheckRange("top_k", sampling.top_k, 0, 65536));
-  RETURN_IF_ERROR(CheckRange("top_p", sampling.top_p, 0, 1));
-  RETURN_IF_ERROR(CheckRange("cfg_coef", sampling.cfg_coef, 0, 20));
-  if (request.max_seconds != 0)
-    RETURN_IF_ERROR(CheckRange("max_seconds", request.max_seconds, 1, 1e6));
+  RETURN_IF_ERROR(CheckRange(kTemperatureRange, sampling.temperature));
+  RETURN_IF_ERROR(CheckRange(kTopKRange, sampling.top_k));
+  RETURN_IF_ERROR(CheckRange(kTopPRange, sampling.top_p));
+  RETURN_IF_ERROR(CheckRange(kCfgCoefRange, sampling.cfg_coef));
+  if (request.max_seconds != 0) {
+    RETURN_IF_ERROR(CheckRange(kMaxDurationRange, request.max_seconds));
+  }
   if (request.chunk_seconds != 0) {
-    RETURN_IF_ERROR(CheckRange("chunk_seconds", request.chunk_seconds, 0.02, 30));
+    RETURN_IF_ERROR(CheckRange(kMaxChunkRange, request.chunk_seconds));
   }
   if (!request.resume) return absl::OkStatus();
   const std::vector<uint16_t>& tokens = request.resume->tokens;

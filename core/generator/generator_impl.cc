@@ -108,6 +108,7 @@ GeneratorImpl::GeneratorImpl(std::vector<std::unique_ptr<MusicModel>> models,
       "vm-video", ThreadsOr(options.video_threads, UsableCpus()), most, clock, kBackgroundNice);
   // Encoding a video uses all cores by itself; two at once let a short one pass a long one.
   encode_pool_ = std::make_unique<WorkerPool>("vm-encode", ThreadsOr(options.encode_threads, 2),
+                                              most, clock, kBackgroundNice);
   // A GPU decodes audio on one stream: a second thread prepares what follows, and more would only
   // take memory for libraries' workspaces.
   const bool on_gpus = devices_.info().device != "cpu";

@@ -108,8 +108,8 @@ absl::StatusOr<PacketIndex> Sampler::ReadAllPackets() {
 
 absl::StatusOr<PacketIndex> Sampler::ReadPackets() {
   ASSIGN_OR_RETURN(PacketIndex index, ReadAllPackets());
-  if (index.frames == 0 && index.packets > 0) {
-    // Edit lists that leave nothing are wrong.
+  if (index.frames <= 1 && index.packets > 2) {
+    // Edit lists that leave nothing are wrong: the first frame's time lies.
     ignore_edits_ = true;
     ASSIGN_OR_RETURN(index, ReadAllPackets());
   }

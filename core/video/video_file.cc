@@ -26,6 +26,7 @@ namespace {
 constexpr char kContainers[] = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,mxf,gif,apng";
 // Films have some dozens of sound and subtitle tracks. Each stream costs memory before it is read.
 constexpr int kMaxStreams = 256;
+constexpr int64_t kLongestDurationUs = int64_t{1} << 60;  // what is longer is no duration
 constexpr int kMaxReadErrors = 64;  // in a row, after which the rest of the file counts as lost
 
 int RefuseOpen(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**) {
@@ -160,7 +161,7 @@ absl::Status VideoFile::PickStream(const Limits& limits) {
   if (rate.num > 0 && rate.den > 0) header_.frame_rate = static_cast<double>(rate.num) / rate.den;
   // Some writers into pipes leave a huge number of frames, from which a duration is guessed.
   const bool placeholder = stream_->nb_frames > avio_size(format_->pb);
-  if (format_->duration > 0 && !placeholder &&
+  if (format_->duration > 0 && format_->duration < kLongestDurationUs && !placeholder &&
       format_->duration_estimation_method != AVFMT_DURATION_FROM_BITRATE) {
     header_.duration_us = format_->duration;
   }

@@ -24,7 +24,12 @@ int64_t FromFirstFrame(int64_t stated, const PacketIndex& index) {
 }  // namespace
 
 VideoLength LengthOf(const VideoHeader& header, const PacketIndex& index) {
-  const int64_t there = index.span_us;
+  int64_t there = index.span_us;
+  if (there <= 0 && header.frame_rate > 0) {  // no time that can be believed
+    constexpr double kMost = 1e15;            // 30 years, over any limit
+    const double us = static_cast<double>(index.frames) * kMicroseconds / header.frame_rate;
+    there = static_cast<int64_t>(std::min(us, kMost));
+  }
   if (header.duration_us <= 0) return {.us = there, .header_is_right = false};
   if (there <= 0) return {.us = header.duration_us, .header_is_right = true};
   const int64_t stated = FromFirstFrame(header.duration_us, index);

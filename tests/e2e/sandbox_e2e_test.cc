@@ -54,7 +54,7 @@ class SandboxE2eTest : public testing::Test {
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     client_ = std::thread([this] {
-      result_ = Generate(*server_, GoldenVideo("zoom_63s"), TempFile("zoom.wav"), {});
+      result_ = Generate(*server_, GoldenVideo("zoom_63s"), TempFile("zoom.wav"), {"--duration", "2"});
     });
     decoder_ = StopDecoderOf(server_->pid());
     ASSERT_GT(decoder_, 0);
@@ -69,16 +69,15 @@ class SandboxE2eTest : public testing::Test {
   RunResult result_;
 };
 
-TEST_F(SandboxE2eTest, AKilledDecoderFailsItsRequestAlone) {
+// A killed decoder is a shortage of memory, after which the client tries again; nobody else notices.
+TEST_F(SandboxE2eTest, AKilledDecoderCostsItsRequestATry) {
   const RunResult beside =
       Generate(*server_, GoldenVideo("pattern_4s"), TempFile("beside.wav"), {"--duration", "1"});
   EXPECT_EQ(beside.exit_code, 0) << beside.error;
 
   kill(decoder_, SIGKILL);
   client_.join();
-  EXPECT_EQ(result_.exit_code, 1);
-  EXPECT_THAT(result_.error, HasSubstr("INVALID_ARGUMENT"));
-  EXPECT_THAT(result_.error, HasSubstr("the video crashed its decoder (signal 9)"));
+  EXPECT_EQ(result_.exit_code, 0) << result_.error;
   EXPECT_TRUE(StatusOf(decoder_).empty());
 
   const RunResult after =

@@ -112,7 +112,8 @@ TEST(ServiceE2eTest, ReflectionListsTheServices) {
 TEST(ServiceE2eTest, MetricsCountWhatWasServed) {
   const auto server = StartServer();
   ASSERT_NE(server, nullptr);
-  const RunResult result = Generate(*server, GoldenVideo("pattern_4s"), TempFile("m.wav"), {});
+  const RunResult result = Generate(*server, GoldenVideo("pattern_4s"), TempFile("m.wav"),
+                                    {"--loudness", "streaming"});
   ASSERT_EQ(result.exit_code, 0) << result.error;
   EXPECT_EQ(server->WaitForMetric("vidmuse_requests_total", "code=\"OK\"", 1), absl::OkStatus());
   for (const auto& [name, value] : std::vector<std::pair<const char*, double>>{

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any
 
 Json = dict[str, Any]
-PARTS = ("probe", "tests", "faults", "goldens", "self_test", "song", "bench_8", "bench_64")
+PARTS = (
+    "probe",
+    "tests",
+    "faults",
+    "goldens",
+    "self_test",
+    "song",
+    "bench_8",
+    "bench_64",
+)
 
 
 def read_part(folder: Path, name: str) -> Json:
@@ -30,7 +39,9 @@ def read_part(folder: Path, name: str) -> Json:
         part["lines"] = [
             line
             for line in text("log").splitlines()
-            if line.startswith(("[  ", "[---", "cpu:", "cuda", "fp", "bf16", "audio", "song"))
+            if line.startswith(
+                ("[  ", "[---", "cpu:", "cuda", "fp", "bf16", "audio", "song")
+            )
             and "[ RUN" not in line
         ]
     if part["exit_code"] != 0:
@@ -68,9 +79,12 @@ def main() -> int:
     folder = Path(sys.argv[1])
     parts = {name: read_part(folder, name) for name in PARTS}
     card = next(
-        (part["result"]["card"] for part in parts.values() if "result" in part), "unknown"
+        (part["result"]["card"] for part in parts.values() if "result" in part),
+        "unknown",
     )
-    (folder / "gpu.json").write_text(json.dumps({"card": card, "parts": parts}, indent=1) + "\n")
+    (folder / "gpu.json").write_text(
+        json.dumps({"card": card, "parts": parts}, indent=1) + "\n"
+    )
     print(card)
     for part in parts.values():
         for model in part.get("result", {}).get("models", []):

@@ -19,7 +19,7 @@ struct CudaHost {
   struct Gpu {
     std::string name;
     int capability = 0;  // compute capability, 10 * major + minor
-    std::string card;    // "NVIDIA H100 80GB HBM3"
+    std::string card{};  // "NVIDIA H100 80GB HBM3"
   };
 
   int driver_version = 0;   // the newest CUDA that the driver speaks; 0: no driver

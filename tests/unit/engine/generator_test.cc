@@ -224,5 +224,22 @@ TEST_F(GeneratorTest, OptionsOutOfRangeAreNamed) {
   EXPECT_THAT(std::string(generator.status().message()), ::testing::HasSubstr("max_batch"));
 }
 
+// By the API's names, as the server's own checks tell it.
+TEST_F(GeneratorTest, RequestsOutOfRangeAreNamed) {
+  Start();
+  GenerationRequest request = Request();
+  request.max_seconds = 0.5;
+  EXPECT_EQ(generator_->Submit(request).status().message(),
+            "max_duration_seconds = 0.5 is out of range, allowed is [1, 1000000]");
+  request = Request();
+  request.sampling.top_p = 2;
+  EXPECT_EQ(generator_->Submit(request).status().message(),
+            "sampling.top_p = 2 is out of range, allowed is [0, 1]");
+  request = Request();
+  request.declared_seconds = 601;
+  EXPECT_EQ(generator_->Submit(request).status().message(),
+            "video_seconds = 601 is over the limit max_video_seconds of 600");
+}
+
 }  // namespace
 }  // namespace vidmuse

@@ -67,10 +67,11 @@ class HostLauncher final : public Launcher {
                            .y = blocks.y,
                            .z = blocks.z,
                            .threads = kAttentionThreads,
-                           .shared_bytes = kAttentionSharedBytes};
+                           .shared_bytes = AttentionSharedBytes(args.k_scales != nullptr)};
     Run(grid, [&](Block& block) {
-      if (format_ == WeightFormat::kBf16) return AttentionBody<Number::kBf16>(block, args);
-      AttentionBody<Number::kFp16>(block, args);
+      if (args.k_scales != nullptr) return AttentionBody<Number::kFp16, true>(block, args);
+      if (format_ == WeightFormat::kBf16) return AttentionBody<Number::kBf16, false>(block, args);
+      AttentionBody<Number::kFp16, false>(block, args);
     });
   }
   void Sample(const SampleArgs& args, int requests) override {

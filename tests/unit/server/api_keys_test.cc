@@ -324,6 +324,7 @@ TEST_F(ApiKeysTest, OneKeyMayHaveSoManyRequests) {
   first.Upload();
   const auto request = generator_.WaitForRequest(0);
   ASSERT_TRUE(request->WaitForFinishedVideo());
+  EXPECT_EQ(request->request().client_key, "first") << "it takes turns with other keys' requests";
   EXPECT_THAT(KeyedCall(stub_.get(), kKey).Finish().error_message(),
               HasSubstr("max_requests_per_key: 1"));
   KeyedCall other(stub_.get(), kOtherKey);

@@ -123,7 +123,10 @@ TEST(ToRequestTest, LengthRanges) {
     set(config);
     return config;
   };
-  for (const double bad : {0.0, -1.0, kInfinity, static_cast<double>(kNan)}) {
+  Convert(with([&](auto& config) { config.set_max_duration_seconds(1); }));
+  ExpectError(with([&](auto& config) { config.set_max_duration_seconds(0.5); }),
+              "max_duration_seconds = 0.5 is out of range, allowed is [1, 1000000]");
+  for (const double bad : {0.0, 0.99, -1.0, kInfinity, static_cast<double>(kNan)}) {
     ExpectError(with([&](auto& config) { config.set_max_duration_seconds(bad); }),
                 "max_duration_seconds = ");
     ExpectError(with([&](auto& config) { config.set_video_seconds(bad); }), "video_seconds = ");
@@ -280,7 +283,8 @@ TEST(ToProtoTest, StartedHasTheFingerprintAndWhatIsInForce) {
 }
 
 TEST(ToProtoTest, ModelInfo) {
-  ModelInfo model{"n", "small", 5, "cpu", "int8", 16000, 2, 25, 640, 8, 1024, 3.0f, 30, 0, "f1", "free"};
+  ModelInfo model{"n", "small", 5,    "cpu", "int8", 16000, 2,    25,
+                  640, 8,       1024, 3.0f,  30,     0,     "f1", "free"};
   Limits limits;
   limits.max_video_bytes = 1;
   limits.max_video_seconds = 2.5;

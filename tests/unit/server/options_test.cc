@@ -135,6 +135,7 @@ TEST(OptionsTest, EveryFlagReachesItsField) {
                                        "--device=cpu",
                                        "--precision=bf16",
                                        "--max_decoder_bytes=20000000",
+                                       "--max_decoders_bytes=300000000",
                                        "--video_sandbox=best_effort",
                                        "--device_threads=1",
                                        "--video_threads=2",
@@ -158,6 +159,7 @@ TEST(OptionsTest, EveryFlagReachesItsField) {
                                        "--upload_timeout_seconds=16",
                                        "--upload_idle_timeout_seconds=17",
                                        "--send_timeout_seconds=18",
+                                       "--progress_seconds=27",
                                        "--drain_seconds=19",
                                        "--max_connections=20",
                                        "--tls_cert=tc",
@@ -188,6 +190,7 @@ TEST(OptionsTest, EveryFlagReachesItsField) {
   EXPECT_EQ(generator.limits.max_frame_pixels, 11);
   EXPECT_EQ(generator.limits.max_frames_per_second, 12.5);
   EXPECT_EQ(generator.limits.max_decoder_bytes, 20000000u);
+  EXPECT_EQ(generator.limits.max_decoders_bytes, 300000000u);
   EXPECT_EQ(generator.video_sandbox, "best_effort");
   EXPECT_EQ(generator.limits.max_queued_requests, 13);
   EXPECT_EQ(generator.limits.max_queued_bytes, 14u);
@@ -199,6 +202,7 @@ TEST(OptionsTest, EveryFlagReachesItsField) {
   EXPECT_EQ(options.upload_timeout_seconds, 16);
   EXPECT_EQ(options.upload_idle_timeout_seconds, 17);
   EXPECT_EQ(options.generator.send_timeout_seconds, 18);
+  EXPECT_EQ(options.generator.progress_seconds, 27);
   EXPECT_EQ(options.drain_seconds, 19);
   EXPECT_EQ(options.max_connections, 20);
   EXPECT_EQ(options.self_test_seconds, 21);

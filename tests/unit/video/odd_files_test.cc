@@ -167,6 +167,8 @@ const OddFile kOddFiles[] = {
      kWhole},
     {"FirstFrameAheadMp4", [](auto& n) { return Shifted("plain", "eq(N,0)", 10800, n); }, "mp4", 4,
      kWhole},
+    {"FirstReorderedFrameAheadMp4",
+     [](auto& n) { return Shifted("reordered", "eq(N,0)", 10800, n); }, "mp4", 4, kWhole},
     {"SqueezedAfterAJumpMkv",
      [](auto& n) { return Shifted("plain", "eq(N,20)", 10800, n, "v:setts=ts"); }, "mkv", 4,
      kWhole},

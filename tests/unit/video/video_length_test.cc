@@ -40,6 +40,17 @@ TEST(VideoLength, IsWhatIsThereIfTheHeaderLies) {
   EXPECT_EQ(Length(18 * kSecond, 0, 10 * kSecond, /*steady=*/false).us, 10 * kSecond);
 }
 
+TEST(VideoLength, WithoutTimesFramesCount) {
+  VideoHeader header;
+  header.duration_us = 100 * kSecond;
+  header.frame_rate = 25;
+  PacketIndex index;
+  index.frames = 250;
+  EXPECT_EQ(LengthOf(header, index).us, 10 * kSecond);
+  header.duration_us = 12 * kSecond;
+  EXPECT_EQ(LengthOf(header, index).us, 12 * kSecond);
+}
+
 TEST(VideoLength, CountsFromTheFirstFrame) {
   EXPECT_EQ(Length(110 * kSecond, 100 * kSecond, 10 * kSecond).us, 10 * kSecond);
   EXPECT_EQ(Length(13 * kSecond, 3 * kSecond, 10 * kSecond).us, 10 * kSecond);

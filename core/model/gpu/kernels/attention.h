@@ -6,8 +6,9 @@
 // Lengths and slots are read on the device.
 //
 // Keys are cut in pieces of 256 positions; a block of 8 warps has one piece of one head of one row,
-// each warp 32 positions. Blocks past a row's end leave at once. Keys are asked for, and values
-// brought to the cache, before the kernel before has ended, but for those that it writes.
+// each warp 32 positions. Blocks past a row's end leave at once. Keys and values are on their way
+// to shared memory, each thread's own to its own place, before the kernel before has ended, but for
+// those that it writes.
 //
 // Order of sums: a score, 8 channels in each of 8 threads in order, then by halves; a warp's 32
 // positions, 8 in each of 4 threads, then by halves; warps in order; pieces in order, by the block
@@ -48,7 +49,14 @@ constexpr size_t AttentionPartials(int rows, int heads, int positions) {
 constexpr size_t AttentionCounters(int rows, int heads) {
   return static_cast<size_t>(rows) * heads;
 }
-constexpr size_t kAttentionSharedBytes = sizeof(float) * kAttentionWarps * kPartial + 16;
+constexpr int kTurns = 8;  // of 4 positions that a warp reads side by side
+// Of a block: keys and values of its warps, partial results, a flag.
+constexpr size_t AttentionSharedBytes(bool bytes) {
+  return size_t{2} * kTurns * kAttentionThreads * (bytes ? sizeof(Words2) : sizeof(Words4)) +
+         sizeof(float) * kAttentionWarps * kPartial + 16;
+}
+// Of 16 bits in a block that has room for keys and values of 8.
+constexpr int kMaxNullTokens = kPiece / 2;
 
 struct AttentionArgs {
   const StepInput* steps = nullptr;  // [rows / 2]
@@ -137,39 +145,41 @@ VIDMUSE_DEVICE RowKv FindRow(const AttentionArgs& args, int row, int head) {
   return kv;
 }
 
-VIDMUSE_DEVICE void LoadChannels(const void* from, int64_t at, Words4& to) {
-  to = LoadOnce4(static_cast<const uint16_t*>(from) + at);
-}
-VIDMUSE_DEVICE void LoadChannels(const void* from, int64_t at, Words2& to) {
-  to = LoadOnce2(static_cast<const int8_t*>(from) + at);
-}
+VIDMUSE_DEVICE Words4 LoadChannels(const Words4*, const void* from) { return LoadFresh4(from); }
+VIDMUSE_DEVICE Words2 LoadChannels(const Words2*, const void* from) { return LoadFresh2(from); }
 
-// A warp's 32 positions: maximum, sum and weighted values, to partial[kPartial].
+// A warp's 32 positions: maximum, sum and weighted values, to partial[kPartial]. `staged`: the
+// warp's, [2][kTurns][32].
 template <Number kNumber, class Words>
 VIDMUSE_DEVICE void AttendWarp(Block& block, const RowKv& kv, const uint16_t* q, int first,
-                               float* partial) {
-  constexpr int kTurns = 8;  // of 4 positions
+                               Words* staged, float* partial) {
   const int lane = block.thread() % kWarpThreads, channel = lane % 8 * 8;
   const int own = first + lane / 8;
-  const int64_t size = sizeof(Words) / 8;  // of a number
-  const auto* const value_bytes = static_cast<const unsigned char*>(kv.values);
-  Words keys[kTurns];
-  VIDMUSE_UNROLL
-  for (int i = 0; i < kTurns; ++i) {
-    const int position = own + 4 * i;
-    keys[i] = {};
-    if (position < kv.length && position != kv.newest) {
-      LoadChannels(kv.keys, position * kv.stride + channel, keys[i]);
-    }
-  }
-  if (first + lane < kv.length) Prefetch(value_bytes + (first + lane) * kv.stride * size);
-  block.WaitForPrevious();
-  if constexpr (sizeof(Words) == 16) {  // 8 bits are a condition's, which nobody writes
+  constexpr int64_t kSize = sizeof(Words) / 8;  // of a number
+  Words* const keys = staged + lane;
+  Words* const values = keys + kTurns * kWarpThreads;
+  const auto place = [&](const void* all, int position) {
+    return static_cast<const unsigned char*>(all) + (position * kv.stride + channel) * kSize;
+  };
+  const auto start = [&](const void* all, Words* to) {
     VIDMUSE_UNROLL
     for (int i = 0; i < kTurns; ++i) {
-      if (own + 4 * i != kv.newest) continue;
-      keys[i] = LoadFresh4(static_cast<const uint16_t*>(kv.keys) + kv.newest * kv.stride + channel);
+      const int position = own + 4 * i;
+      if (position < kv.length && position != kv.newest) {
+        StartCopy(to + i * kWarpThreads, place(all, position));
+      } else {
+        to[i * kWarpThreads] = {};
+      }
     }
+    EndCopyGroup();
+  };
+  start(kv.keys, keys);
+  start(kv.values, values);
+  block.WaitForPrevious();
+  if (kv.newest >= own && kv.newest < own + 4 * kTurns && (kv.newest - own) % 4 == 0) {
+    const int at = (kv.newest - own) / 4 * kWarpThreads;
+    keys[at] = LoadChannels(keys, place(kv.keys, kv.newest));
+    values[at] = LoadChannels(values, place(kv.values, kv.newest));
   }
   float query[8];
   Widen<kNumber>(LoadFresh4(q + channel), query);
@@ -179,14 +189,15 @@ VIDMUSE_DEVICE void AttendWarp(Block& block, const RowKv& kv, const uint16_t* q,
     if (kv.k_scales != nullptr) query[c] *= kv.k_scales[channel + c];
   }
 
+  WaitForCopies<1>();
   float scores[kTurns], most = -INFINITY;
   VIDMUSE_UNROLL
   for (int i = 0; i < kTurns; ++i) {
     float key[8], score = 0;
     if constexpr (sizeof(Words) == 16) {
-      Widen<kNumber>(keys[i], key);
+      Widen<kNumber>(keys[i * kWarpThreads], key);
     } else {
-      Widen(keys[i], key);
+      Widen(keys[i * kWarpThreads], key);
     }
     VIDMUSE_UNROLL
     for (int c = 0; c < 8; ++c) score = fmaf(query[c], key[c], score);
@@ -198,19 +209,7 @@ VIDMUSE_DEVICE void AttendWarp(Block& block, const RowKv& kv, const uint16_t* q,
   most = fmaxf(most, block.ShuffleXor(most, 8));
   most = fmaxf(most, block.ShuffleXor(most, 16));
 
-  Words values[kTurns];
-  VIDMUSE_UNROLL
-  for (int i = 0; i < kTurns; ++i) {
-    values[i] = {};
-    const int position = own + 4 * i;
-    if (position >= kv.length) continue;
-    const unsigned char* const from = value_bytes + (position * kv.stride + channel) * size;
-    if constexpr (sizeof(Words) == 16) {
-      values[i] = LoadFresh4(from);
-    } else {
-      values[i] = LoadFresh2(from);
-    }
-  }
+  WaitForCopies<0>();
   float sum = 0, out[8] = {};
   VIDMUSE_UNROLL
   for (int i = 0; i < kTurns; ++i) {
@@ -221,9 +220,9 @@ VIDMUSE_DEVICE void AttendWarp(Block& block, const RowKv& kv, const uint16_t* q,
         used && kv.v_scales != nullptr ? weight * kv.v_scales[own + 4 * i] : weight;
     float value[8];
     if constexpr (sizeof(Words) == 16) {
-      Widen<kNumber>(values[i], value);
+      Widen<kNumber>(values[i * kWarpThreads], value);
     } else {
-      Widen(values[i], value);
+      Widen(values[i * kWarpThreads], value);
     }
     VIDMUSE_UNROLL
     for (int c = 0; c < 8; ++c) out[c] = fmaf(of_values, value[c], out[c]);
@@ -241,34 +240,38 @@ VIDMUSE_DEVICE void AttendWarp(Block& block, const RowKv& kv, const uint16_t* q,
   }
 }
 
-// `count` partials, at most kMost, in their order: maximum, sum and channel c's weighted values.
-template <bool kFresh, int kMost>
+// `count` partials in shared memory, in their order: maximum, sum and channel c's weighted values.
 VIDMUSE_DEVICE void Combine(const float* partials, int count, int c, float* result) {
-  const auto read = [](const float* from) { return kFresh ? LoadFresh(from) : *from; };
-  float maxima[kMost], sums[kMost], values[kMost], most = -INFINITY;
-  VIDMUSE_UNROLL
-  for (int i = 0; i < kMost; ++i) {
-    if (i >= count) continue;
-    maxima[i] = read(partials + i * kPartial);
-    sums[i] = read(partials + i * kPartial + 1);
-    values[i] = read(partials + i * kPartial + 2 + c);
-  }
-  VIDMUSE_UNROLL
-  for (int i = 0; i < kMost; ++i) {
-    if (i < count) most = fmaxf(most, maxima[i]);
-  }
-  float sum = 0, value = 0;
-  VIDMUSE_UNROLL
-  for (int i = 0; i < kMost; ++i) {
-    if (i >= count) continue;
-    const float scale = Exp2(maxima[i] - most);  // 0 where there was no position
-    sum = fmaf(scale, sums[i], sum);
-    value = fmaf(scale, values[i], value);
+  float most = -INFINITY, sum = 0, value = 0;
+  for (int i = 0; i < count; ++i) most = fmaxf(most, partials[i * kPartial]);
+  for (int i = 0; i < count; ++i) {
+    const float* const from = partials + i * kPartial;
+    const float scale = Exp2(from[0] - most);  // 0 where there was no position
+    sum = fmaf(scale, from[1], sum);
+    value = fmaf(scale, from[2 + c], value);
   }
   result[0] = most, result[1] = sum, result[2] = value;
 }
 
-template <Number kNumber>
+// A head's partials, of all its pieces, from where other blocks left them to shared memory.
+VIDMUSE_DEVICE void FetchPartials(Block& block, const float* from, int count, float* to) {
+  constexpr int kLoads = (kMaxPieces * kPartial + kAttentionThreads - 1) / kAttentionThreads;
+  float part[kLoads] = {};
+  VIDMUSE_UNROLL
+  for (int i = 0; i < kLoads; ++i) {
+    const int at = block.thread() + i * kAttentionThreads;
+    if (at < count * kPartial) part[i] = LoadFresh(from + at);
+  }
+  VIDMUSE_UNROLL
+  for (int i = 0; i < kLoads; ++i) {
+    const int at = block.thread() + i * kAttentionThreads;
+    if (at < count * kPartial) to[at] = part[i];
+  }
+  block.Sync();
+}
+
+// kBytes: keys and values by `layout` are of 8 bits.
+template <Number kNumber, bool kBytes>
 VIDMUSE_DEVICE void AttentionBody(Block& block, const AttentionArgs& args) {
   const int thread = block.thread(), warp = thread / kWarpThreads;
   const bool cross = args.null_keys != nullptr;
@@ -282,13 +285,22 @@ VIDMUSE_DEVICE void AttentionBody(Block& block, const AttentionArgs& args) {
     return;
   }
   const size_t at = (static_cast<size_t>(row) * args.heads + head) * kHeadDim;
-  float* const partials = reinterpret_cast<float*>(block.shared());
+  constexpr size_t kStaged =
+      size_t{2} * kTurns * kAttentionThreads * (kBytes ? sizeof(Words2) : sizeof(Words4));
+  float* const partials = reinterpret_cast<float*>(block.shared() + kStaged);
   uint32_t* const flag = reinterpret_cast<uint32_t*>(partials + kAttentionWarps * kPartial);
-  const int first = piece * kPiece + warp * kWarpThreads;
-  if (kv.k_scales != nullptr) {
-    AttendWarp<kNumber, Words2>(block, kv, args.q + at, first, partials + warp * kPartial);
+  const int first = piece * kPiece + warp * kWarpThreads, staged = 2 * kTurns * kWarpThreads * warp;
+  float* const partial = partials + warp * kPartial;
+  if (first >= kv.length) {
+    for (int i = thread % kWarpThreads; i < kPartial; i += kWarpThreads) {
+      partial[i] = i == 0 ? -INFINITY : 0;
+    }
+  } else if (kBytes && !null_row) {
+    AttendWarp<kNumber>(block, kv, args.q + at, first,
+                        reinterpret_cast<Words2*>(block.shared()) + staged, partial);
   } else {
-    AttendWarp<kNumber, Words4>(block, kv, args.q + at, first, partials + warp * kPartial);
+    AttendWarp<kNumber>(block, kv, args.q + at, first,
+                        reinterpret_cast<Words4*>(block.shared()) + staged, partial);
   }
   block.Sync();
   const int pieces = Pieces(kv.length);
@@ -296,7 +308,7 @@ VIDMUSE_DEVICE void AttentionBody(Block& block, const AttentionArgs& args) {
                                          Pieces(args.positions) * kPartial;
   float result[3];
   if (thread < kHeadDim) {
-    Combine<false, kAttentionWarps>(partials, kAttentionWarps, thread, result);
+    Combine(partials, kAttentionWarps, thread, result);
     if (pieces == 1) {
       args.out[at + thread] = FromFloat<kNumber>(result[2] / result[1]);
     } else {
@@ -308,8 +320,10 @@ VIDMUSE_DEVICE void AttentionBody(Block& block, const AttentionArgs& args) {
   if (pieces == 1) return;
   uint32_t* const counter = args.counters + static_cast<size_t>(row) * args.heads + head;
   if (!block.IsLast(counter, static_cast<uint32_t>(pieces), flag)) return;
+  float* const fetched = reinterpret_cast<float*>(block.shared());  // over keys and values
+  FetchPartials(block, all, pieces, fetched);
   if (thread < kHeadDim) {
-    Combine<true, kMaxPieces>(all, pieces, thread, result);
+    Combine(fetched, pieces, thread, result);
     args.out[at + thread] = FromFloat<kNumber>(result[2] / result[1]);
   }
 }

@@ -72,11 +72,13 @@ class Block {
   // wrote before. The counter is 0 at first, and again afterwards. Uses 4 bytes at `flag`, in
   // shared memory.
   __device__ bool IsLast(uint32_t* counter, uint32_t blocks, uint32_t* flag) {
-    __threadfence();
     __syncthreads();
-    if (threadIdx.x == 0) *flag = atomicInc(counter, blocks - 1);
+    if (threadIdx.x == 0) {
+      __threadfence();
+      *flag = atomicInc(counter, blocks - 1);
+      __threadfence();
+    }
     __syncthreads();
-    __threadfence();
     return *flag == blocks - 1;
   }
 
@@ -102,13 +104,6 @@ __device__ __forceinline__ Words4 LoadOnce4(const void* from) {
                : "l"(from));
   return to;
 }
-__device__ __forceinline__ Words2 LoadOnce2(const void* from) {
-  Words2 to;
-  asm volatile("ld.global.L1::no_allocate.v2.u32 {%0, %1}, [%2];"
-               : "=r"(to.word[0]), "=r"(to.word[1])
-               : "l"(from));
-  return to;
-}
 
 // What another kernel, or another block, has written: past the caches that may hold older bytes.
 __device__ __forceinline__ Words4 LoadFresh4(const void* from) {
@@ -129,9 +124,27 @@ __device__ __forceinline__ Words2 LoadFresh2(const void* from) {
 }
 __device__ __forceinline__ float LoadFresh(const float* from) { return __ldcg(from); }
 
-// Brings the cache line to the second level of cache.
-__device__ __forceinline__ void Prefetch(const void* from) {
-  asm volatile("prefetch.global.L2 [%0];" ::"l"(from));
+// Copies to shared memory that a thread starts, and waits for itself; other threads don't see them
+// before a barrier. What doesn't change while the kernel runs; may come before WaitForPrevious.
+__device__ __forceinline__ void StartCopy(Words4* to, const void* from) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(
+                   static_cast<uint32_t>(__cvta_generic_to_shared(to))),
+               "l"(from)
+               : "memory");
+}
+__device__ __forceinline__ void StartCopy(Words2* to, const void* from) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 8;" ::"r"(
+                   static_cast<uint32_t>(__cvta_generic_to_shared(to))),
+               "l"(from)
+               : "memory");
+}
+__device__ __forceinline__ void EndCopyGroup() {
+  asm volatile("cp.async.commit_group;" ::: "memory");
+}
+// Until at most the newest kGroups are on their way.
+template <int kGroups>
+__device__ __forceinline__ void WaitForCopies() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(kGroups) : "memory");
 }
 
 }  // namespace vidmuse::gpu

@@ -76,11 +76,16 @@ struct HostGrid {
 void RunOnHost(const HostGrid& grid, const std::function<void(Block&)>& body);
 
 inline Words4 LoadOnce4(const void* from) { return *static_cast<const Words4*>(from); }
-inline Words2 LoadOnce2(const void* from) { return *static_cast<const Words2*>(from); }
 inline Words4 LoadFresh4(const void* from) { return *static_cast<const Words4*>(from); }
 inline Words2 LoadFresh2(const void* from) { return *static_cast<const Words2*>(from); }
 inline float LoadFresh(const float* from) { return *from; }
-inline void Prefetch(const void*) {}
+template <class Words>
+void StartCopy(Words* to, const void* from) {
+  *to = *static_cast<const Words*>(from);
+}
+inline void EndCopyGroup() {}
+template <int kGroups>
+void WaitForCopies() {}
 
 }  // namespace vidmuse::gpu
 

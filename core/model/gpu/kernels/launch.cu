@@ -4,11 +4,22 @@
 namespace vidmuse::gpu {
 namespace {
 
-template <Number kNumber>
-__global__ void __launch_bounds__(kAttentionThreads, VM_ATT)
+template <Number kNumber, bool kBytes>
+__global__ void __launch_bounds__(kAttentionThreads, kBytes ? 4 : 3)
     AttentionKernel(const AttentionArgs args) {
   Block block;
-  AttentionBody<kNumber>(block, args);
+  AttentionBody<kNumber, kBytes>(block, args);
+}
+
+// Calls run(kernel) with the kernel for a format and 8 or 16 bits.
+template <class Run>
+cudaError_t WithAttention(WeightFormat format, bool bytes, Run&& run) {
+  if (format == WeightFormat::kBf16) {
+    return bytes ? run(AttentionKernel<Number::kBf16, true>)
+                 : run(AttentionKernel<Number::kBf16, false>);
+  }
+  return bytes ? run(AttentionKernel<Number::kFp16, true>)
+               : run(AttentionKernel<Number::kFp16, false>);
 }
 
 template <Number kNumber>
@@ -61,11 +72,12 @@ class CudaLauncher final : public Launcher {
 
   void Attention(const AttentionArgs& args, int rows) override {
     const AttentionGrid grid(args, rows);
-    const Launch launch(dim3(grid.x, grid.y, grid.z), kAttentionThreads, kAttentionSharedBytes,
-                        stream_, early_);
-    Note(format_ == WeightFormat::kBf16
-             ? cudaLaunchKernelEx(&launch.config, AttentionKernel<Number::kBf16>, args)
-             : cudaLaunchKernelEx(&launch.config, AttentionKernel<Number::kFp16>, args));
+    const bool bytes = args.k_scales != nullptr;
+    const Launch launch(dim3(grid.x, grid.y, grid.z), kAttentionThreads,
+                        AttentionSharedBytes(bytes), stream_, early_);
+    Note(WithAttention(format_, bytes, [&](auto* kernel) {
+      return cudaLaunchKernelEx(&launch.config, kernel, args);
+    }));
   }
 
   void Quantize(const QuantizeArgs& args, int heads) {
@@ -106,7 +118,19 @@ int vidmuse_prepare_kernels() {
                              vidmuse::gpu::PrepareLinear<WeightFormat::kInt8>}) {
     if (const cudaError_t error = prepare(); error != cudaSuccess) return error;
   }
-  return 0;
+  for (const auto format : {WeightFormat::kFp16, WeightFormat::kBf16}) {
+    for (const bool bytes : {false, true}) {
+      const cudaError_t error = vidmuse::gpu::WithAttention(format, bytes, [&](auto* kernel) {
+        return vidmuse::gpu::Prepare(kernel, vidmuse::gpu::AttentionSharedBytes(bytes));
+      });
+      if (error != cudaSuccess) return error;
+    }
+  }
+  if (const cudaError_t error = vidmuse::gpu::Prepare(vidmuse::gpu::EmbedKernel, 0);
+      error != cudaSuccess) {
+    return error;
+  }
+  return vidmuse::gpu::Prepare(vidmuse::gpu::SampleKernel, sizeof(vidmuse::gpu::SampleShared));
 }
 
 int vidmuse_token_step(const vidmuse::gpu::TokenStep* step, int requests, void* stream) {

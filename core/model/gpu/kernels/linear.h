@@ -72,6 +72,7 @@ struct LinearArgs {
 };
 
 constexpr int kMaxNormInputs = 2048;
+constexpr int kMaxRows = 256;
 
 // Of a block: partial sums; of LayerNorm each row's mean and scale, then weights and biases.
 constexpr size_t LinearSharedBytes(int tiles, int halves, bool norm, int rows, int inputs) {
@@ -296,6 +297,8 @@ struct LinearBody {
       }
     }
     block.WaitForPrevious();
+    Words4 early[kBatch][kHalves][kWords];  // the first of x, on its way beside its moments
+    LoadBatch(args, place, 0, 0, 0, early);
     if constexpr (kNorm) {
       RowStats<kHalves>(block, args, stats);
       block.Sync();
@@ -309,28 +312,38 @@ struct LinearBody {
           LoadWeights(args, place, chunk, w);
           loaded = chunk;
         }
-        AddChunk(block, args, place, chunk, row0, stats, norm, w, sums);
+        if (chunk + row0 > 0) LoadBatch(args, place, chunk, 0, row0, early);
+        AddChunk(block, args, place, chunk, row0, stats, norm, early, w, sums);
       }
       Reduce(block, args, row0, place.first_output, partial, sums);
     }
   }
 
+  VIDMUSE_DEVICE static int Start(const Place& place, int load) {
+    return place.piece_start + load * 4 * kLoad + place.lane % 4 * kLoad;
+  }
+
+  // What belongs to the chunk's loads of weights from `first` on.
+  VIDMUSE_DEVICE static void LoadBatch(const LinearArgs& args, const Place& place, int chunk,
+                                       int first, int row0,
+                                       Words4 (&raw)[kBatch][kHalves][kWords]) {
+    VIDMUSE_UNROLL
+    for (int i = 0; i < kBatch; ++i) {
+      const int load = chunk * kChunk + first + i;
+      if (load < place.blocks) LoadX(args, row0, Start(place, load), place.lane, raw[i]);
+    }
+  }
+
+  // `raw` holds the chunk's first batch of x.
   VIDMUSE_DEVICE static void AddChunk(Block& block, const LinearArgs& args, const Place& place,
                                       int chunk, int row0, const float* stats, const float* norm,
+                                      Words4 (&raw)[kBatch][kHalves][kWords],
                                       const Words4 (&w)[kChunk][kTiles],
                                       float (&sums)[kTiles][kRowTiles][kChains][4]) {
     const int lane = place.lane;
-    const auto start = [&](int c) {
-      return place.piece_start + (chunk * kChunk + c) * 4 * kLoad + lane % 4 * kLoad;
-    };
     VIDMUSE_UNROLL
     for (int first = 0; first < kChunk; first += kBatch) {
-      Words4 raw[kBatch][kHalves][kWords];
-      VIDMUSE_UNROLL
-      for (int i = 0; i < kBatch; ++i) {
-        if (chunk * kChunk + first + i >= place.blocks) continue;
-        LoadX(args, row0, start(first + i), lane, raw[i]);
-      }
+      if (first > 0) LoadBatch(args, place, chunk, first, row0, raw);
       VIDMUSE_UNROLL
       for (int i = 0; i < kBatch; ++i) {
         if (chunk * kChunk + first + i >= place.blocks) continue;
@@ -342,8 +355,9 @@ struct LinearBody {
             const float* const own = stats + 2 * (row < args.rows ? row : row0);
             VIDMUSE_UNROLL
             for (int part = 0; part < kParts; ++part) {
-              x[half][part] = Normed(raw[i][half] + 2 * part, own[0], own[1],
-                                     norm + start(first + i) + 8 * part, args.inputs);
+              x[half][part] =
+                  Normed(raw[i][half] + 2 * part, own[0], own[1],
+                         norm + Start(place, chunk * kChunk + first + i) + 8 * part, args.inputs);
             }
           }
           Multiply(block, x, w[first + i], sums);

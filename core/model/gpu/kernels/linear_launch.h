@@ -28,9 +28,19 @@ struct Launch {
   cudaLaunchConfig_t config = {};
 };
 
+// Lets a kernel have `shared` bytes of shared memory, and as little of the first level of cache as
+// all others: a multiprocessor that divides the two anew can't begin one kernel beside another.
+template <class Kernel>
+cudaError_t Prepare(Kernel* kernel, size_t shared) {
+  const cudaError_t error = cudaFuncSetAttribute(
+      kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared));
+  if (error != cudaSuccess) return error;
+  return cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
+                              cudaSharedmemCarveoutMaxShared);
+}
+
 template <WeightFormat kFormat>
 cudaError_t LaunchLinear(const LinearArgs& args, cudaStream_t stream, bool early);
-// Lets kernels have the shared memory that they ask for.
 template <WeightFormat kFormat>
 cudaError_t PrepareLinear();
 

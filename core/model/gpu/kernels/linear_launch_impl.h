@@ -30,20 +30,18 @@ cudaError_t LaunchLinear(const LinearArgs& args, cudaStream_t stream, bool early
 
 template <WeightFormat kFormat>
 cudaError_t PrepareLinear() {
-  int device = 0, most = 0;
-  cudaError_t error = cudaGetDevice(&device);
-  if (error != cudaSuccess) return error;
-  error = cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
-  if (error != cudaSuccess) return error;
+  cudaError_t error = cudaSuccess;
+  const auto prepare = [&](const LinearShape& shape, bool norm) {
+    WithLinear<kFormat>(shape, norm, [&]<class Body>() {
+      const cudaError_t own =
+          Prepare(LinearKernel<Body>,
+                  LinearSharedBytes(shape.tiles, shape.halves, norm, kMaxRows, kMaxNormInputs));
+      if (error == cudaSuccess) error = own;
+    });
+  };
   for (const int halves : {1, 2, 4}) {
-    for (const int tiles : {1, 3, 4}) {
-      WithLinear<kFormat>({tiles, halves, 4}, /*norm=*/true, [&]<class Body>() {
-        if (error == cudaSuccess) {
-          error = cudaFuncSetAttribute(LinearKernel<Body>,
-                                       cudaFuncAttributeMaxDynamicSharedMemorySize, most);
-        }
-      });
-    }
+    for (const int tiles : {1, 3, 4}) prepare({tiles, halves, 4}, /*norm=*/true);
+    for (const int chunk : {2, 4, 8, 16}) prepare({1, halves, chunk}, /*norm=*/false);
   }
   return error;
 }

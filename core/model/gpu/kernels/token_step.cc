@@ -107,7 +107,7 @@ bool KernelsFit(const TokenStep& step) {
          step.ffn % multiple == 0 && step.dim <= kMaxNormInputs && step.card % 8 == 0 &&
          step.card <= kMaxCard && step.codebooks <= kMaxCodebooks &&
          Pieces(step.positions) <= kMaxPieces && Pieces(step.condition_tokens) <= kMaxPieces &&
-         step.null_tokens <= kPiece;
+         step.null_tokens <= kMaxNullTokens;
 }
 
 LinearShape ChooseLinear(const LinearArgs& args, WeightFormat format) {

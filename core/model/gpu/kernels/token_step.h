@@ -81,7 +81,7 @@ struct TokenStep {
 
 // Whether the kernels have this model's sizes: heads of 64, `dim` and `ffn` multiples of 256 (of
 // 512 for int8), `dim` up to 2,048, `card` a multiple of 8 up to 2,048, up to 8 codebooks, room for
-// up to 4,096 positions.
+// up to 4,096 positions, a null condition of up to 128 tokens.
 bool KernelsFit(const TokenStep& step);
 
 // How a linear layer is laid out. No choice changes the bits of a result.
@@ -102,7 +102,7 @@ class Launcher {
   virtual void Sample(const SampleArgs& args, int requests) = 0;
 };
 
-// The step of `requests` requests, from inputs to tokens.
+// The step of `requests` requests, up to kMaxRows / 2, from inputs to tokens.
 void LaunchTokenStep(const TokenStep& step, int requests, Launcher& launcher);
 
 }  // namespace vidmuse::gpu

@@ -1,0 +1,29 @@
+// What the options of a request may be, by the names that the API has for them.
+#ifndef VIDMUSE_BASE_OPTION_RANGE_H_
+#define VIDMUSE_BASE_OPTION_RANGE_H_
+
+#include "absl/status/status.h"
+
+namespace vidmuse {
+
+// Both ends are allowed.
+struct OptionRange {
+  const char* field;
+  double low;
+  double high;
+};
+
+inline constexpr OptionRange kTemperatureRange = {"sampling.temperature", 0, 10};
+inline constexpr OptionRange kTopKRange = {"sampling.top_k", 0, 65536};
+inline constexpr OptionRange kTopPRange = {"sampling.top_p", 0, 1};
+inline constexpr OptionRange kCfgCoefRange = {"sampling.cfg_coef", 0, 20};
+inline constexpr OptionRange kMaxDurationRange = {"max_duration_seconds", 1, 1e6};
+inline constexpr OptionRange kMaxChunkRange = {"max_chunk_seconds", 0.02, 30};
+inline constexpr OptionRange kVideoSecondsRange = {"video_seconds", 1, 1e9};
+
+// INVALID_ARGUMENT names the field, its value and its range. NaN is in no range.
+absl::Status CheckRange(const OptionRange& range, double value);
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_BASE_OPTION_RANGE_H_

@@ -1,0 +1,118 @@
+// A job's way from tokens to the reader: audio as the reader takes it.
+#include <algorithm>
+#include <utility>
+
+#include "core/generator/job.h"
+
+namespace vidmuse {
+
+void Job::SchedulePump() {
+  if (pumping_ || ended() || stalled_) return;
+  // On the device's thread nothing is sent: the pump tells the reader of a new stage too.
+  if (frames_made_ < wanted_frames_ && !generated_ && !progress_due_) return;
+  // The pool's queue has room for every job that may live.
+  pumping_ =
+      context_->codec_pool->Submit([self = shared_from_this()] { self->RunTask(&Job::PumpAudio); });
+}
+
+void Job::OnTaken() {
+  MutexLock lock(&mutex_);
+  stalled_since_ = Now();
+  if (!stalled_ || !events_.HasRoom()) return;
+  stalled_ = false;
+  SchedulePump();
+}
+
+bool Job::TakePumpInput(std::vector<uint16_t>* tokens) {
+  const int codebooks = context_->model->info().codebooks;
+  MutexLock lock(&mutex_);
+  stalled_ = !events_.HasRoom();
+  if (stalled_) stalled_since_ = Now();
+  reader_was_late_ |= stalled_;
+  const int64_t taken = audio_->frames_taken();
+  wanted_frames_ = taken + audio_->frames_needed();
+  const bool enough = static_cast<int64_t>(tokens_.size()) >= wanted_frames_ * codebooks;
+  if (ended() || stalled_ || !enough || (audio_->done() && !generated_)) {
+    pumping_ = false;
+    return false;
+  }
+  tokens->assign(tokens_.begin() + taken * codebooks, tokens_.begin() + wanted_frames_ * codebooks);
+  return true;
+}
+
+// One chunk a turn, so that streams take turns.
+void Job::PumpAudio() {
+  SendProgress();
+  std::vector<uint16_t> tokens;
+  if (!TakePumpInput(&tokens)) return;
+  if (audio_->done()) return SendFinished();
+  const absl::Duration begin = Now();
+  absl::StatusOr<std::optional<AudioChunk>> chunk = audio_->Next(tokens);
+  if (!chunk.ok()) return End(chunk.status());
+  {
+    MutexLock lock(&mutex_);
+    seconds_.codec += absl::ToDoubleSeconds(Now() - begin);
+  }
+  if (*chunk) SendChunk(**std::move(chunk));
+  MutexLock lock(&mutex_);
+  pumping_ = false;
+  wanted_frames_ = audio_->frames_taken() + audio_->frames_needed();
+  SchedulePump();
+}
+
+void Job::SendChunk(AudioChunk chunk) {
+  if (!chunk.data.empty()) {
+    const double audio_seconds =
+        static_cast<double>(chunk.num_samples) / context_->model->info().sample_rate;
+    MutexLock lock(&mutex_);
+    const absl::Duration now = Now();
+    CountUnderrun(now, audio_seconds);
+    if (seconds_.first_audio == 0) {
+      seconds_.first_audio = absl::ToDoubleSeconds(now - submitted);
+      // At the end by design where the song is brought to its loudness as a whole.
+      if (request_.loudness != LoudnessMode::kReference) {
+        context_->metrics->Observe(Histogram::kTimeToFirstAudioSeconds, seconds_.first_audio);
+      }
+    } else {
+      context_->metrics->Observe(Histogram::kInterChunkSeconds,
+                                 absl::ToDoubleSeconds(now - last_chunk_));
+    }
+    last_chunk_ = now;
+    context_->metrics->Add(Counter::kAudioSeconds, audio_seconds);
+  }
+  {
+    MutexLock lock(&mutex_);
+    last_sent_ = Now();
+  }
+  events_.Push(std::move(chunk));
+}
+
+void Job::CountUnderrun(absl::Duration now, double audio_seconds) {
+  // A song brought to its loudness as a whole isn't played while it is made.
+  if (request_.loudness == LoudnessMode::kReference) return;
+  const bool dry = seconds_.first_audio != 0 && now > plays_until_;
+  if (dry && !reader_was_late_ && !std::exchange(underrun_, true)) {
+    context_->metrics->Add(Counter::kStreamUnderruns, 1);
+  }
+  if (dry || seconds_.first_audio == 0) plays_until_ = now;
+  plays_until_ += absl::Seconds(audio_seconds);
+  reader_was_late_ = false;
+}
+
+void Job::SendFinished() {
+  GenerationFinished finished;
+  finished.total_samples = audio_->total_samples();
+  finished.total_frames = total_frames_;
+  finished.loudness_lufs = audio_->output_lufs();
+  {
+    MutexLock lock(&mutex_);
+    seconds_.total = absl::ToDoubleSeconds(Now() - submitted);
+    finished.seconds = seconds_;
+  }
+  // In this order: whoever takes the event may let go of the stream at once, which must not count
+  // as cancelling.
+  if (!MarkEnded(absl::OkStatus())) return;
+  events_.Finish(finished);
+}
+
+}  // namespace vidmuse
