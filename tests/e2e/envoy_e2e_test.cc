@@ -24,7 +24,7 @@ constexpr int kStreams = 6;
 RunResult Sing(const std::string& address, const std::string& output) {
   return RunProgram(
       {kClient, "generate", "--server", address, "--video", GoldenVideo("zoom_63s"), "--output",
-       output, "--seed", "7", "--duration", "30", "--loudness", "none", "--chunk", "0.2"},
+       output, "--seed", "7", "--duration", "20", "--loudness", "none", "--chunk", "0.2"},
       kPatience * absl::Minutes(4));
 }
 
