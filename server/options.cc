@@ -50,7 +50,7 @@ std::vector<Flag> ModelFlags() {
           kMaxThreads, "threads that encode video frames; 0: one a core"),
       IntFlag(
           "codec_threads", [](O & o) -> auto& { return o.generator.codec_threads; }, 0, kMaxThreads,
-          "streams whose audio is decoded at once; 0: one a core"),
+          "streams whose audio is decoded at once; 0: one a core, or two a GPU"),
       ChoiceFlag(
           "video_sandbox", [](O & o) -> auto& { return o.generator.video_sandbox; },
           {"required", "best_effort", "off"},
