@@ -103,6 +103,26 @@ TEST(FaultsE2eTest, AThrowingDeviceThreadAndNoMemoryCostTheirRequestAlone) {
   EXPECT_EQ((*server)->Stop(), absl::OkStatus());
 }
 
+TEST(FaultsE2eTest, ALostDeviceHandsItsRequestsOverAndIsNotLive) {
+  auto server = ServerProcess::StartProgram({kFaultyServer, "--model_dir", "none", "--listen",
+                                             "127.0.0.1:0", "--metrics_listen", "127.0.0.1:0"});
+  ASSERT_TRUE(server.ok()) << server.status();
+  const std::string& address = (*server)->address();
+  auto client = MusicClient::Create({.addresses = {address}, .max_retries = 0});
+  EXPECT_EQ((*client)->CheckHealth(), absl::OkStatus());
+  Song losing = {.seed = kDeviceIsLost, .video = "v"};
+  EXPECT_EQ(Make(address, &losing).code(), absl::StatusCode::kUnavailable);
+  Song late = {.seed = 7, .video = "v"};
+  const absl::Status refused = Make(address, &late);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kUnavailable) << refused;
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("an illegal address"));
+  const absl::Time deadline = absl::Now() + kPatience * absl::Seconds(30);
+  while ((*client)->CheckHealth().ok() && absl::Now() < deadline) {
+    absl::SleepFor(absl::Milliseconds(20));
+  }
+  EXPECT_FALSE((*client)->CheckHealth().ok());
+}
+
 // A server whose standard error is `redirection` of a shell, and so not the test's.
 class LogFaultTest : public ::testing::Test {
  protected:

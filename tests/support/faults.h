@@ -10,6 +10,7 @@ namespace vidmuse {
 inline constexpr int64_t kFaultFrame = 100;
 inline constexpr uint64_t kStepThrows = 1001;
 inline constexpr uint64_t kStepIsOutOfMemory = 1002;
+inline constexpr uint64_t kDeviceIsLost = 1003;  // and every step after that fails
 
 // Videos.
 inline constexpr char kDecodeThrows[] = "decode throws";

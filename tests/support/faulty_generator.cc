@@ -17,12 +17,14 @@ namespace vidmuse {
 namespace {
 
 absl::Status FailOnCommand(absl::Span<StepRequest> requests) {
+  static bool lost = false;  // the device thread's
   for (const StepRequest& request : requests) {
     if (request.sampling == nullptr || request.frame < kFaultFrame) continue;
     if (request.sampling->seed == kStepThrows) throw std::runtime_error("the device is on fire");
     if (request.sampling->seed == kStepIsOutOfMemory) throw std::bad_alloc();
+    lost |= request.sampling->seed == kDeviceIsLost;
   }
-  return absl::OkStatus();
+  return lost ? absl::InternalError("an illegal address was encountered") : absl::OkStatus();
 }
 
 absl::StatusOr<VideoFrames> Sample(absl::string_view file, const Limits&, int max_seconds,
