@@ -100,7 +100,7 @@ std::vector<Flag> LimitFlags() {
           "requests admitted and not yet running"),
       UintFlag(
           "max_queued_bytes", [](O & o) -> auto& { return o.generator.limits.max_queued_bytes; }, 1,
-          kMaxBytes, "video bytes and frames held for all requests"),
+          kMaxBytes, "videos, frames, conditions and held-back songs of all requests"),
       UintFlag(
           "max_stream_buffer_bytes",
           [](O & o) -> auto& { return o.generator.limits.max_stream_buffer_bytes; }, 1 << 10,
