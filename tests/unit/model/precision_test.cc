@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <functional>
 #include <map>
@@ -132,7 +133,9 @@ struct Case {
   const char* name;
   // Of a row of queries (0), keys (1) or values (2).
   float (*factor)(int part, int channel);
-  double bf16, int8;  // the largest KL allowed
+  // The largest KL allowed: about twice what it is. Where it is large, per-channel scales of keys
+  // would make it smaller.
+  double bf16, int8;
 };
 
 void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
@@ -160,12 +163,12 @@ TEST_P(PrecisionTest, StaysNearFloat32) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Weights, PrecisionTest,
-                         testing::Values(Case{"Plain", Plain, 1, 1},
-                                         Case{"Outliers", Outliers, 1, 1},
-                                         Case{"Peaked", Peaked, 1, 1}),
+                         testing::Values(Case{"Plain", Plain, 0.002, 0.005},
+                                         Case{"Outliers", Outliers, 0.02, 0.06},
+                                         Case{"Peaked", Peaked, 0.03, 0.4}),
                          [](const auto& info) { return std::string(info.param.name); });
 
-TEST(OutliersTest, LeaveFloat32AsItIs)  {
+TEST(OutliersTest, LeaveFloat32AsItIs) {
   EXPECT_LT(MeanKl(Logits("fp32", Plain), Logits("fp32", Outliers)), 1e-7);
 }
 
