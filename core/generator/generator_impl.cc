@@ -132,8 +132,7 @@ GeneratorImpl::GeneratorImpl(std::vector<std::unique_ptr<MusicModel>> models,
     contexts_[i].engine = devices_[i].engine.get();
     contexts_[i].device_requests = &devices_[i].requests;
   }
-  watch_thread_ = std::thread([this] {
-    Watch(); });
+  watch_thread_ = std::thread([this] { Watch(); });
 }
 
 GeneratorImpl::~GeneratorImpl() {

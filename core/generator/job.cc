@@ -63,9 +63,12 @@ absl::Status Job::AppendVideo(absl::string_view bytes) {
     if (ended()) return end_;
     if (upload_finished_) return absl::FailedPreconditionError("the video is complete already");
     if (upload_.size() + bytes.size() > context_->limits.max_video_bytes) {
-      status = absl::InvalidArgumentError(absl::StrCat(
-          "the video has more than ", upload_.size() + bytes.size() - 1,
-          " bytes, over the limit max_video_bytes of ", context_->limits.max_video_bytes));
+      const uint64_t size = upload_.size() + bytes.size();
+      status = AboutLimit(
+          absl::InvalidArgumentError(absl::StrCat("the video has more than ", size - 1,
+                                                  " bytes, over the limit max_video_bytes of ",
+                                                  context_->limits.max_video_bytes)),
+          "max_video_bytes", static_cast<double>(size));
     }
   }
   if (status.ok()) status = Keep(bytes);

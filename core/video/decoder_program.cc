@@ -10,8 +10,11 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <iterator>
+#include <optional>
 #include <string>
 
+#include "absl/strings/numbers.h"
 #include "core/base/status_macros.h"
 #include "core/video/confinement.h"
 #include "core/video/ffmpeg_util.h"
@@ -32,14 +35,24 @@ void Write(const void* bytes, size_t size) {
   }
 }
 
-void Answer(AnswerKind kind, absl::string_view message) {
-  AnswerHeader header;
+void Answer(AnswerKind kind, absl::string_view message, AnswerHeader header = {}) {
   header.magic = kAnswerMagic;
   header.kind = kind;
   message = message.substr(0, kMaxAnswerMessage);
   header.message_size = static_cast<uint32_t>(message.size());
   Write(&header, sizeof(header));
   Write(message.data(), message.size());
+}
+
+void Refuse(const absl::Status& status) {
+  AnswerHeader header;
+  if (const std::optional<BrokenLimit> limit = LimitOf(status)) {
+    const auto* known = std::find(std::begin(kAnswerLimits), std::end(kAnswerLimits), limit->name);
+    if (known != std::end(kAnswerLimits) && absl::SimpleAtod(limit->value, &header.value)) {
+      header.limit = static_cast<uint32_t>(known - std::begin(kAnswerLimits)) + 1;
+    }
+  }
+  Answer(AnswerKind::kRefused, status.message(), header);
 }
 
 void AnswerFrames(const VideoFrames& video) {
@@ -122,7 +135,7 @@ void RunDecoderProgram(SampleFunction sample) {
   if (frames.ok()) {
     AnswerFrames(*frames);
   } else {
-    Answer(AnswerKind::kRefused, frames.status().message());
+    Refuse(frames.status());
   }
   _exit(0);
 }

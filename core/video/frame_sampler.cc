@@ -87,8 +87,10 @@ class Sampler {
 absl::StatusOr<VideoFrames> Sampler::Run(const TimeLimitCallback& on_time_limit) {
   if (bytes_.empty()) return absl::InvalidArgumentError("the video is empty: 0 bytes");
   if (bytes_.size() > limits_.max_video_bytes) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the video has ", bytes_.size(), " bytes; the limit is ", limits_.max_video_bytes));
+    return AboutLimit(absl::InvalidArgumentError(
+                          absl::StrCat("the video has ", bytes_.size(), " bytes; the limit is ",
+                                       limits_.max_video_bytes, " (max_video_bytes)")),
+                      "max_video_bytes", static_cast<double>(bytes_.size()));
   }
   RETURN_IF_ERROR(watch_.Check());
   ASSIGN_OR_RETURN(PacketIndex index, ReadPackets());
@@ -132,8 +134,10 @@ absl::StatusOr<Timeline> Sampler::MakeTimeline(const PacketIndex& index) const {
   const double rate = static_cast<double>(index.frames) * kMicroseconds /
                       static_cast<double>(std::max(index.video_span_us, length.us));
   if (rate > limits_.max_frames_per_second) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the video has ", rate, " frames a second; the limit is ", limits_.max_frames_per_second));
+    return AboutLimit(absl::InvalidArgumentError(
+                          absl::StrCat("the video has ", rate, " frames a second; the limit is ",
+                                       limits_.max_frames_per_second, " (max_frames_per_second)")),
+                      "max_frames_per_second", rate);
   }
   Timeline timeline;
   timeline.seconds = static_cast<int>(WholeSeconds(length.us));

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cmath>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -26,6 +27,13 @@ namespace vidmuse {
 namespace {
 
 constexpr uint64_t kLeastMemory = 16 << 20;  // that can decode anything
+
+absl::Status Refusal(const AnswerReader::Answer& answer) {
+  absl::Status status = absl::InvalidArgumentError(answer.message);
+  const uint32_t limit = answer.header.limit;
+  if (limit < 1 || limit > std::size(kAnswerLimits)) return status;
+  return AboutLimit(std::move(status), kAnswerLimits[limit - 1], answer.header.value);
+}
 
 absl::Status WriteAll(int fd, absl::string_view bytes) {
   while (!bytes.empty()) {
@@ -156,7 +164,7 @@ absl::StatusOr<VideoFrames> Run::ReadFramesOrRefusal(int max_seconds) {
     case AnswerKind::kFrames:
       return reader_.ReadFrames(answer.header, max_seconds);
     case AnswerKind::kRefused:
-      return absl::InvalidArgumentError(answer.message);
+      return Refusal(answer);
     default:
       return absl::UnknownError("an answer out of order");
   }

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "absl/strings/string_view.h"
 #include "core/model/video_frames.h"
 #include "vidmuse/types.h"
 
@@ -49,12 +50,19 @@ enum class AnswerKind : uint32_t {
   kTimeLimit = 6,  // at most once: the video is worth no more than `seconds`
 };
 
+// Limits that a refusal may name, by number from 1: it crosses the boundary as a number.
+inline constexpr absl::string_view kAnswerLimits[] = {"max_video_bytes",  "max_video_seconds",
+                                                      "max_frame_width",  "max_frame_height",
+                                                      "max_frame_pixels", "max_frames_per_second"};
+
 struct AnswerHeader {
   uint32_t magic = 0;
   AnswerKind kind = AnswerKind::kRefused;
   uint32_t message_size = 0;
   int32_t seconds = 0;  // kFrames and kTimeLimit
   uint32_t frames = 0;  // kFrames
+  uint32_t limit = 0;   // kRefused: of kAnswerLimits, the one that is broken; 0: none
+  double value = 0;     // and what broke it
 };
 static_assert(std::is_trivially_copyable_v<AnswerHeader>);
 

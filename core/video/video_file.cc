@@ -74,16 +74,16 @@ int LargestVideo(const AVFormatContext& format) {
 }  // namespace
 
 absl::Status CheckFrameSize(int64_t width, int64_t height, const Limits& limits) {
-  const auto refuse = [&](absl::string_view what, int64_t limit) {
-    return absl::InvalidArgumentError(absl::StrCat("the video's frames are ", width, "x", height,
-                                                   " pixels; the limit of ", what, " is ", limit));
+  const auto check = [&](absl::string_view name, int64_t value, int64_t limit) {
+    if (value <= limit) return absl::OkStatus();
+    return AboutLimit(
+        absl::InvalidArgumentError(absl::StrCat("the video's frames are ", width, "x", height,
+                                                " pixels; the limit is ", limit, " (", name, ")")),
+        name, static_cast<double>(value));
   };
-  if (width > limits.max_frame_width) return refuse("the width", limits.max_frame_width);
-  if (height > limits.max_frame_height) return refuse("the height", limits.max_frame_height);
-  if (width * height > limits.max_frame_pixels) {
-    return refuse("the number of pixels", limits.max_frame_pixels);
-  }
-  return absl::OkStatus();
+  RETURN_IF_ERROR(check("max_frame_width", width, limits.max_frame_width));
+  RETURN_IF_ERROR(check("max_frame_height", height, limits.max_frame_height));
+  return check("max_frame_pixels", width * height, limits.max_frame_pixels);
 }
 
 absl::StatusOr<std::unique_ptr<VideoFile>> VideoFile::Open(absl::string_view bytes,

@@ -47,8 +47,10 @@ absl::Status CheckLength(int64_t length_us, const PacketIndex& index, const Limi
                           static_cast<double>(index.longest_gap_us) / kMicroseconds,
                           " s without a frame");
     }
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the video is ", seconds, " s long; the limit is ", limits.max_video_seconds, " s", jump));
+    return AboutLimit(absl::InvalidArgumentError(absl::StrCat(
+                          "the video is ", seconds, " s long; the limit is ",
+                          limits.max_video_seconds, " s", jump, " (max_video_seconds)")),
+                      "max_video_seconds", seconds);
   }
   if (WholeSeconds(length_us) < 1) {
     return absl::InvalidArgumentError(

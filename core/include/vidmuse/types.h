@@ -98,7 +98,7 @@ struct AudioChunk {
 };
 
 struct StageSeconds {
-  double queue = 0;     // waiting for a place, all stages together
+  double queue = 0;     // waiting for a place in the batch
   double upload = 0;
   double decode = 0;    // video decoding
   double encode = 0;    // CLIP and the conditioner
@@ -151,7 +151,7 @@ struct Limits {
   uint64_t max_decoder_bytes = 3ull << 29;   // memory to decode one video with, in its sandbox
   uint64_t max_decoders_bytes = 0;           // of all videos; 0: a quarter of what is free at start
   int max_queued_requests = 64;              // admitted, not yet running
-  uint64_t max_queued_bytes = 1ull << 30;    // video bytes and frames held for all requests
+  uint64_t max_queued_bytes = 1ull << 30;    // uploads, frames, conditions and held-back songs, of all requests
   int max_batch = 8;                         // requests decoded together
   uint64_t max_stream_buffer_bytes = 4u << 20;  // unread output a stream; then its request pauses
 };

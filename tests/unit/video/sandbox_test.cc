@@ -140,7 +140,11 @@ TEST(VideoSandbox, LimitsReachTheDecoder) {
   Limits limits;
   limits.max_frame_width = 10;
   const auto video = sandbox->Sample(Golden("pattern_4s.mp4"), limits, 0, never);
-  EXPECT_THAT(std::string(video.status().message()), HasSubstr("limit of the width is 10"));
+  EXPECT_THAT(std::string(video.status().message()), HasSubstr("limit is 10 (max_frame_width)"));
+  const std::optional<BrokenLimit> limit = LimitOf(video.status());
+  ASSERT_TRUE(limit.has_value());
+  EXPECT_EQ(limit->name, "max_frame_width");
+  EXPECT_EQ(limit->value, "320");
 }
 
 class MisbehavingDecoder : public ::testing::Test {

@@ -58,13 +58,13 @@ TEST_F(VideoLimits, FrameSize) {
   limits_.max_frame_pixels = 64 * 48;
   EXPECT_TRUE(Sample(file_, limits_).ok());
   limits_.max_frame_width = 63;
-  ExpectRefused(file_, limits_, "64x48", "limit of the width is 63");
+  ExpectRefused(file_, limits_, "64x48", "limit is 63 (max_frame_width)");
   limits_.max_frame_width = 64;
   limits_.max_frame_height = 47;
-  ExpectRefused(file_, limits_, "64x48", "limit of the height is 47");
+  ExpectRefused(file_, limits_, "64x48", "limit is 47 (max_frame_height)");
   limits_.max_frame_height = 48;
   limits_.max_frame_pixels = 3071;
-  ExpectRefused(file_, limits_, "64x48", "limit of the number of pixels is 3071");
+  ExpectRefused(file_, limits_, "64x48", "limit is 3071 (max_frame_pixels)");
 }
 
 TEST_F(VideoLimits, SizeOfEveryFrame) {
@@ -74,14 +74,14 @@ TEST_F(VideoLimits, SizeOfEveryFrame) {
     const std::string growing = Ffmpeg(NumberedInput() + " -c:v " + codec, "small.ts") +
                                 Ffmpeg(large + " -c:v " + codec, "large.ts");
     EXPECT_TRUE(Sample(growing, Limits()).ok());
-    ExpectRefused(growing, limits_, "640x480", "limit of the width is 320");
+    ExpectRefused(growing, limits_, "640x480", "limit is 320 (max_frame_width)");
   }
 }
 
 TEST_F(VideoLimits, WideFrames) {
   const std::string wide =
       Ffmpeg("-f lavfi -i color=white:size=16384x16:rate=2:duration=2 -c:v libx264", "wide.mp4");
-  ExpectRefused(wide, limits_, "16384x16", "limit of the width is 8192");
+  ExpectRefused(wide, limits_, "16384x16", "limit is 8192 (max_frame_width)");
   limits_.max_frame_width = 16384;
   const auto video = Sample(wide, limits_);
   ASSERT_TRUE(video.ok()) << video.status();
