@@ -47,7 +47,7 @@ struct ClientOptions {
   absl::Duration max_backoff = absl::Seconds(10);
   // How long a call, in all, waits for servers that answer that they are busy (RESOURCE_EXHAUSTED
   // with a pushback) or going away, and for proxies that answer that they have none (UNAVAILABLE).
-  // Zero: not at all.
+  // Zero: no busy server is waited for, and answers of the second kind count among max_retries.
   absl::Duration max_busy_wait = absl::Minutes(2);
 
   // For tests: waits in place of the real wait between attempts, which Cancellation::Cancel ends.

@@ -84,8 +84,9 @@ std::optional<absl::Duration> RetryPolicy::OnFailure(const absl::Status& status,
   ++failures_;
   const absl::Duration delay =
       std::max(trailers.pushback.value_or(absl::ZeroDuration()), Backoff());
-  // A draining server, or a proxy whose servers come and go, can lead to a good one any time.
-  if (trailers.any) return WaitForServer(delay);
+  // A draining server, or a proxy whose servers come and go, can lead to a good one any time: such
+  // answers count as attempts only once max_busy_wait is used up.
+  if (trailers.any && WaitForServer(delay)) return delay;
   if (++unanswered_ > options_.max_retries) return std::nullopt;
   return delay;
 }

@@ -171,8 +171,6 @@ TEST(OptionsTest, EveryFlagReachesItsField) {
                                        "--max_requests_per_key=24",
                                        "--first_message_timeout_seconds=25",
                                        "--min_upload_bytes_per_second=26",
-                                       "--max_decoders_bytes=27",
-                                       "--progress_seconds=28",
                                        "--self_test_seconds=21"});
   const GeneratorOptions& generator = options.generator;
   EXPECT_EQ(generator.codec_dir, "c");
@@ -217,8 +215,6 @@ TEST(OptionsTest, EveryFlagReachesItsField) {
   EXPECT_EQ(options.max_requests_per_key, 24);
   EXPECT_EQ(options.first_message_timeout_seconds, 25);
   EXPECT_EQ(options.min_upload_bytes_per_second, 26);
-  EXPECT_EQ(generator.limits.max_decoders_bytes, 27u);
-  EXPECT_EQ(generator.progress_seconds, 28);
   EXPECT_EQ(options.given.size(), Flags().size()) << "a flag is missing here";
 }
 
