@@ -98,13 +98,14 @@ TEST(OptionsTest, ValuesJustOutOfRangeAreRefused) {
 
 // As in: `--max_connections` (1024)
 TEST(OptionsTest, DefaultsAreTheDocumentedOnes) {
-  const std::string readme = ReadText(VIDMUSE_TEST_DATA "/../../README.md");
+  const std::string pages = ReadText(VIDMUSE_TEST_DATA "/../../README.md") +
+                            ReadText(VIDMUSE_TEST_DATA "/../../deploy/operations.md");
   const ServerOptions defaults = Parse({"--model_dir=/m"});
   int found = 0;
   for (const Flag& flag : Flags()) {
     std::smatch match;
     const std::regex pattern("`--" + flag.name + "` \\(([0-9.:]+)\\)");
-    if (!std::regex_search(readme, match, pattern)) continue;
+    if (!std::regex_search(pages, match, pattern)) continue;
     ++found;
     EXPECT_EQ(flag.get(defaults), match[1]) << flag.name;
   }
