@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -73,6 +74,27 @@ void SetTransportLimits(const ServerOptions& options, grpc::ServerBuilder& build
   }
 }
 
+// What an operator may not have meant.
+void WarnOfOptions(const ServerOptions& options, const ModelInfo& model, RequestLog* log) {
+  if (!options.api_keys_file.empty() && options.tls_cert.empty() && !IsLoopback(options.listen)) {
+    log->Notice("api_keys",
+                absl::StrCat("clients send their keys to ", options.listen,
+                             " in plain text, for all on the way to read: set --tls_cert"),
+                Severity::kWarning);
+  }
+  // `resume` brings all tokens made so far in one message, beside the rest of the config.
+  constexpr double kRestOfConfig = 4096;
+  const double token_bytes = sizeof(uint16_t) * model.codebooks * model.frame_rate;  // a second
+  const double longest = (options.max_message_bytes - kRestOfConfig) / token_bytes;
+  if (options.generator.limits.max_video_seconds > longest) {
+    log->Notice(
+        "messages",
+        absl::StrCat("a song whose stream breaks after ", std::max(0.0, std::floor(longest)),
+                     " s can't be resumed: its tokens are over max_message_bytes"),
+        Severity::kWarning);
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
@@ -98,12 +120,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
                      ": the limit of file descriptors allows no more"),
         Severity::kWarning);
   }
-  if (keys != nullptr && options.tls_cert.empty() && !IsLoopback(options.listen)) {
-    request_log->Notice("api_keys",
-                        absl::StrCat("clients send their keys to ", options.listen,
-                                     " in plain text, for all on the way to read: set --tls_cert"),
-                        Severity::kWarning);
-  }
+  WarnOfOptions(options, generator->model_info(), request_log.get());
   std::unique_ptr<Server> server(
       new Server(options, generator, metrics, std::move(log), request_log, keys, clock));
   absl::StatusOr<std::unique_ptr<ConnectionListener>> listener =

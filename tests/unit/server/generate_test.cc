@@ -14,6 +14,7 @@ namespace vidmuse {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class GenerateTest : public ServiceFixture {};
 
@@ -36,6 +37,15 @@ TEST_F(GenerateTest, EventsComeInOrderAndFinishedIsLast) {
   EXPECT_FALSE(call.Receive().has_value());
   EXPECT_TRUE(call.Finish().ok());
   EXPECT_TRUE(generator_.WaitForRequest(0)->WaitForDestruction());
+}
+
+TEST_F(GenerateTest, SongsTooLongToBeResumedAreWarnedOf) {
+  options_.max_message_bytes = 4096 + 400 * 600;
+  StartServer();
+  EXPECT_THAT(Log(), Not(HasSubstr("can't be resumed")));
+  options_.max_message_bytes -= 1;
+  StartServer();
+  EXPECT_THAT(Log(), HasSubstr("after 599 s can't be resumed"));
 }
 
 TEST_F(GenerateTest, VideoArrivesWhole) {
