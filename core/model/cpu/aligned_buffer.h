@@ -1,5 +1,5 @@
-// Bytes on page boundaries (of huge pages, where they are used), zeroed; they come straight from
-// the system page by page, so memory is used only as it is touched.
+// A zeroed buffer that begins on a page boundary, or on a huge page's if it is at least 2 MiB. It
+// is mapped directly from the system, so memory is used only as it is touched.
 #ifndef VIDMUSE_MODEL_CPU_ALIGNED_BUFFER_H_
 #define VIDMUSE_MODEL_CPU_ALIGNED_BUFFER_H_
 
@@ -39,7 +39,7 @@ class AlignedBuffer {
     return *this;
   }
 
-  // As an array of T; null if it is empty.
+  // The buffer as an array of T; null if it is empty.
   template <typename T>
   T* data() {
     return static_cast<T*>(data_);

@@ -1,4 +1,4 @@
-// EnCodec's decoder on a CPU: tokens to samples, in pieces.
+// EnCodec's decoder on a CPU: it turns tokens into samples, piece by piece.
 //
 // Signals are time-major, [time][channels], so a convolution's receptive field is contiguous: each
 // layer is a linear layer over overlapping rows, and an output sample never depends on where the
@@ -51,12 +51,12 @@ class Codec {
   ConvWeights last_;
 };
 
-// One stream's state. See AudioDecoder. After N frames max(0, 640 N - 2402) samples are out with
-// constant padding (640 samples a frame); with reflected padding the first frames are held back a
-// little longer, until the stream's start can be reflected.
+// State of one stream (see AudioDecoder). A frame is 640 samples. With constant padding, max(0, 640
+// N - 2402) samples are out after N frames. With reflected padding, the first frames are held back
+// a little longer, until the start of the stream can be reflected.
 //
-// INVALID_ARGUMENT: a token outside its codebook, part of a frame. FAILED_PRECONDITION: pushed
-// after `last`.
+// INVALID_ARGUMENT: a token is outside its codebook, or a frame is incomplete. FAILED_PRECONDITION:
+// something was pushed after `last`.
 class CodecStream final : public AudioDecoder {
  public:
   explicit CodecStream(std::shared_ptr<const Codec> codec);

@@ -21,8 +21,8 @@ PackedLinear PackConv(const std::vector<float>& weight, const std::vector<float>
   return PackedLinear(packed.data(), bias.data(), out, kernel * in);
 }
 
-// [in][out][2 * stride] -> [stride * out][2 * in]: output phase j is W[.., j + stride] x[t - 1] +
-// W[.., j] x[t].
+// [in][out][2 * stride] -> [stride * out][2 * in].
+// Output phase j is W[.., j + stride] x[t - 1] + W[.., j] x[t].
 PackedLinear PackUpsampling(const std::vector<float>& weight, const std::vector<float>& bias,
                             int in, int out, int stride) {
   std::vector<float> packed(weight.size());
@@ -47,7 +47,7 @@ void AppendRow(const Signal& x, int64_t row, int channels, Signal* to) {
   for (int c = 0; c < channels; ++c) to->push_back(x[row * channels + c]);
 }
 
-// The left padding, once enough of the stream is there to reflect it.
+// Adds the left padding. To be reflected, more of the stream than the padding must be there.
 void PadLeft(const ConvWeights& w, Signal& buffer) {
   Signal padded;
   padded.reserve(buffer.size() + static_cast<size_t>(w.pad_left()) * w.in);
@@ -88,7 +88,8 @@ ConvWeights::ConvWeights(const std::vector<float>& weight, const std::vector<flo
 void Convolve(const ConvWeights& w, const Kernels& kernels, const Signal& x, bool last,
               ConvState& state, Signal* y) {
   Append(x, &state.buffer);
-  // Whole streams shorter than the padding are padded with zeros first, as the reference does it.
+  // A whole stream that is shorter than the padding is padded with zeros first, as in the
+  // reference.
   int64_t extra = 0;
   if (!state.started) {
     const int64_t have = static_cast<int64_t>(state.buffer.size()) / w.in;
@@ -118,7 +119,7 @@ UpsamplingWeights::UpsamplingWeights(const std::vector<float>& weight,
 void Upsample(const UpsamplingWeights& w, const Kernels& kernels, const Signal& x, bool last,
               UpsamplingState& state, Signal* y) {
   if (state.previous.empty()) state.previous.assign(w.in, 0.0f);
-  // One row more at the end of the stream: the last input's second half, over a silent successor.
+  // The stream ends with one more row: the second half of the last input, followed by silence.
   Signal input = state.previous;
   Append(x, &input);
   if (last) input.insert(input.end(), w.in, 0.0f);

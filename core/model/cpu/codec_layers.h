@@ -14,8 +14,8 @@ namespace vidmuse::cpu {
 
 using Signal = std::vector<float>;
 
-// Stride 1, output as long as the input: (kernel - 1) / 2 padded on the right, the rest on the
-// left.
+// Convolution of stride 1 whose output is as long as its input: (kernel - 1) / 2 steps of padding
+// on the right, the rest on the left.
 struct ConvWeights {
   ConvWeights() = default;
   // `weight`: [out][in][kernel].
@@ -33,7 +33,7 @@ struct ConvWeights {
 };
 
 struct ConvState {
-  Signal buffer;         // padded input that outputs to come still need
+  Signal buffer;         // padded input that later outputs need
   bool started = false;  // the left padding is in the buffer
 };
 
@@ -41,8 +41,8 @@ struct ConvState {
 void Convolve(const ConvWeights& weights, const Kernels& kernels, const Signal& x, bool last,
               ConvState& state, Signal* y);
 
-// Transposed convolution, kernel 2 * stride: stride outputs an input, ceil(stride / 2) of them
-// trimmed from the start and the rest from the end.
+// Transposed convolution with kernel 2 * stride. Each input gives `stride` outputs, and the last
+// one `stride` more. That many are trimmed: ceil(stride / 2) from the start, the rest from the end.
 struct UpsamplingWeights {
   UpsamplingWeights() = default;
   // `weight`: [in][out][2 * stride].
@@ -52,7 +52,7 @@ struct UpsamplingWeights {
   int in = 0;
   int out = 0;
   int stride = 1;
-  PackedLinear linear;  // [stride * out, 2 * in]: from two neighbouring inputs to stride outputs
+  PackedLinear linear;  // [stride * out, 2 * in]: two neighbouring inputs give stride outputs
 };
 
 struct UpsamplingState {
@@ -63,11 +63,11 @@ struct UpsamplingState {
 void Upsample(const UpsamplingWeights& weights, const Kernels& kernels, const Signal& x, bool last,
               UpsamplingState& state, Signal* y);
 
-// y = x + conv1(elu(conv3(elu(x)))): outputs follow the input by conv3's right padding.
+// y = x + conv1(elu(conv3(elu(x)))). Outputs lag the input by conv3's right padding.
 struct ResidualState {
   ConvState conv3;
   ConvState conv1;
-  Signal skip;  // inputs whose output has not come yet
+  Signal skip;  // inputs whose output is still to come
 };
 
 void Residual(const ConvWeights& conv3, const ConvWeights& conv1, float elu_alpha,

@@ -1,4 +1,4 @@
-// The decoder's weights from a checkpoint, in audiocraft's or Hugging Face's names.
+// Loads the decoder's weights from a checkpoint that uses audiocraft's or Hugging Face's names.
 #include <cmath>
 #include <string>
 #include <utility>
@@ -96,8 +96,8 @@ absl::StatusOr<std::shared_ptr<const Codec>> Codec::Load(const CodecConfig& conf
     ASSIGN_OR_RETURN(std::vector<float> codebook, loader.Codebook(k));
     codec->codebooks_.push_back(std::move(codebook));
   }
-  // Positions in the sequential model: conv, LSTM, then ELU, transposed conv, residual block a
-  // ratio, then ELU and conv.
+  // Order of the sequential model: a conv and an LSTM; for each ratio an ELU, a transposed conv and
+  // a residual block; then an ELU and a conv.
   int channels = config.n_filters << config.ratios.size();
   int position = 0;
   ASSIGN_OR_RETURN(codec->first_, loader.Conv(absl::StrCat(position++), channels, config.dimension,

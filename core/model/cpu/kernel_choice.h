@@ -1,4 +1,4 @@
-// Which of the kernels a process uses.
+// Chooses the set of kernels that a process uses.
 #ifndef VIDMUSE_MODEL_CPU_KERNEL_CHOICE_H_
 #define VIDMUSE_MODEL_CPU_KERNEL_CHOICE_H_
 
@@ -8,11 +8,13 @@
 
 namespace vidmuse::cpu {
 
-// Those of that name: "amx", "avx512vnni", "avx512", "avx2" or "base"; the best that this machine
-// runs if `name` is empty. INVALID_ARGUMENT: no such name, or this machine lacks them.
+// Returns the set named `name`: "amx", "avx512vnni", "avx512", "avx2" or "base". If `name` is
+// empty, returns the best that this machine can run. INVALID_ARGUMENT: there is no such set, or
+// this machine cannot run it.
 absl::StatusOr<const Kernels*> FindKernels(absl::string_view name);
 
-// What VIDMUSE_CPU_KERNELS in the environment asks for; unset: the best.
+// Returns the set named by the environment variable VIDMUSE_CPU_KERNELS, or the best if it is
+// unset.
 absl::StatusOr<const Kernels*> CpuKernels();
 
 }  // namespace vidmuse::cpu

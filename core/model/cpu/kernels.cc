@@ -29,8 +29,8 @@ struct Available {
   int count = 0;
 };
 
-// Whether the CPU multiplies tiles of int8 and the system lets this process use them, for which a
-// process has to ask.
+// Whether the CPU has AMX with int8 and the system lets this process use it. A process has to
+// request that permission, and this function does.
 bool AmxPermitted() {
   unsigned eax, ebx, ecx, edx;
   constexpr unsigned kTileAndInt8 = 3u << 24;
@@ -40,7 +40,7 @@ bool AmxPermitted() {
   return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
-// __builtin_cpu_supports doesn't know it in every compiler.
+// Asks the CPU itself, because __builtin_cpu_supports does not know F16C in every compiler.
 bool SupportsF16c() {
   unsigned eax, ebx, ecx, edx;
   return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;

@@ -1,6 +1,6 @@
-// Linear layers of int8 with AMX, which multiplies tiles of 8-bit integers: x, rounded to 16 bits,
-// is 256 times a high part and a low part, and each is a row of its own. Sums are exact, so their
-// order is free.
+// int8 linear layers with AMX, which multiplies tiles of 8-bit integers. x, quantised to 16 bits,
+// is split into 256 * high + low, and each part is a row of its own. Sums are exact, so their order
+// does not matter.
 #include "core/model/cpu/kernels_amx.h"
 
 #include <immintrin.h>
@@ -13,12 +13,12 @@
 namespace vidmuse::cpu {
 namespace {
 
-constexpr int kDistance = 1024;  // that weights are read ahead, as measured
+constexpr int kDistance = 1024;  // prefetch distance of weights in bytes, as measured
 
 constexpr int kTileRows = 2 * kRowGroup;
 static_assert(kTileRows == 16 && kTileOutputs == 16 && kTileInputs == 64);
 
-// The tile registers' configuration for the time of a layer.
+// Configures the tile registers for as long as a layer runs.
 class Tiles {
  public:
   Tiles() {
@@ -34,11 +34,11 @@ class Tiles {
   ~Tiles() { _tile_release(); }
 };
 
-// What the compiler doesn't know of tiles: that they read and write memory.
+// The compiler does not know that tile instructions read and write memory.
 inline void Fence() { asm volatile("" ::: "memory"); }
 
-// x in LinearScratch: tiles [groups of rows][inputs / kTileInputs] of the high and the low parts of
-// each row, the rows' scales, and a row on its way.
+// The quantised x in scratch: tiles [groups of rows][inputs / kTileInputs] with the high and the
+// low parts of each row, then the scales of the rows, then the row that is being split.
 struct Parts {
   explicit Parts(const LinearArgs& a)
       : down(TilesDown(a.k)), groups((a.rows + kRowGroup - 1) / kRowGroup) {
@@ -59,7 +59,7 @@ struct Parts {
         int8_t* tile = to + i / kTileInputs * kLinearTile + i % kTileInputs;
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(tile),
                             _mm512_maskz_cvtepi16_epi8(0xffffffff, high));
-        // The low byte, as a signed number, is what is left.
+        // The low part is the low byte, taken as a signed number.
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(tile + kTileInputs),
                             _mm512_maskz_cvtepi16_epi8(0xffffffff, whole));
       }
@@ -73,7 +73,7 @@ struct Parts {
   int16_t* row;
 };
 
-// Sums of a group of rows for the outputs from `column` on.
+// Stores the results of a group of rows for the outputs from `column` on.
 void StoreSums(const LinearArgs& a, const Parts& parts, const int32_t* sums, int64_t group,
                int column) {
   const int64_t first = group * kRowGroup;
@@ -89,7 +89,7 @@ void StoreSums(const LinearArgs& a, const Parts& parts, const int32_t* sums, int
   }
 }
 
-// One panel for G groups of rows.
+// Computes one panel for G groups of rows, from `group` on.
 template <int G>
 void PanelSums(const LinearArgs& a, const Parts& parts, int panel, int64_t group, Ahead ahead) {
   const int8_t* w =
@@ -139,7 +139,7 @@ void LinearInt8Amx(const LinearArgs& a, int panel_begin, int panel_end) {
   parts.Fill(a);
   Fence();
   const Tiles tiles;
-  // So many groups of rows stay in the L2 cache while the panels pass by.
+  // This many groups of rows stay in the L2 cache while all panels are applied to them.
   constexpr int64_t kGroups = 12;
   for (int64_t first = 0; first < parts.groups; first += kGroups) {
     const int64_t end = first + kGroups < parts.groups ? first + kGroups : parts.groups;

@@ -1,4 +1,4 @@
-// Linear layers of int8 on machines with AMX.
+// int8 linear layers on machines with AMX.
 #ifndef VIDMUSE_MODEL_CPU_KERNELS_AMX_H_
 #define VIDMUSE_MODEL_CPU_KERNELS_AMX_H_
 
@@ -6,7 +6,8 @@
 
 namespace vidmuse::cpu {
 
-// As Kernels::linear; for processes that AmxPermitted() lets use it.
+// Does what Kernels::linear does. Only for processes in which AmxPermitted() (in kernels.cc) is
+// true.
 void LinearInt8Amx(const LinearArgs& args, int panel_begin, int panel_end);
 
 }  // namespace vidmuse::cpu

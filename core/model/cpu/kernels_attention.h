@@ -19,7 +19,7 @@ void PadQueries(const AttentionArgs& a, Queries<R>& queries) {
   }
 }
 
-// Scores of G rows of tiles from position `first` on.
+// Computes the scores of G groups of kTile positions, from position `first` on.
 template <KvFormat format, int R, int G>
 inline void ScoreTiles(const AttentionArgs& a, Queries<R>& queries, int64_t first,
                        ReadAhead& ahead) {
@@ -68,7 +68,8 @@ inline int64_t ScoresFrom(const AttentionArgs& a, Queries<R>& queries, int64_t p
 
 template <KvFormat format, int R>
 void Scores(const AttentionArgs& a, Queries<R>& queries, ReadAhead& ahead) {
-  constexpr int kTogether = R == 1 ? 4 : R == 2 ? 2 : 1;  // enough chains to hide their latency
+  // Groups scored together: enough independent sums to hide the latency of adding.
+  constexpr int kTogether = R == 1 ? 4 : R == 2 ? 2 : 1;
   if constexpr (IsInteger(format)) {
     RoundQueries<format>(a, queries);
   } else {
@@ -78,8 +79,8 @@ void Scores(const AttentionArgs& a, Queries<R>& queries, ReadAhead& ahead) {
   ScoresFrom<format, R, 1>(a, queries, position, ahead);
 }
 
-// Scores to weights, 0 past a row's length. The weights of integer values have their scales in
-// them.
+// Turns scores into weights, which are 0 past a row's length. For integer values, each weight is
+// multiplied by its value's scale.
 template <KvFormat format, int R>
 void Softmax(const AttentionArgs& a, Queries<R>& queries, ReadAhead& ahead) {
   for (int r = 0; r < R; ++r) {
@@ -106,7 +107,7 @@ void Softmax(const AttentionArgs& a, Queries<R>& queries, ReadAhead& ahead) {
   }
 }
 
-// The weighted sum of the values in T tiles side by side, which begin at `column`.
+// Computes the weighted sum of the values in T tiles side by side, from dimension `column` on.
 template <KvFormat format, int R, int T>
 void WeightedSum(const AttentionArgs& a, const Queries<R>& queries, const char* tile,
                  int64_t column, ReadAhead& ahead) {
@@ -137,7 +138,7 @@ void WeightedSum(const AttentionArgs& a, const Queries<R>& queries, const char* 
   }
 }
 
-// One block of values: `tiles`, at most T, side by side.
+// Computes one block of values, which is `tiles` tiles wide (at most T).
 template <KvFormat format, int R, int T = kBlockColumns / kTile>
 inline void WeightedSumBlock(const AttentionArgs& a, const Queries<R>& queries, const char* values,
                              int64_t column, int64_t tiles, ReadAhead& ahead) {

@@ -1,5 +1,5 @@
-// Attention over integer keys and values: exact integer products with queries and weights that are
-// rounded to 16 bits. Part of kernels_impl.h.
+// Attention over integer keys and values: queries and weights are quantised to 16 bits, and their
+// products are exact integers. Part of kernels_impl.h.
 #ifndef VIDMUSE_MODEL_CPU_KERNELS_ATTENTION_INTEGER_H_
 #define VIDMUSE_MODEL_CPU_KERNELS_ATTENTION_INTEGER_H_
 
@@ -13,7 +13,7 @@ namespace {
 
 template <KvFormat format, int R>
 void RoundQueries(const AttentionArgs& a, Queries<R>& queries) {
-  // So small that every sum of products of query and key fits into 32 bits.
+  // With this limit, every sum of products of query and key fits into 32 bits.
   const float limit = __builtin_floorf(2147483000.0f / 127 / static_cast<float>(a.head_dim));
   for (int r = 0; r < R; ++r) {
     int16_t* rounded = queries.rounded(r);
@@ -26,7 +26,7 @@ void RoundQueries(const AttentionArgs& a, Queries<R>& queries) {
   }
 }
 
-// Scores of G rows of tiles from position `first` on.
+// Computes the scores of G groups of kTile positions, from position `first` on.
 template <KvFormat format, int R, int G>
 inline void ScoreTilesInteger(const AttentionArgs& a, Queries<R>& queries, int64_t first,
                               ReadAhead& ahead) {
@@ -63,7 +63,7 @@ inline void ScoreTilesInteger(const AttentionArgs& a, Queries<R>& queries, int64
   }
 }
 
-// Weights to 16 bits, in their place, with a scale a block.
+// Quantises weights to 16 bits in place, with one scale for each block of kWeightBlock.
 template <KvFormat format, int R>
 void RoundWeights(Queries<R>& queries) {
   const ShortVec ones = ShortVec{} + 1;
@@ -79,7 +79,7 @@ void RoundWeights(Queries<R>& queries) {
         queries.block_offsets(r)[block] = 0;
         continue;
       }
-      // What follows the last is free: floats that were rounded already.
+      // The memory after the last weight is free: the floats in it have already been quantised.
       for (int64_t i = count; i % (2 * kLanes) != 0; ++i) weights[i] = 0;
       IntVec sums = {};
       for (int64_t i = 0; i < count; i += 2 * kLanes) {
@@ -90,7 +90,7 @@ void RoundWeights(Queries<R>& queries) {
   }
 }
 
-// The weighted sum of the values in T tiles side by side, which begin at `column`.
+// Computes the weighted sum of the values in T tiles side by side, from dimension `column` on.
 template <KvFormat format, int R, int T>
 void WeightedSumInteger(const AttentionArgs& a, const Queries<R>& queries, const char* tile,
                         int64_t column, ReadAhead& ahead) {

@@ -1,7 +1,7 @@
-// The kernels themselves, written once with vector extensions. Included by one file per instruction
-// set, which defines VIDMUSE_KERNELS_NAME and sets the compiler flags. Nothing of the standard
-// library's templates may be used here: the linker could pick their copy for machines that lack the
-// instructions.
+// The kernels themselves, written once with vector extensions. One file for each instruction set
+// defines VIDMUSE_KERNELS_NAME, _FUSED and _SYMBOL and includes this file; CMakeLists.txt sets its
+// compiler flags. Templates of the standard library must not be used here: the linker could pick
+// copies that were compiled here for code that runs on machines without these instructions.
 #include "core/model/cpu/kernels_attention.h"
 #include "core/model/cpu/kernels_linear.h"
 #include "core/model/cpu/kernels_vector.h"
@@ -34,8 +34,8 @@ void LayerNorm(const float* x, const float* weight, const float* bias, int n, fl
   for (; i < n; ++i) y[i] = (x[i] - mean) * inverse * weight[i] + bias[i];
 }
 
-// Applies `f` to n elements; the tail goes through a padded vector, so each element has the same
-// arithmetic.
+// Applies `f` to n elements. The tail goes through a padded vector, so that each element gets the
+// same arithmetic.
 template <typename F>
 inline void ForEach(const float* x, int64_t n, float* y, F f) {
   int64_t i = 0;

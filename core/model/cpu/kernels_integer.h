@@ -1,4 +1,5 @@
-// Exact integer sums of products of 16-bit and stored 8-bit numbers. Part of kernels_impl.h.
+// Exact integer sums of products of 16-bit numbers and stored 8-bit numbers. Part of
+// kernels_impl.h.
 #ifndef VIDMUSE_MODEL_CPU_KERNELS_INTEGER_H_
 #define VIDMUSE_MODEL_CPU_KERNELS_INTEGER_H_
 
@@ -8,16 +9,16 @@ namespace vidmuse::cpu {
 namespace {
 
 constexpr float kMaxRounded = 32767;
-// Of x in linear layers: the largest whose high byte, rounded, is a signed byte (see
+// Largest quantised x in linear layers: its high byte, rounded, still fits into a signed byte (see
 // kernels_amx.cc).
 constexpr float kMaxInput = 127 * 256 + 127;
-// So many sums of two products of 8 and 16 bits fit into 32 bits.
+// This many pairs of products of 8 and 16 bits can be added within 32 bits.
 constexpr int64_t kExactPairs = 256;
-// Likewise tiles of a linear layer's weights.
+// This many weight tiles of a linear layer can be added within 32 bits.
 constexpr int64_t kExactTiles = 2 * kExactPairs / kTileInputs;
 
-// out[i] = round(x[i] / scale), at most `limit` in size. Returns the scale. `out` may be where `x`
-// is, or before it.
+// Quantises x: out[i] = round(x[i] / scale), at most `limit` in magnitude. Returns the scale. `out`
+// may begin where `x` does, or before it.
 inline float RoundRow(const float* x, int n, float limit, int16_t* out) {
   Vec peak = {};
   int i = 0;
@@ -31,7 +32,7 @@ inline float RoundRow(const float* x, int n, float limit, int16_t* out) {
     largest = magnitude > largest ? magnitude : largest;
   }
   const float inverse = largest > 1e-30f ? limit / largest : 0.0f;
-  // Adding 1.5 * 2^23 rounds to an integer, which then is in the low bits.
+  // Adding 1.5 * 2^23 rounds to the nearest integer and leaves it in the low bits.
   for (i = 0; i + kLanes <= n; i += kLanes) {
     const IntVec bits = (IntVec)(Load(x + i) * inverse + 12582912.0f);
     const ShortHalfVec v = __builtin_convertvector(bits, ShortHalfVec);
@@ -44,7 +45,7 @@ inline float RoundRow(const float* x, int n, float limit, int16_t* out) {
   return largest / limit;
 }
 
-// `sum` and the sums of neighbours' products.
+// Multiplies 16-bit numbers and adds each two neighbouring products to a lane of `sum`.
 inline IntVec AddProducts(IntVec sum, ShortVec a, IntVec b) {
 #if defined(__AVX512VNNI__)
   return (IntVec)_mm512_dpwssd_epi32((__m512i)sum, (__m512i)a, (__m512i)b);
@@ -57,7 +58,7 @@ inline IntVec AddProducts(IntVec sum, ShortVec a, IntVec b) {
 #endif
 }
 
-// Sums of neighbours: of `a` in the first half, of `b` in the second.
+// Adds neighbouring lanes: the first half of the result is from `a`, the second from `b`.
 inline IntVec SumNeighbours(IntVec a, IntVec b) {
 #if defined(__AVX512F__)
   const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
@@ -72,14 +73,14 @@ inline IntVec SumNeighbours(IntVec a, IntVec b) {
 #endif
 }
 
-// A linear layer's sums as floats: of high * 4096 + low, however they came about, so that every
-// instruction set makes the same.
+// Converts a linear layer's sums, high * 4096 + low, to floats. The result depends only on the sum
+// and not on its split into high and low, so all instruction sets give the same bits.
 inline Vec ExactSum(IntVec high, IntVec low) {
   const Vec rest = __builtin_convertvector(low & 4095, Vec);
   return __builtin_convertvector(high + (low >> 12), Vec) * 4096.0f + rest;
 }
 
-// The four at `p` in every two places.
+// Repeats the four numbers at `p` in every two lanes.
 inline IntVec SplatFour(const int16_t* p) {
   typedef int64_t LongVec __attribute__((vector_size(sizeof(IntVec))));
   int64_t four;
@@ -87,7 +88,7 @@ inline IntVec SplatFour(const int16_t* p) {
   return (IntVec)(LongVec{} + four);
 }
 
-// The pair at `p` in every place.
+// Repeats the pair of numbers at `p` in every lane.
 inline IntVec SplatPair(const int16_t* p) {
   int32_t pair;
   std::memcpy(&pair, p, sizeof(pair));

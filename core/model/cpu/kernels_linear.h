@@ -8,10 +8,10 @@
 namespace vidmuse::cpu {
 namespace {
 
-// An output of int8 from its sum.
+// Outputs of an int8 layer from their integer sums.
 inline Vec Scaled(Vec sum, Vec scale, Vec bias) { return Rounded(sum * scale) + bias; }
 
-// Results of R rows for the outputs from `column` on.
+// Stores the results of R rows for the outputs from `column` on.
 template <int R, int V>
 inline void StoreBlock(const LinearArgs& a, const Vec (&acc)[R][V], float* y, int column) {
   constexpr int kOutputs = V * kLanes;
@@ -30,9 +30,10 @@ inline void StoreBlock(const LinearArgs& a, const Vec (&acc)[R][V], float* y, in
   }
 }
 
-// A panel is read in `passes`, each in so many steps. In one pass, what follows, `distance` bytes
-// on, is close behind. Of more, memory would rest in those that read what is there already: so each
-// brings its part of the panel that is next.
+// What to prefetch while a panel is read in `passes` passes of `steps` steps each. A single pass
+// prefetches what lies `distance` bytes ahead of it. Of several passes, all but the first find the
+// panel in the cache and would leave memory idle, so each pass prefetches its share of the next
+// panel.
 template <Precision P>
 inline Ahead WeightsAhead(const LinearArgs& a, int panel, int64_t pass, int64_t passes,
                           int64_t steps, int64_t distance) {
@@ -43,16 +44,16 @@ inline Ahead WeightsAhead(const LinearArgs& a, int panel, int64_t pass, int64_t 
   return {weights + size + pass * (size / passes), size / steps / passes};
 }
 
-// x of a block of rows: that of row r and input k is at x + r * row_stride + k * k_stride.
+// A block of rows of x: input k of row r is at x + r * row_stride + k * k_stride.
 struct Rows {
   const float* x;
   int64_t row_stride;
   int64_t k_stride;
 };
 
-// Rows [begin, end) of the tile that begins at `tile`; if there is scratch for it, side by side:
-// one stream instead of many, which at strides of a power of two would lie in one set of the L1
-// cache.
+// Returns rows [begin, end) of the row tile that begins at row `tile`. If there is scratch, they
+// are packed into it side by side: one stream instead of many, which would share one set of the L1
+// cache if their stride is a power of two.
 inline Rows PackRows(const LinearArgs& a, int64_t begin, int64_t end, int64_t tile) {
   const float* x = a.x + begin * a.x_stride;
   const int64_t count = end - begin;
@@ -98,7 +99,7 @@ struct LinearBlock {
   }
 };
 
-// x as LinearScratch holds it: [rows][inputs] 16-bit integers, then the rows' scales.
+// The quantised x in scratch: [rows][inputs] 16-bit integers, then the scales of the rows.
 struct RoundedRows {
   explicit RoundedRows(const LinearArgs& a)
       : inputs(TilesDown(a.k) * kTileInputs),
@@ -113,7 +114,7 @@ template <>
 struct LinearBlock<Precision::kInt8> {
   static int64_t Steps(const LinearArgs& a) { return TilesDown(a.k) * (kTileInputs / 4); }
 
-  // Two vectors of sums a vector of outputs.
+  // Each vector of outputs takes two vectors of sums.
   template <int R>
   static constexpr int kOutputs = kLanes == 16 && R <= 6 ? 2 * kLanes : kLanes;
 
@@ -137,7 +138,7 @@ struct LinearBlock<Precision::kInt8> {
           ahead.Next();
           ShortVec weight[2 * V];
           for (int v = 0; v < 2 * V; ++v) {
-            // A vector of outputs is a row of a tile, or a part of one.
+            // A vector of outputs is a row of a weight tile, or part of one.
             weight[v] = LoadInt8Pairs(w + v / 2 * kLinearTile + v % 2 * 2 * kLanes);
           }
           for (int r = 0; r < R; ++r) {
@@ -170,7 +171,8 @@ struct LinearBlock<Precision::kInt8> {
   }
 };
 
-// `rows`, at most R, of one panel; they are block `block` of the rows for which it is read.
+// Computes `rows` rows, at most R, for one panel. They are block `block` of the `blocks` blocks of
+// rows that read the panel.
 template <Precision P, int R = kMaxRows>
 inline void LinearRows(const LinearArgs& a, const Rows& x, int panel, int64_t row, int64_t rows,
                        int64_t block, int64_t blocks) {
@@ -178,7 +180,7 @@ inline void LinearRows(const LinearArgs& a, const Rows& x, int panel, int64_t ro
     if (rows != R) return LinearRows<P, R - 1>(a, x, panel, row, rows, block, blocks);
     constexpr int kOutputs = LinearBlock<P>::template kOutputs<R>;
     constexpr int kPasses = kPanel / kOutputs;
-    constexpr int kDistance =  // as measured
+    constexpr int kDistance =  // bytes, as measured
         P == Precision::kFp32   ? 3072
         : P == Precision::kInt8 ? 4096
                                 : 6144;
@@ -200,7 +202,7 @@ void Linear(const LinearArgs& a, int panel_begin, int panel_end) {
           RoundRow(a.x + r * a.x_stride, a.k, kMaxInput, rounded.x + r * rounded.inputs);
     }
   }
-  // Rows of a tile stay in the L2 cache while the panels pass by.
+  // The rows of a tile stay in the L2 cache while all panels are applied to them.
   constexpr int64_t kTile = 8 * kMaxRows;
   static_assert(kTile <= kRowTile);
   for (int64_t tile = 0; tile < a.rows; tile += kTile) {

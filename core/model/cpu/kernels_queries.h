@@ -1,4 +1,4 @@
-// Queries of attention on their way. Part of kernels_impl.h.
+// The queries that attention is computing, and its prefetching. Part of kernels_impl.h.
 #ifndef VIDMUSE_MODEL_CPU_KERNELS_QUERIES_H_
 #define VIDMUSE_MODEL_CPU_KERNELS_QUERIES_H_
 
@@ -7,7 +7,7 @@
 namespace vidmuse::cpu {
 namespace {
 
-// R queries, with their part of the caller's scratch: a row of it each.
+// R queries. Each has one row of the caller's scratch.
 template <int R>
 struct Queries {
   Queries(const AttentionArgs& a, int first_row) {
@@ -24,17 +24,18 @@ struct Queries {
     for (int r = 0; r < R; ++r) scratch[r] = a.scratch + r * row;
   }
 
-  // [stride] scores, then weights.
+  // [stride]: scores, later replaced by weights.
   float* scores(int r) const { return scratch[r]; }
-  // [stride]: the weights rounded, where they are.
+  // [stride]: the quantised weights, which overwrite the weights.
   int16_t* weights(int r) const { return reinterpret_cast<int16_t*>(scratch[r]); }
-  // [blocks]: a scale for each kWeightBlock rounded weights.
+  // [blocks]: the scale of each block of kWeightBlock quantised weights.
   float* block_scales(int r) const { return scratch[r] + stride; }
-  // [blocks]: what the offset of packed values adds to a block's sum.
+  // [blocks]: what PackedOffset in the values adds to a block's sum.
   int32_t* block_offsets(int r) const {
     return reinterpret_cast<int32_t*>(block_scales(r) + blocks);
   }
-  // [Padded(head_dim)]: the query, or the query rounded, then zeros.
+  // [Padded(head_dim)]: the query followed by zeros; rounded() holds it quantised in the same
+  // place.
   float* padded(int r) const { return block_scales(r) + 2 * blocks; }
   int16_t* rounded(int r) const { return reinterpret_cast<int16_t*>(padded(r)); }
 
@@ -45,15 +46,17 @@ struct Queries {
   int64_t stride = 0;  // `longest`, rounded up to whole tiles
   int64_t blocks = 0;  // of kWeightBlock weights
   float scale[R];      // of the scores
-  int32_t offset[R];   // what the offset of packed keys adds to a sum
+  int32_t offset[R];   // what PackedOffset in the keys adds to a sum
   float inverse[R];    // 1 / sum of weights
   float* scratch[R];
 };
 
-// Brings what attention reads soon into the L2 cache: a head's keys, its values block by block, and
-// the first of the keys that are read next. Past those ends it would bring what nobody reads.
+// Prefetches into the L2 cache what attention reads soon: a head's keys, its values block by block,
+// and the first of the keys that the next call reads. It stops at the end of each, so that nothing
+// is prefetched that is not read.
 struct ReadAhead {
-  // Tiles of `positions`, a multiple of kTile. The first keys were brought by the call before.
+  // `positions` is a multiple of kTile. The previous call prefetched the first kPrefetchKeys bytes
+  // of keys.
   ReadAhead(const AttentionArgs& a, int64_t positions, int64_t tile_bytes)
       : a(a), column_bytes(positions / kTile * tile_bytes) {
     at = static_cast<const char*>(a.keys);
@@ -67,7 +70,7 @@ struct ReadAhead {
     at += bytes;
   }
 
-  // To what is read then; false if that is all.
+  // Moves on to what is read next; false if nothing is left.
   bool Advance() {
     const int64_t column = int64_t{block} * kBlockColumns;
     if (column < a.head_dim) {
@@ -84,14 +87,15 @@ struct ReadAhead {
   }
 
   const AttentionArgs& a;
-  const int64_t column_bytes;  // of a column of tiles
+  const int64_t column_bytes;  // bytes of a column of tiles
   const char* at;
   const char* end;
-  int block = 0;      // of values, the next
-  bool last = false;  // what is read next has begun
+  int block = 0;      // the next block of values
+  bool last = false;  // whether `next` is being prefetched
 };
 
-// A vector of a row's results, from `column` on; columns past head_dim are padding.
+// Stores a vector of a row's results from dimension `column` on. Columns past head_dim are padding
+// and are not stored.
 template <int R>
 inline void StoreColumns(const AttentionArgs& a, const Queries<R>& queries, int r, int64_t column,
                          Vec result) {

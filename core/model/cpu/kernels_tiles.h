@@ -1,4 +1,4 @@
-// Tiles of keys and values, loaded into registers. Part of kernels_impl.h.
+// Loads tiles of keys and values into registers. Part of kernels_impl.h.
 #ifndef VIDMUSE_MODEL_CPU_KERNELS_TILES_H_
 #define VIDMUSE_MODEL_CPU_KERNELS_TILES_H_
 
@@ -7,7 +7,7 @@
 namespace vidmuse::cpu {
 namespace {
 
-// Numbers 4 * quad to 4 * quad + 3 of the lanes from `lane` on.
+// Loads numbers 4 * quad to 4 * quad + 3 of kLanes lanes, from `lane` on.
 template <KvFormat format>
 inline void LoadFour(const char* tile, int quad, int lane, Vec (&numbers)[4]) {
   if constexpr (format == KvFormat::kFloat24) {
@@ -24,7 +24,7 @@ inline void LoadFour(const char* tile, int quad, int lane, Vec (&numbers)[4]) {
   }
 }
 
-// The 8 pairs of the lanes from `lane` on; the numbers are PackedOffset too large.
+// Loads the 8 pairs of kLanes lanes, from `lane` on, with PackedOffset still added to each number.
 template <KvFormat format>
 inline void LoadPairs(const char* tile, int lane, ShortVec (&pairs)[kTile / 2]) {
   if constexpr (format == KvFormat::kInt8) {

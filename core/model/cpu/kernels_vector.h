@@ -1,4 +1,4 @@
-// Vectors of floats as wide as the instruction set, and what the kernels compute with them. Part of
+// Vectors as wide as the instruction set allows, and the arithmetic that the kernels share. Part of
 // kernels_impl.h.
 #ifndef VIDMUSE_MODEL_CPU_KERNELS_VECTOR_H_
 #define VIDMUSE_MODEL_CPU_KERNELS_VECTOR_H_
@@ -31,17 +31,17 @@ typedef int16_t ShortHalfVec __attribute__((vector_size(kLanes * sizeof(int16_t)
 typedef int16_t ShortVec __attribute__((vector_size(2 * kLanes * sizeof(int16_t))));
 typedef uint16_t WordVec __attribute__((vector_size(2 * kLanes * sizeof(uint16_t))));
 
-// Sums of floats run in 16 lanes side by side whatever the width of a vector, so that every
-// instruction set with fused multiply-adds makes the same bits.
+// Floats are summed in 16 lanes side by side, whatever the width of a vector, so that every
+// instruction set with fused multiply-adds gives the same bits.
 constexpr int kSumLanes = 16;
 constexpr int kSumVecs = kSumLanes / kLanes;
 
-constexpr int kBlockVecs = 2;  // outputs computed together: two vectors
+constexpr int kBlockVecs = 2;  // vectors of outputs computed together
 constexpr int kBlock = kBlockVecs * kLanes;
-constexpr int kTileVecs = kTile / kLanes;    // of a tile's lanes
+constexpr int kTileVecs = kTile / kLanes;    // vectors that hold a tile's lanes
 constexpr float kLowest = -3.0e38f;          // a score whose weight is 0
-constexpr int64_t kPrefetchKeys = 3 * 1024;  // bytes that attention reads ahead
-constexpr int64_t kPrefetchWeights = 128;    // while a vector of attention's weights is worked out
+constexpr int64_t kPrefetchKeys = 3 * 1024;  // prefetch distance of attention, bytes
+constexpr int64_t kPrefetchWeights = 128;    // bytes prefetched for each vector in Softmax()
 
 template <typename V>
 inline V LoadAs(const void* p) {
@@ -51,8 +51,9 @@ inline V LoadAs(const void* p) {
 }
 inline Vec Load(const float* p) { return LoadAs<Vec>(p); }
 
-// Widening loads. Written out where GCC 12 makes poor code of __builtin_convertvector; the masked
-// forms, for it warns of values that aren't initialised in the others.
+// Widening loads. They use intrinsics where GCC 12 makes poor code of __builtin_convertvector. For
+// AVX-512 they use the masked intrinsics, because GCC 12 warns of uninitialised values in the
+// others.
 #if defined(__AVX512F__)
 inline IntVec LoadInt8(const int8_t* p) {
   return (IntVec)_mm512_maskz_cvtepi8_epi32(0xffff, _mm_loadu_si128((const __m128i*)p));
@@ -96,13 +97,13 @@ inline IntVec LoadInt8(const int8_t* p) {
 }
 inline Vec LoadFp16(const uint16_t* p) {
   const UintVec bits = LoadUint16(p);
-  // The product moves from a half's exponents to a float's, subnormals too.
+  // The product changes the exponent's bias from half's to float's, for subnormals too.
   const Vec magnitude = (Vec)((bits & 0x7fff) << 13) * 0x1p112f;
   return (Vec)((UintVec)magnitude | (bits & 0x8000) << 16);
 }
 #endif
 
-// Stored numbers, and a vector of them widened to floats.
+// The type of stored weights, and a load that widens a vector of them to floats.
 template <Precision precision>
 struct Stored;
 
@@ -131,8 +132,8 @@ struct Stored<Precision::kInt8> {
 };
 
 inline void Store(float* p, Vec v) { std::memcpy(p, &v, sizeof(v)); }
-// v, rounded: a compiler that sees a product may fuse it with a sum that follows, here and not
-// there.
+// Forces v to be rounded to float. A compiler that sees a product could fuse it with the addition
+// that follows in one place and not in another.
 inline Vec Rounded(Vec v) {
   asm("" : "+v"(v));
   return v;
@@ -143,7 +144,7 @@ inline Vec Select(IntVec mask, Vec yes, Vec no) { return mask ? yes : no; }
 inline Vec Max(Vec a, Vec b) { return Select(a > b, a, b); }
 inline Vec Min(Vec a, Vec b) { return Select(a < b, a, b); }
 
-// The larger of each two elements, then of each two of those, and so on; or sums likewise.
+// Reductions by halves: the largest element of floats, and the sum of integers.
 inline float Largest(Vec v) {
   float halves[kLanes];
   std::memcpy(halves, &v, sizeof(v));
@@ -164,7 +165,7 @@ inline int32_t Sum(IntVec v) {
   return halves[0];
 }
 
-// In order.
+// Adds all lanes in order.
 inline float Sum(const Vec (&lanes)[kSumVecs]) {
   float sum = 0;
   for (const Vec& v : lanes) {
@@ -173,7 +174,7 @@ inline float Sum(const Vec (&lanes)[kSumVecs]) {
   return sum;
 }
 
-// Weights that are wanted soon, a piece at a time.
+// Prefetches weights, `step` bytes at a time.
 struct Ahead {
   void Next() {
     for (int64_t i = 0; i < step; i += 64) __builtin_prefetch(at + i, 0, 2);
@@ -183,7 +184,7 @@ struct Ahead {
   int64_t step;
 };
 
-// exp(x) for x <= 88, relative error about 1e-7; 0 below -87.
+// exp(x) for x <= 88, with a relative error of about 1e-7; 0 for x below -87.
 inline Vec Exp(Vec x) {
   const Vec clamped = Max(x, Splat(-87.0f));
   const Vec shifted = clamped * 1.44269504f + 12582912.0f;  // round to nearest: 1.5 * 2^23
@@ -201,7 +202,8 @@ inline Vec Exp(Vec x) {
   return Select(x < Splat(-87.0f), Vec{}, p * (Vec)exponent);
 }
 
-// Polynomials fitted for this project: z P(z^2) below 1, 1 - exp(-z^2) Q(1 / (1 + z / 2)) above.
+// erf(x), by polynomials fitted for this project, with z = |x|: z P(z^2) for z < 1, and 1 -
+// exp(-z^2) Q(1 / (1 + z / 2)) above. The result has the sign of x.
 inline Vec Erf(Vec x) {
   const Vec z = Max(x, -x);
   const Vec u = z * z;

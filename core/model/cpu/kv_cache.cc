@@ -10,8 +10,8 @@
 namespace vidmuse::cpu {
 namespace {
 
-// Stores the scale of a vector of integers, rounded up so that no number is too large; returns one
-// over it.
+// Stores the scale of a vector that is quantised to integers, rounded up so that no number is too
+// large. Returns one over the scale, or 1 for floats.
 template <KvFormat format>
 float StoreScale(const float* x, int n, uint16_t* stored) {
   if constexpr (!IsInteger(format)) return 1;
@@ -125,7 +125,7 @@ void KvCache::WriteGroup(const Head& head, int group, const float* keys, const f
         StoreScale<format>(values + i * stride, head_dim_, head.value_scales + position + i);
   }
   for (int dim = 0; dim < head_dim_; dim += kTile) {
-    // Zeros past head_dim, as in a group that was cleared.
+    // Numbers past head_dim are zeros, as in a group that was cleared.
     typename Numbers::Number key_tile[kTile * kTile] = {}, value_tile[kTile * kTile] = {};
     const int count = std::min(kTile, head_dim_ - dim);
     for (int p = 0; p < kTile; ++p) {

@@ -1,4 +1,4 @@
-// Attention keys and values of one sequence, all layers, laid out for the kernels.
+// The KV cache of one sequence: keys and values of all layers, laid out for the kernels.
 #ifndef VIDMUSE_MODEL_CPU_KV_CACHE_H_
 #define VIDMUSE_MODEL_CPU_KV_CACHE_H_
 
@@ -14,10 +14,12 @@
 namespace vidmuse::cpu {
 
 // Different heads, layers and groups of kTile positions may be written by different threads at
-// once. Within a group the first position comes first: writing it clears the others.
+// once. The first position of a group must be written first, because writing it clears the whole
+// group.
 class KvCache {
  public:
-  // Its memory comes from `memory` and goes back there, if that is given. Throws std::bad_alloc.
+  // If `memory` is given, the buffer is taken from it and given back when the cache is destroyed.
+  // Throws std::bad_alloc.
   KvCache(KvFormat format, int layers, int heads, int head_dim, int capacity,
           std::shared_ptr<KvMemory> memory = nullptr);
   ~KvCache();
@@ -32,7 +34,7 @@ class KvCache {
 
   // One head's keys, which are read before its values.
   const void* keys(int layer, int head) const { return base_ + Offset(layer, head); }
-  // Of so many positions of a head.
+  // Bytes of one head's keys for the first `positions` positions, padded.
   int64_t KeyBytes(int positions) const {
     return PaddedPositions(positions) / kTile * (Padded(head_dim_) / kTile) * TileBytes(format_);
   }
@@ -40,12 +42,12 @@ class KvCache {
   // Points `args` at one head's keys and values.
   void Describe(int layer, int head, AttentionArgs* args) const;
 
-  // Stores `count` positions of one head from `position` on; position i has `keys` and `values`
-  // [head_dim] at i * stride.
+  // Stores `count` positions of one head from `position` on. The i-th has its key and its value,
+  // [head_dim] each, at keys + i * stride and values + i * stride.
   void Write(int layer, int head, int position, int count, const float* keys, const float* values,
              int64_t stride);
 
-  // Brings what Write() of a position will touch.
+  // Prefetches the memory that Write() of `position` will touch.
   void PrefetchPosition(int layer, int head, int position) const;
 
  private:
@@ -55,7 +57,7 @@ class KvCache {
     size_t head() const { return keys + values + 2 * scales; }
     int capacity;  // positions, padded
     size_t keys, values;
-    size_t scales;  // of the keys, and again of the values
+    size_t scales;  // of the keys; the values' take as much
   };
 
   // One head's memory.
@@ -68,11 +70,11 @@ class KvCache {
   size_t Offset(int layer, int head) const {
     return (static_cast<size_t>(layer) * heads_ + head) * sizes_.head();
   }
-  // Of kBlockColumns dimensions of the values.
+  // Bytes of a block of kBlockColumns dimensions of the values.
   size_t ValueBlock() const;
   Head Find(int layer, int head) const;
 
-  // The tile of one group of positions that has dimension `dim` of the head.
+  // The tile that holds dimension `dim` of one group of positions.
   template <KvFormat format>
   char* KeyTile(const Head& head, int group, int dim) const;
   template <KvFormat format>
@@ -81,7 +83,7 @@ class KvCache {
   void ClearGroup(const Head& head, int group);
   template <KvFormat format>
   void WritePosition(const Head& head, int position, const float* key, const float* value);
-  // kTile positions.
+  // Writes a whole group of kTile positions.
   template <KvFormat format>
   void WriteGroup(const Head& head, int group, const float* keys, const float* values,
                   int64_t stride);
@@ -95,7 +97,7 @@ class KvCache {
   const Sizes sizes_;
   const std::shared_ptr<KvMemory> memory_;
   AlignedBuffer data_;
-  char* base_;  // of data_
+  char* base_;  // start of data_
 };
 
 }  // namespace vidmuse::cpu

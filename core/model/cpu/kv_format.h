@@ -1,23 +1,27 @@
 // How attention keys and values are stored.
 //
-// They stand in tiles of 16 numbers in each of 16 lanes. A lane is what the kernels work on side by
-// side: of keys a position, with 16 dimensions of the head in it; of values a dimension, with 16
-// positions in it. The head's dimensions are padded with zeros to whole tiles.
+// They are stored in tiles of 16 lanes with 16 numbers each. The kernels process lanes side by
+// side. For keys, a lane is a position and holds 16 dimensions of the head; for values, a lane is a
+// dimension and holds 16 positions. The dimensions of a head are padded with zeros to whole tiles.
 //
 // A tile of
-//   float24  is float32 words [4][3][16], each three with four numbers of a lane, which have lost
-//            their last 8 bits: words 0 to 2 hold one each, and in their last 8 bits the fourth's
-//            first, second and third 8 bits.
+//   float24  is 32-bit words [4][3][16]. Numbers are float32 without the last 8 bits. Three words
+//   hold
+//            four numbers of a lane: each has one of the first three in its high 24 bits and 8 bits
+//            of the fourth in its low 8 bits (word 0 the highest, word 2 the lowest).
 //   fp16     is [16][16].
 //   int8     is [8][16][2]: neighbouring numbers of a lane, a pair, lie side by side.
-//   int6     is 16-bit words [3][16][2], which hold the 8 pairs' numbers, each PackedOffset more
-//            than it stands for:
-//              0: bits 0-5 the first pair's, 6-11 the second's, 12-15 the low bits of the seventh's
-//              1: the third's, the fourth's, the low bits of the eighth's
-//              2: the fifth's, the sixth's, then two bits each, the high ones of the seventh's and
-//                 the eighth's.
-//   int4     is 16-bit words [2][16][2] of four pairs each, four bits a number, likewise.
-// Integers have a scale for each key and each value vector of a position, a bfloat16.
+//   int6     is 16-bit words [3][16][2]. They hold the 8 pairs of each lane, with PackedOffset
+//   added to
+//            every number. From the lowest bit:
+//              word 0 holds pair 0 (6 bits), pair 1 (6 bits) and the low 4 bits of pair 6;
+//              word 1 holds pair 2, pair 3 and the low 4 bits of pair 7;
+//              word 2 holds pair 4, pair 5, the high 2 bits of pair 6 and the high 2 bits of
+//              pair 7.
+//   int4     is 16-bit words [2][16][2]. Each holds four pairs, 4 bits a number from the lowest bit
+//   on,
+//            with PackedOffset added to every number.
+// Integer formats have two bfloat16 scales for each position: one for its key, one for its value.
 #ifndef VIDMUSE_MODEL_CPU_KV_FORMAT_H_
 #define VIDMUSE_MODEL_CPU_KV_FORMAT_H_
 
@@ -38,17 +42,18 @@ static constexpr const char* KvFormatName(KvFormat format) {
   return kNames[static_cast<int>(format)];
 }
 
-// Of self-attention's keys and values beside weights of a precision. float24's error, 2^-17, is far
-// below what the order of a float32 sum changes, for three quarters of the bytes. Eight bits add
-// about as little to the error as bf16 weights themselves.
+// The format of self-attention's keys and values for a precision of the weights. float24 takes
+// three quarters of float32's bytes; its relative error, at most 2^-16, keeps logits within 1e-4 of
+// the published code's (see performance.md). int8 adds about as little error as bf16 weights do.
 static constexpr KvFormat SelfFormat(Precision weights) {
   constexpr KvFormat kFormats[kPrecisions] = {KvFormat::kFloat24, KvFormat::kInt8, KvFormat::kFp16,
                                               KvFormat::kInt8};
   return kFormats[static_cast<int>(weights)];
 }
 
-// Of the condition's. It has thousands of tokens, over which the errors of rounding cancel out.
-// (The null condition's tokens are all alike, so that theirs would not.)
+// The format of the condition's keys and values. The condition has thousands of tokens, over which
+// rounding errors average out. (The null condition's tokens are all alike, so theirs would not: it
+// is stored in SelfFormat.)
 static constexpr KvFormat CrossFormat(Precision weights) {
   constexpr KvFormat kFormats[kPrecisions] = {KvFormat::kFloat24, KvFormat::kInt6, KvFormat::kFp16,
                                               KvFormat::kInt4};
@@ -57,9 +62,9 @@ static constexpr KvFormat CrossFormat(Precision weights) {
 
 static constexpr bool IsInteger(KvFormat format) { return format >= KvFormat::kInt8; }
 
-inline constexpr int kTile = 16;          // lanes, and numbers in each
-inline constexpr int kBlockColumns = 64;  // of values, which are stored side by side
-inline constexpr int kKeyGroups = 4;      // of kTile positions, whose keys are stored together
+inline constexpr int kTile = 16;          // lanes of a tile, and numbers in each lane
+inline constexpr int kBlockColumns = 64;  // dimensions in a block of values
+inline constexpr int kKeyGroups = 4;  // groups of kTile positions whose keys are stored together
 inline constexpr int kKeyPositions = kKeyGroups * kTile;
 
 static constexpr int Bits(KvFormat format) {
@@ -69,29 +74,29 @@ static constexpr int Bits(KvFormat format) {
 
 static constexpr int64_t TileBytes(KvFormat format) { return kTile * kTile * Bits(format) / 8; }
 
-// Largest size of an integer.
+// Largest magnitude of a stored integer.
 static constexpr int LargestInteger(KvFormat format) { return (1 << (Bits(format) - 1)) - 1; }
 
-// What is added to integers of a format.
+// What is added to a format's integers when they are stored.
 static constexpr int PackedOffset(KvFormat format) {
   return format == KvFormat::kInt8 ? 0 : 1 << (Bits(format) - 1);
 }
 
-// Rounded up to whole tiles.
+// Rounds n up to whole tiles.
 static constexpr int64_t Padded(int64_t n) { return (n + kTile - 1) / kTile * kTile; }
 
-// Positions, rounded up to those whose keys are stored together.
+// Rounds positions up to a multiple of kKeyPositions.
 static constexpr int64_t PaddedPositions(int64_t n) {
   return (n + kKeyPositions - 1) / kKeyPositions * kKeyPositions;
 }
 
-// Where the keys of a group stand: so many tiles from the first; those of the next kTile dimensions
-// are kKeyGroups further. `tiles`: of a position.
+// Index of the first key tile of a group of kTile positions. The tile of the next kTile dimensions
+// is kKeyGroups further on. `tiles` is the number of tiles that cover the dimensions of a head.
 static constexpr int64_t KeyTileIndex(int64_t group, int64_t tiles) {
   return group / kKeyGroups * kKeyGroups * tiles + group % kKeyGroups;
 }
 
-// Tiles side by side in the block of values that begins at dimension `column`.
+// Number of tiles side by side in the block of values that begins at dimension `column`.
 static constexpr int64_t BlockTiles(int64_t head_dim, int64_t column) {
   const int64_t left = head_dim - column;
   return Padded(left < kBlockColumns ? left : kBlockColumns) / kTile;

@@ -10,7 +10,7 @@ AlignedBuffer KvMemory::Take(size_t bytes) {
   {
     const MutexLock lock(&mutex_);
     for (AlignedBuffer& buffer : kept_) {
-      // Much more than is needed would be held beyond what was reckoned with.
+      // A much larger buffer would hold memory that the caller has not counted.
       if (buffer.bytes() >= bytes && buffer.bytes() - bytes <= bytes / 8) return std::move(buffer);
     }
     released.swap(kept_);
@@ -25,7 +25,7 @@ void KvMemory::GiveBack(AlignedBuffer buffer) {
                                   [](const AlignedBuffer& kept) { return kept.bytes() == 0; });
   const auto out = empty != kept_.end() ? empty : kept_.begin();
   std::rotate(out, out + 1, kept_.end());
-  std::swap(kept_.back(), buffer);  // what was there is freed by the caller, outside the lock
+  std::swap(kept_.back(), buffer);  // the old buffer is freed with the parameter, outside the lock
 }
 
 size_t KvMemory::bytes() const {

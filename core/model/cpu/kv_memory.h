@@ -1,5 +1,5 @@
-// Memory of closed windows, kept for the next one: a system takes longer to clear a gigabyte of new
-// pages than a step takes.
+// Keeps the memory of closed windows for the next one, because clearing a gigabyte of new pages
+// takes the system longer than a decoding step.
 #ifndef VIDMUSE_MODEL_CPU_KV_MEMORY_H_
 #define VIDMUSE_MODEL_CPU_KV_MEMORY_H_
 
@@ -12,22 +12,22 @@
 
 namespace vidmuse::cpu {
 
-// Keeps the buffers that were given back last, as many as a window has. Thread-safe.
+// Keeps the buffers that were given back last, as many as one window uses. Thread-safe.
 class KvMemory {
  public:
-  // At least `bytes`, with any contents. If no buffer that is kept fits, all are released, so that
-  // what is held never grows by them. Throws std::bad_alloc.
+  // Returns a buffer of at least `bytes`, with any contents. If no kept buffer fits, all of them
+  // are freed first, so that they do not add to the memory in use. Throws std::bad_alloc.
   AlignedBuffer Take(size_t bytes);
   void GiveBack(AlignedBuffer buffer);
-  // What is kept.
+  // Bytes of the buffers that are kept.
   size_t bytes() const;
 
  private:
-  // The condition's, and two of a sequence's own.
+  // One for the condition, and one each for the steps of the conditional and the null sequence.
   using Kept = std::array<AlignedBuffer, 3>;
 
   mutable Mutex mutex_;
-  Kept kept_ ABSL_GUARDED_BY(mutex_);  // the last one last; some may be empty
+  Kept kept_ ABSL_GUARDED_BY(mutex_);  // the one given back last is last; some may be empty
 };
 
 }  // namespace vidmuse::cpu

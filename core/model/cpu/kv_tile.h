@@ -1,4 +1,4 @@
-// Numbers into tiles of keys and values (see kv_format.h).
+// Writes numbers into tiles of keys and values (see kv_format.h).
 #ifndef VIDMUSE_MODEL_CPU_KV_TILE_H_
 #define VIDMUSE_MODEL_CPU_KV_TILE_H_
 
@@ -12,8 +12,9 @@
 
 namespace vidmuse::cpu {
 
-// Narrow makes a number as it is stored; `inverse`: one over the scale, of integers. Put stores
-// number `i` of a lane. Fill stores all of them; number i of a lane is at Place(i, lane).
+// Narrow converts a float to a stored number; `inverse` is one over the scale, for integers. Put
+// stores number `i` of a lane. Fill stores a whole tile: number i of a lane comes from
+// numbers[Place(i, lane)].
 template <KvFormat format>
 struct Tile;
 
@@ -62,7 +63,7 @@ struct Tile<KvFormat::kFp16> {
   }
 };
 
-// Of integers: pairs side by side.
+// Integers: pairs lie side by side.
 template <KvFormat format>
 struct IntegerTile {
   typedef uint16_t Number;

@@ -92,7 +92,7 @@ void LanguageModel::Embed(absl::Span<const SequenceInput> sequences, int row_beg
   }
 }
 
-// Every thread norms all rows for itself: cheaper than a barrier.
+// Every thread normalises all rows for itself, which is cheaper than a barrier.
 void LanguageModel::NormRows(const Norm& norm, Member& member) {
   const int dim = config_.dim;
   for (size_t r = 0; r < rows_.size(); ++r) {
@@ -101,7 +101,8 @@ void LanguageModel::NormRows(const Norm& norm, Member& member) {
   }
 }
 
-// Items are (head, sequence) pairs, head first, so that shares weigh about the same.
+// Items are (head, sequence) pairs in the order of heads, so that the threads' shares take about
+// equally long.
 void LanguageModel::Attend(absl::Span<const SequenceInput> sequences, int layer, bool cross,
                            int item, Member& member) {
   const int count = static_cast<int>(sequences.size());
@@ -139,7 +140,7 @@ void LanguageModel::WriteSelf(absl::Span<const SequenceInput> sequences, int lay
                       head * head_dim();
   sequence.self->Write(layer, head, sequence.position, sequence.count, keys, keys + dim, 3 * dim);
   if (const int next = item + 1; next < config_.num_heads * count) {
-    // Memory is then no longer waited for between two items.
+    // With this, no time is spent waiting for memory between two items.
     const SequenceInput& following = sequences[next % count];
     following.self->PrefetchPosition(layer, next / count, following.position);
   }
@@ -157,7 +158,7 @@ void LanguageModel::Attention(absl::Span<const SequenceInput> sequences, int lay
 void LanguageModel::Logits(absl::Span<const SequenceInput> sequences, int begin, int end,
                            Member& member) {
   const int dim = config_.dim;
-  // Rows that draw a token, side by side, so that the weights are read once for all.
+  // Rows that need logits are put side by side, so that the weights are read once for all of them.
   int wanted = 0;
   for (size_t s = 0; s < sequences.size(); ++s) {
     if (sequences[s].logits == nullptr) continue;

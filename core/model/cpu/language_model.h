@@ -16,24 +16,25 @@
 
 namespace vidmuse::cpu {
 
-// One row group of a step: sequence steps of one sequence, conditional or null.
+// One sequence's part of a step: `count` successive steps of a conditional or null sequence.
 struct SequenceInput {
   const int32_t* tokens = nullptr;  // [count][codebooks]
   int count = 0;
-  int position = 0;         // of the first
+  int position = 0;         // of the first step
   KvCache* self = nullptr;  // receives the steps' keys and values
   const KvCache* cross = nullptr;
   int cross_length = 0;     // condition tokens
-  float* logits = nullptr;  // [codebooks * card] of the last step, or null
+  float* logits = nullptr;  // output: [codebooks * card] of the last step, or null
 };
 
-// Weights are immutable after Load. Step uses buffers of its own: one thread at a time.
+// Weights are immutable after Load. Step uses buffers of the model, so only one thread may call it
+// at a time.
 class LanguageModel {
  public:
-  // `max_positions`: sequence steps of the longest window. `position_embedding`:
-  // [max_positions][dim]. `precision`: of linear layers; keys and values have SelfFormat and
-  // CrossFormat of it. `threads`: that load. Memory may be short: RESOURCE_EXHAUSTED, or
-  // std::bad_alloc.
+  // `position_embedding` is [max_positions][dim], where max_positions is the number of steps of the
+  // longest window. `precision` is that of the linear layers; SelfFormat and CrossFormat derive the
+  // formats of keys and values from it. `threads` is the number of threads that load. If memory
+  // runs out, Load returns RESOURCE_EXHAUSTED or throws std::bad_alloc.
   static absl::StatusOr<std::unique_ptr<LanguageModel>> Load(
       const LmConfig& config, WeightReader& weights, std::vector<float> position_embedding,
       const Kernels& kernels, Precision precision = Precision::kFp32, int threads = 1);
@@ -44,7 +45,8 @@ class LanguageModel {
   // Bytes of weights that one step reads.
   size_t step_weight_bytes() const;
 
-  // For a sequence's own steps, and for condition tokens. Thread-safe. Throw std::bad_alloc.
+  // KV caches for a sequence's own steps and for condition tokens. Thread-safe. They throw
+  // std::bad_alloc.
   std::unique_ptr<KvCache> NewSelfCache(int steps) const {
     return NewCache(SelfFormat(precision_), steps);
   }
@@ -54,13 +56,14 @@ class LanguageModel {
   size_t SelfCacheBytes(int steps) const { return CacheBytes(SelfFormat(precision_), steps); }
   size_t CrossCacheBytes(int tokens) const { return CacheBytes(CrossFormat(precision_), tokens); }
 
-  // Keys and values of one layer for condition tokens [position, position + count): `rows` is
-  // [count][dim], and `position` a multiple of kTile. Thread-safe for different layers or
-  // positions.
+  // Computes keys and values of one layer for condition tokens [position, position + count) and
+  // stores them in `cache`. `rows` is [count][dim], and `position` is a multiple of kTile.
+  // Thread-safe for different layers or positions.
   void ProjectCondition(int layer, const float* rows, int count, int position,
                         KvCache* cache) const;
 
-  // Runs every sequence's steps, all at once; each result is what the sequence alone would give.
+  // Runs the steps of all sequences together. Each sequence gets the same result as if it ran
+  // alone.
   void Step(absl::Span<const SequenceInput> sequences, ThreadTeam& team);
 
  private:
@@ -86,7 +89,7 @@ class LanguageModel {
   std::unique_ptr<KvCache> NewCache(KvFormat format, int positions) const;
   size_t CacheBytes(KvFormat format, int positions) const;
   static absl::StatusOr<Norm> LoadNorm(const std::string& name, int dim, WeightReader& weights);
-  // Of one layer's packed weights.
+  // Bytes of one layer's packed weights.
   size_t LayerBytes() const;
   absl::StatusOr<Layer> LoadLayer(int index, WeightReader& weights);
   absl::Status LoadLayers(WeightReader& weights, int threads);
@@ -110,12 +113,13 @@ class LanguageModel {
   int max_positions_ = 0;
   std::vector<float> position_embedding_;      // [max_positions][dim]
   std::vector<std::vector<float>> embedding_;  // [codebooks][(card + 1) * dim]
-  AlignedBuffer arena_;  // weights of the layers, then of the heads: one stretch of huge pages
+  // Weights of the layers, then of the heads: one buffer, so that they share huge pages.
+  AlignedBuffer arena_;
   std::vector<Layer> layers_;
   Norm out_norm_;
-  PackedLinear heads_;  // all codebooks' outputs one after the other
+  PackedLinear heads_;  // all codebooks' outputs, one after the other
 
-  // The step under way.
+  // State of the current step.
   std::vector<Row> rows_;
   std::vector<int> first_row_;  // of each sequence
   std::vector<int> lengths_;    // of each row, for causal attention

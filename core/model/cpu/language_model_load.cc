@@ -1,4 +1,4 @@
-// Weights from a checkpoint into the kernels' layout.
+// Loads weights from a checkpoint into the kernels' layout.
 #include <algorithm>
 #include <new>
 #include <string>

@@ -8,13 +8,13 @@
 namespace vidmuse::cpu {
 namespace {
 
-// One output's weights to their places in its panel.
+// Stores the weights of one output in its panel.
 template <typename T, typename Narrow>
 void PackRow(const float* row, int k, T* out, Narrow narrow) {
   for (int j = 0; j < k; ++j) out[static_cast<size_t>(j) * kPanel] = narrow(row[j]);
 }
 
-// Likewise for int8, to tiles. Returns the scale.
+// Quantises the weights of one output to int8 and stores them in its tiles. Returns the scale.
 float PackInt8Row(const float* row, int k, int8_t* out) {
   const float scale = IntegerScale(row, k, 127);
   const float inverse = InverseScale(scale);
@@ -25,7 +25,7 @@ float PackInt8Row(const float* row, int k, int8_t* out) {
   return scale;
 }
 
-// Where an output's first weight stands in its panel.
+// Offset of an output's first int8 weight in its panel.
 size_t Int8Offset(int output) {
   return output / kTileOutputs * kLinearTile + output % kTileOutputs * 4;
 }

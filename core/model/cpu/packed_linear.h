@@ -13,12 +13,13 @@ namespace vidmuse::cpu {
 class PackedLinear {
  public:
   PackedLinear() = default;
-  // `weight`: [n, k] row-major, finite; `bias`: [n] or null. `memory`: WeightBytes(...) zeros on a
-  // cache line's boundary that outlive the layer, for its weights; null: it has its own.
+  // `weight` is [n, k], row-major and finite; `bias` is [n] or null. `memory` receives the packed
+  // weights: WeightBytes(...) zeroed bytes, aligned to a cache line, that outlive the layer. If it
+  // is null, the layer allocates its own.
   PackedLinear(const float* weight, const float* bias, int n, int k,
                Precision precision = Precision::kFp32, void* memory = nullptr);
 
-  // A multiple of a cache line.
+  // Bytes of packed weights and scales, a multiple of a cache line.
   static size_t WeightBytes(int n, int k, Precision precision);
 
   int n() const { return n_; }
@@ -26,12 +27,13 @@ class PackedLinear {
   int panels() const { return (n_ + kPanel - 1) / kPanel; }
   size_t bytes() const { return WeightBytes(n_, k_, precision_) + bias_.bytes(); }
 
-  // Rows of `x` through panels [panel_begin, panel_end), which are outputs from panel_begin *
-  // kPanel on. `scratch`: LinearScratch(precision, rows, k) floats.
+  // Applies panels [panel_begin, panel_end) to `rows` rows of `x`: they give the outputs from
+  // panel_begin * kPanel on. `scratch` is LinearScratch(precision, rows, k) floats; only float
+  // weights allow null.
   void Apply(const Kernels& kernels, const float* x, int64_t x_stride, int64_t rows, float* y,
              int64_t y_stride, bool accumulate, int panel_begin, int panel_end,
              float* scratch = nullptr) const;
-  // Through all panels.
+  // Applies all panels.
   void Apply(const Kernels& kernels, const float* x, int64_t x_stride, int64_t rows, float* y,
              int64_t y_stride, bool accumulate = false, float* scratch = nullptr) const {
     Apply(kernels, x, x_stride, rows, y, y_stride, accumulate, 0, panels(), scratch);
@@ -43,7 +45,7 @@ class PackedLinear {
   int k_ = 0;
   AlignedBuffer own_;
   const void* weights_ = nullptr;
-  const float* scales_ = nullptr;  // of int8
+  const float* scales_ = nullptr;  // for int8 only
   AlignedBuffer bias_;
 };
 

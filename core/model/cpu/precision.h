@@ -18,7 +18,7 @@ static constexpr const char* PrecisionName(Precision precision) {
   return kNames[static_cast<int>(precision)];
 }
 
-// Of one stored number.
+// Bytes of one stored number.
 static constexpr size_t PrecisionBytes(Precision precision) {
   constexpr size_t kBytes[kPrecisions] = {4, 2, 2, 1};
   return kBytes[static_cast<int>(precision)];

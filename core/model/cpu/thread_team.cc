@@ -3,8 +3,8 @@
 namespace vidmuse::cpu {
 namespace {
 
-// About 20 us: longer than a barrier takes when every member has a core, far shorter than a time
-// slice.
+// Spins before a waiting thread sleeps. They take about 20 us: longer than a barrier takes when
+// every member has a core, and far shorter than a time slice.
 constexpr int kSpins = 2000;
 
 inline void Pause() {
@@ -48,7 +48,8 @@ void ThreadTeam::Run(const std::function<void(int)>& work) {
     round_.notify_all();
   }
   Work(0);
-  // All have come to the last barrier: nobody else reads or writes these until the next round.
+  // All members have come to the last barrier, so no other member reads or writes these until the
+  // next round.
   if (!failed_.load(std::memory_order_relaxed)) return;
   failed_.store(false, std::memory_order_relaxed);
   std::rethrow_exception(std::exchange(error_, nullptr));
@@ -58,7 +59,7 @@ void ThreadTeam::Work(int index) {
   try {
     (*work_)(index);
   } catch (const Stopped&) {
-    return;  // out of the barrier that all have come to
+    return;  // all members have already met at that barrier
   } catch (...) {
     if (!failed_.exchange(true, std::memory_order_relaxed)) error_ = std::current_exception();
   }

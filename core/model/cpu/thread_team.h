@@ -12,10 +12,10 @@
 
 namespace vidmuse::cpu {
 
-// Run() and its callers belong to one thread; that thread is member 0 of the team.
+// Only one thread may call Run(). That thread is member 0 of the team.
 class ThreadTeam {
  public:
-  // Throws std::system_error if there are no more threads to be had.
+  // Throws std::system_error if a thread cannot be started.
   explicit ThreadTeam(int threads);
   ~ThreadTeam();
   ThreadTeam(const ThreadTeam&) = delete;
@@ -24,17 +24,17 @@ class ThreadTeam {
   int size() const { return size_; }
 
   // Calls work(i) for every i < size() at once, one on each thread; returns when all have returned.
-  // What the work of a member throws ends that of the others at their next barrier, and is thrown
-  // again here; of several, one. The team is as good as before.
+  // If a member's work throws, the work of the others ends at their next barrier, and Run() throws
+  // the exception (one of them, if there are several). The team can be used again afterwards.
   void Run(const std::function<void(int)>& work);
 
-  // Within Run: returns when every member has called it. Ends the caller's work by an exception if
-  // another member's has failed.
+  // Within Run: returns when every member has called it. If another member's work has failed, it
+  // throws an exception that ends the caller's work.
   void Barrier();
 
-  // Within Run: an item of [0, n) that nobody has had since the last Barrier(), or n if there is
-  // none. A member gets those of its own share in order, then what others, perhaps kept from their
-  // cores, haven't come to.
+  // Within Run: returns an item of [0, n) that no member has claimed since the last Barrier(), or n
+  // if there is none left. A member first gets the items of its own share in order, then items that
+  // other members have not reached, perhaps because they lost their cores.
   int Claim(int n, int index);
 
   // The part of [0, n) that member `index` works on.
@@ -44,14 +44,14 @@ class ThreadTeam {
   }
 
  private:
-  // Ends a member's work because another's has failed.
+  // Thrown to end a member's work because another's has failed.
   struct Stopped {};
 
   void Member(int index);
   void Stop();
-  // `work_` and the barrier that ends it.
+  // Calls `work_`, then meets the others at the barrier that ends it.
   void Work(int index);
-  // Waits for all; false if the work of one has failed.
+  // Waits for all members; false if the work of one has failed.
   bool Meet();
   void ForgetClaims();
   static void WaitWhile(const std::atomic<uint32_t>& value, uint32_t old);
@@ -62,13 +62,14 @@ class ThreadTeam {
   std::atomic<bool> stopping_{false};
   std::atomic<int> arrived_{0};
   std::atomic<uint32_t> barrier_{0};
-  std::atomic<bool> failed_{false};  // the work of a member has
-  // Whether it had when the last one came to a barrier: so all agree about each barrier. Written
-  // before barrier_ changes, read after it.
+  std::atomic<bool> failed_{false};  // a member's work has thrown
+  // The value of failed_ when the last member came to a barrier, so that all members agree about
+  // each barrier. Written before barrier_ changes, read after it.
   bool stopped_ = false;
-  std::exception_ptr error_;  // written by the first to fail, before it comes to the barrier
+  // Written by the first member to fail, before it comes to the barrier.
+  std::exception_ptr error_;
   struct alignas(64) Claimed {
-    std::atomic<int> items{0};  // of a member's share
+    std::atomic<int> items{0};  // claimed of a member's share
   };
   std::vector<Claimed> claimed_;
   std::vector<std::thread> threads_;
