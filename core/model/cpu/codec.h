@@ -51,9 +51,9 @@ class Codec {
   ConvWeights last_;
 };
 
-// State of one stream (see AudioDecoder). A frame is 640 samples. With constant padding, max(0, 640
-// N - 2402) samples are out after N frames. With reflected padding, the first frames are held back
-// a little longer, until the start of the stream can be reflected.
+// State of one stream (see AudioDecoder). A frame is 640 samples. Before the last push, N frames
+// give max(0, 640 N - 2402) samples with constant padding. With reflected padding, the first frames
+// are held back a little longer, until the start of the stream can be reflected.
 //
 // INVALID_ARGUMENT: a token is outside its codebook, or a frame is incomplete. FAILED_PRECONDITION:
 // something was pushed after `last`.

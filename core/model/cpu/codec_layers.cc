@@ -47,7 +47,7 @@ void AppendRow(const Signal& x, int64_t row, int channels, Signal* to) {
   for (int c = 0; c < channels; ++c) to->push_back(x[row * channels + c]);
 }
 
-// Adds the left padding. To be reflected, more of the stream than the padding must be there.
+// Adds the left padding. A padding that is reflected must be shorter than the buffer.
 void PadLeft(const ConvWeights& w, Signal& buffer) {
   Signal padded;
   padded.reserve(buffer.size() + static_cast<size_t>(w.pad_left()) * w.in);

@@ -47,7 +47,7 @@ struct LinearArgs {
   int k = 0;
   int n = 0;                 // outputs; the last panel may be partly used
   bool accumulate = false;   // y += instead of y =
-  float* scratch = nullptr;  // LinearScratch(...) floats; for int8 not null
+  float* scratch = nullptr;  // LinearScratch(...) floats; never null for int8
 };
 
 // Floats of scratch that a linear layer uses. For float weights it holds a tile of up to kRowTile

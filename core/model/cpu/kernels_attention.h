@@ -138,7 +138,7 @@ void WeightedSum(const AttentionArgs& a, const Queries<R>& queries, const char* 
   }
 }
 
-// Computes one block of values, which is `tiles` tiles wide (at most T).
+// Computes the weighted sum of one block of values, which is `tiles` tiles wide (at most T).
 template <KvFormat format, int R, int T = kBlockColumns / kTile>
 inline void WeightedSumBlock(const AttentionArgs& a, const Queries<R>& queries, const char* values,
                              int64_t column, int64_t tiles, ReadAhead& ahead) {

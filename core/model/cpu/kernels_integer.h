@@ -12,9 +12,9 @@ constexpr float kMaxRounded = 32767;
 // Largest quantised x in linear layers: its high byte, rounded, still fits into a signed byte (see
 // kernels_amx.cc).
 constexpr float kMaxInput = 127 * 256 + 127;
-// This many pairs of products of 8 and 16 bits can be added within 32 bits.
+// This many sums of two products of 8 and 16 bits can be added without overflowing 32 bits.
 constexpr int64_t kExactPairs = 256;
-// This many weight tiles of a linear layer can be added within 32 bits.
+// This many weight tiles of a linear layer can be added without overflowing 32 bits.
 constexpr int64_t kExactTiles = 2 * kExactPairs / kTileInputs;
 
 // Quantises x: out[i] = round(x[i] / scale), at most `limit` in magnitude. Returns the scale. `out`

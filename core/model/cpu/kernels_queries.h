@@ -1,4 +1,5 @@
-// The queries that attention is computing, and its prefetching. Part of kernels_impl.h.
+// State of the queries that attention computes together, and prefetching for them. Part of
+// kernels_impl.h.
 #ifndef VIDMUSE_MODEL_CPU_KERNELS_QUERIES_H_
 #define VIDMUSE_MODEL_CPU_KERNELS_QUERIES_H_
 

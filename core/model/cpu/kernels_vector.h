@@ -132,8 +132,8 @@ struct Stored<Precision::kInt8> {
 };
 
 inline void Store(float* p, Vec v) { std::memcpy(p, &v, sizeof(v)); }
-// Forces v to be rounded to float. A compiler that sees a product could fuse it with the addition
-// that follows in one place and not in another.
+// Forces v to be rounded to float. Otherwise a compiler could fuse a product with a following
+// addition in one place and not in another.
 inline Vec Rounded(Vec v) {
   asm("" : "+v"(v));
   return v;
@@ -202,8 +202,8 @@ inline Vec Exp(Vec x) {
   return Select(x < Splat(-87.0f), Vec{}, p * (Vec)exponent);
 }
 
-// erf(x), by polynomials fitted for this project, with z = |x|: z P(z^2) for z < 1, and 1 -
-// exp(-z^2) Q(1 / (1 + z / 2)) above. The result has the sign of x.
+// erf(x), by polynomials P and Q that were fitted for this project. With z = |x|, it is
+// z P(z^2) for z < 1 and 1 - exp(-z^2) Q(1 / (1 + z / 2)) above, with the sign of x.
 inline Vec Erf(Vec x) {
   const Vec z = Max(x, -x);
   const Vec u = z * z;

@@ -4,23 +4,19 @@
 // side. For keys, a lane is a position and holds 16 dimensions of the head; for values, a lane is a
 // dimension and holds 16 positions. The dimensions of a head are padded with zeros to whole tiles.
 //
-// A tile of
-//   float24  is 32-bit words [4][3][16]. Numbers are float32 without the last 8 bits. Three words
-//   hold
-//            four numbers of a lane: each has one of the first three in its high 24 bits and 8 bits
-//            of the fourth in its low 8 bits (word 0 the highest, word 2 the lowest).
-//   fp16     is [16][16].
-//   int8     is [8][16][2]: neighbouring numbers of a lane, a pair, lie side by side.
-//   int6     is 16-bit words [3][16][2]. They hold the 8 pairs of each lane, with PackedOffset
-//   added to
-//            every number. From the lowest bit:
+// Layout of a tile:
+//   float24  32-bit words [4][3][16]. A number is a float32 without its last 8 bits. Three words
+//            hold four numbers of a lane: each has one of the first three in its high 24 bits, and
+//            their low 8 bits have the fourth's high, middle and low 8 bits.
+//   fp16     16-bit words [16][16].
+//   int8     bytes [8][16][2]: two neighbouring numbers of a lane form a pair.
+//   int6     16-bit words [3][16][2] for the 8 pairs of each lane; the last index is the place in
+//            the pair. PackedOffset is added to every number. From the lowest bit on,
 //              word 0 holds pair 0 (6 bits), pair 1 (6 bits) and the low 4 bits of pair 6;
 //              word 1 holds pair 2, pair 3 and the low 4 bits of pair 7;
-//              word 2 holds pair 4, pair 5, the high 2 bits of pair 6 and the high 2 bits of
-//              pair 7.
-//   int4     is 16-bit words [2][16][2]. Each holds four pairs, 4 bits a number from the lowest bit
-//   on,
-//            with PackedOffset added to every number.
+//              word 2 holds pair 4, pair 5, the high 2 bits of pair 6, then those of pair 7.
+//   int4     16-bit words [2][16][2] with four pairs each, 4 bits a number from the lowest bit on;
+//            otherwise as int6.
 // Integer formats have two bfloat16 scales for each position: one for its key, one for its value.
 #ifndef VIDMUSE_MODEL_CPU_KV_FORMAT_H_
 #define VIDMUSE_MODEL_CPU_KV_FORMAT_H_

@@ -20,7 +20,7 @@ inline uint16_t FloatToBf16Up(float value) {
 }
 inline float Bf16ToFloat(uint16_t value) { return std::bit_cast<float>(uint32_t{value} << 16); }
 
-// Rounds away the last 8 bits of a float: to nearest, ties to even. Returns its bits; `value` is
+// Returns the bits of a float with the last 8 rounded away: to nearest, ties to even. `value` is
 // finite.
 inline uint32_t FloatToFloat24(float value) {
   const auto bits = std::bit_cast<uint32_t>(value);
