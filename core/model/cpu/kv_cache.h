@@ -57,7 +57,7 @@ class KvCache {
     size_t head() const { return keys + values + 2 * scales; }
     int capacity;  // positions, padded
     size_t keys, values;
-    size_t scales;  // of the keys; the values' take as much
+    size_t scales;  // of the keys' scales; the values' take as many
   };
 
   // One head's memory.
