@@ -45,7 +45,7 @@ std::vector<CgroupFolder> CgroupFolders(const std::string& root, absl::string_vi
       AddFolders(base, parts[2], true, &folders);
       AddFolders(absl::StrCat(base, "/unified"), parts[2], true, &folders);
     } else if (std::find(controllers.begin(), controllers.end(), controller) != controllers.end()) {
-      // The mount has the names of all its controllers; a link to it may have one controller's name.
+      // The mount is named after all its controllers; a link to it may be named after one.
       const std::string all = absl::StrCat(base, "/", parts[1]);
       std::error_code error;
       AddFolders(
