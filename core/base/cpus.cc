@@ -38,7 +38,7 @@ std::optional<double> Quota(const CgroupFolder& folder) {
 }
 
 int AllowedCpus() {
-    // The mask must be as large as the kernel's, so larger ones are tried until it fits.
+  // The mask must be as large as the kernel's, so larger ones are tried until it fits.
   for (int cpus = CPU_SETSIZE; cpus <= 1 << 16; cpus *= 2) {
     std::vector<cpu_set_t> mask(CPU_ALLOC_SIZE(cpus) / sizeof(cpu_set_t) + 1);
     const size_t size = mask.size() * sizeof(cpu_set_t);
