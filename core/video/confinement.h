@@ -11,11 +11,12 @@ namespace vidmuse {
 // Sets limits of the process that hold even without the system call filter: no new descriptors (and
 // so no files or sockets), no new processes, no core dumps, no new privileges. Memory is limited to
 // the program's present size, plus the frames of the longest video, plus limits.max_decoder_bytes,
-// and processor time to a little more than a video's time limit. When memory runs out, the kernel
-// kills this process before others.
+// and processor time to a little more than a video's time limit. The kernel is asked to kill this
+// process before others when memory runs out.
 //
-// Where the kernel allows it, the process also loses access to files and to TCP by name (Landlock),
-// and becomes "nobody" if it was root, so that no limit can be raised again.
+// Where the kernel allows it, the process also loses access to files by name, TCP, abstract Unix
+// sockets and signals to other processes (Landlock), and becomes "nobody" if it was root, so that
+// no limit can be raised again.
 //
 // Builds with a sanitizer limit neither memory (the sanitizer's tables take terabytes of addresses)
 // nor files and the user (the sanitizer needs files).

@@ -17,9 +17,9 @@ absl::Duration DecodeTimeLimit(const Limits& limits);
 // Time limit until the length and size of the video are known: 10 s, plus 1 s for every 8 MiB of
 // the file, but no more than DecodeTimeLimit.
 absl::Duration ReadTimeLimit(uint64_t bytes, const Limits& limits);
-// Time limit for a video of `seconds` with `pixels` in all its frames together (0: unknown). It is
-// 10 s, plus what a slow decoder takes, counted as at least 0.5 s and at most 8 s per second of
-// video, but no more than DecodeTimeLimit.
+// Time limit for a video of `seconds` with `pixels` in all its frames together. It is 10 s,
+// plus 1 s per 25 million pixels (a slow decoder's speed) within 0.5 to 8 s per second of video
+// (8 s if `pixels` is 0: unknown), and at most DecodeTimeLimit in all.
 absl::Duration VideoTimeLimit(double seconds, double pixels, const Limits& limits);
 
 // Const functions are thread-safe, but not while SetTimeLimit runs.

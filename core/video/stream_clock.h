@@ -1,6 +1,6 @@
 // Measures how long a stream plays by the times of its packets. Where recordings were joined end to
-// end, or single times are wrong, what is there counts and not what the times claim. A time that
-// its neighbours contradict is said to lie.
+// end, or single times are wrong, it counts the packets that are there, not what the times claim. A
+// time that its neighbours contradict is said to lie.
 #ifndef VIDMUSE_VIDEO_STREAM_CLOCK_H_
 #define VIDMUSE_VIDEO_STREAM_CLOCK_H_
 

@@ -137,7 +137,7 @@ struct ModelInfo {
   int frame_rate = 50;      // token frames a second
   int samples_per_frame = 640;
   int codebooks = 4;
-  int card = 2048;          // tokens a codebook
+  int card = 2048;          // tokens per codebook
   float default_cfg_coef = 3.0f;
   int window_seconds = 30;  // longest stretch generated with one condition
   int step_graphs = 0;      // step shapes recorded as CUDA graphs
@@ -155,7 +155,7 @@ struct Limits {
   int64_t max_frame_pixels = 8192ll * 4320;
   double max_frames_per_second = 240;
   uint64_t max_decoder_bytes = 3ull << 29;   // memory for decoding one video in its sandbox
-  uint64_t max_decoders_bytes = 0;           // of all videos; 0: a quarter of what is free at start
+  uint64_t max_decoders_bytes = 0;           // for all; 0: a quarter of what is free at start
   int max_queued_requests = 64;              // admitted but not yet running
   // Uploads, frames, conditions and held-back songs of all requests together.
   uint64_t max_queued_bytes = 1ull << 30;
