@@ -14,7 +14,7 @@ constexpr int kMinSampleRate = 8000;
 constexpr int kMaxSampleRate = 192000;
 constexpr int kMaxChannels = 2;
 
-// Holds a song to the length that was announced.
+// Checks that the song has the announced length.
 class CountingEncoder : public AudioEncoder {
  public:
   CountingEncoder(std::unique_ptr<AudioEncoder> inner, int channels, int64_t total_samples)

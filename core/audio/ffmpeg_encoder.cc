@@ -22,12 +22,13 @@ namespace vidmuse {
 namespace {
 
 constexpr int kIoBufferBytes = 4096;
-constexpr int64_t kMp3BitsPerSecond = 128'000;  // a channel
+constexpr int64_t kMp3BitsPerSecond = 128'000;  // per channel
 constexpr int kVorbisQuality = 6;
-constexpr int64_t kMaxFlacSamples = (int64_t{1} << 36) - 1;  // STREAMINFO has 36 bits for it
+// STREAMINFO stores the number of samples in 36 bits.
+constexpr int64_t kMaxFlacSamples = (int64_t{1} << 36) - 1;
 
 struct FormatInfo {
-  const char* name;   // for people
+  const char* name;   // for error messages
   const char* muxer;  // FFmpeg's names
   const char* encoder;
 };
@@ -88,10 +89,10 @@ class FfmpegEncoder : public AudioEncoder {
   std::string bytes_;  // written by the muxer, not yet handed out
   CodecPtr codec_;
   std::unique_ptr<AVIOContext, IoDeleter> io_;
-  std::unique_ptr<AVFormatContext, MuxerDeleter> muxer_;  // before `io_`, which it writes to
+  std::unique_ptr<AVFormatContext, MuxerDeleter> muxer_;  // destroyed before `io_`, which it uses
   std::unique_ptr<AVFrame, FrameDeleter> frame_;
   std::unique_ptr<AVPacket, PacketDeleter> packet_;
-  std::vector<float> held_;  // interleaved, less than a frame
+  std::vector<float> held_;  // interleaved, less than one codec frame
   int64_t next_pts_ = 0;     // in samples
 };
 
@@ -136,7 +137,7 @@ absl::Status FfmpegEncoder::OpenCodec(const AVCodec* codec, int sample_rate) {
   codec_->sample_fmt = format_ == AudioFormat::kFlac ? AV_SAMPLE_FMT_S16 : AV_SAMPLE_FMT_FLTP;
   av_channel_layout_default(&codec_->ch_layout, channels_);
   codec_->thread_count = 1;
-  // No version strings: the same song gives the same bytes.
+  // Leaves out version strings, so that the same song gives the same bytes.
   codec_->flags |= AV_CODEC_FLAG_BITEXACT;
   if (format_ == AudioFormat::kMp3) codec_->bit_rate = kMp3BitsPerSecond * channels_;
   if (format_ == AudioFormat::kOggVorbis) {
@@ -175,8 +176,8 @@ absl::Status FfmpegEncoder::OpenMuxer(int64_t total_samples) {
     return FfmpegError(absl::StrCat("muxer ", name), error);
   }
   if (format_ == AudioFormat::kFlac && stream->codecpar->extradata_size >= 18) {
-    // STREAMINFO's total samples: the low 36 bits of bytes 10 to 17 (RFC 9639, 8.2). FFmpeg would
-    // fill them in at the end by seeking.
+    // STREAMINFO's total number of samples is the low 36 bits of bytes 10 to 17 (RFC 9639, section
+    // 8.2). FFmpeg would seek back at the end to fill them in, which this output can't do.
     uint8_t* info = stream->codecpar->extradata;
     info[13] = static_cast<uint8_t>((info[13] & 0xf0) | (total_samples >> 32 & 0x0f));
     for (int i = 0; i < 4; ++i) info[14 + i] = static_cast<uint8_t>(total_samples >> (24 - 8 * i));
@@ -208,7 +209,7 @@ absl::Status FfmpegEncoder::Encode(absl::Span<const float> samples, bool last, s
       return FfmpegError("end of the audio", error);
     }
     RETURN_IF_ERROR(MuxPackets());
-    // FLAC's trailer only writes the header again, which this output can't take.
+    // FLAC's trailer would only rewrite the header, which this output can't do.
     const int error = format_ == AudioFormat::kFlac ? 0 : av_write_trailer(muxer_.get());
     if (error < 0) return FfmpegError("end of the audio file", error);
   }
@@ -226,7 +227,7 @@ absl::Status FfmpegEncoder::SendFrame() {
   return MuxPackets();
 }
 
-// Moves `held_` to `frame_`.
+// Moves the samples of `held_` to `frame_`.
 absl::Status FfmpegEncoder::FillFrame() {
   frame_->nb_samples = static_cast<int>(held_.size()) / channels_;
   frame_->format = codec_->sample_fmt;

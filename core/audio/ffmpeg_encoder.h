@@ -7,7 +7,8 @@
 
 namespace vidmuse {
 
-// kFlac, kMp3 and kOggVorbis. Arguments as AudioEncoder::Create has checked them.
+// Makes the encoders for kFlac, kMp3 and kOggVorbis. AudioEncoder::Create has checked the
+// arguments.
 absl::StatusOr<std::unique_ptr<AudioEncoder>> CreateFfmpegEncoder(AudioFormat format,
                                                                   int sample_rate, int channels,
                                                                   int64_t total_samples);

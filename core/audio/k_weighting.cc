@@ -16,7 +16,7 @@ constexpr double kBiasLu = -0.691;
 
 double Lufs(double energy) { return kBiasLu + 10.0 * std::log10(energy); }
 
-// Mean energy of the blocks louder than `gate` LUFS; 0 if there is none.
+// Returns the mean energy of the blocks louder than `gate` LUFS, or 0 if there is none.
 double GatedMean(absl::Span<const double> energies, double gate) {
   double sum = 0;
   int64_t count = 0;
@@ -35,9 +35,9 @@ double Mean(absl::Span<const float> values) {
 
 }  // namespace
 
-// Both filters are the audio EQ cookbook's (https://www.w3.org/TR/audio-eq-cookbook/), in
-// torchaudio's order of float32 operations: at 38 Hz the rounding of cos(w0) is audible in the
-// fifth digit.
+// Both filters are from the audio EQ cookbook (https://www.w3.org/TR/audio-eq-cookbook/), with
+// torchaudio's order of float32 operations: at 38 Hz the rounding of cos(w0) changes the fifth
+// digit of the result.
 ClampedBiquad ClampedBiquad::Treble(int sample_rate, float gain_db, float frequency, float q) {
   const float w0 = 2 * std::numbers::pi_v<float> * frequency / static_cast<float>(sample_rate);
   const float alpha = std::sin(w0) / 2 / q;
@@ -62,7 +62,7 @@ ClampedBiquad::ClampedBiquad(float b0, float b1, float b2, float a0, float a1, f
 
 float ClampedBiquad::Next(float x) {
   float y = (b2_ * x2_ + b1_ * x1_ + b0_ * x) - a2_ * y2_ - a1_ * y1_;
-  // Denormals in a silent passage would slow the loop many times over.
+  // Denormals in a silent passage would make the loop many times slower.
   if (std::fabs(y) < 1e-30f) y = 0;
   x2_ = x1_;
   x1_ = x;

@@ -8,7 +8,7 @@
 
 namespace vidmuse {
 
-// A second-order section in float32, its output clamped to [-1, 1] outside the recursion:
+// A second-order section in float32 whose output is clamped to [-1, 1] outside the recursion:
 // torchaudio's `biquad`, which is `lfilter` with clamp=True.
 class ClampedBiquad {
  public:
@@ -26,18 +26,18 @@ class ClampedBiquad {
   float x1_ = 0, x2_ = 0, y1_ = 0, y2_ = 0;
 };
 
-// Integrated loudness of a mono signal by `torchaudio.functional.loudness`: ITU-R BS.1770-4 with
-// cookbook filters instead of the standard's coefficients, clamped, in float32. It differs from EBU
-// R128 meters by a few tenths of a LU, and by more where the clamping bites. Holds 400 ms and 8
-// bytes for each 100 ms.
+// Integrated loudness of a mono signal by `torchaudio.functional.loudness`: ITU-R BS.1770-4 in
+// float32 with clamping and with cookbook filters instead of the standard's coefficients. It
+// differs from EBU R128 meters by a few tenths of a LU, and by more where the clamping takes
+// effect. Keeps 400 ms of squared samples, and 8 bytes for each 100 ms of signal.
 class KWeightedLoudness {
  public:
   explicit KWeightedLoudness(int sample_rate);
 
   void Add(absl::Span<const float> samples);
 
-  // LUFS of all that was added; -HUGE_VAL if every block is under the absolute gate. Before the
-  // first whole block, what is there counts as one block.
+  // Returns the LUFS of everything added; -HUGE_VAL if every block is under the absolute gate.
+  // Before the first whole block, all samples so far count as one block.
   double Integrated() const;
 
  private:
@@ -45,7 +45,7 @@ class KWeightedLoudness {
   const size_t step_samples_;   // 100 ms
   ClampedBiquad treble_;
   ClampedBiquad high_pass_;
-  std::vector<float> squares_;    // of the block that is being filled
+  std::vector<float> squares_;    // of the current block
   std::vector<double> energies_;  // mean square of each whole block
 };
 

@@ -18,7 +18,8 @@ namespace {
 
 constexpr int kMinSampleRate = 8000;
 constexpr int kMaxSampleRate = 192000;
-constexpr float kMaxMagnitude = 1e6f;  // no audio, and within it no gain overflows
+// A larger value is no audio; up to this one, no gain overflows.
+constexpr float kMaxMagnitude = 1e6f;
 
 class PassThrough : public LoudnessProcessor {
  public:
@@ -35,7 +36,7 @@ class PassThrough : public LoudnessProcessor {
   LoudnessMeter meter_;
 };
 
-// What every mode asks of its input.
+// Checks the input, for every mode.
 class CheckedLoudness : public LoudnessProcessor {
  public:
   explicit CheckedLoudness(std::unique_ptr<LoudnessProcessor> inner) : inner_(std::move(inner)) {}
@@ -71,8 +72,8 @@ absl::StatusOr<std::unique_ptr<LoudnessProcessor>> CreateMode(LoudnessMode mode,
       return std::make_unique<ReferenceLoudness>(sample_rate, total_samples,
                                                  std::move(output_meter));
     case LoudnessMode::kStreaming: {
-      // The histogram makes a measurement's cost independent of the song's length; 0.1 LU is near
-      // enough.
+      // The histogram makes a measurement's cost independent of the song's length; its precision of
+      // 0.1 LU is enough.
       ASSIGN_OR_RETURN(LoudnessMeter input_meter,
                        LoudnessMeter::Create(
                            sample_rate, EBUR128_MODE_I | EBUR128_MODE_S | EBUR128_MODE_HISTOGRAM));

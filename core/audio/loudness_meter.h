@@ -15,17 +15,18 @@ namespace vidmuse {
 // Used by one thread at a time.
 class LoudnessMeter {
  public:
-  // `mode`: what to measure, libebur128's EBUR128_MODE_* flags.
+  // `mode` tells what to measure, as a combination of libebur128's EBUR128_MODE_* flags.
   static absl::StatusOr<LoudnessMeter> Create(int sample_rate, int mode);
 
   absl::Status Add(absl::Span<const float> samples);
 
-  // LUFS (EBU R128); -HUGE_VAL for silence and where too little was added.
+  // In LUFS (EBU R128); -HUGE_VAL for silence and for too few samples.
   double Integrated() const;  // needs EBUR128_MODE_I
   double ShortTerm() const;   // the last 3 s; needs EBUR128_MODE_S
 
-  // The largest absolute value of the last Add, between the samples too. The interpolation lags: a
-  // peak of an Add's last 12 samples may show in the next one. Needs EBUR128_MODE_TRUE_PEAK.
+  // Returns the largest absolute value of the last Add, also between the samples. The interpolation
+  // lags: a peak within the last 12 samples of an Add may show only in the next one. Needs
+  // EBUR128_MODE_TRUE_PEAK.
   double LastTruePeak() const;
 
  private:

@@ -25,8 +25,8 @@ namespace {
 constexpr int kSampleRate = 32000;
 constexpr int kSamples = 2 * kSampleRate;
 
-// Noise over a saw-tooth whose pitch and loudness change: integers until the end, so it is the same
-// everywhere.
+// Returns noise over a saw-tooth whose pitch and loudness change. It is computed in integers up to
+// the last step, so it is the same on every machine.
 std::vector<float> KnownSound() {
   std::vector<float> samples(kSamples);
   uint32_t noise = 1, phase = 0;
@@ -48,7 +48,7 @@ absl::StatusOr<std::string> Encoded(AudioFormat format) {
   return bytes;
 }
 
-// The bytes' hash, or why there are none.
+// Returns the hash of the encoded bytes, or the error code if encoding fails.
 std::string Outcome(AudioFormat format) {
   const absl::StatusOr<std::string> bytes = Encoded(format);
   if (!bytes.ok()) return absl::StatusCodeToString(bytes.status().code());

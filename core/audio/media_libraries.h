@@ -1,4 +1,4 @@
-// The libraries that read videos and write audio, as far as they decide what comes out.
+// Identifies the libraries that read videos and write audio, as far as they determine the output.
 #ifndef VIDMUSE_AUDIO_MEDIA_LIBRARIES_H_
 #define VIDMUSE_AUDIO_MEDIA_LIBRARIES_H_
 
@@ -6,11 +6,11 @@
 
 namespace vidmuse {
 
-// Text that differs between machines whose libraries may make other pictures of a video or other
-// bytes of the same samples: the versions of FFmpeg's libraries and of the loudness library, the
-// CPU features that FFmpeg uses, and a hash of what each audio encoder makes of a known sound (LAME
-// and libvorbis don't say their version through FFmpeg). Encodes two seconds of audio the first
-// time, then it is kept for the process. Thread-safe. Throws std::bad_alloc.
+// Returns a text that differs between machines whose libraries may decode a video to other pictures
+// or encode the same samples to other bytes. It has the versions of FFmpeg's libraries and of the
+// loudness library, the CPU features that FFmpeg uses, and a hash of each encoder's output for a
+// known sound (FFmpeg doesn't tell the versions of LAME and libvorbis). The first call encodes two
+// seconds of audio and the result is kept. Thread-safe. Throws std::bad_alloc.
 const std::string& MediaLibraries();
 
 }  // namespace vidmuse

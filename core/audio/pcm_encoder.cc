@@ -21,7 +21,7 @@ void AppendLittleEndian(Unsigned value, std::string* out) {
   }
 }
 
-// RIFF/WAVE with one `fmt ` chunk (PCM) and one `data` chunk.
+// Returns a RIFF/WAVE header with one `fmt ` chunk (PCM) and the start of one `data` chunk.
 std::string WavHeader(int sample_rate, int channels, uint32_t data_bytes) {
   const auto frame_bytes = static_cast<uint16_t>(2 * channels);
   std::string header = "RIFF";
@@ -53,7 +53,7 @@ class Int16Encoder : public AudioEncoder {
   }
 
  private:
-  std::string header_;  // empty once it is out
+  std::string header_;  // empty once it was written
 };
 
 class Float32Encoder : public AudioEncoder {

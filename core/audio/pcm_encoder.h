@@ -7,7 +7,8 @@
 
 namespace vidmuse {
 
-// kWav, kPcmS16le and kPcmF32le. Arguments as AudioEncoder::Create has checked them.
+// Makes the encoders for kWav, kPcmS16le and kPcmF32le. AudioEncoder::Create has checked the
+// arguments.
 absl::StatusOr<std::unique_ptr<AudioEncoder>> CreatePcmEncoder(AudioFormat format, int sample_rate,
                                                                int channels, int64_t total_samples);
 

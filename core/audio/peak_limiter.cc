@@ -11,8 +11,8 @@ namespace vidmuse {
 namespace {
 
 constexpr double kCeiling = 0.8912509381337456;  // -1 dBTP
-constexpr size_t kNodes = 5;                     // looked ahead at, and averaged over
-constexpr double kReleaseBlocks = 100;           // time constant
+constexpr size_t kNodes = 5;                     // of look-ahead, and of the average
+constexpr double kReleaseBlocks = 100;           // time constant in blocks
 
 }  // namespace
 
@@ -30,7 +30,7 @@ absl::Status PeakLimiter::Process(absl::Span<const float> samples, bool last,
   if (!last) return absl::OkStatus();
   if (held_.size() > measured_) RETURN_IF_ERROR(MeasureBlock(out));
   if (held_.empty()) return absl::OkStatus();
-  AddPeak(0, out);  // silence follows the song
+  AddPeak(0, out);  // the song is followed by silence
   AddNode(last_allowed_, out);
   while (!held_.empty()) AddNode(1, out);
   return absl::OkStatus();
@@ -43,7 +43,7 @@ absl::Status PeakLimiter::MeasureBlock(std::vector<float>* out) {
   return absl::OkStatus();
 }
 
-// A block's peak may show in the next block's measurement, so the newest block's gain stays open.
+// A peak may show only in the next block's measurement, so the newest gain is not final yet.
 void PeakLimiter::AddPeak(double peak, std::vector<float>* out) {
   peaks_.push_back(peak);
   if (peaks_.size() < 2) return;
@@ -77,7 +77,7 @@ void PeakLimiter::EmitBlock(double next_gain, std::vector<float>* out) {
   constexpr float kBound = static_cast<float>(kCeiling);
   for (size_t i = 0; i < count; ++i) {
     const double gain = gain_ + slope * static_cast<double>(i);
-    // The clamp only takes off what rounding adds.
+    // The clamp removes only rounding errors.
     out->push_back(std::clamp(static_cast<float>(held_[i] * gain), -kBound, kBound));
   }
   held_.erase(held_.begin(), held_.begin() + static_cast<int64_t>(count));

@@ -10,17 +10,18 @@
 
 namespace vidmuse {
 
-// Turns the level down before a peak comes and up again after it, so that true peaks stay under -1
-// dBTP, the maximum of EBU R128. Works on blocks of 1 ms. A node is the boundary before a block,
-// its gain at most what both neighbours can bear; inside a block the gain is a straight line. A
-// node's gain is the lowest of the next 5 nodes, released slowly, averaged over 5 nodes: a ramp
-// that is down when the peak's block begins. Holds back 7 ms.
+// Lowers the level before a peak and raises it again afterwards, so that true peaks stay under -1
+// dBTP, the maximum of EBU R128. It works on blocks of 1 ms. A node is the boundary before a block;
+// its allowed gain is what both neighbouring blocks can bear. A node's final gain is the lowest
+// allowed gain of the next 5 nodes, released slowly, then averaged over 5 nodes: a ramp that
+// reaches its lowest point when the peak's block begins. Inside a block the gain is a straight
+// line. Holds back 7 ms.
 class PeakLimiter {
  public:
-  // `meter` measures true peaks (EBUR128_MODE_TRUE_PEAK) at `sample_rate`, and is fresh.
+  // `meter` measures true peaks (EBUR128_MODE_TRUE_PEAK) at `sample_rate`, and must be unused.
   PeakLimiter(int sample_rate, LoudnessMeter meter);
 
-  // Appends what is final to `out`; with `last`, all the rest.
+  // Appends the final samples to `out`; with `last`, all the rest.
   absl::Status Process(absl::Span<const float> samples, bool last, std::vector<float>* out);
 
  private:
@@ -34,9 +35,9 @@ class PeakLimiter {
   std::vector<float> held_;      // samples not yet in the output
   size_t measured_ = 0;          // of `held_`
   std::deque<double> peaks_;     // of the newest two blocks
-  double last_allowed_ = 1;      // gain that the newest block with a known peak can bear
+  double last_allowed_ = 1;      // gain allowed for the newest block whose peak is known
   std::deque<double> ahead_;     // allowed gains of the newest nodes
-  std::deque<double> released_;  // what is averaged; empty before the first node
+  std::deque<double> released_;  // gains to average; empty before the first node
   double gain_ = 1;              // at the node before `held_`
 };
 

@@ -9,7 +9,7 @@
 namespace vidmuse {
 namespace {
 
-constexpr double kEnergyFloor = 2e-3;  // RMS below which the reference leaves a song alone
+constexpr double kEnergyFloor = 2e-3;  // RMS below which the reference applies no gain
 
 }  // namespace
 
@@ -36,7 +36,7 @@ absl::Status ReferenceLoudness::Process(absl::Span<const float> samples, bool la
   return absl::OkStatus();
 }
 
-// audiocraft/data/audio_utils.py: normalize_loudness, then _clip_wav.
+// Follows audiocraft/data/audio_utils.py: normalize_loudness, then _clip_wav.
 void ReferenceLoudness::Normalize() {
   if (song_.empty()) return;
   const double rms = std::sqrt(sum_of_squares_ / static_cast<double>(song_.size()));

@@ -10,11 +10,12 @@
 
 namespace vidmuse {
 
-// LoudnessMode::kReference. It holds 4 bytes a sample of the whole song, which its caller accounts
-// for. The measuring goes along with the input, so little is left to do at the end.
+// LoudnessMode::kReference. It holds the whole song at 4 bytes per sample, which its caller
+// accounts for. It measures as the input arrives, so that little is left to do at the end.
 class ReferenceLoudness : public LoudnessProcessor {
  public:
-  // `total_samples`: of the song, if known; 0: memory grows with what comes, up to twice the song.
+  // `total_samples` is the song's length; 0: unknown, so that memory grows with the input, to at
+  // most twice the song's size.
   ReferenceLoudness(int sample_rate, int64_t total_samples, LoudnessMeter output_meter);
 
   absl::Status Process(absl::Span<const float> samples, bool last,

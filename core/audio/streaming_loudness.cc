@@ -13,9 +13,10 @@ constexpr size_t kLookaheadHops = 4;
 constexpr double kHopSeconds = 0.1;
 constexpr double kMinGainDb = -40;
 constexpr double kMaxGainDb = 20;
-constexpr double kMaxFallDb = 6 * kHopSeconds;  // 6 dB a second
-constexpr double kMaxRiseDb = 2 * kHopSeconds;
-constexpr double kShortTermRangeLu = 6;  // that a loud passage may be above the target
+constexpr double kMaxFallDb = 6 * kHopSeconds;  // 6 dB per second
+constexpr double kMaxRiseDb = 2 * kHopSeconds;  // 2 dB per second
+// How far a loud passage may be above the target.
+constexpr double kShortTermRangeLu = 6;
 
 double Linear(double db) { return std::pow(10.0, db / 20.0); }
 
@@ -23,7 +24,7 @@ double Linear(double db) { return std::pow(10.0, db / 20.0); }
 
 StreamingLoudness::StreamingLoudness(int sample_rate, LoudnessMeter input_meter,
                                      PeakLimiter limiter, LoudnessMeter output_meter)
-    : hop_samples_(static_cast<size_t>((sample_rate + 5) / 10)),  // libebur128's own step
+    : hop_samples_(static_cast<size_t>((sample_rate + 5) / 10)),  // as libebur128 rounds its step
       input_meter_(std::move(input_meter)),
       limiter_(std::move(limiter)),
       output_meter_(std::move(output_meter)) {}
@@ -70,13 +71,13 @@ absl::Status StreamingLoudness::EmitHop(std::vector<float>* out) {
   return limiter_.Process(scaled_, /*last=*/false, out);
 }
 
-// At the end of the hop that leaves now.
+// Returns the gain at the end of the hop that leaves now.
 double StreamingLoudness::NextGainDb() {
   const double integrated = input_meter_.Integrated();
   if (!std::isfinite(integrated)) return gain_db_;  // silence so far
   const double lufs = std::max(integrated, input_meter_.ShortTerm() - kShortTermRangeLu);
   const double aim_db = std::clamp(kTargetLufs - lufs, kMinGainDb, kMaxGainDb);
-  // All that left before the first measurable sound was near silence: no ramp to hear.
+  // Everything before the first measurable sound was near silence, so a jump can't be heard.
   if (!std::exchange(gain_is_known_, true)) return aim_db;
   return std::clamp(aim_db, gain_db_ - kMaxFallDb, gain_db_ + kMaxRiseDb);
 }

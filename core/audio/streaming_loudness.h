@@ -9,13 +9,13 @@
 
 namespace vidmuse {
 
-// LoudnessMode::kStreaming. Works in hops of 100 ms on the song's sample grid: a hop leaves when
-// 400 ms from its start on have been measured. Its gain aims at -16 LUFS for the integrated
-// loudness so far, and keeps the short-term loudness from going far above; it moves at a bounded
-// rate, as a straight line inside the hop.
+// LoudnessMode::kStreaming. Works in hops of 100 ms, counted from the song's start. A hop leaves
+// once 400 ms, from its own start on, have been measured. Its gain aims at -16 LUFS for the
+// integrated loudness so far, and keeps the short-term loudness from going far above that. The gain
+// changes at a bounded rate, along a straight line inside the hop.
 class StreamingLoudness : public LoudnessProcessor {
  public:
-  // `input_meter` measures EBUR128_MODE_I and _S.
+  // `input_meter` must measure EBUR128_MODE_I and EBUR128_MODE_S.
   StreamingLoudness(int sample_rate, LoudnessMeter input_meter, PeakLimiter limiter,
                     LoudnessMeter output_meter);
 
@@ -32,11 +32,11 @@ class StreamingLoudness : public LoudnessProcessor {
   LoudnessMeter input_meter_;
   PeakLimiter limiter_;
   LoudnessMeter output_meter_;
-  std::vector<float> held_;    // samples not yet in the limiter
-  std::vector<float> scaled_;  // one hop, kept to save allocations
+  std::vector<float> held_;    // samples that have not gone to the limiter yet
+  std::vector<float> scaled_;  // one hop, kept to avoid allocations
   size_t measured_ = 0;        // of `held_`
   bool first_hop_ = true;
-  bool gain_is_known_ = false;  // something loud enough to measure has come
+  bool gain_is_known_ = false;  // something loud enough to measure was heard
   double gain_db_ = 0;          // at the start of `held_`
 };
 

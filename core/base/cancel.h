@@ -1,4 +1,4 @@
-// A flag that long work looks at, so that it ends soon after nobody wants its result.
+// A flag by which a long computation is told that its result is no longer wanted.
 #ifndef VIDMUSE_BASE_CANCEL_H_
 #define VIDMUSE_BASE_CANCEL_H_
 
@@ -9,7 +9,7 @@ namespace vidmuse {
 // Thread-safe.
 class CancelFlag {
  public:
-  // Runs what waits for it (std::stop_callback on `token`) in this thread.
+  // Runs the std::stop_callbacks registered on `token` in the calling thread.
   void Cancel() { source_.request_stop(); }
   bool cancelled() const { return source_.stop_requested(); }
   std::stop_token token() const { return source_.get_token(); }

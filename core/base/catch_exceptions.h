@@ -1,4 +1,4 @@
-// Turns what a call throws into a status, where exceptions have to stop.
+// Turns exceptions into a status, at places that exceptions must not cross.
 #ifndef VIDMUSE_BASE_CATCH_EXCEPTIONS_H_
 #define VIDMUSE_BASE_CATCH_EXCEPTIONS_H_
 
@@ -13,16 +13,16 @@
 
 namespace vidmuse {
 
-// RESOURCE_EXHAUSTED "out of memory". Made at the first call and copied without an allocation after
-// that, so that it can be told when there is none.
+// Returns RESOURCE_EXHAUSTED "out of memory". The status is made at the first call, and later
+// copies allocate nothing, so it can be returned even without free memory.
 inline const absl::Status& OutOfMemory() {
   static const absl::Status* const status =
       new absl::Status(absl::ResourceExhaustedError("out of memory"));
   return *status;
 }
 
-// What `call` returns: an absl::Status, an absl::StatusOr, or OK for void. If it throws:
-// OutOfMemory() for std::bad_alloc, else INTERNAL that begins with `what`.
+// Returns the absl::Status or absl::StatusOr that `call` returns, or OK for void. If `call` throws,
+// returns OutOfMemory() for std::bad_alloc, else INTERNAL with a message that begins with `what`.
 template <typename Call>
 auto CatchExceptions(absl::string_view what, Call&& call) {
   using Result = std::invoke_result_t<Call>;

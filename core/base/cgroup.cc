@@ -12,8 +12,8 @@
 namespace vidmuse {
 namespace {
 
-// Adds `mount` and every folder on the way from there to the group `group`, the deepest first. In a
-// container the mount may begin at the group itself: then its name isn't found under it.
+// Adds `mount` and every folder on the path from there to the group `group`, the deepest first. In
+// a container the mount may be the group itself, and then the group's name isn't found under it.
 void AddFolders(const std::string& mount, absl::string_view group, bool v2,
                 std::vector<CgroupFolder>* folders) {
   std::vector<CgroupFolder> found;
@@ -37,7 +37,7 @@ std::vector<CgroupFolder> CgroupFolders(const std::string& root, absl::string_vi
   std::ifstream file(absl::StrCat(root, "/proc/self/cgroup"));
   std::string line;
   while (std::getline(file, line)) {
-    // "4:cpu,cpuacct:/a/b" of version 1, "0::/a/b" of version 2.
+    // Version 1 has lines like "4:cpu,cpuacct:/a/b", version 2 has "0::/a/b".
     const std::vector<std::string> parts = absl::StrSplit(line, absl::MaxSplits(':', 2));
     if (parts.size() != 3) continue;
     const std::vector<std::string> controllers = absl::StrSplit(parts[1], ',');
@@ -45,7 +45,7 @@ std::vector<CgroupFolder> CgroupFolders(const std::string& root, absl::string_vi
       AddFolders(base, parts[2], true, &folders);
       AddFolders(absl::StrCat(base, "/unified"), parts[2], true, &folders);
     } else if (std::find(controllers.begin(), controllers.end(), controller) != controllers.end()) {
-      // Mounted under the name of all that it controls; a link has the one's name.
+      // The mount is named after all its controllers; a link to it may be named after one.
       const std::string all = absl::StrCat(base, "/", parts[1]);
       std::error_code error;
       AddFolders(

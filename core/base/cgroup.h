@@ -1,4 +1,4 @@
-// Where the kernel tells what a control group may take.
+// Reads the limits that the kernel sets for a control group.
 #ifndef VIDMUSE_BASE_CGROUP_H_
 #define VIDMUSE_BASE_CGROUP_H_
 
@@ -16,15 +16,16 @@ struct CgroupFolder {
   bool v2 = false;
 };
 
-// The folders of this process's control group and of all that it is in, that limit what
-// `controller`
-// ("memory", "cpu") does: of version 1, of version 2, or, where a machine has both, of either.
-// Files of /proc and /sys are looked for under `root`, "" for the machine's own.
+// Returns the folders of this process's control group and of all its parent groups, as far as they
+// limit what `controller` ("memory" or "cpu") does. They belong to version 1, to version 2, or to
+// both where the machine has both. /proc and /sys are looked for under `root`, "" for the machine's
+// own.
 std::vector<CgroupFolder> CgroupFolders(const std::string& root, absl::string_view controller);
 
-// The first number in a file; nothing if it holds "max", a negative number, or isn't there.
+// Returns the first number in a file, or nothing if the file holds "max" or a negative number, or
+// doesn't exist.
 std::optional<uint64_t> ReadNumber(const std::string& path);
-// The number behind `key`, in a file of a key and a number a line.
+// Returns the number after `key`, in a file with a key and a number on each line.
 std::optional<uint64_t> ReadField(const std::string& path, absl::string_view key);
 
 }  // namespace vidmuse

@@ -1,4 +1,4 @@
-// Time that tests can turn by hand.
+// A clock that tests can replace by one that they set by hand.
 #ifndef VIDMUSE_BASE_CLOCK_H_
 #define VIDMUSE_BASE_CLOCK_H_
 
@@ -10,8 +10,7 @@ namespace vidmuse {
 class Clock {
  public:
   virtual ~Clock() = default;
-  // Time that only goes forward, from a beginning of its own: a change of the wall clock does not
-  // move it.
+  // Time since an arbitrary start. It only goes forward, whatever happens to the wall clock.
   virtual absl::Duration Monotonic() const = 0;
 
   static Clock* Real();

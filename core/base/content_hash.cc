@@ -1,6 +1,6 @@
 #include "core/base/content_hash.h"
 
-// The header is the whole library: nothing to install beside the programs.
+// Uses xxhash as a header only, so that no library has to be installed with the programs.
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 

@@ -1,4 +1,4 @@
-// A fast hash of contents, for telling whether two things are the same. Not for secrets.
+// A fast hash that tells whether two contents are the same. It is no cryptographic hash.
 #ifndef VIDMUSE_BASE_CONTENT_HASH_H_
 #define VIDMUSE_BASE_CONTENT_HASH_H_
 
@@ -10,7 +10,8 @@
 
 namespace vidmuse {
 
-// XXH128 of all bytes added, however they were cut. Used by one thread. Throws std::bad_alloc.
+// XXH128 of all bytes added, however they are split into calls. Used by one thread at a time. The
+// constructor throws std::bad_alloc.
 class ContentHash {
  public:
   ContentHash();
@@ -21,7 +22,7 @@ class ContentHash {
   void Add(const void* data, size_t bytes);
   void Add(absl::string_view text) { Add(text.data(), text.size()); }
 
-  // 32 hexadecimal digits.
+  // Returns 32 hexadecimal digits.
   std::string Hex() const;
 
  private:

@@ -17,11 +17,11 @@
 namespace vidmuse {
 namespace {
 
-// CPUs that may be busy in a period of the kernel's clock; nothing if that isn't limited.
+// Returns the number of CPUs that the group's quota allows, or nothing if it has no quota.
 std::optional<double> Quota(const CgroupFolder& folder) {
   std::optional<uint64_t> quota, period;
   if (folder.v2) {
-    // "200000 100000", or "max 100000".
+    // The file holds "200000 100000" or "max 100000".
     std::ifstream file(absl::StrCat(folder.path, "/cpu.max"));
     std::string first;
     uint64_t number, second;
@@ -38,7 +38,7 @@ std::optional<double> Quota(const CgroupFolder& folder) {
 }
 
 int AllowedCpus() {
-  // The mask's size is the kernel's: larger ones are tried until it fits.
+  // The mask must be as large as the kernel's, so larger ones are tried until it fits.
   for (int cpus = CPU_SETSIZE; cpus <= 1 << 16; cpus *= 2) {
     std::vector<cpu_set_t> mask(CPU_ALLOC_SIZE(cpus) / sizeof(cpu_set_t) + 1);
     const size_t size = mask.size() * sizeof(cpu_set_t);

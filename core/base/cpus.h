@@ -6,12 +6,13 @@
 
 namespace vidmuse {
 
-// At least 1: the CPUs that its threads may run on, or what the control groups give it (cpu.max of
-// v2, cpu.cfs_quota_us of v1), rounded up, whichever is less. Not the machine's CPUs: in a
-// container with a limit, threads beyond it only wait for one another.
+// Returns the number of CPUs that this process may use, at least 1: those that its threads may run
+// on, or those that its control groups allow (cpu.max of v2, cpu.cfs_quota_us of v1), rounded up,
+// whichever is less. The machine's own number doesn't count: in a container with a limit, threads
+// beyond it only wait for one another.
 int UsableCpus();
 
-// The same for `allowed` CPUs in the affinity mask and a machine whose /proc and /sys are under
+// The same for an affinity mask of `allowed` CPUs and a machine whose /proc and /sys are under
 // `root`.
 int UsableCpus(const std::string& root, int allowed);
 

@@ -19,7 +19,7 @@ struct Names {
 constexpr Names kV1 = {"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"};
 constexpr Names kV2 = {"memory.max", "memory.current", "inactive_file"};
 
-// Nothing if the group has no limit.
+// Returns the bytes left under the group's limit, or nothing if it has none.
 std::optional<uint64_t> LeftIn(const CgroupFolder& folder) {
   const Names& names = folder.v2 ? kV2 : kV1;
   const auto limit = ReadNumber(absl::StrCat(folder.path, "/", names.limit));
@@ -34,7 +34,7 @@ std::optional<uint64_t> LeftIn(const CgroupFolder& folder) {
 }  // namespace
 
 uint64_t AvailableMemory(const std::string& root) {
-  // A limit that nobody set is, in version 1, a number that is far above any machine's memory.
+  // In version 1, a limit that nobody set is a number far above any machine's memory.
   std::optional<uint64_t> left;
   if (const auto kilobytes = ReadField(absl::StrCat(root, "/proc/meminfo"), "MemAvailable:")) {
     left = *kilobytes * 1024;

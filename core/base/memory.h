@@ -1,4 +1,4 @@
-// How much memory this process may still take.
+// How much more memory this process may use.
 #ifndef VIDMUSE_BASE_MEMORY_H_
 #define VIDMUSE_BASE_MEMORY_H_
 
@@ -7,11 +7,11 @@
 
 namespace vidmuse {
 
-// Bytes that are free now: the machine's, or what is left under the limit of this process's control
-// group or of one that it is in (version 1 or 2), whichever is least. Files that the kernel keeps
-// in memory only as long as there is room count as free, as they do for the kubelet: a checkpoint
-// that was read a moment ago is such. 0 if nothing is known. Files of /proc and /sys are looked for
-// under `root`.
+// Returns the bytes that are free now: the machine's, or what is left under the limit of this
+// process's control group or of one of its parents (version 1 or 2), whichever is least. File pages
+// that the kernel can drop at any time, such as a checkpoint read a moment ago, count as free, as
+// they do for the kubelet. Returns 0 if nothing is known. /proc and /sys are looked for under
+// `root`.
 uint64_t AvailableMemory(const std::string& root = "");
 
 }  // namespace vidmuse

@@ -1,6 +1,6 @@
-// A mutex that clang's thread-safety analysis and ThreadSanitizer both understand: std::mutex with
-// abseil's annotations and its way of waiting. (Distributions build abseil's own without
-// ThreadSanitizer's annotations, so that every lock of it looks like a race.)
+// A mutex that both clang's thread-safety analysis and ThreadSanitizer understand: std::mutex with
+// abseil's annotations and its Await. Distributions build abseil without ThreadSanitizer's
+// annotations, so ThreadSanitizer would report every use of absl::Mutex as a race.
 #ifndef VIDMUSE_BASE_MUTEX_H_
 #define VIDMUSE_BASE_MUTEX_H_
 
@@ -20,22 +20,22 @@ class ABSL_LOCKABLE Mutex {
 
   void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { mutex_.lock(); }
   void Unlock() ABSL_UNLOCK_FUNCTION() {
-    // Before unlocking: a waiter may destroy the mutex as soon as it has it.
+    // Notifies before unlocking, since a waiter may destroy the mutex as soon as it holds it.
     if (waiters_ > 0) changed_.notify_all();
     mutex_.unlock();
   }
 
-  // Waits, the mutex unlocked meanwhile, until `condition()` holds. It is looked at whenever
-  // somebody unlocks.
+  // Unlocks the mutex and waits until `condition()` holds. The condition is checked whenever a
+  // thread unlocks.
   template <typename Condition>
   void Await(Condition condition) ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
     AwaitFor(absl::InfiniteDuration(), condition);
   }
-  // Or until `timeout` has passed: then false.
+  // The same, but returns false once `timeout` has passed.
   template <typename Condition>
   bool AwaitFor(absl::Duration timeout, Condition condition) ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
     std::unique_lock<std::mutex> lock(mutex_, std::adopt_lock);
-    // Waiting unlocks: others may wait for what this thread changed before.
+    // Waiting unlocks the mutex, so others must learn what this thread changed before.
     if (waiters_ > 0) changed_.notify_all();
     ++waiters_;
     // Longer waits could overflow the clock.
@@ -59,12 +59,12 @@ class ABSL_LOCKABLE Mutex {
   int waiters_ = 0;  // guarded by mutex_
 };
 
-// Something that threads of one kind wait for, and that one of them is enough for: unlike with
-// Mutex::Await, an unlock wakes nobody. Used with one mutex, which is locked for every call.
+// A condition for threads of one kind, of which waking one is enough: unlike with Mutex::Await, an
+// unlock wakes nobody. It belongs to one mutex, which must be locked for every call.
 class CondVar {
  public:
-  // Waits, the mutex unlocked meanwhile, until `holds()`. It is looked at after each NotifyOne that
-  // wakes this thread, and after NotifyAll.
+  // Unlocks the mutex and waits until `holds()`. It is checked after NotifyAll, and after each
+  // NotifyOne that wakes this thread.
   template <typename Holds>
   void Wait(Mutex* mutex, Holds holds) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     std::unique_lock<std::mutex> lock(mutex->mutex_, std::adopt_lock);

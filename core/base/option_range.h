@@ -1,4 +1,4 @@
-// What the options of a request may be, by the names that the API has for them.
+// The allowed ranges of a request's options, under their names in the API.
 #ifndef VIDMUSE_BASE_OPTION_RANGE_H_
 #define VIDMUSE_BASE_OPTION_RANGE_H_
 
@@ -6,7 +6,7 @@
 
 namespace vidmuse {
 
-// Both ends are allowed.
+// A closed range.
 struct OptionRange {
   const char* field;
   double low;
@@ -21,7 +21,8 @@ inline constexpr OptionRange kMaxDurationRange = {"max_duration_seconds", 1, 1e6
 inline constexpr OptionRange kMaxChunkRange = {"max_chunk_seconds", 0.02, 30};
 inline constexpr OptionRange kVideoSecondsRange = {"video_seconds", 1, 1e9};
 
-// INVALID_ARGUMENT names the field, its value and its range. NaN is in no range.
+// Returns INVALID_ARGUMENT with the field, its value and its range if the value is outside. NaN is
+// in no range.
 absl::Status CheckRange(const OptionRange& range, double value);
 
 }  // namespace vidmuse

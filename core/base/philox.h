@@ -23,7 +23,7 @@ inline std::array<uint32_t, 4> Philox4x32(std::array<uint32_t, 4> counter,
   return counter;
 }
 
-// Uniform on [0, 1) with 53 bits: a function of the seed, the frame of the song and the codebook.
+// Uniform on [0, 1) with 53 bits, a function of seed, frame of the song and codebook alone.
 inline double TokenUniform(uint64_t seed, uint64_t frame, uint32_t codebook) {
   const auto bits =
       Philox4x32({static_cast<uint32_t>(frame), static_cast<uint32_t>(frame >> 32), codebook, 0},

@@ -1,3 +1,4 @@
+// Macros that return early with an error status.
 #ifndef VIDMUSE_BASE_STATUS_MACROS_H_
 #define VIDMUSE_BASE_STATUS_MACROS_H_
 

@@ -22,7 +22,7 @@ class UniqueFd {
   }
 
   int get() const { return fd_; }  // -1: none
-  // The caller owns it from now on.
+  // Returns the descriptor, which the caller owns from now on.
   int Release() { return std::exchange(fd_, -1); }
 
  private:

@@ -18,33 +18,33 @@ namespace vidmuse {
 
 enum class TaskPriority {
   kNormal,
-  kUrgent,  // before all normal ones that have not begun
+  kUrgent,  // runs before all waiting normal tasks
 };
 
-// Thread-safe. The destructor runs what is queued, then joins.
+// Thread-safe. The destructor runs the queued tasks, then joins the threads.
 class WorkerPool {
  public:
-  // `name` shows in debuggers and `top -H` (15 characters). `nice` > 0 lets other threads of the
-  // process go first when cores are short.
+  // `name` shows in debuggers and `top -H` (15 characters). With `nice` > 0 the threads yield to
+  // others of the process when cores are short.
   WorkerPool(const std::string& name, int threads, size_t max_queued, const Clock* clock,
              int nice = 0);
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  // False if the queue is full: the task was not taken. A task tells of its failure itself: an
-  // exception that leaves it ends that task alone.
+  // Returns false, without taking the task, if the queue is full or the pool is being destroyed. A
+  // task must report its own failures: an exception that leaves it ends only that task.
   bool Submit(std::function<void()> task, TaskPriority priority = TaskPriority::kNormal);
 
-  // UNAVAILABLE if a task has been running for longer than `limit`. Tasks in the queue don't count:
-  // they wait for running ones.
+  // Returns UNAVAILABLE if a task has been running for longer than `limit`. Queued tasks don't
+  // count: they wait for running ones.
   absl::Status CheckProgress(absl::Duration limit) const;
 
   int threads() const { return static_cast<int>(threads_.size()); }
 
  private:
   void Run(int thread, int nice);
-  // The next task, once there is one; null when the pool stops and none is left.
+  // Waits for the next task; returns null when the pool stops and none is left.
   std::function<void()> Take(int thread);
 
   const std::string name_;
@@ -56,7 +56,7 @@ class WorkerPool {
   std::deque<std::function<void()>> urgent_ ABSL_GUARDED_BY(mutex_);
   std::deque<std::function<void()>> normal_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  // Of each thread, on the clock: when its task began; infinity while it has none.
+  // When each thread's task began, on the clock; infinity while it has none.
   std::vector<absl::Duration> began_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::thread> threads_;  // constant after construction
 };

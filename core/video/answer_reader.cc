@@ -15,7 +15,7 @@
 namespace vidmuse {
 namespace {
 
-// For poll(): rounded up, so that the time is up when it returns.
+// Rounds up for poll(), so that the time is over when it returns.
 int Milliseconds(absl::Duration left) {
   constexpr absl::Duration kMost = absl::Hours(1);
   return static_cast<int>(absl::ToInt64Milliseconds(std::min(left, kMost))) + 1;
@@ -78,13 +78,14 @@ absl::Status AnswerReader::Read(void* bytes, size_t size) {
       continue;
     }
     if (got == 0) {
-      RETURN_IF_ERROR(watch_.Check());  // a cancelled program is killed: that is no crash
+      // A cancelled program is killed, so its early end is no crash.
+      RETURN_IF_ERROR(watch_.Check());
       return absl::DataLossError("the answer ends early");
     }
     if (errno == EINTR) continue;
     if (errno != EAGAIN) return absl::UnknownError(std::strerror(errno));
     pollfd ready = {fd_, POLLIN, 0};
-    // The end of the program wakes it, and so does cancelling, which kills the program.
+    // The end of the program wakes poll(), and so does cancelling, which kills the program.
     poll(&ready, 1, Milliseconds(watch_.left()));
   }
   return absl::OkStatus();

@@ -1,5 +1,5 @@
-// Reads what the decoder program answers. It may have been taken over by the video: nothing it says
-// is believed before it is checked.
+// Reads the answers of the decoder program. The video may have taken that program over, so
+// everything in an answer is checked before it is used.
 #ifndef VIDMUSE_VIDEO_ANSWER_READER_H_
 #define VIDMUSE_VIDEO_ANSWER_READER_H_
 
@@ -15,11 +15,12 @@
 
 namespace vidmuse {
 
-// Every error is the watch's, or DATA_LOSS: the answer ends early; or UNKNOWN: it is no answer that
-// the protocol has. Not thread-safe.
+// Errors are the watch's, DATA_LOSS if the answer ends early, and UNKNOWN if it breaks the
+// protocol. Not thread-safe.
 class AnswerReader {
  public:
-  // `fd` does not block, and ends when `watch` is cancelled. Both outlive the reader.
+  // `fd` must be non-blocking, and must reach its end when `watch` is cancelled. `fd` and `watch`
+  // must outlive the reader.
   AnswerReader(int fd, const DecodeWatch& watch) : fd_(fd), watch_(watch) {}
 
   struct Answer {
@@ -28,12 +29,12 @@ class AnswerReader {
   };
   absl::StatusOr<Answer> ReadAnswer();
 
-  // What follows the header of a kFrames, for a video of at most `max_seconds`.
+  // Reads what follows the header of a kFrames answer, for a video of at most `max_seconds`.
   absl::StatusOr<VideoFrames> ReadFrames(const AnswerHeader& header, int max_seconds);
 
  private:
   absl::Status Read(void* bytes, size_t size);
-  // `count` numbers in [0, frames).
+  // Reads `count` numbers in [0, frames).
   absl::StatusOr<std::vector<int>> ReadIndices(size_t count, uint32_t frames);
 
   const int fd_;

@@ -1,4 +1,4 @@
-// The decoders that files from outside may reach.
+// The decoders that may be used for uploaded files.
 #ifndef VIDMUSE_VIDEO_CODEC_ALLOW_LIST_H_
 #define VIDMUSE_VIDEO_CODEC_ALLOW_LIST_H_
 

@@ -41,7 +41,7 @@ absl::Status SetLimit(int resource, const char* name, uint64_t value) {
   return absl::ErrnoToStatus(errno, absl::StrCat("setrlimit ", name));
 }
 
-// Bytes of address space that the process has now.
+// Returns the size of the process's present address space in bytes.
 absl::StatusOr<uint64_t> AddressSpace() {
   std::ifstream file("/proc/self/statm");
   uint64_t pages = 0;
@@ -49,7 +49,7 @@ absl::StatusOr<uint64_t> AddressSpace() {
   return pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
-// The kernel's interface, of which headers may know less: zeros are for what it lacks.
+// The kernel's struct, since headers may have an older one. Fields that a kernel lacks must be 0.
 struct LandlockRules {
   uint64_t files = 0;
   uint64_t network = 0;
@@ -57,12 +57,12 @@ struct LandlockRules {
 };
 
 LandlockRules RefuseAll(long version) {
-  // Rights to files of versions 1 to 5, one bit each.
+  // The number of rights to files, each one bit, that versions 1 to 5 know.
   constexpr int kFileRights[] = {13, 14, 15, 15, 16};
   LandlockRules rules;
   rules.files = (uint64_t{1} << kFileRights[std::min<long>(version, 5) - 1]) - 1;
-  if (version >= 4) rules.network = 0b11;  // to bind and to connect TCP sockets
-  if (version >= 6) rules.scopes = 0b11;   // abstract Unix sockets, signals to others
+  if (version >= 4) rules.network = 0b11;  // binding and connecting TCP sockets
+  if (version >= 6) rules.scopes = 0b11;   // abstract Unix sockets, signals to other processes
   return rules;
 }
 
@@ -81,7 +81,7 @@ void RefuseFilesAndNetwork() {
 void BecomeNobody() {
   constexpr gid_t kNobody = 65534;
   if (geteuid() != 0) return;
-  // Where the container took the right to it away, root has little to lose.
+  // This fails where the container took the right away, but there root can do little.
   if (setgroups(0, nullptr) != 0 || setresgid(kNobody, kNobody, kNobody) != 0) return;
   if (setresuid(kNobody, kNobody, kNobody) != 0) return;
 }
@@ -89,7 +89,7 @@ void BecomeNobody() {
 }  // namespace
 
 absl::Status LimitResources(const Limits& limits) {
-  // Best effort: where it can't be written, the kernel chooses by size.
+  // Best effort: if the file can't be written, the kernel chooses by size.
   std::ofstream("/proc/self/oom_score_adj") << 1000;
   ASSIGN_OR_RETURN(const uint64_t used, AddressSpace());
   if (!kSanitized) {
@@ -103,10 +103,10 @@ absl::Status LimitResources(const Limits& limits) {
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     return absl::ErrnoToStatus(errno, "prctl NO_NEW_PRIVS");
   }
-  if (!kSanitized) RefuseFilesAndNetwork();  // needs a descriptor
+  if (!kSanitized) RefuseFilesAndNetwork();  // needs a descriptor, so it comes before NOFILE
   RETURN_IF_ERROR(SetLimit(RLIMIT_NOFILE, "NOFILE", 0));
   if (!kSanitized) BecomeNobody();
-  // Core dumps that go to a program ignore RLIMIT_CORE.
+  // Core dumps that are piped to a program ignore RLIMIT_CORE.
   if (prctl(PR_SET_DUMPABLE, 0) == 0) return absl::OkStatus();
   return absl::ErrnoToStatus(errno, "prctl DUMPABLE");
 }
@@ -114,7 +114,7 @@ absl::Status LimitResources(const Limits& limits) {
 void LimitProcessorTime(absl::Duration time_limit) {
   rlimit limit;
   if (getrlimit(RLIMIT_CPU, &limit) != 0) return;
-  // SIGXCPU, which tells why, comes before SIGKILL.
+  // SIGXCPU, which tells the cause, comes before SIGKILL.
   const auto seconds = static_cast<rlim_t>(
       absl::ToInt64Seconds(std::max(time_limit, absl::ZeroDuration()) + absl::Seconds(10)));
   limit.rlim_cur = std::min(limit.rlim_max, seconds);
@@ -149,13 +149,13 @@ absl::Status FilterSystemCalls() {
   rule(SCMP_ACT_ALLOW, SCMP_SYS(prlimit64),
        {SCMP_A0(SCMP_CMP_EQ, 0, 0), SCMP_A1(SCMP_CMP_EQ, RLIMIT_CPU, 0)});
   rule(SCMP_ACT_ALLOW, SCMP_SYS(write), {SCMP_A0(SCMP_CMP_EQ, kAnswerFd, 0)});
-  // How abort() ends: a message, then a signal to itself.
+  // abort() writes a message, then sends a signal to its own process.
   for (const int call : {SCMP_SYS(write), SCMP_SYS(writev)}) {
     rule(SCMP_ACT_ALLOW, call, {SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO, 0)});
   }
   rule(SCMP_ACT_ALLOW, SCMP_SYS(tgkill),
        {SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(getpid()), 0)});
-  // Libraries look for optional files and do without.
+  // Libraries look for optional files and work without them.
   for (const int call : {SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(newfstatat),
                          SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(readlink), SCMP_SYS(stat)}) {
     rule(SCMP_ACT_ERRNO(EACCES), call, {});

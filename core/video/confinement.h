@@ -1,4 +1,4 @@
-// What the decoder program does to itself before it looks at a video.
+// How the decoder program confines itself before it looks at a video.
 #ifndef VIDMUSE_VIDEO_CONFINEMENT_H_
 #define VIDMUSE_VIDEO_CONFINEMENT_H_
 
@@ -8,25 +8,28 @@
 
 namespace vidmuse {
 
-// Limits of the process, which hold without the filter too: no new descriptors (so no files, no
-// sockets), no new processes, no core dumps, no new privileges; memory for the program as it is,
-// for the frames of the longest video, and for limits.max_decoder_bytes; processor time a little
-// over the time limit of a video. The kernel takes this process first when memory runs out.
+// Sets limits of the process that hold even without the system call filter: no new descriptors (and
+// so no files or sockets), no new processes, no core dumps, no new privileges. Memory is limited to
+// the program's present size, plus the frames of the longest video, plus limits.max_decoder_bytes,
+// and processor time to a little more than a video's time limit. The kernel is asked to kill this
+// process before others when memory runs out.
 //
-// What the kernel allows of the following is done too: no files and no TCP by name (Landlock), and
-// "nobody" instead of root, so that no limit can be raised again.
+// Where the kernel allows it, the process also loses access to files by name, TCP, abstract Unix
+// sockets and signals to other processes (Landlock), and becomes "nobody" if it was root, so that
+// no limit can be raised again.
 //
-// Built with a sanitizer, whose tables take terabytes of addresses and which needs files, memory
-// isn't limited, nor are files and the user.
+// Builds with a sanitizer limit neither memory (the sanitizer's tables take terabytes of addresses)
+// nor files and the user (the sanitizer needs files).
 absl::Status LimitResources(const Limits& limits);
 
-// Processor time of the process, all in all: a little over `time_limit`, and no more than before.
+// Limits the processor time of the whole process to a little more than `time_limit`. It never
+// raises an existing limit.
 void LimitProcessorTime(absl::Duration time_limit);
 
-// Allows the system calls that decoding in one thread needs: memory that isn't executable, the
-// clock, writing to kAnswerFd, less processor time. Looking at files by name fails with EACCES; any
-// other call ends the process with SIGSYS. UNAVAILABLE: the kernel does not take the filter. Built
-// with a sanitizer, which needs other calls, nothing is filtered.
+// Allows only the system calls that decoding in one thread needs: non-executable memory, the clock,
+// writing to kAnswerFd, and lowering the limit of processor time. Looking at files by name fails
+// with EACCES; any other call ends the process with SIGSYS. UNAVAILABLE means that the kernel
+// doesn't accept the filter. Builds with a sanitizer, which needs other calls, filter nothing.
 absl::Status FilterSystemCalls();
 
 }  // namespace vidmuse

@@ -10,11 +10,11 @@ namespace {
 
 constexpr absl::Duration kTimeToStart = absl::Seconds(10);
 
-// For people to read.
+// Rounds for error messages.
 absl::Duration Rounded(absl::Duration limit) { return absl::Floor(limit, absl::Milliseconds(100)); }
 
-// Not vidmuse::Clock: in the confined decoder program, UndefinedBehaviorSanitizer can't check
-// virtual calls.
+// Doesn't use vidmuse::Clock, since UndefinedBehaviorSanitizer can't check virtual calls in the
+// confined decoder program.
 absl::Duration Now() {
   return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
 }

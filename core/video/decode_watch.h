@@ -1,4 +1,4 @@
-// Ends the decoding of one video when nobody wants it any more or it takes too long.
+// Ends the decoding of a video that is no longer wanted or takes too long.
 #ifndef VIDMUSE_VIDEO_DECODE_WATCH_H_
 #define VIDMUSE_VIDEO_DECODE_WATCH_H_
 
@@ -12,28 +12,30 @@
 
 namespace vidmuse {
 
-// The longest that any video may take: 1 minute and twice the longest video.
+// Upper bound for any video: 1 minute plus twice max_video_seconds.
 absl::Duration DecodeTimeLimit(const Limits& limits);
-// The longest until its length and size are known: 10 s, and 1 s for every 8 MiB of file.
+// Time limit until the length and size of the video are known: 10 s, plus 1 s for every 8 MiB of
+// the file, but no more than DecodeTimeLimit.
 absl::Duration ReadTimeLimit(uint64_t bytes, const Limits& limits);
-// The longest for a video of `seconds` in which `pixels` are decoded in all: 10 s, and for every
-// second of it the time that a slow decoder takes, but no less than half a second and no more than
-// 8 s. 0 pixels: unknown.
+// Time limit for a video of `seconds` with `pixels` in all its frames together. It is 10 s,
+// plus 1 s per 25 million pixels (a slow decoder's speed) within 0.5 to 8 s per second of video
+// (8 s if `pixels` is 0: unknown), and at most DecodeTimeLimit in all.
 absl::Duration VideoTimeLimit(double seconds, double pixels, const Limits& limits);
 
-// Not thread-safe while the limit is set.
+// Const functions are thread-safe, but not while SetTimeLimit runs.
 class DecodeWatch {
  public:
-  // `cancel` outlives the watch.
+  // `cancel` must outlive the watch.
   DecodeWatch(const CancelFlag& cancel, absl::Duration time_limit);
 
-  // Counts from the watch's construction, as the one given there.
+  // The time limit counts from the watch's construction.
   void SetTimeLimit(absl::Duration time_limit) { time_limit_ = time_limit; }
 
-  // CANCELLED, or INVALID_ARGUMENT when the time is up. Cheap: called for every packet and read.
+  // Returns CANCELLED, or INVALID_ARGUMENT when the time is up. Cheap, since it is called for every
+  // packet and read.
   absl::Status Check() const;
 
-  // Till the time is up; not below zero.
+  // Time until the limit, at least zero.
   absl::Duration left() const;
   std::stop_token cancel_token() const { return cancel_.token(); }
 

@@ -9,7 +9,7 @@ namespace vidmuse {
 
 absl::StatusOr<DecoderBudget::Share> DecoderBudget::Take(uint64_t bytes, const CancelFlag& cancel) {
   bytes = std::min(bytes, bytes_);
-  // Unlocking wakes those that wait.
+  // Unlocking the mutex wakes the waiting threads.
   const std::stop_callback wake(cancel.token(), [this] { MutexLock lock(&mutex_); });
   MutexLock lock(&mutex_);
   const uint64_t place = next_place_++;

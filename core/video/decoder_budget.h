@@ -1,4 +1,4 @@
-// The memory that all running decoders may take together.
+// The memory that all running decoders may use together.
 #ifndef VIDMUSE_VIDEO_DECODER_BUDGET_H_
 #define VIDMUSE_VIDEO_DECODER_BUDGET_H_
 
@@ -12,14 +12,14 @@
 
 namespace vidmuse {
 
-// A semaphore in bytes, first come, first served. Thread-safe.
+// A semaphore that counts bytes, first come, first served. Thread-safe.
 class DecoderBudget {
  public:
   explicit DecoderBudget(uint64_t bytes) : bytes_(bytes) {}
   DecoderBudget(const DecoderBudget&) = delete;
   DecoderBudget& operator=(const DecoderBudget&) = delete;
 
-  // A share of the budget, given back when it is destroyed. The budget outlives it.
+  // A share of the budget, returned on destruction. The budget must outlive it.
   class Share {
    public:
     Share(DecoderBudget* budget, uint64_t bytes) : budget_(budget), bytes_(bytes) {}
@@ -35,8 +35,8 @@ class DecoderBudget {
     uint64_t bytes_;
   };
 
-  // Waits until `bytes` (at most all of the budget) are free and everybody who came before has had
-  // a share. CANCELLED: `cancel` was set meanwhile.
+  // Waits until `bytes` are free and all earlier callers have had their share. A request for more
+  // than the budget takes all of it. Returns CANCELLED if `cancel` is set meanwhile.
   absl::StatusOr<Share> Take(uint64_t bytes, const CancelFlag& cancel);
 
   uint64_t bytes() const { return bytes_; }
@@ -47,12 +47,12 @@ class DecoderBudget {
   const uint64_t bytes_;
   Mutex mutex_;
   uint64_t taken_ ABSL_GUARDED_BY(mutex_) = 0;
-  // Places in the queue, which are handed out in ascending order; the lowest is next.
+  // Places in the queue are handed out in ascending order, and the lowest one waiting is next.
   uint64_t next_place_ ABSL_GUARDED_BY(mutex_) = 0;
   std::set<uint64_t> waiting_ ABSL_GUARDED_BY(mutex_);
 };
 
-// A quarter of the memory that is free for this process now, but no less than 512 MiB.
+// Returns a quarter of the memory that is free for this process now, but at least 512 MiB.
 uint64_t DefaultDecoderBudget();
 
 }  // namespace vidmuse

@@ -1,4 +1,4 @@
-// vidmuse_video_decoder: started by the server for each video.
+// The program vidmuse_video_decoder, which the server starts for each video.
 #include "core/video/decoder_program.h"
 #include "core/video/frame_sampler.h"
 

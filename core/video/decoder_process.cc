@@ -19,7 +19,7 @@
 namespace vidmuse {
 namespace {
 
-// What posix_spawn is told about descriptors and signals.
+// The descriptors and signals that posix_spawn sets up.
 class SpawnSettings {
  public:
   SpawnSettings() {
@@ -33,7 +33,7 @@ class SpawnSettings {
   SpawnSettings(const SpawnSettings&) = delete;
   SpawnSettings& operator=(const SpawnSettings&) = delete;
 
-  // False: out of memory.
+  // Returns false if memory is short.
   bool Fill(int request, int answer) {
     sigset_t none, ignored;
     sigemptyset(&none);
@@ -78,7 +78,7 @@ absl::StatusOr<DecoderProcess> DecoderProcess::Start(const std::string& program,
   if (!settings.Fill(request.get(), child_end.get())) {
     return SystemError(ENOMEM, "starting the video decoder");
   }
-  std::string zone = "TZ=UTC0";  // so that times in a video need no file
+  std::string zone = "TZ=UTC0";  // so that local times need no file
   std::string libraries = "LD_LIBRARY_PATH=";
   const char* path = std::getenv("LD_LIBRARY_PATH");
   if (path != nullptr) libraries += path;
@@ -109,8 +109,9 @@ void DecoderProcess::EndOn(const std::stop_token& stop) {
 
 void DecoderProcess::End() {
   if (pid_ == 0) return;
-  killer_ = nullptr;  // before the id may become another process's
-  // Not yet waited for, so the id is still its own. A cause of death that came first stays.
+  killer_ = nullptr;  // before the id may be reused
+  // The process was not waited for yet, so the id still belongs to it. An earlier cause of death
+  // stays.
   kill(pid_, SIGKILL);
   Wait(absl::InfiniteDuration());
 }
@@ -128,13 +129,13 @@ std::optional<int> DecoderProcess::Wait(absl::Duration patience) {
   while (true) {
     siginfo_t ended = {};
     const bool forever = patience == absl::InfiniteDuration();
-    // Leaves the process as it is: its id stays its own.
+    // WNOWAIT leaves the process as a zombie, so that its id is not reused yet.
     const int error =
         waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOWAIT | (forever ? 0 : WNOHANG));
     if (error != 0 && errno == EINTR) continue;
     if (error != 0 || ended.si_pid == pid_) break;
     if (absl::Now() > deadline) return std::nullopt;
-    poll(nullptr, 0, 1);  // it is ending: its answer is closed
+    poll(nullptr, 0, 1);  // its answer is closed, so it ends soon
   }
   killer_ = nullptr;
   int status = 0;

@@ -17,34 +17,35 @@
 
 namespace vidmuse {
 
-// Not thread-safe, and bound to its thread: the program ends with the thread that started it.
-// Destruction ends the program.
+// Not thread-safe, and bound to its thread: when the thread that started the program ends, the
+// program ends too. Destruction ends the program.
 class DecoderProcess {
  public:
-  // Starts `program` with `request` as its kRequestFd. It inherits no other descriptor, no
-  // environment but LD_LIBRARY_PATH, and no signal of the server's terminal.
-  // RESOURCE_EXHAUSTED: no memory, processes or descriptors left. INTERNAL: it can't be run.
+  // Starts `program` with `request` as its kRequestFd. The program inherits no other descriptor,
+  // gets an environment of TZ and LD_LIBRARY_PATH alone, and receives no signals from the server's
+  // terminal. RESOURCE_EXHAUSTED means that memory, processes or descriptors are short; INTERNAL
+  // that the program can't be run.
   static absl::StatusOr<DecoderProcess> Start(const std::string& program, const UniqueFd& request);
   DecoderProcess(DecoderProcess&& other) noexcept;
   DecoderProcess& operator=(DecoderProcess&&) = delete;
   ~DecoderProcess();
 
-  // Where its answer is read, without blocking.
+  // The descriptor from which the answer is read, without blocking.
   int answer() const { return answer_.get(); }
 
-  // From now on a stop kills the program, in the thread that asks for it.
+  // From now on a request to stop kills the program, in the thread that makes the request.
   void EndOn(const std::stop_token& stop);
 
-  // Kills the program if it still runs.
+  // Kills the program if it is still running.
   void End();
 
-  // For a program that has closed its answer: waits for its end and returns how it ended, as
-  // waitpid() tells it. Nothing: it went on, and was killed.
+  // For a program that has closed its answer: waits for its end and returns its status as waitpid()
+  // does. Returns nothing if the program continued and had to be killed.
   std::optional<int> TakeEnding();
 
  private:
   DecoderProcess(pid_t pid, UniqueFd answer);
-  // The wait status; nothing if it doesn't end in time.
+  // Returns the wait status, or nothing if the program doesn't end in time.
   std::optional<int> Wait(absl::Duration patience);
 
   pid_t pid_;  // 0: ended
@@ -52,10 +53,10 @@ class DecoderProcess {
   std::unique_ptr<std::stop_callback<std::function<void()>>> killer_;
 };
 
-// How long to wait where memory, processes or descriptors are short.
+// How long a client should wait when memory, processes or descriptors are short.
 inline constexpr absl::Duration kShortageRetryAfter = absl::Seconds(5);
 
-// RESOURCE_EXHAUSTED, worth another try soon, if `error` is a shortage; INTERNAL if not.
+// Returns RESOURCE_EXHAUSTED with a time to retry after if `error` is a shortage, else INTERNAL.
 absl::Status SystemError(int error, const std::string& what);
 
 }  // namespace vidmuse

@@ -29,7 +29,7 @@ void Write(const void* bytes, size_t size) {
   while (size > 0) {
     const ssize_t written = write(kAnswerFd, next, size);
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) _exit(1);  // nobody listens
+    if (written <= 0) _exit(1);  // the server no longer reads
     next += written;
     size -= static_cast<size_t>(written);
   }
@@ -67,7 +67,7 @@ void AnswerFrames(const VideoFrames& video) {
   for (const auto& frame : video.frames) Write(frame.data(), frame.size());
 }
 
-// From now on it may take no longer.
+// Tells the server the time limit, which holds from now on.
 void AnswerTimeLimit(absl::Duration limit) {
   LimitProcessorTime(limit);
   AnswerHeader header;
@@ -87,7 +87,7 @@ struct MappedRequest {
   absl::string_view video;
 };
 
-// The request stays mapped until the process ends.
+// Maps the request, which stays mapped until the process ends.
 absl::StatusOr<MappedRequest> MapRequest() {
   struct stat file;
   if (fstat(kRequestFd, &file) != 0) return absl::ErrnoToStatus(errno, "the request");
@@ -106,9 +106,9 @@ absl::StatusOr<MappedRequest> MapRequest() {
   return mapped;
 }
 
-// Does now what the libraries would do later, when it is no longer allowed.
+// Makes the libraries do now what will soon be forbidden.
 void WarmUp() {
-  tzset();  // opens files; once only, since the environment holds TZ
+  tzset();  // opens files, but only once, since the environment holds TZ
   InitFfmpeg();
 }
 
@@ -121,8 +121,8 @@ void RunDecoderProgram(SampleFunction sample) {
   WarmUp();
   const absl::Status limited = LimitResources(request.limits);
   if (!limited.ok()) FailToStart(limited.message());
-  // The server's end is this process's end, also if the server ended before this line. A change of
-  // user takes it back.
+  // This process ends with the server, also if the server ended before this line. The signal is set
+  // only now, since a change of user clears it.
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != request.server_pid) _exit(1);
   const absl::Status filtered = FilterSystemCalls();
   if (!filtered.ok() && request.require_filter != 0) FailToStart(filtered.message());

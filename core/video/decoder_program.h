@@ -1,4 +1,4 @@
-// The program that decodes one video, away from everything else: see sandbox.h.
+// The program that decodes one video, isolated from everything else (see sandbox.h).
 #ifndef VIDMUSE_VIDEO_DECODER_PROGRAM_H_
 #define VIDMUSE_VIDEO_DECODER_PROGRAM_H_
 
@@ -15,8 +15,8 @@ using SampleFunction = absl::StatusOr<VideoFrames> (*)(absl::string_view file, c
                                                        int max_seconds, const CancelFlag& cancel,
                                                        const TimeLimitCallback& on_time_limit);
 
-// The program's main(): reads the request at kRequestFd, confines the process, answers with what
-// `sample` makes of the video at kAnswerFd, and ends the process.
+// The program's main(). Reads the request at kRequestFd, confines the process, writes the result of
+// `sample` to kAnswerFd, and ends the process.
 [[noreturn]] void RunDecoderProgram(SampleFunction sample);
 
 }  // namespace vidmuse

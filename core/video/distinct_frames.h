@@ -1,4 +1,4 @@
-// Frames of the model's size, equal ones held once.
+// Stores frames of the model's size, and equal frames only once.
 #ifndef VIDMUSE_VIDEO_DISTINCT_FRAMES_H_
 #define VIDMUSE_VIDEO_DISTINCT_FRAMES_H_
 
@@ -12,7 +12,7 @@ namespace vidmuse {
 
 class DistinctFrames {
  public:
-  // Returns the index of `frame` among the distinct ones.
+  // Adds `frame` unless an equal one is stored, and returns its index.
   int Add(std::vector<uint8_t> frame);
   std::vector<std::vector<uint8_t>> Take() { return std::move(frames_); }
 

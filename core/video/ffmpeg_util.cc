@@ -20,7 +20,7 @@ constexpr size_t kMaxAllocation = 160u << 20;
 
 thread_local bool too_many_streams = false;
 
-// Keeps nothing but the one fact that no error code tells.
+// Keeps only the one fact that no error code tells.
 void TakeLog(void*, int, const char* format, va_list) {
   if (std::strstr(format, "max_streams") != nullptr) too_many_streams = true;
 }

@@ -1,4 +1,4 @@
-// What every use of FFmpeg here shares: owners of its objects, error texts, process-wide settings.
+// Shared helpers for FFmpeg: owners of its objects, error texts and process-wide settings.
 #ifndef VIDMUSE_VIDEO_FFMPEG_UTIL_H_
 #define VIDMUSE_VIDEO_FFMPEG_UTIL_H_
 
@@ -10,16 +10,16 @@ struct AVPacket;
 
 namespace vidmuse {
 
-// Once a process: FFmpeg's log goes nowhere, and no single allocation of it exceeds 160 MiB (a
-// plane of 8192x4320 pixels at 4 bytes each), so that a few bytes of header can't ask for
-// gigabytes.
+// Silences FFmpeg's log and limits each of its allocations to 160 MiB (a plane of 8192x4320 pixels
+// at 4 bytes each), so that a few bytes of header can't request gigabytes. Only the first call has
+// an effect.
 void InitFfmpeg();
 
-// True if FFmpeg left out a stream in this thread since the last call, because the file has more
-// than AVFormatContext::max_streams. It tells only its log.
+// True if, since the last call in this thread, FFmpeg left out a stream because the file has more
+// than AVFormatContext::max_streams. FFmpeg reports that only in its log.
 bool TooManyStreams();
 
-// "Invalid data found when processing input"
+// Returns FFmpeg's text for the code, such as "Invalid data found when processing input".
 std::string FfmpegError(int code);
 
 struct AvFrameDeleter {
@@ -31,7 +31,7 @@ struct AvPacketDeleter {
 using AvFramePtr = std::unique_ptr<AVFrame, AvFrameDeleter>;
 using AvPacketPtr = std::unique_ptr<AVPacket, AvPacketDeleter>;
 
-// Never null: running out of memory for these few bytes ends the process, as `new` would.
+// Never return null: they throw std::bad_alloc, as `new` does.
 AvFramePtr NewFrame();
 AvPacketPtr NewPacket();
 

@@ -23,7 +23,7 @@ struct Magic {
   absl::string_view name;
 };
 
-// Pictures by what they begin with. Animated GIF and PNG files are read as videos before.
+// Signatures of pictures. Animated GIF and PNG files were already read as videos.
 constexpr Magic kPictures[] = {
     {0, absl::string_view("\x89PNG\r\n\x1a\n", 8), "PNG"},
     {0, absl::string_view("\xff\xd8\xff", 3), "JPEG"},
@@ -38,7 +38,7 @@ constexpr Magic kPictures[] = {
     {4, "ftypavif", "AVIF"},
 };
 
-// FFmpeg's readers of elementary video streams: pictures one after another, without times.
+// FFmpeg's demuxers of elementary video streams, which are pictures without times.
 constexpr absl::string_view kElementary[] = {
     "h264", "hevc", "vvc",  "m4v",   "mpegvideo", "mjpeg", "mjpeg_2000", "obu",
     "vc1",  "h263", "h261", "dirac", "cavsvideo", "avs2",  "avs3",       "evc"};
@@ -51,7 +51,8 @@ bool IsOneOf(absl::string_view name, const absl::string_view (&names)[kSize]) {
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 
-// The name of the reader that FFmpeg takes for it, or of several with commas; empty: none.
+// Returns the name of the demuxer that FFmpeg picks for `bytes`, or several names separated by
+// commas. Empty: none.
 absl::string_view ReaderName(absl::string_view bytes) {
   const size_t size = std::min(bytes.size(), kMostProbed);
   std::vector<unsigned char> start(size + AVPROBE_PADDING_SIZE);
@@ -81,7 +82,7 @@ std::string OtherKind(absl::string_view bytes, const char* containers) {
   const std::string reader(ReaderName(bytes));
   if (av_match_list(reader.c_str(), containers, ',') > 0) return "";
   const absl::string_view picture = PictureKind(bytes);
-  // One JPEG picture looks like a stream of them.
+  // A single JPEG picture looks like a stream of them.
   const bool one = !picture.empty() && bytes.find(bytes.substr(0, 3), 3) == bytes.npos;
   if (IsOneOf(reader, kElementary) && !one) {
     return absl::StrCat("it is an elementary stream (", reader,

@@ -1,4 +1,4 @@
-// What a file is that is no video.
+// Tells what kind of file something is that isn't a video.
 #ifndef VIDMUSE_VIDEO_FILE_KIND_H_
 #define VIDMUSE_VIDEO_FILE_KIND_H_
 
@@ -8,12 +8,12 @@
 
 namespace vidmuse {
 
-// "PNG", "JPEG", ...: what picture `bytes` begin as; empty: none.
+// Returns the kind of picture whose signature `bytes` begin with ("PNG", "JPEG", ...), else empty.
 absl::string_view PictureKind(absl::string_view bytes);
 
-// What a file that can't be read as a video is, for the error that says so: "it is a still picture
-// (PNG)", "it is an elementary stream (h264), which has no times", "it looks like nut". Empty:
-// unknown, or one of `containers` (FFmpeg's names with commas).
+// Describes a file that can't be read as a video, for the error message: "it is a still picture
+// (PNG)", "it is an elementary stream (h264), which has no times", "it looks like nut". Empty if
+// the kind is unknown or one of `containers` (FFmpeg's names, separated by commas).
 std::string OtherKind(absl::string_view bytes, const char* containers);
 
 }  // namespace vidmuse

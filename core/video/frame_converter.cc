@@ -21,7 +21,7 @@ namespace {
 
 constexpr int kRowAlignment = 64;
 
-// The view that shows rows of `width` x `height` pixels turned clockwise by `rotation` degrees.
+// Views an image of `width` x `height` pixels turned clockwise by `rotation` degrees.
 RgbView Turned(const uint8_t* rgb, ptrdiff_t stride, int width, int height, int rotation) {
   constexpr ptrdiff_t kPixel = 3;
   const uint8_t* last_row = rgb + stride * (height - 1);
@@ -46,14 +46,14 @@ absl::Status ConversionError(const AVFrame& frame, int error) {
                    FfmpegError(error), ")"));
 }
 
-// As the scale filter does: the frame's own matrix, BT.601 if it names none that swscale knows.
+// As in the scale filter: the frame's own matrix, or BT.601 if it names none that swscale knows.
 int ColorMatrix(int space) {
   const bool known = space >= 1 && space <= 10 && space != AVCOL_SPC_YCGCO;
   return known ? space : SWS_CS_DEFAULT;
 }
 
-// FFmpeg copies these from the file: in C++, an enum must not be read while it holds a value it has
-// no name for.
+// Reads an enum that FFmpeg copied from the file. In C++ an enum must not be read directly while it
+// holds a value that it has no name for.
 template <typename Enum>
 int Number(const Enum& value) {
   static_assert(sizeof(Enum) == sizeof(int));
@@ -123,7 +123,7 @@ absl::Status FrameConverter::PrepareScaler(const AVFrame& frame) {
   set("dsth", height_);
   set("dst_format", AV_PIX_FMT_RGB24);
   set("sws_flags", SWS_BILINEAR);
-  if (frame.format == AV_PIX_FMT_YUV420P) set("src_v_chr_pos", 128);  // as the scale filter does
+  if (frame.format == AV_PIX_FMT_YUV420P) set("src_v_chr_pos", 128);  // as in the scale filter
   const int error = sws_init_context(scaler_, nullptr, nullptr);
   if (error < 0) return ConversionError(frame, error);
   SetColors(scaler_, frame);

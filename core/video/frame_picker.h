@@ -1,4 +1,4 @@
-// Takes the wanted frames out of a decoded video.
+// Selects the wanted frames of a decoded video.
 #ifndef VIDMUSE_VIDEO_FRAME_PICKER_H_
 #define VIDMUSE_VIDEO_FRAME_PICKER_H_
 
@@ -15,27 +15,27 @@ struct AVFrame;
 
 namespace vidmuse {
 
-// Holds one full-size frame besides the picked ones. Not thread-safe.
+// Holds one full-size frame besides the selected ones. Not thread-safe.
 class FramePicker {
  public:
-  // `wanted`: indices of frames, ascending, distinct. The converter and the store outlive the
-  // picker.
+  // `wanted` holds indices of frames, ascending and distinct. The converter and the store must
+  // outlive the picker.
   FramePicker(std::vector<int64_t> wanted, FrameConverter& converter, DistinctFrames& store);
 
-  // Takes the frame with that index, leaving `frame` empty. A wanted frame that never comes is
-  // replaced by the one before it (the first ones by the one after). Frames out of order are
-  // dropped.
+  // Takes the frame with the given index and leaves `frame` empty. A wanted frame that never comes
+  // is replaced by the one before it, or by the first frame if there is none before. Frames whose
+  // index isn't above the last one's are ignored.
   absl::Status Offer(int64_t index, AVFrame* frame);
 
-  // The video ended: the last frame stands for the wanted ones that are left.
+  // Ends the video: the last frame replaces the wanted ones that are left.
   absl::Status Finish();
 
-  // All wanted frames have come or been replaced.
+  // True once all wanted frames have come or been replaced.
   bool done() const { return picked_.size() == wanted_.size(); }
-  // Wanted frames that came themselves.
+  // Number of wanted frames that came themselves.
   size_t hits() const { return hits_; }
   const std::vector<int64_t>& wanted() const { return wanted_; }
-  // Once done: the index in the store of the wanted frame `index`.
+  // Once done, returns the index in the store of the wanted frame `index`.
   int StoredIndex(int64_t index) const;
 
  private:
@@ -44,7 +44,7 @@ class FramePicker {
   const std::vector<int64_t> wanted_;
   FrameConverter& converter_;
   DistinctFrames& store_;
-  std::vector<int> picked_;  // of `wanted_`, in its order
+  std::vector<int> picked_;  // indices in the store, in the order of `wanted_`
   size_t hits_ = 0;
   AvFramePtr previous_;  // empty before the first frame
   int64_t previous_index_ = -1;

@@ -38,7 +38,7 @@ absl::Status TooDamaged(absl::string_view what, int64_t good, int64_t all) {
       absl::StrCat("the video is damaged beyond use: only ", good, " of its ", all, " ", what));
 }
 
-// What a video is sampled by.
+// The frame rate and length by which a video is sampled.
 struct Timeline {
   double frame_rate = 0;
   int seconds = 0;
@@ -70,8 +70,8 @@ class Sampler {
   absl::Duration TimeLimit(const PacketIndex& index) const;
   absl::StatusOr<VideoFrames> Sample(const Timeline& timeline, PacketIndex index);
 
-  // Decodes the file. Frames are known by their presentation times `pts`, or if it is empty by
-  // their order. Without a picker, they are counted only.
+  // Decodes the file. Frames are identified by their presentation times `pts`, or by their order if
+  // it is empty. Without a picker, they are only counted.
   absl::StatusOr<Outcome> Decode(const std::vector<int64_t>& pts, FramePicker* picker);
   absl::Status TakeFrames(VideoDecoder& decoder, const std::vector<int64_t>& pts,
                           FramePicker* picker, Outcome& outcome);
@@ -111,7 +111,7 @@ absl::StatusOr<PacketIndex> Sampler::ReadAllPackets() {
 absl::StatusOr<PacketIndex> Sampler::ReadPackets() {
   ASSIGN_OR_RETURN(PacketIndex index, ReadAllPackets());
   if (index.frames <= 1 && index.packets > 2) {
-    // Edit lists that leave nothing are wrong: the first frame's time lies.
+    // An edit list that leaves at most one frame is wrong, and is ignored.
     ignore_edits_ = true;
     ASSIGN_OR_RETURN(index, ReadAllPackets());
   }
@@ -145,7 +145,7 @@ absl::StatusOr<Timeline> Sampler::MakeTimeline(const PacketIndex& index) const {
   timeline.frame_rate = header_.frame_rate;
   const double measured =
       MeasuredFrameRate(index.frames, index.video_span_us > 0 ? index.video_span_us : length.us);
-  // Without a duration in the header, its rate is a guess from the first frames.
+  // Without the right duration, the header's frame rate is a guess from the first frames.
   const bool plausible = length.header_is_right
                              ? header_.frame_rate <= limits_.max_frames_per_second
                              : std::abs(header_.frame_rate - measured) <= 0.1 * measured;
@@ -180,8 +180,8 @@ absl::StatusOr<VideoFrames> Sampler::Sample(const Timeline& timeline, PacketInde
     const bool as_expected =
         by_order ? outcome.decoded == frames : picker.hits() == picker.wanted().size();
     if (!as_expected && outcome.errors == 0 && !recounted && outcome.decoded > 0) {
-      // Whole, but packets are not frames here (fields, hidden frames): the decoder's count is
-      // right.
+      // The video is whole, but its packets are not its frames (fields, hidden frames): the
+      // decoder's count is right.
       if (!by_order) {
         index.pts.clear();
         ASSIGN_OR_RETURN(outcome, Decode(index.pts, nullptr));
@@ -218,7 +218,7 @@ absl::StatusOr<Sampler::Outcome> Sampler::Decode(const std::vector<int64_t>& pts
   const AvPacketPtr packet = NewPacket();
   bool more = true;
   while (more) {
-    // By order, every frame counts.
+    // When frames are identified by order, all of them must be decoded and counted.
     if (!pts.empty() && picker->done()) break;
     ASSIGN_OR_RETURN(more, file->NextPacket(packet.get()));
     const bool skip = more && !pts.empty() && decoder->CanSkip() &&
@@ -242,7 +242,8 @@ absl::Status Sampler::TakeFrames(VideoDecoder& decoder, const std::vector<int64_
     if (!pts.empty()) {
       const int64_t time = frame->pts != AV_NOPTS_VALUE ? frame->pts : frame->best_effort_timestamp;
       const auto it = std::lower_bound(pts.begin(), pts.end(), time);
-      if (it == pts.end() || *it != time) continue;  // no packet's: of no known place
+      // If no packet has this time, the frame's place is unknown.
+      if (it == pts.end() || *it != time) continue;
       index = it - pts.begin();
     }
     RETURN_IF_ERROR(picker->Offer(index, frame.get()));

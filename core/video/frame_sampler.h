@@ -1,4 +1,4 @@
-// A video file in memory to the frames VidMuse is conditioned on.
+// Turns a video file in memory into the frames that VidMuse is conditioned on.
 #ifndef VIDMUSE_VIDEO_FRAME_SAMPLER_H_
 #define VIDMUSE_VIDEO_FRAME_SAMPLER_H_
 
@@ -13,28 +13,28 @@
 
 namespace vidmuse {
 
-// Decodes the best video stream of `file` (as av_find_best_stream picks it) and samples it as the
-// published code does: local frames every ceil(fps / 2)-th, 32 global ones over the whole video,
-// each resized to 224x224.
+// Decodes the best video stream of `file` (as av_find_best_stream picks it, but never a cover
+// picture) and samples it as the published code does: every ceil(fps / 2)-th frame as a local
+// frame, and 32 global frames over the whole video, each resized to 224x224.
 //
-// `max_seconds` > 0 bounds the length (whole seconds) and with it the local frames; the global ones
-// still run over the whole video. The file needs no trustworthy header: frames are counted, and a
-// missing frame rate or duration is worked out from the packets.
+// `max_seconds` > 0 bounds the length (in whole seconds) and with it the number of local frames;
+// the global ones still cover the whole video. The header need not be right: frames are counted,
+// and a missing frame rate or duration is worked out from the packets.
 //
-// Damage: a frame that doesn't decode is replaced by the one before it. A file of which less than
-// half can be read or decoded is refused; one that is cut later keeps the length its header states,
-// and its last readable frame stands for the rest.
+// In a damaged video, a frame that can't be decoded is replaced by the one before it. A file of
+// which less than half can be read or decoded is refused. One that is cut later keeps the length in
+// its header, and its last readable frame stands for the rest.
 //
-// INVALID_ARGUMENT: not a video, no video stream, shorter than 1 s, damaged beyond use, over one of
-// `limits` (named, with the value), or longer to decode than videos of its size and length may take
-// (decode_watch.h). CANCELLED: `cancel` was set. Thread-safe.
+// INVALID_ARGUMENT: the file is no video or has no video stream, is shorter than 1 s, is too
+// damaged, is over one of `limits` (named, with the value), or takes longer to decode than its size
+// and length allow (decode_watch.h). CANCELLED: `cancel` was set. Thread-safe.
 absl::StatusOr<VideoFrames> SampleVideo(absl::string_view file, const Limits& limits,
                                         int max_seconds, const CancelFlag& cancel);
 
-// Is told, before frames are decoded, how long all of it may take from its beginning.
+// Called before frames are decoded, with the time limit of the whole call, counted from its start.
 using TimeLimitCallback = std::function<void(absl::Duration)>;
 
-// The same, with a callback.
+// The same, but calls `on_time_limit`.
 absl::StatusOr<VideoFrames> SampleVideoInTime(absl::string_view file, const Limits& limits,
                                               int max_seconds, const CancelFlag& cancel,
                                               const TimeLimitCallback& on_time_limit);

@@ -32,7 +32,7 @@ MemoryInput::MemoryInput(absl::string_view bytes, const DecodeWatch& watch)
 }
 
 MemoryInput::~MemoryInput() {
-  av_freep(&avio_->buffer);  // FFmpeg may have replaced the buffer given to it
+  av_freep(&avio_->buffer);  // FFmpeg may have replaced the original buffer
   avio_context_free(&avio_);
 }
 
@@ -65,7 +65,7 @@ int64_t MemoryInput::Seek(void* self, int64_t offset, int whence) {
     default:
       return AVERROR(EINVAL);
   }
-  // As with a file, the position may lie past the end: reads there find the end.
+  // As in a file, the position may lie beyond the end: reads there report the end.
   if (offset < -base || offset > std::numeric_limits<int64_t>::max() - base) {
     return AVERROR(EINVAL);
   }

@@ -1,4 +1,4 @@
-// Bytes in memory as the input FFmpeg reads from.
+// Lets FFmpeg read from bytes in memory.
 #ifndef VIDMUSE_VIDEO_MEMORY_INPUT_H_
 #define VIDMUSE_VIDEO_MEMORY_INPUT_H_
 
@@ -12,10 +12,10 @@ struct AVIOContext;
 
 namespace vidmuse {
 
-// Reads fail once `watch` says so, which ends whatever FFmpeg is doing.
+// Reads fail once `watch` reports an error, which ends whatever FFmpeg is doing.
 class MemoryInput {
  public:
-  // `bytes` and `watch` outlive the input.
+  // `bytes` and `watch` must outlive the input.
   MemoryInput(absl::string_view bytes, const DecodeWatch& watch);
   ~MemoryInput();
   MemoryInput(const MemoryInput&) = delete;

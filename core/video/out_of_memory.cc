@@ -18,7 +18,7 @@ void ExitWhenOutOfMemory() { exit_when_out_of_memory = true; }
 
 }  // namespace vidmuse
 
-// Sanitizers bring allocation functions of their own.
+// Sanitizers have their own allocation functions.
 #ifndef VIDMUSE_SANITIZED
 namespace {
 
@@ -31,7 +31,7 @@ void* Checked(void* memory, size_t size) {
 
 }  // namespace
 
-// glibc's own functions under the names that programs which replace the public ones may call.
+// glibc's own allocation functions, for programs that replace the public ones.
 extern "C" {
 void* __libc_malloc(size_t size);
 void* __libc_calloc(size_t count, size_t size);

@@ -24,7 +24,7 @@ namespace {
 std::optional<int64_t> Microseconds(int64_t time, AVRational time_base) {
   if (time == AV_NOPTS_VALUE) return std::nullopt;
   const int64_t scaled = av_rescale_q(time, time_base, AV_TIME_BASE_Q);
-  // What it gives for times that don't fit and time bases that make no sense.
+  // av_rescale_q returns this for times that don't fit and for invalid time bases.
   if (scaled == std::numeric_limits<int64_t>::min()) return std::nullopt;
   return scaled;
 }
@@ -43,7 +43,7 @@ StreamClock NewClock(const AVStream& stream, const VideoHeader& header) {
   return StreamClock(reorders, header.clock_may_jump ? kLongestGapUs : kLongestStillUs);
 }
 
-// Fills in what the clocks of all streams tell.
+// Fills in the results of all streams' clocks.
 void TakeClocks(std::map<int, StreamClock>& clocks, int video, PacketIndex& index) {
   int64_t start = std::numeric_limits<int64_t>::max();
   int64_t end = std::numeric_limits<int64_t>::min();
@@ -62,12 +62,12 @@ void TakeClocks(std::map<int, StreamClock>& clocks, int video, PacketIndex& inde
   }
   if (end <= start) return;
   index.start_us = start;
-  // Streams whose clocks jumped have no place in common.
+  // Streams whose clocks jumped have no common timeline.
   index.span_us = index.steady ? end - start : longest;
 }
 
-// VP8 stores reference frames that are never shown as packets of their own: bit 4 of the frame
-// header is off.
+// Tells whether a packet's frame is shown. VP8 stores reference frames that are never shown as
+// packets of their own: bit 4 of the frame header is off.
 bool IsShown(const AVPacket& packet, AVCodecID codec) {
   if (packet.flags & AV_PKT_FLAG_DISCARD) return false;
   return codec != AV_CODEC_ID_VP8 || packet.size == 0 || (packet.data[0] & 0x10) != 0;

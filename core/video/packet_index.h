@@ -1,4 +1,4 @@
-// What a file's packets say about its frames, found by reading them all without decoding.
+// What a file's packets tell about its frames. All packets are read but none is decoded.
 #ifndef VIDMUSE_VIDEO_PACKET_INDEX_H_
 #define VIDMUSE_VIDEO_PACKET_INDEX_H_
 
@@ -12,26 +12,25 @@
 namespace vidmuse {
 
 struct PacketIndex {
-  // Packets that are shown: those that an edit list cuts away, and VP8's hidden ones, don't count.
+  // Packets that are shown, without those cut away by an edit list and VP8's hidden frames.
   int64_t frames = 0;
-  int64_t packets = 0;  // all of the video stream
-  // Presentation times of the shown packets in the stream's time base, ascending; empty when one is
-  // missing or two are equal or they don't follow the order of the packets, so that they don't tell
-  // the frames apart.
+  int64_t packets = 0;  // of the video stream, shown or not
+  // Presentation times of the shown packets in the stream's time base, ascending. Empty if they
+  // can't tell the frames apart: one is missing, two are equal, or the video's clock isn't steady.
   std::vector<int64_t> pts;
-  // What is there of all sound and video streams that were read, from the first start to the last
-  // end, and of the video stream; 0 if it is unknown. Jumps of the clock and times that lie are
-  // left out (stream_clock.h).
+  // `span_us` is the time from the first start to the last end of all sound and video streams read,
+  // or the longest stream's length if a clock isn't steady; `video_span_us` is the video stream's
+  // length. Both leave out jumps of the clock and wrong times (stream_clock.h); 0: unknown.
   int64_t span_us = 0;
   int64_t video_span_us = 0;
-  int64_t start_us = 0;  // the first time of all; 0 if `span_us` is
-  bool steady = true;    // no stream's clock jumped, and no time lied
-  // The longest stretch that is in the spans and yet has no packet of the video.
+  int64_t start_us = 0;  // first time in any stream; 0 if `span_us` is 0
+  bool steady = true;    // no stream's clock jumped, and none had a wrong time
+  // The longest stretch within `video_span_us` that has no video packet.
   int64_t longest_gap_us = 0;
 };
 
-// Reads `file` to its end. INVALID_ARGUMENT: more frames than the limits on seconds and frames a
-// second allow.
+// Reads `file` to its end. INVALID_ARGUMENT means that the video has more packets than the limits
+// on seconds and frames per second allow; other errors are the watch's.
 absl::StatusOr<PacketIndex> IndexPackets(VideoFile& file, const Limits& limits);
 
 }  // namespace vidmuse

@@ -6,7 +6,8 @@
 
 #include "core/model/video_frames.h"
 
-// Sanitizers instrument the code that chooses between versions before they are set up.
+// Not with sanitizers: they would instrument the code that chooses between versions, which runs
+// before they are set up.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define VIDMUSE_FUSED __attribute__((target_clones("arch=x86-64-v3", "default")))
@@ -17,7 +18,7 @@
 namespace vidmuse {
 namespace {
 
-// Where an output coordinate lies between two input ones.
+// The two input coordinates between which an output coordinate lies, and their weights.
 struct Tap {
   int first = 0;
   int second = 0;
@@ -43,7 +44,7 @@ inline float Mix(const Tap& tap, float first, float second) {
   return std::fma(tap.first_weight, first, tap.second_weight * second);
 }
 
-// Rounds half to even: at this size, floats have no digits after the point.
+// Rounds halves to even: floats of the added size have no digits after the point.
 inline uint8_t Round(float value) {
   constexpr float kNoFraction = 12582912.0f;  // 1.5 * 2^23
   return static_cast<uint8_t>(std::clamp(value + kNoFraction - kNoFraction, 0.0f, 255.0f));
@@ -52,8 +53,9 @@ inline uint8_t Round(float value) {
 constexpr size_t kPlane = static_cast<size_t>(kFrameSize) * kFrameSize;
 using Taps = std::array<Tap, kFrameSize>;
 
-// Where the processor fuses multiply-adds itself, std::fma is no call of a function; the bits are
-// the same. Rows are mixed across first, so that the compiler can mix them down many at a time.
+// Where the processor fuses multiply-adds itself, std::fma compiles to an instruction and not to a
+// call; the bits are the same. Rows are mixed horizontally first, so that the compiler can
+// vectorise the vertical mix.
 VIDMUSE_FUSED void Resize(const RgbView& source, const Taps& columns, const Taps& rows,
                           uint8_t* out) {
   float upper_mixed[3][kFrameSize];

@@ -1,4 +1,4 @@
-// Bilinear resize of RGB pixels to the square the model looks at.
+// Bilinear resize of RGB pixels to the model's square input.
 #ifndef VIDMUSE_VIDEO_RESIZE_H_
 #define VIDMUSE_VIDEO_RESIZE_H_
 
@@ -8,8 +8,8 @@
 
 namespace vidmuse {
 
-// Interleaved RGB pixels of 8 bits, read with any steps: negative and swapped ones turn the
-// picture.
+// Interleaved RGB pixels of 8 bits each, read with arbitrary steps: negative and swapped steps
+// rotate the picture.
 struct RgbView {
   const uint8_t* origin = nullptr;  // pixel (0, 0)
   ptrdiff_t x_step = 0;             // bytes to the next pixel of a row
@@ -18,9 +18,10 @@ struct RgbView {
   int height = 0;
 };
 
-// Returns planes [3, 224, 224]. Half-pixel centres, no antialiasing, aspect ratio not kept,
-// computed in float32 and rounded half to even: bit for bit torchvision's `Resize((224, 224))` on
-// uint8 tensors with antialias off (torch's CPU kernel, whose multiply-adds are fused).
+// Returns planes [3, 224, 224]. Uses half-pixel centres and no antialiasing, and doesn't keep the
+// aspect ratio. Computes in float32 and rounds halves to even, bit for bit as torchvision's
+// `Resize((224, 224))` on uint8 tensors without antialiasing (torch's CPU kernel, whose
+// multiply-adds are fused).
 std::vector<uint8_t> ResizeToModel(const RgbView& source);
 
 }  // namespace vidmuse

@@ -1,6 +1,6 @@
-// Which frames of a video VidMuse looks at: integer code, no decoding.
+// Which frames of a video VidMuse looks at. Nothing is decoded here.
 //
-// Source of the formulas: `video_read_global` and `get_video_duration` of the published demo.
+// The formulas come from `video_read_global` and `get_video_duration` of the published demo.
 #ifndef VIDMUSE_VIDEO_SAMPLING_RULES_H_
 #define VIDMUSE_VIDEO_SAMPLING_RULES_H_
 
@@ -9,21 +9,22 @@
 
 namespace vidmuse {
 
-// Whole seconds of a duration in microseconds. The published code reads the duration from FFmpeg's
-// printout, which rounds it to hundredths: 899 frames at 30000/1001 a second (29.997 s) are 30 s.
+// Returns the whole seconds of a duration. The published code reads the duration from FFmpeg's
+// printout, which rounds it to hundredths: 899 frames at 30000/1001 per second (29.997 s) count as
+// 30 s.
 int64_t WholeSeconds(int64_t duration_us);
 
-// Frames a second, measured: within 0.5 % of a whole number it is that number, since times in files
-// are rounded and the sampling step jumps at whole numbers. `span_us` > 0.
+// Returns the measured frames per second. A value within 0.5 % of a whole number is rounded to it,
+// since times in files are rounded and the sampling step jumps at whole numbers. `span_us` > 0.
 double MeasuredFrameRate(int64_t frames, int64_t span_us);
 
-// The frames of the local branch: every ceil(frame_rate / 2)-th from 0, always 2 * seconds of them:
-// cut, or the last one repeated. `frame_rate` > 0, `frames` >= 1, `seconds` >= 1. Ascending, each
-// in [0, frames).
+// Returns the 2 * seconds frames of the local branch: every ceil(frame_rate / 2)-th one from frame
+// 0 on, cut off or with the last one repeated. `frame_rate` > 0, `frames` >= 1, `seconds` >= 1.
+// Ascending, each in [0, frames).
 std::vector<int64_t> LocalFrameIndices(double frame_rate, int64_t frames, int seconds);
 
-// The 32 frames of the global branch, over the whole video: trunc(linspace(0, frames - 1, 32)) in
-// float32, as torch computes it. `frames` >= 1. Ascending, each in [0, frames).
+// Returns the 32 frames of the global branch, over the whole video: trunc(linspace(0, frames - 1,
+// 32)) in float32, as torch computes it. `frames` >= 1. Ascending, each in [0, frames).
 std::vector<int64_t> GlobalFrameIndices(int64_t frames);
 
 }  // namespace vidmuse

@@ -26,7 +26,7 @@
 namespace vidmuse {
 namespace {
 
-constexpr uint64_t kLeastMemory = 16 << 20;  // that can decode anything
+constexpr uint64_t kLeastMemory = 16 << 20;  // with less, no video can be decoded
 
 absl::Status Refusal(const AnswerReader::Answer& answer) {
   absl::Status status = absl::InvalidArgumentError(answer.message);
@@ -45,7 +45,7 @@ absl::Status WriteAll(int fd, absl::string_view bytes) {
   return absl::OkStatus();
 }
 
-// A sealed memory file of the request and the video.
+// Makes a sealed memory file that holds the request and the video.
 absl::StatusOr<UniqueFd> MakeRequestFile(const DecodeRequest& request, absl::string_view video) {
   constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
   constexpr unsigned kNoExec = 8;  // MFD_NOEXEC_SEAL, since Linux 6.3
@@ -62,13 +62,13 @@ absl::StatusOr<UniqueFd> MakeRequestFile(const DecodeRequest& request, absl::str
   return file;
 }
 
-// How a program ended: "signal 11", "exit code 1".
+// Returns how a program ended: "signal 11", "exit code 1".
 std::string Ending(int wait_status) {
   return WIFSIGNALED(wait_status) ? absl::StrCat("signal ", WTERMSIG(wait_status))
                                   : absl::StrCat("exit code ", WEXITSTATUS(wait_status));
 }
 
-// The kernel kills where memory runs out, and an operator may; the video has no part in it.
+// SIGKILL comes from the kernel when memory runs out, or from an operator, not from the video.
 absl::Status Killed() {
   return WithRetryAfter(
       absl::ResourceExhaustedError("the video's decoder was killed (signal 9): memory is short"),
@@ -79,7 +79,7 @@ bool WasKilled(int wait_status) {
   return WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL;
 }
 
-// The program ended before it had looked at the video.
+// For a program that ended before it looked at the video.
 absl::Status NotStarted(std::optional<int> wait_status) {
   if (!wait_status)
     return absl::InternalError("the video decoder could not start: it said nothing");
@@ -89,7 +89,7 @@ absl::Status NotStarted(std::optional<int> wait_status) {
   return WithRetryAfter(absl::ResourceExhaustedError(message), kShortageRetryAfter);
 }
 
-// The program ended, or had to be ended, while it looked at the video.
+// For a program that ended, or had to be ended, while it looked at the video.
 absl::Status Crashed(std::optional<int> wait_status, const Limits& limits) {
   if (!wait_status) {
     return absl::InvalidArgumentError("the video crashed its decoder (it stopped answering)");
@@ -112,7 +112,7 @@ absl::Status Crashed(std::optional<int> wait_status, const Limits& limits) {
       absl::StrCat("the video crashed its decoder (", Ending(status), ")"));
 }
 
-// One video in one process.
+// One decoder process for one video.
 class Run {
  public:
   Run(DecoderProcess process, DecodeWatch& watch, const Limits& limits)
@@ -123,7 +123,7 @@ class Run {
     process_.EndOn(watch.cancel_token());
   }
 
-  // Why system calls are not filtered; empty if they are.
+  // Returns why system calls are not filtered; empty if they are.
   absl::StatusOr<std::string> ReadStart();
   absl::StatusOr<VideoFrames> ReadResult(int max_seconds);
 
@@ -223,10 +223,10 @@ absl::Status VideoSandbox::Probe() {
 
 absl::StatusOr<VideoFrames> VideoSandbox::Sample(absl::string_view file, const Limits& limits,
                                                  int max_seconds, const CancelFlag& cancel) const {
-  // The video is held once more for its decoder.
+  // The decoder's frames and its copy of the video take memory too.
   const uint64_t beside = MaxFrameBytes(limits) + file.size();
   Limits granted = limits;
-  // Where the budget is small, one decoder at a time has all of it.
+  // A small budget limits the memory of each decoder, and then one decoder may take all of it.
   const uint64_t most = std::max(budget_.bytes() - std::min(beside, budget_.bytes()), kLeastMemory);
   granted.max_decoder_bytes = std::min(limits.max_decoder_bytes, most);
   ASSIGN_OR_RETURN(const DecoderBudget::Share share,

@@ -1,5 +1,5 @@
-// Decodes videos in processes of their own, so that a video that makes the decoder crash, hang,
-// take memory or run foreign code costs its own request and nothing else.
+// Decodes each video in a process of its own, so that a video that makes the decoder crash, hang,
+// take memory or run foreign code harms only its own request.
 #ifndef VIDMUSE_VIDEO_SANDBOX_H_
 #define VIDMUSE_VIDEO_SANDBOX_H_
 
@@ -18,32 +18,32 @@
 
 namespace vidmuse {
 
-// Each video gets a fresh process of a small program, which has neither the server's memory nor its
+// Each video gets a fresh process of a small program, which has no access to the server's memory,
 // files, sockets or environment. It may compute, within limits of memory and time (confinement.h),
-// and write its result to a pipe, where it is checked.
+// and write its result to a pipe, where the server checks it.
 //
-// Thread-safe. Each call runs one process, which ends before the call does.
+// Thread-safe. Each call runs one process, which ends before the call returns.
 class VideoSandbox {
  public:
-  enum class Filter { kRequired, kIfPossible };  // of system calls
+  // Whether the system call filter is required.
+  enum class Filter { kRequired, kIfPossible };
 
-  // Runs `program` once to see that it works. UNAVAILABLE: it can't be run, or the kernel has no
-  // filter and it is required.
-  // All decoders together take no more than `decoders_bytes` of memory (0: DefaultDecoderBudget()):
-  // a video waits for its share.
+  // Runs `program` once to see that it works. UNAVAILABLE means that it can't be run, or that the
+  // filter is required but the kernel has none. All decoders together use no more than
+  // `decoders_bytes` of memory (0: DefaultDecoderBudget()); a video waits until its share is free.
   static absl::StatusOr<std::unique_ptr<VideoSandbox>> Create(std::string program, Filter filter,
                                                               uint64_t decoders_bytes = 0);
 
-  // vidmuse_video_decoder in the folder of the running program.
+  // Returns the path of vidmuse_video_decoder in the folder of the running program.
   static std::string DefaultProgram();
 
-  // Why system calls are not filtered; empty if they are.
+  // Tells why system calls are not filtered; empty if they are.
   const std::string& unfiltered() const { return unfiltered_; }
 
-  // What SampleVideo (frame_sampler.h) returns, and: INVALID_ARGUMENT: the video made its decoder
-  // crash, or need more than limits.max_decoder_bytes (or than all decoders may take).
-  // RESOURCE_EXHAUSTED: no memory, descriptors or processes left, or the kernel killed the decoder,
-  // which it does where memory is short. INTERNAL: the program can't be run any more.
+  // Returns what SampleVideo (frame_sampler.h) returns, with more errors. INVALID_ARGUMENT: the
+  // video made its decoder crash, or needs more than limits.max_decoder_bytes (or than all decoders
+  // may use). RESOURCE_EXHAUSTED: memory, descriptors or processes are short, or the kernel killed
+  // the decoder, which it does when memory is short. INTERNAL: the program can no longer be run.
   absl::StatusOr<VideoFrames> Sample(absl::string_view file, const Limits& limits, int max_seconds,
                                      const CancelFlag& cancel) const;
 

@@ -6,13 +6,13 @@
 namespace vidmuse {
 namespace {
 
-// No encoder stores more pictures between one and those that are shown before it.
+// At most this many pictures are stored after one that is shown after them.
 constexpr size_t kMostReordered = 16;
-// Rounding, and muxers that are a little off, explain this much.
+// Differences up to this come from rounding and from inexact muxers.
 constexpr int64_t kSlackUs = 500'000;
-// Of the packets that follow, those that decide whether a time lies or the clock jumped.
+// The number of following packets that decide whether a time lies or the clock jumped.
 constexpr size_t kVotes = 5;
-// Beyond it, sums of a few times could overflow.
+// Sums of a few times beyond this could overflow.
 constexpr int64_t kFarthest = std::numeric_limits<int64_t>::max() / 4;
 
 bool IsFar(int64_t time) { return time > kFarthest || time < -kFarthest; }
@@ -73,7 +73,8 @@ int64_t StreamClock::length() const {
 
 int64_t StreamClock::SpanLength() const {
   const int64_t length = span_.length();
-  // A muxer that lets no time go back writes those after one that was far ahead all but at once.
+  // A muxer that lets no time go back writes the times after a wrong one, far ahead, almost all at
+  // once. Such a span is measured by its packets and not by its times.
   const bool squeezed = spans_ > 1 && span_.sum_of_lengths() / 2 > length;
   if (!squeezed) return length;
   return std::max(span_.sum_of_lengths(),
@@ -85,7 +86,8 @@ void StreamClock::Process(const Timed& packet) {
   if (Lies(packet) || (jumps && OthersGoOn(packet))) {
     ++liars_;
     if (empty()) StartSpan(packet.shown);
-    // The first ones last as long as they say, later ones as long as an average packet.
+    // Lying packets at the start of a span last as long as they say, later ones as long as an
+    // average packet.
     if (latest_.empty()) {
       ended_length_ += std::min(packet.length, kFarthest - ended_length_);
     } else {
@@ -128,7 +130,7 @@ bool StreamClock::Lies(const Timed& packet) const {
                                *packet.decoded <= *last_decoded_ + longest_gap_;
   if (decoded_in_time && packet.shown < *packet.decoded - kSlackUs) return true;
   if (!latest_.empty() && packet.shown <= latest_.back() + kSlackUs) return false;
-  // Too many packets that are stored after it are shown before it.
+  // The time lies if too many packets that are stored after it are shown before it.
   const auto before = std::count_if(pending_.begin(), pending_.end(), [&](const Timed& other) {
     return other.shown < packet.shown - kSlackUs;
   });
@@ -148,7 +150,7 @@ bool StreamClock::Jumps(const Timed& packet) const {
 
 bool StreamClock::OthersGoOn(const Timed& packet) const {
   const size_t votes = std::min(pending_.size(), kVotes);
-  if (latest_.empty()) return true;  // nobody is there whom they could contradict
+  if (latest_.empty()) return true;  // there are no earlier packets to contradict
   const int64_t interval = std::min(span_.interval(), kFarthest / 16);
   size_t go_on = 0;
   for (size_t i = 0; i < votes; ++i) {

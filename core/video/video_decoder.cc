@@ -17,12 +17,13 @@ extern "C" {
 namespace vidmuse {
 namespace {
 
-// Stored frames may be larger than shown ones by what codecs pad them to: less than one block of
-// AV1.
+// Stored frames may be larger than shown ones by the codec's padding, which is less than one block
+// of AV1.
 constexpr int kMaxPadding = 127;
-constexpr int kMaxReceiveErrors = 64;  // in a row while the decoder is drained
+// Errors in a row after which Receive gives up, so that draining the decoder ends.
+constexpr int kMaxReceiveErrors = 64;
 
-// Codecs whose unreferenced pictures are exactly those that nothing else needs.
+// True for codecs whose unreferenced pictures can be skipped without harm to any other.
 bool CodecCanSkip(AVCodecID codec) {
   return codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_MPEG2VIDEO || codec == AV_CODEC_ID_MPEG4;
 }
@@ -46,7 +47,7 @@ absl::StatusOr<std::unique_ptr<VideoDecoder>> VideoDecoder::Create(const VideoFi
     context->thread_count = 1;
     context->opaque = decoder.get();
     context->get_buffer2 = &VideoDecoder::GetBuffer;
-    // Decoders with buffers of their own don't ask GetBuffer.
+    // Decoders with buffers of their own don't call GetBuffer.
     if ((codec->capabilities & AV_CODEC_CAP_DR1) == 0) {
       context->max_pixels = limits.max_frame_pixels;
     }
@@ -76,7 +77,7 @@ absl::StatusOr<bool> VideoDecoder::Receive(AVFrame* frame) {
     RETURN_IF_ERROR(too_large_);
     if (result == AVERROR(EAGAIN) || result == AVERROR_EOF) return false;
     if (result >= 0) {
-      // Decoders without buffers of their own kind reach this only.
+      // For decoders that don't call GetBuffer, only this checks width and height.
       RETURN_IF_ERROR(CheckFrameSize(frame->width, frame->height, limits_));
       return true;
     }

@@ -1,4 +1,4 @@
-// Packets of a video stream to frames.
+// Decodes the packets of a video stream to frames.
 #ifndef VIDMUSE_VIDEO_VIDEO_DECODER_H_
 #define VIDMUSE_VIDEO_VIDEO_DECODER_H_
 
@@ -16,27 +16,27 @@ struct AVPacket;
 
 namespace vidmuse {
 
-// One thread, so that damaged streams too decode the same each time. Not thread-safe.
+// Uses one thread, so that even damaged streams decode the same each time. Not thread-safe.
 class VideoDecoder {
  public:
-  // INVALID_ARGUMENT: the codec is not supported, or its header is damaged. `limits` outlive the
-  // decoder.
+  // INVALID_ARGUMENT means that the codec is not supported or its header is damaged. `limits` must
+  // outlive the decoder.
   static absl::StatusOr<std::unique_ptr<VideoDecoder>> Create(const VideoFile& file,
                                                               const Limits& limits);
   ~VideoDecoder();
   VideoDecoder(const VideoDecoder&) = delete;
   VideoDecoder& operator=(const VideoDecoder&) = delete;
 
-  // True if pictures that no other one refers to can be left out safely.
+  // True if pictures to which no other one refers can be left out safely.
   bool CanSkip() const { return can_skip_; }
 
-  // Takes a packet, or with null the end of the stream; call Receive until it returns false after
-  // each. With `skip` its picture may be left out. Damage is counted, not an error: the only one is
-  // INVALID_ARGUMENT for a frame larger than the limits.
+  // Takes a packet, or null at the end of the stream. After each call, call Receive until it
+  // returns false. With `skip` the packet's picture may be left out. Damage is counted and is no
+  // error: the only error is INVALID_ARGUMENT for a frame larger than the limits.
   absl::Status Send(const AVPacket* packet, bool skip);
 
-  // Takes the next frame, in presentation order. False: there is none until the next packet. The
-  // error is as Send's.
+  // Takes the next frame, in presentation order. Returns false if there is none until the next
+  // packet. Errors are the same as for Send.
   absl::StatusOr<bool> Receive(AVFrame* frame);
 
   int64_t errors() const { return errors_; }

@@ -24,16 +24,20 @@ namespace vidmuse {
 namespace {
 
 constexpr char kContainers[] = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,mxf,gif,apng";
-// Films have some dozens of sound and subtitle tracks. Each stream costs memory before it is read.
+// Films have dozens of sound and subtitle tracks. The limit is needed because each stream takes
+// memory before it is read.
 constexpr int kMaxStreams = 256;
-constexpr int64_t kLongestDurationUs = int64_t{1} << 60;  // what is longer is no duration
-constexpr int kMaxReadErrors = 64;  // in a row, after which the rest of the file counts as lost
+// A longer duration is not believed.
+constexpr int64_t kLongestDurationUs = int64_t{1} << 60;
+// Read errors in a row after which the rest of the file counts as lost.
+constexpr int kMaxReadErrors = 64;
 
 int RefuseOpen(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**) {
   return AVERROR(EPERM);
 }
 
-// Clockwise degrees that turn the stored picture upright; other angles are shown as stored.
+// Returns the clockwise degrees that turn the stored picture upright. Angles more than 1
+// degree off a multiple of 90 count as 0.
 int Rotation(const AVStream& stream) {
   size_t size = 0;
   const uint8_t* data = av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
@@ -55,7 +59,7 @@ bool IsPicture(const AVStream& stream) {
          (stream.nb_frames == 1 && (codec == AV_CODEC_ID_MJPEG || codec == AV_CODEC_ID_PNG));
 }
 
-// The stream with the largest frames that is no picture; -1: there is none.
+// Returns the stream with the largest frames that is no picture, or -1 if there is none.
 int LargestVideo(const AVFormatContext& format) {
   int best = -1;
   int64_t most = -1;
@@ -92,7 +96,7 @@ absl::StatusOr<std::unique_ptr<VideoFile>> VideoFile::Open(absl::string_view byt
                                                            bool ignore_edits) {
   std::unique_ptr<VideoFile> file(new VideoFile(bytes, watch));
   const absl::Status status = file->ReadHeader(limits, ignore_edits);
-  RETURN_IF_ERROR(watch.Check());  // why reading failed, if it is set
+  RETURN_IF_ERROR(watch.Check());  // if set, this is why reading failed
   RETURN_IF_ERROR(status);
   return file;
 }
@@ -110,13 +114,13 @@ absl::Status VideoFile::ReadHeader(const Limits& limits, bool ignore_edits) {
   format_->max_streams = kMaxStreams;
   av_opt_set(format_, "format_whitelist", kContainers, 0);
   av_opt_set(format_, "codec_whitelist", kAllowedCodecs, 0);
-  TooManyStreams();  // forgets those of an earlier file
+  TooManyStreams();  // resets the flag of an earlier file
   AVDictionary* options = nullptr;
   if (ignore_edits) av_dict_set(&options, "ignore_editlist", "1", 0);
   int error = avformat_open_input(&format_, /*url=*/nullptr, nullptr, &options);
   av_dict_free(&options);
   if (error < 0) return WhyNotOpened(error);
-  // Frames may be decoded to complete the header: sizes that it already has are checked before.
+  // Completing the header may decode frames, so the known sizes are checked before.
   for (unsigned i = 0; i < format_->nb_streams; ++i) {
     const AVCodecParameters& parameters = *format_->streams[i]->codecpar;
     if (parameters.codec_type != AVMEDIA_TYPE_VIDEO) continue;
@@ -142,7 +146,7 @@ absl::Status VideoFile::WhyNotOpened(int error) const {
 absl::Status VideoFile::PickStream(const Limits& limits) {
   int index = av_find_best_stream(format_, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
   if (index < 0) return absl::InvalidArgumentError("the file has no video stream");
-  // Files with a cover picture don't always call it one.
+  // A cover picture isn't always marked as one.
   if (IsPicture(*format_->streams[index])) {
     const int moving = LargestVideo(*format_);
     if (moving >= 0) index = moving;
@@ -159,7 +163,7 @@ absl::Status VideoFile::PickStream(const Limits& limits) {
   header_.rotation = Rotation(*stream_);
   const AVRational rate = stream_->avg_frame_rate;
   if (rate.num > 0 && rate.den > 0) header_.frame_rate = static_cast<double>(rate.num) / rate.den;
-  // Some writers into pipes leave a huge number of frames, from which a duration is guessed.
+  // Some writers to pipes leave a huge number of frames, from which FFmpeg guesses a duration.
   const bool placeholder = stream_->nb_frames > avio_size(format_->pb);
   if (format_->duration > 0 && format_->duration < kLongestDurationUs && !placeholder &&
       format_->duration_estimation_method != AVFMT_DURATION_FROM_BITRATE) {
@@ -197,7 +201,7 @@ absl::StatusOr<bool> VideoFile::NextPacket(AVPacket* packet) {
       ++errors;
     } else if (format_->streams[packet->stream_index]->discard < AVDISCARD_ALL) {
       return true;
-    }  // else it was read while the header was, before its stream was left out
+    }  // else it was read with the header, before its stream was left out
   }
   return false;
 }

@@ -18,17 +18,17 @@ struct AVStream;
 
 namespace vidmuse {
 
-// INVALID_ARGUMENT names the limit that a frame of `width` x `height` exceeds.
+// Returns INVALID_ARGUMENT with the limit that a frame of `width` x `height` exceeds, if any.
 absl::Status CheckFrameSize(int64_t width, int64_t height, const Limits& limits);
 
-// What the header says. None of it has to be true.
+// What the header claims. None of it has to be true.
 struct VideoHeader {
-  int width = 0;  // as stored: before rotation; 0 if the header lacks it
+  int width = 0;  // as stored, before rotation; 0 if the header lacks it
   int height = 0;
-  int rotation = 0;       // 0, 90, 180 or 270 degrees clockwise, to be shown upright
-  double frame_rate = 0;  // average, frames a second; 0 if unknown
-  int64_t duration_us =
-      0;  // of the container; 0 if it is missing or only a guess from the bit rate
+  int rotation = 0;       // clockwise, to be shown upright: 0, 90, 180 or 270 degrees
+  double frame_rate = 0;  // average frames per second; 0 if unknown
+  // Length of the container; 0 if it is missing or only guessed from the bit rate.
+  int64_t duration_us = 0;
   int64_t indexed_packets = 0;  // of the video stream, in the header's index; 0 if it has none
   bool clock_may_jump = false;  // the container lets times start anew in the middle
 };
@@ -38,9 +38,10 @@ class VideoFile {
  public:
   // Reads the header and picks the best video stream, as av_find_best_stream does, but never a
   // cover picture. Containers: MP4, MOV, WebM, Matroska, AVI, MPEG-TS, MPEG-PS, FLV, ASF, Ogg, MXF,
-  // GIF, animated PNG. Opens nothing but `bytes`, which outlive the file, as `watch` does.
-  // INVALID_ARGUMENT: not a video (with what it is, if that is known), no video stream, too many
-  // streams, too large a frame.
+  // GIF, animated PNG. Opens nothing but `bytes`. `bytes` and `watch` must outlive the file. With
+  // `ignore_edits`, edit lists are ignored. INVALID_ARGUMENT: the file is no video (the message
+  // says what it is, if known), has no video stream, has too many streams or has too large frames.
+  // Other errors are the watch's.
   static absl::StatusOr<std::unique_ptr<VideoFile>> Open(absl::string_view bytes,
                                                          const Limits& limits,
                                                          const DecodeWatch& watch,
@@ -51,16 +52,16 @@ class VideoFile {
 
   const VideoHeader& header() const { return header_; }
   const AVStream& stream() const { return *stream_; }
-  // Of any stream of the file, by a packet's stream index.
+  // Returns any stream of the file, by a packet's stream index.
   const AVStream& stream(int index) const;
 
-  // From now on, packets of other streams than the video's are left out.
+  // From now on, NextPacket leaves out the packets of all streams but the video.
   void KeepOnlyVideo();
-  // From now on, packets that are neither the video's nor sound are left out.
+  // From now on, NextPacket leaves out packets that are neither the video's nor sound.
   void KeepSoundAndVideo();
 
-  // Reads the next packet into `packet`, dropping what it held. False at the end of what can be
-  // read. Damaged stretches are passed over. The error is the watch's.
+  // Reads the next packet into `packet`, whose old content is dropped. Returns false when nothing
+  // more can be read. Skips damaged stretches. Errors are the watch's.
   absl::StatusOr<bool> NextPacket(AVPacket* packet);
 
  private:

@@ -10,10 +10,11 @@ namespace vidmuse {
 namespace {
 
 constexpr double kMicroseconds = 1e6;
-// A start that is later, or earlier, is no matter of rounding or of the order of frames.
+// Rounding and the order of frames explain a start closer to 0 than this.
 constexpr int64_t kLateStartUs = 500'000;
 
-// Some containers state the end on a clock on which the first frame isn't at 0.
+// Some containers state the time of the end, on a clock on which the first frame isn't at 0.
+// Returns the length from the first frame on.
 int64_t FromFirstFrame(int64_t stated, const PacketIndex& index) {
   if (std::abs(index.start_us) < kLateStartUs) return stated;
   const bool is_end =
@@ -25,8 +26,9 @@ int64_t FromFirstFrame(int64_t stated, const PacketIndex& index) {
 
 VideoLength LengthOf(const VideoHeader& header, const PacketIndex& index) {
   int64_t there = index.span_us;
-  if (there <= 0 && header.frame_rate > 0) {  // no time that can be believed
-    constexpr double kMost = 1e15;            // 30 years, over any limit
+  // If no time can be believed, the number of frames tells the length.
+  if (there <= 0 && header.frame_rate > 0) {
+    constexpr double kMost = 1e15;  // 30 years, over any limit
     const double us = static_cast<double>(index.frames) * kMicroseconds / header.frame_rate;
     there = static_cast<int64_t>(std::min(us, kMost));
   }

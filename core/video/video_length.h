@@ -1,4 +1,4 @@
-// How long a video is, by what its header says and what its packets show.
+// How long a video is, judged from its header and its packets.
 #ifndef VIDMUSE_VIDEO_VIDEO_LENGTH_H_
 #define VIDMUSE_VIDEO_VIDEO_LENGTH_H_
 
@@ -12,17 +12,18 @@
 namespace vidmuse {
 
 struct VideoLength {
-  int64_t us = 0;  // microseconds from the first frame on; 0 if it is unknown
-  bool header_is_right =
-      false;  // the header's length is this one, and its frame rate can be trusted
+  int64_t us = 0;  // microseconds from the first frame on; 0 if unknown
+  // True if `us` is the header's length and the header's frame rate can be trusted.
+  bool header_is_right = false;
 };
 
-// The header's length, as the published code has it, but for what no player would show: where the
-// first frame comes later than 0 it counts from there, and where the packets show less than half of
-// what the header claims, more than double, or a clock that jumped, what they show counts.
+// Returns the header's length, as the published code does, except where no player would show it. If
+// the first frame comes later than 0, the length counts from there. The packets' length is used
+// instead if it is less than half or more than double the header's, or if a clock isn't steady
+// (PacketIndex::steady) and the two differ by 0.5 s or more.
 VideoLength LengthOf(const VideoHeader& header, const PacketIndex& index);
 
-// INVALID_ARGUMENT: under 1 s, or over the limit.
+// Returns INVALID_ARGUMENT if the length is under 1 s or over the limit.
 absl::Status CheckLength(int64_t length_us, const PacketIndex& index, const Limits& limits);
 
 }  // namespace vidmuse

@@ -1,4 +1,4 @@
-// The core's front door: video in, music out, as a stream of events.
+// The core's entry point: turns a video into music, delivered as a stream of events.
 #ifndef VIDMUSE_GENERATOR_H_
 #define VIDMUSE_GENERATOR_H_
 
@@ -16,68 +16,69 @@
 namespace vidmuse {
 
 struct GeneratorOptions {
-  std::string model_dir;         // state_dict.bin, compression_state_dict.bin
+  std::string model_dir;         // holds state_dict.bin and compression_state_dict.bin
   std::string codec_dir;         // Hugging Face EnCodec; empty: model_dir/encodec_32khz
   std::string model_name;        // empty: the last part of model_dir
   std::string device = "auto";   // "auto", "cpu", "cuda" (every GPU), "cuda:0,cuda:1"
-  std::string precision;         // empty: the device's best that holds quality
-  // Cores are those that this process may use: its affinity and its control group's limit count.
-  int device_threads = 0;        // threads of a decoding step; 0: one a core
-  int video_threads = 0;         // videos decoded at once; 0: one a core
-  int encode_threads = 0;        // threads that encode video frames; 0: one a core
-  int codec_threads = 0;         // streams whose audio is decoded at once; 0: one a core
-  // "required", "best_effort": without the system call filter where the kernel has none, "off":
-  // videos are decoded in this process.
+  std::string precision;         // empty: the fastest on the device that keeps the quality
+  // "Core" below means a CPU that this process may use, by its affinity and its control group's
+  // limit.
+  int device_threads = 0;        // threads of a decoding step; 0: one per core
+  int video_threads = 0;         // videos decoded at once; 0: one per core
+  int encode_threads = 0;        // threads that encode video frames; 0: one per core
+  int codec_threads = 0;         // streams whose audio is decoded at once; 0: one per core
+  // "required", "best_effort" (runs without the system call filter if the kernel has none) or "off"
+  // (decodes videos in this process).
   std::string video_sandbox = "required";
-  // Memory for running requests, a device; 0: half of what is free at start, but at least what one
-  // request takes; on a GPU what max_batch requests take.
+  // Memory for running requests on each device. 0: half of what is free at start, but at least what
+  // one request takes; on a GPU, what max_batch requests take.
   uint64_t max_kv_bytes = 0;
   Limits limits;
-  // For a reader to take an event while more waits for it than Limits::max_stream_buffer_bytes; then
-  // its stream ends, and its memory is freed.
+  // A stream with more than Limits::max_stream_buffer_bytes of unread output ends, and its memory
+  // is freed, if its reader takes no event for this long.
   double send_timeout_seconds = 600;
-  // A stream on which nothing was sent for so long tells where its request stands.
+  // A stream on which nothing was sent for this long reports its progress.
   double progress_seconds = 10;
-  // Called by Generator::Create with what the operator should know, a line at a time.
+  // Generator::Create calls it with each message for the operator, one line at a time.
   std::function<void(const std::string&)> warn;
-  // Called by Generator::Create when the model is loaded, before its first step.
+  // Generator::Create calls it once the model is loaded, before the first step.
   std::function<void()> loaded;
 };
 
-// One request on its way. Destruction cancels it: the device stops working on it within one step and
-// its memory is freed.
+// One request in progress. Destruction cancels it: the device stops working on it within one step
+// and its memory is freed.
 //
-// The upload side (AppendVideo, FinishVideo) and the read side (Read) may be used by different
-// threads; each side by one thread at a time. Cancel is thread-safe.
+// The upload side (AppendVideo, FinishVideo) and the read side (Read) may run on different threads,
+// but each side on only one thread at a time. Cancel is thread-safe.
 class MusicStream {
  public:
-  // Receives the next event, or why the stream ended: after GenerationFinished or an error there is
-  // nothing more to read.
+  // Receives the next event, or the status with which the stream ended. Nothing can be read after
+  // GenerationFinished or an error.
   using ReadCallback = std::function<void(absl::StatusOr<StreamEvent>)>;
 
   virtual ~MusicStream() = default;
 
-  // Hands over the next bytes of the video file.
-  // INVALID_ARGUMENT: more than Limits::max_video_bytes. Any other error: why the stream ended.
+  // Hands over the next bytes of the video file. Returns INVALID_ARGUMENT if they exceed
+  // Limits::max_video_bytes, or the status with which the stream ended.
   virtual absl::Status AppendVideo(absl::string_view bytes) = 0;
 
-  // The video is complete: work begins.
+  // Declares the video complete, which starts the work.
   virtual absl::Status FinishVideo() = 0;
 
-  // Calls `callback` exactly once: at once if an event is waiting, else later from a thread of the
-  // generator's. At most one Read may be outstanding. The callback must not block, and must not
-  // destroy the stream; one that throws ends the stream. Unread output is bounded: a slow reader
-  // pauses its own request alone, and one that takes nothing for send_timeout_seconds gets
-  // UNAVAILABLE: it may go on with `resume`.
+  // Calls `callback` exactly once: immediately if an event is waiting, else later from one of the
+  // generator's threads. At most one Read may be outstanding. The callback must not block and must
+  // not destroy the stream; if it throws, the stream ends. Unread output is bounded: a slow reader
+  // pauses only its own request, and one that takes nothing for send_timeout_seconds gets
+  // UNAVAILABLE and may continue with `resume`.
   virtual void Read(ReadCallback callback) = 0;
 
-  // Ends the stream with CANCELLED (or `reason`) if it has not ended yet. A song counts as made once
-  // the stream is destroyed after GenerationFinished was read; Cancel before that tells that its
-  // reader couldn't pass it on, and the request counts as ended by `reason`.
+  // Ends the stream with CANCELLED (or `reason`) if it has not ended yet. A song counts as made
+  // when the stream is destroyed after GenerationFinished was read. Cancel before that means that
+  // the reader couldn't pass the song on, and the request counts as ended by `reason`.
   virtual void Cancel(absl::Status reason = absl::CancelledError("cancelled by the caller")) = 0;
 };
 
-// Thread-safe. Streams must be gone before their generator is destroyed.
+// Thread-safe. All streams must be destroyed before their generator.
 class Generator {
  public:
   // Loads the model and starts the threads. Errors name the file, the tensor or the option.
@@ -85,25 +86,26 @@ class Generator {
                                                            MetricsSink* metrics);
   virtual ~Generator() = default;
 
-  // Admits the request or refuses it at once:
-  //   INVALID_ARGUMENT    an option out of range, a declared size or length over its limit
-  //   RESOURCE_EXHAUSTED  the queue is full; RetryAfter() tells when to come back
-  //   DEADLINE_EXCEEDED   too little time to make the music, or none
-  //   UNAVAILABLE         draining, or no device works
+  // Admits the request, or refuses it immediately with:
+  //   INVALID_ARGUMENT    an option out of range, or a declared size or length over its limit
+  //   RESOURCE_EXHAUSTED  the queue is full; RetryAfter() tells when to try again
+  //   DEADLINE_EXCEEDED   the time limit is too short to make the music
+  //   UNAVAILABLE         the generator is draining, or no device works
   virtual absl::StatusOr<std::unique_ptr<MusicStream>> Submit(GenerationRequest request) = 0;
 
   virtual const ModelInfo& model_info() const = 0;
   virtual const Limits& limits() const = 0;
 
-  // OK while every thread makes progress and a device works. A device is lost when a step fails for each
-  // request alone and a step of the generator's own fails too; its requests end with UNAVAILABLE, and new
-  // ones go to the other devices. It is tried every few seconds and used again if that succeeds, which
-  // most errors of a GPU rule out: then only a new process helps.
+  // OK while every thread makes progress and at least one device works. A device is lost when a
+  // step fails for each request alone and the generator's own test step fails too. Its requests
+  // then end with UNAVAILABLE, and new ones go to the other devices. The device is tried every few
+  // seconds and used again if that succeeds. Most GPU errors rule that out: then only a new process
+  // helps.
   virtual absl::Status Health() const = 0;
 
-  // From now on Submit refuses with UNAVAILABLE; what was admitted goes on.
+  // Makes Submit refuse with UNAVAILABLE from now on; admitted requests continue.
   virtual void BeginDrain() = 0;
-  // True once every admitted request has ended; false if `timeout` passed first.
+  // Returns true once every admitted request has ended, or false if `timeout` passes first.
   virtual bool WaitUntilIdle(absl::Duration timeout) = 0;
 };
 

@@ -12,7 +12,7 @@ enum class Counter {
   kTokens,        // tokens sampled
   kWastedTokens,  // label: cause ("cancelled", "deadline", "handed_over", "error")
   kVideoBytes,    // uploaded
-  // Streams that would have run dry, played in real time from their first chunk on.
+  // Streams that would have stalled if played in real time from their first chunk on.
   kStreamUnderruns,
 };
 
@@ -27,15 +27,16 @@ enum class Gauge {
 enum class Histogram {
   kRequestSeconds,
   kQueueSeconds,
-  kTimeToFirstAudioSeconds,  // of streams that are played while they are made
+  kTimeToFirstAudioSeconds,  // only of streams that can be played while they are made
   kInterChunkSeconds,
   kStageSeconds,  // label: stage
   kLmStepSeconds,
   kBatchSize,
-  kRealtimeFactor,  // seconds of music whose tokens were made here, per second of making them
+  // Seconds of music generated here, per second of generating.
+  kRealtimeFactor,
 };
 
-// Thread-safe; called from the device thread, so implementations return at once.
+// Thread-safe. The device thread calls it, so implementations must return quickly.
 class MetricsSink {
  public:
   virtual ~MetricsSink() = default;
@@ -43,13 +44,13 @@ class MetricsSink {
   virtual void Set(Gauge gauge, double value) = 0;
   virtual void Observe(Histogram histogram, double value, absl::string_view label = "") = 0;
 
-  // Where one of several devices reports what its engine does: kTokens, kRequestsRunning,
-  // kKvCacheUsageRatio, kEstimatedQueueDelaySeconds, kLmStepSeconds, kBatchSize. Called before
-  // anything is reported; lives as long as this.
+  // Returns the sink for the metrics of one device's engine: kTokens, kRequestsRunning,
+  // kKvCacheUsageRatio, kEstimatedQueueDelaySeconds, kLmStepSeconds and kBatchSize. Called before
+  // anything is reported. The returned sink must live as long as this one.
   virtual MetricsSink* ForDevice(absl::string_view /*device*/) { return this; }
 };
 
-// A sink that drops everything.
+// A sink that ignores everything.
 class NullMetricsSink final : public MetricsSink {
  public:
   void Add(Counter, double, absl::string_view) override {}

@@ -1,4 +1,4 @@
-// Whether this machine computes what it should.
+// Tests whether this machine computes the expected results.
 #ifndef VIDMUSE_SELF_TEST_H_
 #define VIDMUSE_SELF_TEST_H_
 
@@ -9,15 +9,16 @@
 
 namespace vidmuse {
 
-// Runs a small made-up model, from video frames to samples, and compares its tokens and its audio
-// with what they are known to be: a processor, a library or a build that computes something else is
-// found before it serves. Takes a fraction of a second, needs no file. INTERNAL says what differs.
+// Runs a small synthetic model from video frames to samples, and compares its tokens and audio with
+// known ones. This finds a processor, library or build that computes wrongly before it serves.
+// Takes a fraction of a second and needs no file. INTERNAL says what differs.
 absl::Status SelfTest();
 
-// SelfTest, and the same model on every GPU of `devices` (as GeneratorOptions::device, which may
-// leave none), in `precision`: its logits against the CPU's, its greedy tokens, its audio. Tells of
-// each device, the CPU included, how far it is off and how long a step takes. INTERNAL names the
-// device and what differs; FAILED_PRECONDITION: a device that was asked for isn't there.
+// Runs SelfTest, then the same model in `precision` on every GPU of `devices` (written as
+// GeneratorOptions::device; there may be none), and compares its logits with the CPU's, its greedy
+// tokens and its audio. Calls `tell` for each device, the CPU included, with its deviation and the
+// time of a step. INTERNAL names the device and what differs; FAILED_PRECONDITION means that a
+// requested device doesn't exist.
 absl::Status SelfTestDevices(const std::string& devices, const std::string& precision,
                              const std::function<void(const std::string&)>& tell);
 

@@ -1,4 +1,4 @@
-// Plain data that crosses the boundary of the core: requests, events and what describes a model.
+// Plain data that crosses the core's boundary: requests, events and the description of a model.
 #ifndef VIDMUSE_TYPES_H_
 #define VIDMUSE_TYPES_H_
 
@@ -14,19 +14,21 @@
 
 namespace vidmuse {
 
-// Interleaved samples for the PCM formats and WAV; encoded packets for the others.
+// PCM and WAV are interleaved samples, the other formats are encoded packets.
 enum class AudioFormat { kWav, kPcmS16le, kPcmF32le, kFlac, kMp3, kOggVorbis };
 
 enum class LoudnessMode {
-  kReference,  // Whole file to -16 LUFS, then tanh, as the published code writes it. Held back until
-               // the last token: no audio leaves before the end.
-  kStreaming,  // Bounded look-ahead gain towards -16 LUFS with a limiter, while the audio is made.
-  kNone,       // The codec's samples as they are.
+  // The whole song is brought to -16 LUFS, then passed through tanh, as the published code writes
+  // it. No audio leaves before the last token.
+  kReference,
+  // A gain with a bounded look-ahead towards -16 LUFS and a limiter, applied while audio is made.
+  kStreaming,
+  kNone,       // The codec's samples are left as they are.
 };
 
 // How the next token is drawn from the guided logits, per codebook.
 struct SamplingOptions {
-  bool greedy = false;       // argmax; the rest but cfg_coef is ignored
+  bool greedy = false;       // argmax; of the other options only cfg_coef counts
   float temperature = 1.0f;  // > 0; 0 means greedy
   int top_k = 250;           // 0: all tokens. Ties with the k-th token are kept.
   float top_p = 0.0f;        // > 0: nucleus sampling instead of top_k
@@ -36,34 +38,37 @@ struct SamplingOptions {
   bool IsGreedy() const { return greedy || temperature == 0.0f; }
 };
 
-// What a client already holds of a stream that broke, so that any replica can go on with it.
+// What a client already holds of a broken stream, so that any replica can continue it.
 struct ResumePoint {
   std::vector<uint16_t> tokens;  // [frames][codebooks], from the song's first frame on
-  uint64_t received_bytes = 0;   // of the encoded stream: these are made again but not sent again
-  std::string fingerprint{};     // ModelInfo::fingerprint of who made the first part; empty: not compared
+  // Bytes of the encoded stream that the client has: they are made again but not sent again.
+  uint64_t received_bytes = 0;
+  // ModelInfo::fingerprint of the server that made the first part; empty: not compared.
+  std::string fingerprint{};
 };
 
 struct GenerationRequest {
-  std::string request_id;  // for logs; made up if empty
-  // Whose request it is: clients take turns in getting a place in the batch. Requests without a key are
-  // one client's.
+  std::string request_id;  // for logs; generated if empty
+  // Identifies the client. Clients take turns in getting places in the batch. All requests without
+  // a key count as one client's.
   std::string client_key;
   SamplingOptions sampling;
   bool seed_is_set = false;  // false: the generator draws one and reports it
   bool cfg_coef_is_set = false;  // false: the model's own default
-  double max_seconds = 0;  // music no longer than this; 0: as long as the video
+  double max_seconds = 0;  // upper bound of the song's length; 0: as long as the video
   AudioFormat format = AudioFormat::kWav;
   LoudnessMode loudness = LoudnessMode::kReference;
   bool return_tokens = false;
-  double chunk_seconds = 0;  // upper bound of a chunk's length; 0: the default, growing to 2 s
-  std::optional<uint64_t> declared_bytes;   // refused at once if over the limit
-  std::optional<double> declared_seconds;  // likewise
+  double chunk_seconds = 0;  // upper bound of a chunk's length; 0: the default, which grows to 2 s
+  // The request is refused immediately if one of these is over its limit.
+  std::optional<uint64_t> declared_bytes;
+  std::optional<double> declared_seconds;
   std::optional<ResumePoint> resume;
-  // From submission to the end of the stream. Not a point in time: the wall clock may jump.
+  // Counts from submission to the end of the stream. A duration, since the wall clock may jump.
   absl::Duration time_limit = absl::InfiniteDuration();
 };
 
-// First event of a stream: the video was read and the request has its place in the queue.
+// First event of a stream: the video was read and the request is in the queue.
 struct GenerationStarted {
   std::string request_id;
   std::string model;
@@ -74,27 +79,28 @@ struct GenerationStarted {
   int64_t total_samples = 0;  // per channel, of the whole song
   int64_t total_frames = 0;   // token frames, 50 a second
   std::string fingerprint{};  // ModelInfo::fingerprint
-  SamplingOptions sampling{};  // what is in force
+  SamplingOptions sampling{};  // as used, with defaults filled in
 };
 
 // Where a request stands.
 enum class GenerationStage { kUpload, kDecode, kEncode, kQueue, kGenerate, kDeliver };
 
-// Sent when the stage changes, and when nothing else was sent for a while.
+// Sent when the stage changes, and when nothing else was sent for
+// GeneratorOptions::progress_seconds.
 struct GenerationProgress {
   GenerationStage stage = GenerationStage::kUpload;
-  int queue_position = 0;  // 1: the next to be let into the batch; 0: not in that queue
-  std::optional<double> estimated_queue_seconds;  // unset: not waiting, or not known
+  int queue_position = 0;  // 1: the next to enter the batch; 0: not in that queue
+  std::optional<double> estimated_queue_seconds;  // unset: not waiting, or unknown
   int64_t frames_made = 0;
-  int64_t total_frames = 0;  // 0: not known yet
+  int64_t total_frames = 0;  // 0: unknown so far
 };
 
 struct AudioChunk {
-  std::string data;           // bytes in the stream's format; may be empty when only tokens are sent
-  int64_t first_sample = 0;   // offset in the song of the first sample behind `data`
+  std::string data;           // bytes in the stream's format; may be empty if only tokens are sent
+  int64_t first_sample = 0;   // offset in the song of the first sample of `data`
   int64_t num_samples = 0;    // samples that went into the encoder for `data`
   int64_t first_frame = 0;    // of `tokens`
-  std::vector<uint16_t> tokens;  // [frames][codebooks], if asked for: since the previous chunk
+  std::vector<uint16_t> tokens;  // [frames][codebooks], since the previous chunk, if asked for
 };
 
 struct StageSeconds {
@@ -131,13 +137,13 @@ struct ModelInfo {
   int frame_rate = 50;      // token frames a second
   int samples_per_frame = 640;
   int codebooks = 4;
-  int card = 2048;          // tokens a codebook
+  int card = 2048;          // tokens per codebook
   float default_cfg_coef = 3.0f;
   int window_seconds = 30;  // longest stretch generated with one condition
-  int step_graphs = 0;      // shapes of a step that are recorded as graphs of the device
+  int step_graphs = 0;      // step shapes recorded as CUDA graphs
   // Two models with equal fingerprints give the same tokens and the same bytes (see music.proto).
   std::string fingerprint;
-  std::string license_note;  // what the model's folder says of its licence; empty: nothing
+  std::string license_note;  // from the model's folder; empty: it has none
 };
 
 // Every bound on what a request may ask for or send.
@@ -148,16 +154,18 @@ struct Limits {
   int max_frame_height = 8192;
   int64_t max_frame_pixels = 8192ll * 4320;
   double max_frames_per_second = 240;
-  uint64_t max_decoder_bytes = 3ull << 29;   // memory to decode one video with, in its sandbox
-  uint64_t max_decoders_bytes = 0;           // of all videos; 0: a quarter of what is free at start
-  int max_queued_requests = 64;              // admitted, not yet running
-  uint64_t max_queued_bytes = 1ull << 30;    // uploads, frames, conditions and held-back songs, of all requests
+  uint64_t max_decoder_bytes = 3ull << 29;   // memory for decoding one video in its sandbox
+  uint64_t max_decoders_bytes = 0;           // for all; 0: a quarter of what is free at start
+  int max_queued_requests = 64;              // admitted but not yet running
+  // Uploads, frames, conditions and held-back songs of all requests together.
+  uint64_t max_queued_bytes = 1ull << 30;
   int max_batch = 8;                         // requests decoded together
-  uint64_t max_stream_buffer_bytes = 4u << 20;  // unread output a stream; then its request pauses
+  // Unread output of one stream, above which its request pauses.
+  uint64_t max_stream_buffer_bytes = 4u << 20;
 };
 
-// An error that is about one field of the request, or about a limit that a value is over, carries their
-// names, as the API and the server's flags have them.
+// An error about one field of the request, or about a value over a limit, carries the names that
+// the API and the server's flags use for them.
 absl::Status AboutField(absl::Status status, absl::string_view field);
 std::optional<std::string> FieldOf(const absl::Status& status);
 struct BrokenLimit {
