@@ -17,7 +17,7 @@ Engine::Engine(MusicModel* model, const SchedulerOptions& options, int window_th
       scheduler_(model, options, clock, metrics,
                  [this](WindowRequest request) { OpenWindow(std::move(request)); }),
       // Each running generation has at most one pending window; cancelled ones may leave one
-      // behind. The queue has room for both.
+      // behind.
       window_pool_(std::make_unique<WorkerPool>(
           "vm-window", window_threads, static_cast<size_t>(options.max_batch) * 4 + 64, clock, 5)) {
   load_ = scheduler_.load();

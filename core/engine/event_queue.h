@@ -16,7 +16,8 @@
 
 namespace vidmuse {
 
-// Thread-safe. Callbacks run without locks held, one at a time.
+// Thread-safe. Callbacks run without locks held. If a callback calls Read, the next callback may
+// run before it returns.
 class EventQueue {
  public:
   // `on_taken` is called after the reader took an event, and `on_failure` when the reader's

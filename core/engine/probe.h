@@ -8,8 +8,8 @@
 namespace vidmuse {
 
 // Encodes a black picture, opens a window over it and runs a step, which is what every request
-// needs of a device. Returns the first error. So a device that fails at everything can be told from
-// a single request that fails. Takes about as long as encoding one frame of a video. The device
+// needs of a device. Returns the first error. This tells a device that fails at everything from a
+// single request that fails. Takes about as long as encoding one frame of a video. The device
 // thread calls it between two steps.
 absl::Status ProbeModel(MusicModel& model);
 

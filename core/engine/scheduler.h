@@ -53,9 +53,9 @@ using WindowOpener = std::function<void(WindowRequest)>;
 // it is opened when the current one is done. Generations that were cancelled or missed their
 // deadline leave between steps.
 //
-// The device counts as lost if ProbeModel fails, which is called when a step has failed for each
-// request even alone, and after Suspect. Then every generation ends with UNAVAILABLE, including
-// those that are added later, until a probe succeeds again.
+// ProbeModel tests the device when a step has failed for each request even alone, and after
+// Suspect. If it fails, the device counts as lost: until a probe succeeds again, every generation
+// ends with UNAVAILABLE, including those that are added meanwhile.
 //
 // The scheduler has no threads and no locks: one thread calls all its methods, and the clock and
 // the opener come from outside.
@@ -139,9 +139,10 @@ class Scheduler {
   void Finish(Running& running, const absl::Status& status);
   void EraseFinished();
   void ReleaseNext(Running& running);
-  // Probes the device and returns whether it works. If not, it is lost, with `reason` as the
-  // message if that is an error. The generations are told only in the next RunStep, when load()
-  // shows the loss already: a client that retries at once must not be sent here again.
+  // Probes the device and returns whether it works. If not, the device is lost, and its status
+  // gives `reason`, or the probe's error if that is OK. The generations are told only in the next
+  // RunStep, when load() shows the loss already: a client that retries at once must not be sent
+  // here again.
   bool Probe(const absl::Status& reason);
   // Ends all generations on a lost device, and probes it when the next probe is due. Returns true
   // if the device works again.

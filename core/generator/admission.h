@@ -54,7 +54,7 @@ class Reservation {
   friend class Admission;
   Reservation(Admission* admission, uint64_t bytes) : admission_(admission), bytes_(bytes) {}
 
-  Admission* admission_ = nullptr;  // null: empty, and can't grow
+  Admission* admission_ = nullptr;  // null: empty, and Resize does nothing
   uint64_t bytes_ = 0;
 };
 
