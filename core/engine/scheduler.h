@@ -42,6 +42,7 @@ struct WindowRequest {
   // Set for a song that has frames already: its window is opened before a new song's first one.
   bool urgent = false;
 };
+
 // Opens the window on another thread than the device thread, without blocking the caller, and then
 // has the device thread hand it to Scheduler::WindowOpened.
 using WindowOpener = std::function<void(WindowRequest)>;
