@@ -59,7 +59,8 @@ absl::Status AudioPipeline::TakeFrames(absl::Span<const uint16_t> tokens, AudioC
   ready_.clear();
   ready_begin_ = 0;
   RETURN_IF_ERROR(loudness_->Process(samples, last, &ready_));
-  // Small until loudness lets audio go, unless it holds back the whole song.
+  // Chunks stay small until the loudness stage has released audio. With kReference it releases the
+  // whole song at the end, so they needn't.
   if (!ready_.empty() || options_.loudness == LoudnessMode::kReference) {
     next_chunk_frames_ = std::min(2 * next_chunk_frames_, max_chunk_frames_);
   }
@@ -72,7 +73,7 @@ absl::Status AudioPipeline::TakeFrames(absl::Span<const uint16_t> tokens, AudioC
 }
 
 absl::Status AudioPipeline::EncodeReady(AudioChunk* chunk) {
-  // A held-back song comes out at once, and leaves in chunks.
+  // With kReference, the whole song is in `ready_` at once, and it leaves in several chunks.
   const size_t samples =
       std::min<size_t>(ready_.size() - ready_begin_, static_cast<size_t>(max_chunk_samples_));
   const auto piece = absl::MakeConstSpan(ready_).subspan(ready_begin_, samples);

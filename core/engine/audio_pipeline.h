@@ -1,4 +1,5 @@
-// From complete token frames to the chunks a client receives: codec, loudness, audio format.
+// Turns complete token frames into the audio chunks that a client receives: codec decoder, loudness
+// and audio format.
 #ifndef VIDMUSE_ENGINE_AUDIO_PIPELINE_H_
 #define VIDMUSE_ENGINE_AUDIO_PIPELINE_H_
 
@@ -21,30 +22,31 @@ struct AudioPipelineOptions {
   AudioFormat format = AudioFormat::kWav;
   LoudnessMode loudness = LoudnessMode::kReference;
   int64_t total_frames = 0;
-  double chunk_seconds = 0;  // upper bound of a chunk; 0: 2 s
+  double chunk_seconds = 0;  // longest chunk; 0: 2 s
   bool return_tokens = false;
-  int64_t known_frames = 0;     // whose tokens the client has: not sent again
-  uint64_t received_bytes = 0;  // of the encoded stream, which the client has: not sent again
+  // For a resumed song: what the client has already and isn't sent again.
+  int64_t known_frames = 0;     // frames whose tokens it has
+  uint64_t received_bytes = 0;  // bytes of the encoded stream
 };
 
-// The cuts are the same on every run, a resumed one too, since they depend on frame numbers alone:
-// from the first audio on, chunks grow from 0.25 s to their upper bound. Used by one thread at a
-// time.
+// Chunks are cut in the same places on every run, even a resumed one, since the cuts depend on
+// frame numbers alone. From the first audio on, chunks grow from 0.26 s to the longest. Used by one
+// thread at a time.
 class AudioPipeline {
  public:
   static absl::StatusOr<std::unique_ptr<AudioPipeline>> Create(
       const AudioPipelineOptions& options, const ModelInfo& model,
       std::unique_ptr<AudioDecoder> decoder);
 
-  // Frames that the next chunk needs from `tokens`' first untaken frame on; 0: none, Next() goes on
-  // without.
+  // The number of frames that the next call of Next() takes, from frame frames_taken() on. It is 0
+  // while samples of earlier frames are left to send.
   int64_t frames_needed() const;
   int64_t frames_taken() const { return frames_taken_; }
-  // All samples have gone out.
+  // Whether all samples have gone out.
   bool done() const { return done_; }
 
-  // Makes the next chunk. `tokens`: [frames_needed()][codebooks]. Null: nothing to send for these
-  // frames.
+  // Makes the next chunk. `tokens`: [frames_needed()][codebooks]. The result is empty if there is
+  // nothing to send for these frames. INVALID_ARGUMENT: the stream ends before `received_bytes`.
   absl::StatusOr<std::optional<AudioChunk>> Next(absl::Span<const uint16_t> tokens);
 
   int64_t total_samples() const { return total_samples_; }
@@ -54,7 +56,7 @@ class AudioPipeline {
   AudioPipeline(const AudioPipelineOptions& options, const ModelInfo& model);
 
   absl::Status TakeFrames(absl::Span<const uint16_t> tokens, AudioChunk* chunk);
-  // Encodes what loudness let go, at most one chunk's length.
+  // Encodes samples that the loudness stage has released, at most one chunk of them.
   absl::Status EncodeReady(AudioChunk* chunk);
 
   const AudioPipelineOptions options_;
@@ -68,8 +70,8 @@ class AudioPipeline {
 
   int64_t frames_taken_ = 0;
   int64_t next_chunk_frames_;
-  std::vector<float> ready_;  // samples that loudness let go
-  size_t ready_begin_ = 0;    // those before it are encoded
+  std::vector<float> ready_;  // samples that the loudness stage has released
+  size_t ready_begin_ = 0;    // samples of `ready_` before this one are encoded
   int64_t samples_encoded_ = 0;
   uint64_t bytes_made_ = 0;
   bool done_ = false;

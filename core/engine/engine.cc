@@ -16,7 +16,8 @@ Engine::Engine(MusicModel* model, const SchedulerOptions& options, int window_th
       clock_(clock),
       scheduler_(model, options, clock, metrics,
                  [this](WindowRequest request) { OpenWindow(std::move(request)); }),
-      // A generation has at most one window on its way; those that left may have one more each.
+      // Each running generation has at most one pending window; cancelled ones may leave one
+      // behind.
       window_pool_(std::make_unique<WorkerPool>(
           "vm-window", window_threads, static_cast<size_t>(options.max_batch) * 4 + 64, clock, 5)) {
   load_ = scheduler_.load();
@@ -66,7 +67,7 @@ QueuePlace Engine::PlaceOf(const Generation& generation) const {
   const SchedulerLoad load = this->load();
   QueuePlace place;
   place.position = generation.queue_position;
-  // The scheduler has yet to see it: it goes behind those that wait.
+  // Position 0: the scheduler hasn't seen it yet, so it is behind all that wait.
   if (place.position == 0) place.position = std::max(static_cast<int>(load.waiting.size()), 1);
   if (load.FramesPerSecond() > 0) {
     place.seconds = absl::ToDoubleSeconds(load.DelayBehind(place.position - 1));
@@ -99,7 +100,7 @@ absl::StatusOr<std::unique_ptr<Window>> Engine::TryToOpen(const WindowRequest& r
 }
 
 void Engine::OpenWindow(WindowRequest request) {
-  // Whatever comes of it has its place from now on: once it is open, telling takes no memory.
+  // Allocates the list node for the result now, so that handing it over later needs no memory.
   const auto opened = std::make_shared<std::list<OpenedWindow>>();
   opened->push_back({request.id, OutOfMemory(), {}});
   const bool urgent = request.urgent;
@@ -154,7 +155,8 @@ void Engine::Run() {
     const absl::Status status =
         CatchExceptions("the device thread failed", [&] { stepped = DoWork(work); });
     if (status.ok()) continue;
-    // Outside the model and the requests' own methods, whose exceptions end one request each.
+    // Exceptions of the model and of the requests' own methods end one request each and don't get
+    // here. After any other exception, all requests end.
     scheduler_.Abort(status);
     for (const auto& generation : work.added) TellEnd(*generation, status);
     stepped = false;

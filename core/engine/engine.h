@@ -1,8 +1,11 @@
-// The device thread: runs the scheduler step by step and takes in what other threads hand over.
+// The engine owns the device thread, which runs the scheduler step by step and takes in the work
+// that other threads hand over.
 //
-// A window comes about in turns: the scheduler asks for it on the device thread (WindowRequest), a
-// thread of the window pool opens it (TryToOpen), and what came of it lies in `work_` until the
-// device thread hands it back between two steps (Scheduler::WindowOpened).
+// How a window is opened: on the device thread, Scheduler::RequestWindow calls the WindowOpener
+// that it was given, which is Engine::OpenWindow. That queues a task on the window pool. A thread
+// of the pool opens the window (TryToOpen) and puts the window or the error into `work_.opened`.
+// Before its next step, the device thread takes `work_` over and passes the window on to
+// Scheduler::WindowOpened. If the pool's queue is full, OpenWindow itself puts an error there.
 #ifndef VIDMUSE_ENGINE_ENGINE_H_
 #define VIDMUSE_ENGINE_ENGINE_H_
 
@@ -24,20 +27,20 @@ namespace vidmuse {
 // A generation's place in the queue for the batch.
 struct QueuePlace {
   int position = 0;               // 1: the next to be placed
-  std::optional<double> seconds;  // estimated until then; unset: not known
+  std::optional<double> seconds;  // estimated wait; unset if not known
 };
 
-// Thread-safe. The destructor ends what is left with CANCELLED.
+// Thread-safe. The destructor ends all remaining generations with CANCELLED.
 class Engine {
  public:
-  // `window_threads`: windows opened at once.
+  // `window_threads`: how many windows may be opened at the same time.
   Engine(MusicModel* model, const SchedulerOptions& options, int window_threads, const Clock* clock,
          MetricsSink* metrics);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // The generation's OnGenerated is called exactly once after this, unless this throws.
+  // Afterwards the generation's OnGenerated is called exactly once, unless Add throws.
   void Add(std::shared_ptr<Generation> generation);
 
   // Another stage failed in a way that may be the device's fault (see Scheduler::Suspect).
@@ -46,17 +49,17 @@ class Engine {
   // Makes the device thread look at cancel flags and deadlines now.
   void Wake();
 
-  // As of the last step, with what was added since.
+  // The load as of the last step, plus the generations added since.
   SchedulerLoad load() const;
 
-  // Where a generation that was added and has no place yet stands in the queue.
+  // The queue place of a generation that was added and is not in the batch yet.
   QueuePlace PlaceOf(const Generation& generation) const;
 
-  // Why the device can't be used, or OK: UNAVAILABLE while every step fails, even a probe.
+  // OK, or UNAVAILABLE with the reason while the device is lost (see Scheduler).
   absl::Status CheckDevice() const;
 
-  // UNAVAILABLE if the device thread has been inside one step for longer than `step_limit`, or a
-  // window has been opened for longer than `window_limit`.
+  // UNAVAILABLE if the device thread has been inside one step for longer than `step_limit`, or if
+  // opening one window has been taking longer than `window_limit`.
   absl::Status CheckProgress(absl::Duration step_limit, absl::Duration window_limit) const;
 
  private:
@@ -65,7 +68,7 @@ class Engine {
     absl::StatusOr<std::unique_ptr<Window>> window;
     absl::Duration took;
   };
-  // What other threads handed over. Lists, so that it is taken without memory for it.
+  // Work handed over by other threads. These are lists because taking them needs no memory.
   struct Work {
     std::list<std::shared_ptr<Generation>> added;
     std::list<OpenedWindow> opened;
@@ -78,9 +81,10 @@ class Engine {
     return stopping_ || woken_ || work_.suspect || !work_.added.empty() || !work_.opened.empty();
   }
   void Run();
-  // Waits for work unless there is a next step to run at once. False: the engine stops.
+  // Takes all pending work. With `wait`, first waits until there is some, Wake() is called or the
+  // scheduler's next deadline has come. Returns false when the engine stops.
   bool TakeWork(bool wait, Work* work) ABSL_LOCKS_EXCLUDED(mutex_);
-  // False: nothing to step now.
+  // Hands the work to the scheduler and runs one step. Returns false if there was nothing to step.
   bool DoWork(Work& work);
 
   MusicModel* const model_;
@@ -94,7 +98,7 @@ class Engine {
   bool in_step_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Duration step_began_ ABSL_GUARDED_BY(mutex_);
 
-  Scheduler scheduler_;  // the device thread's alone
+  Scheduler scheduler_;  // used by the device thread alone
   std::unique_ptr<WorkerPool> window_pool_;
   std::thread device_thread_;
 };

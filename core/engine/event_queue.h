@@ -1,4 +1,4 @@
-// A stream's events between the thread that makes them and the one that reads them.
+// Holds a stream's events between the thread that makes them and the one that reads them.
 #ifndef VIDMUSE_ENGINE_EVENT_QUEUE_H_
 #define VIDMUSE_ENGINE_EVENT_QUEUE_H_
 
@@ -16,40 +16,44 @@
 
 namespace vidmuse {
 
-// Thread-safe. Callbacks run without locks held, one at a time.
+// Thread-safe. Callbacks run without locks held. If a callback calls Read, the next callback may
+// run before it returns.
 class EventQueue {
  public:
-  // `on_taken` is called after the reader took an event, `on_failure` when the reader's callback or
-  // `on_taken` threw an exception. Both are called without locks held, before WaitForCallbacks
-  // returns.
+  // `on_taken` is called after the reader took an event, and `on_failure` when the reader's
+  // callback or `on_taken` threw an exception. Both are called without locks held, and
+  // WaitForCallbacks waits for them too.
   EventQueue(uint64_t max_bytes, std::function<void()> on_taken,
              std::function<void(const absl::Status&)> on_failure);
 
-  // Whether the events inside are under the limit: whoever pushes looks first.
+  // Whether the queued events hold fewer bytes than the limit. Push doesn't check this: its caller
+  // must ask first.
   bool HasRoom() const;
 
   void Push(StreamEvent event);
-  // Keeps `progress` for the reader, in place of one that it has not taken yet. It comes before the
-  // events inside and doesn't count against the limit. Calls no callback: Deliver() does.
+  // Keeps `progress` for the reader and replaces one that it has not taken yet. The reader gets it
+  // before the queued events, and it doesn't count against the limit. Calls no callback: Deliver()
+  // does.
   void SetProgress(GenerationProgress progress);
   // Hands the next event, or the end, to the reader if one waits.
   void Deliver() ABSL_LOCKS_EXCLUDED(mutex_);
-  // The stream ends with OK after what is inside and `last`, unless it has ended.
+  // Ends the stream with OK after the queued events and `last`, unless it has ended already.
   void Finish(GenerationFinished last);
-  // The stream ends now: what is inside is dropped.
+  // Drops the queued events. Ends the stream with `status` unless it has ended already.
   void Fail(absl::Status status);
 
   // See MusicStream::Read.
   void Read(MusicStream::ReadCallback callback);
 
-  // Whether the stream has ended with OK and the reader took all of it.
+  // Whether the stream has ended with OK and the reader took every event.
   bool AllTaken() const;
 
-  // Returns when no callback is running. Not to be called from one.
+  // Returns when no callback is running. Must not be called from one.
   void WaitForCallbacks();
 
  private:
-  // Calls `reader`, and `on_taken_` if it gets an event. Exceptions end here.
+  // Calls `reader`, and then `on_taken_` if it got an event. Catches their exceptions and passes
+  // them to `on_failure_`.
   void Call(const MusicStream::ReadCallback& reader, absl::StatusOr<StreamEvent> event);
 
   const uint64_t max_bytes_;

@@ -18,37 +18,39 @@
 
 namespace vidmuse {
 
-// The scheduler's once it was handed over, but for `cancel`, which is anybody's. The On... methods
-// are called by the device thread: they return at once and don't block. What OnPlaced or OnFrames
-// throws ends the generation, and nobody else's.
+// Once it was handed over, only the scheduler uses it, except for `cancel`, which any thread may
+// set, and `queue_position`, which any thread may read. The device thread calls the On... methods,
+// which must return at once without blocking. An exception from OnPlaced or OnFrames ends this
+// generation alone.
 class Generation {
  public:
   virtual ~Generation() = default;
 
-  // It has a place in the batch from now on.
+  // The generation has a place in the batch from now on.
   virtual void OnPlaced() = 0;
   // `tokens`: [n][codebooks], complete frames of the song from `first_frame` on.
   virtual void OnFrames(int64_t first_frame, absl::Span<const int32_t> tokens) = 0;
-  // The last call: every frame was made, or why not. If it throws, it is called once more, with an
-  // error.
+  // The last call. `status` is OK if every frame was made, and says why not otherwise. If it
+  // throws, it is called once more, with an error.
   virtual void OnGenerated(const absl::Status& status) = 0;
 
   std::string client_key;  // requests with the same key take turns with those of other keys
-  std::shared_ptr<const VideoCondition> condition;  // let go of once the last window is open
+  std::shared_ptr<const VideoCondition> condition;  // released once the last window is open
   SamplingOptions sampling;
   std::vector<WindowSpec> windows;
-  std::vector<int32_t> known;  // [n][codebooks]: the song's first n frames, made before (resume)
+  std::vector<int32_t> known;  // [n][codebooks]: the song's first n frames if it is resumed
   absl::Duration submitted;    // Clock::Monotonic() at submission
   absl::Duration deadline = absl::InfiniteDuration();  // on the same clock
   CancelFlag cancel;
 
   // Written by the scheduler alone.
-  absl::Duration opening_seconds;      // spent opening windows
-  absl::Duration step_seconds;         // spent in steps that it was part of
-  std::atomic<int> queue_position{0};  // 1: the next to get a place; 0: not seen by the scheduler
+  absl::Duration opening_seconds;  // spent opening windows
+  absl::Duration step_seconds;     // spent in steps that it was part of
+  // 1: the next to get a place. 0: the scheduler hasn't seen it yet.
+  std::atomic<int> queue_position{0};
 };
 
-// Calls OnGenerated, for the last time. Throws nothing.
+// Calls OnGenerated with `status`, and again with an error if that throws. Throws nothing itself.
 void TellEnd(Generation& generation, const absl::Status& status);
 
 }  // namespace vidmuse

@@ -1,4 +1,4 @@
-// Whether a model still works at all.
+// Tests whether a model still works at all.
 #ifndef VIDMUSE_ENGINE_PROBE_H_
 #define VIDMUSE_ENGINE_PROBE_H_
 
@@ -7,9 +7,10 @@
 
 namespace vidmuse {
 
-// Encodes a black picture, opens a window over it and makes a step: what every request needs of a
-// device. Takes about as long as encoding one frame of a video. Called by the device thread,
-// between two steps. It tells a device that fails at everything from a request that fails.
+// Encodes a black picture, opens a window over it and runs a step, which is what every request
+// needs of a device. Returns the first error. This tells a device that fails at everything from a
+// single request that fails. Takes about as long as encoding one frame of a video. The device
+// thread calls it between two steps.
 absl::Status ProbeModel(MusicModel& model);
 
 }  // namespace vidmuse

@@ -8,8 +8,8 @@
 namespace vidmuse {
 namespace {
 
-// 10 s of music before a window ends, the next one is asked for: enough for a newcomer's window
-// that is being opened just then, and for its own.
+// The next window is requested 10 s of music before the current one ends. That is enough to finish
+// opening another song's first window, if one is being opened just then, and to open this one.
 constexpr int64_t kOpenAheadFrames = 10 * kFrameRate;
 
 bool MayBeTheDevices(const absl::Status& status) {
@@ -51,7 +51,8 @@ void Scheduler::Add(std::shared_ptr<Generation> generation) {
   waiting_.Push({std::move(generation), bytes});
 }
 
-// The statuses are made once: to tell them takes no memory, so nobody who leaves can get lost.
+// The statuses are made once. Copying them needs no memory, so a generation that leaves is always
+// told.
 absl::Status Scheduler::MustLeave(const Generation& generation) const {
   static const auto* const cancelled = new absl::Status(absl::CancelledError("cancelled"));
   static const auto* const late = new absl::Status(
@@ -89,7 +90,8 @@ void Scheduler::Place() {
   while (!waiting_.empty() && static_cast<int>(running_.size()) < options_.max_batch) {
     const WaitingGeneration& first = waiting_.front();
     if (kv_bytes_ + first.kv_bytes > options_.max_kv_bytes) break;
-    // What may throw comes before the queue changes, so that everybody is in one list at any time.
+    // Everything that may throw comes before the queue changes, so that each generation is always
+    // in a list.
     std::unique_ptr<Running> running;
     const absl::Status status = CatchExceptions("the request failed", [&] {
       running_.reserve(running_.size() + 1);
@@ -113,7 +115,7 @@ void Scheduler::Place() {
 }
 
 void Scheduler::OpenAhead() {
-  // With a place free, whoever waits does so for memory: it isn't taken from under them.
+  // If a place is free, the waiting requests wait for memory. It must not be taken from them.
   if (!waiting_.empty() && static_cast<int>(running_.size()) < options_.max_batch) return;
   for (const auto& running : running_) {
     const bool may = running->window != nullptr && running->has_next() && running->open_ahead &&
@@ -140,13 +142,13 @@ void Scheduler::WindowOpened(uint64_t id, absl::StatusOr<std::unique_ptr<Window>
                              absl::Duration took) {
   const auto found = std::find_if(running_.begin(), running_.end(),
                                   [&](const auto& running) { return running->id == id; });
-  if (found == running_.end()) return;  // it left meanwhile; the window is freed here
+  if (found == running_.end()) return;  // the generation left meanwhile: the window is freed here
   Running& running = **found;
   running.opening = false;
   running.generation->opening_seconds += took;
   const bool ahead = running.window != nullptr;
-  // Nobody needs the condition once the last window is open.
-  const size_t windows = running.window_index + (ahead ? 2 : 1);  // with this one
+  // The condition isn't needed any more once the last window is open.
+  const size_t windows = running.window_index + (ahead ? 2 : 1);  // including this one
   if (window.ok() && windows == running.generation->windows.size()) {
     running.generation->condition = nullptr;
   }

@@ -1,4 +1,5 @@
-// Continuous batching: who is in the batch, and what each of them feeds, at every decoding step.
+// Continuous batching: decides at every decoding step which generations are in the batch and what
+// each of them feeds.
 #ifndef VIDMUSE_ENGINE_SCHEDULER_H_
 #define VIDMUSE_ENGINE_SCHEDULER_H_
 
@@ -22,61 +23,68 @@
 namespace vidmuse {
 
 struct SchedulerOptions {
-  int max_batch = 8;        // generations with a place
-  size_t max_kv_bytes = 0;  // windows of all of them together
-  // Prompts are fed in pieces, so that nobody's next token waits long: sequence steps that may be
-  // fed beyond one a request in a batch step, beside others and alone.
+  int max_batch = 8;        // generations in the batch
+  size_t max_kv_bytes = 0;  // KV cache for all their windows together
+  // Prefill is chunked so that no other request waits long for its next token. Besides one sequence
+  // step per request, a batch step feeds at most `prefill_steps` prompt steps for all requests
+  // together, or `prefill_steps_alone` if the batch holds a single request.
   int prefill_steps = 8;
   int prefill_steps_alone = 64;
 };
 
-// Opens a window somewhere else than on the device thread and hands it to Scheduler::WindowOpened
-// there.
+// A window to be opened for a generation.
 struct WindowRequest {
   uint64_t id = 0;
   std::shared_ptr<Generation> generation;
   std::shared_ptr<const VideoCondition> condition;
   WindowSpec window;
   int capacity = 0;  // sequence steps
-  // The next window of a song that is being made: it is opened before a new song's first one.
+  // Set for a song that has frames already: its window is opened before a new song's first one.
   bool urgent = false;
 };
+
+// Opens the window on another thread than the device thread, without blocking the caller, and then
+// has the device thread hand it to Scheduler::WindowOpened.
 using WindowOpener = std::function<void(WindowRequest)>;
 
-// Clients take turns (see WaitingQueue), and each one's requests are placed in the order in which
-// they came. A generation keeps its place, and the memory for its largest window, until its song is
-// done, so nobody starves. Its next window is opened while the last seconds of the one before it
-// are made, if there is memory for both and nobody waits for it; if not, when that one is done.
-// Between steps, cancelled and late ones leave.
+// Clients take turns (see WaitingQueue), and the requests of one client are placed in the order of
+// their arrival. A generation keeps its place, and the memory for its largest window, until its
+// song is done, so no generation starves. Its next window is opened while the last seconds of the
+// current one are made, if there is memory for both and no request waits for that memory; otherwise
+// it is opened when the current one is done. Generations that were cancelled or missed their
+// deadline leave between steps.
 //
-// A device is lost if a step fails for each request alone and ProbeModel fails too: then everything
-// ends with UNAVAILABLE, as does what is added later, until a probe succeeds again.
+// ProbeModel tests the device when a step has failed for each request even alone, and after
+// Suspect. If it fails, the device counts as lost: until a probe succeeds again, every generation
+// ends with UNAVAILABLE, including those that are added meanwhile.
 //
-// No threads and no locks in here: one thread calls everything, the clock and the opener come from
-// outside.
+// The scheduler has no threads and no locks: one thread calls all its methods, and the clock and
+// the opener come from outside.
 class Scheduler {
  public:
   Scheduler(MusicModel* model, const SchedulerOptions& options, const Clock* clock,
             MetricsSink* metrics, WindowOpener open_window);
 
-  // The generation's OnGenerated is called exactly once after this, unless this throws.
+  // Afterwards the generation's OnGenerated is called exactly once, unless Add throws.
   void Add(std::shared_ptr<Generation> generation);
+  // Takes over a window that was requested as `id`, or the error. `took`: how long opening took.
   void WindowOpened(uint64_t id, absl::StatusOr<std::unique_ptr<Window>> window,
                     absl::Duration took);
 
-  // Something else than a step failed in a way that may be the device's fault. It is probed once
-  // nothing runs, unless a step succeeds before that.
+  // Something other than a step failed in a way that may be the device's fault. The device is
+  // probed as soon as no generation runs, unless a step succeeds before that.
   void Suspect() { suspect_ = true; }
 
-  // Drops who left, gives free places, runs one step of the batch. False: nothing to do now.
+  // Drops generations that must leave, fills free places and runs one step of the batch. Returns
+  // false if there is nothing to do now.
   bool RunStep();
 
-  // Ends everything with `status`.
+  // Ends every generation with `status`.
   void Abort(const absl::Status& status);
 
   bool idle() const { return waiting_.empty() && running_.empty(); }
-  // When RunStep has to be called though nothing happened.
-  absl::Duration next_deadline() const;  // Clock::Monotonic()
+  // The time, as of Clock::Monotonic(), when RunStep must be called even if nothing has happened.
+  absl::Duration next_deadline() const;
   SchedulerLoad load() const;
 
  private:
@@ -89,12 +97,12 @@ class Scheduler {
     std::unique_ptr<Window> window;            // null while it is being opened
     std::unique_ptr<WindowSequence> sequence;  // set together with `window`
     std::vector<int32_t> tokens;               // [n][codebooks]: the song's first n frames
-    int64_t first_frame = 0;                   // the first one made here
-    int64_t next_frame = 0;                    // the first one not made yet
+    int64_t first_frame = 0;                   // the first frame made here, not resumed
+    int64_t next_frame = 0;                    // the first frame not made yet
 
-    bool opening = false;          // a window is on its way: this one, or the next
-    std::unique_ptr<Window> next;  // opened ahead
-    size_t next_kv_bytes = 0;      // reserved for it, until `window` is gone
+    bool opening = false;          // a window is being opened: the current or the next one
+    std::unique_ptr<Window> next;  // the next window, opened ahead
+    size_t next_kv_bytes = 0;      // reserved for `next` until `window` is freed
     bool open_ahead = true;        // false: the next window couldn't be opened beside this one
 
     const WindowSpec& spec() const { return generation->windows[window_index]; }
@@ -113,16 +121,17 @@ class Scheduler {
   void Place();
   std::unique_ptr<Running> NewRunning(const WaitingGeneration& waiting);
   void OpenAhead();
-  // Asks for the window number `index` of the song.
+  // Asks the opener for window `index` of the song.
   void RequestWindow(Running& running, int index);
   void UseWindow(Running& running, std::unique_ptr<Window> window);
   std::vector<StepRequest> BuildBatch(std::vector<Running*>* members);
   absl::Status Step(std::vector<StepRequest>& batch);
   void StepOneByOne(std::vector<StepRequest>& batch, const std::vector<Running*>& members);
-  // Takes in what was drawn for one member.
+  // Takes in the result of a step for one generation. At the end of a window, goes on to the next
+  // one or finishes the song.
   void Advance(Running& running, const StepRequest& step);
   void TakeDrawn(Running& running, const StepRequest& step);
-  // Runs `part`; what it throws ends this generation alone.
+  // Runs `part`. An exception that it throws ends this generation alone.
   template <typename Part>
   void RunFor(Running& running, Part part) {
     const absl::Status status = CatchExceptions("the request failed", part);
@@ -131,10 +140,13 @@ class Scheduler {
   void Finish(Running& running, const absl::Status& status);
   void EraseFinished();
   void ReleaseNext(Running& running);
-  // False: the device is lost, for `reason` if that is an error. Everybody is told at the next
-  // turn, once load() says so: who tries again at once must not come here.
+  // Probes the device and returns whether it works. If not, the device is lost, and its status
+  // gives `reason`, or the probe's error if that is OK. The generations are told only in the next
+  // RunStep, when load() shows the loss already: a client that retries at once must not be sent
+  // here again.
   bool Probe(const absl::Status& reason);
-  // Ends everything on a lost device and probes it, if it is time. True: it works.
+  // Ends all generations on a lost device, and probes it when the next probe is due. Returns true
+  // if the device works again.
   bool Recovers();
   void ReportStep(absl::Duration took, size_t batch, int drawn);
   void ReportLoad();
@@ -149,14 +161,14 @@ class Scheduler {
   const size_t least_window_bytes_;
 
   WaitingQueue waiting_;
-  std::vector<std::unique_ptr<Running>> running_;  // in order of arrival
+  std::vector<std::unique_ptr<Running>> running_;  // in the order of placement
   uint64_t next_id_ = 1;
   size_t kv_bytes_ = 0;
   StepSpeed speed_;
   bool suspect_ = false;
   absl::Status device_;         // why the device is lost, or OK
-  absl::Duration next_probe_;   // of a lost device
-  std::vector<int32_t> drawn_;  // [batch][codebooks] of the step under way
+  absl::Duration next_probe_;   // when to probe a lost device again
+  std::vector<int32_t> drawn_;  // [batch][codebooks]: tokens drawn in the current step
 };
 
 }  // namespace vidmuse

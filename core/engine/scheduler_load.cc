@@ -9,7 +9,7 @@
 namespace vidmuse {
 namespace {
 
-// A measure of the speed that is older says nothing about the next step.
+// An older measurement of the speed says nothing about the next step.
 constexpr absl::Duration kSpeedLasts = absl::Minutes(1);
 constexpr double kNewStepWeight = 0.02;
 
@@ -64,8 +64,8 @@ double SchedulerLoad::StepSeconds(size_t requests) const {
 
 absl::Duration SchedulerLoad::DelayOf(size_t ahead, size_t bytes) const {
   if (FramesPerSecond() <= 0) return absl::ZeroDuration();
-  // Each step makes a frame for everybody who has a place, so songs end in the order of the frames
-  // that they have left. `made` counts steps from now on.
+  // Each step makes a frame for every song that has a place, so songs end in the order of their
+  // remaining frames. `made` counts steps from now on.
   struct Ending {
     int64_t made;
     size_t kv_bytes;
@@ -86,7 +86,7 @@ absl::Duration SchedulerLoad::DelayOf(size_t ahead, size_t bytes) const {
       ++next;
       continue;
     }
-    if (places.empty()) break;  // it never fits, or memory is held by what has left
+    if (places.empty()) break;  // it never fits, or songs that have left still hold memory
     const Ending first = places.top();
     seconds += static_cast<double>(first.made - made) * StepSeconds(places.size());
     made = first.made;
@@ -106,7 +106,7 @@ absl::Duration SchedulerLoad::DelayBehind(size_t ahead) const {
 absl::Duration SchedulerLoad::LeastDelay(absl::string_view client_key) const {
   const size_t client = HashOf(client_key);
   size_t turn = 0;
-  size_t ring = waiting.size();  // a new client's place: behind the others
+  size_t ring = waiting.size();  // a new client's place is behind all others
   for (const SongLoad& song : waiting) {
     if (song.client != client) continue;
     ++turn;

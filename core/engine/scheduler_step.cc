@@ -1,5 +1,4 @@
-// The scheduler's steps: what everybody feeds, what becomes of what is drawn, and devices that
-// fail.
+// The scheduler's steps: builds the batch, takes in the drawn tokens and handles failing devices.
 #include <algorithm>
 #include <utility>
 
@@ -11,7 +10,7 @@
 namespace vidmuse {
 namespace {
 
-// From one probe of a lost device to the next.
+// Time between two probes of a lost device.
 constexpr absl::Duration kProbeInterval = absl::Seconds(5);
 
 }  // namespace
@@ -20,9 +19,10 @@ std::vector<StepRequest> Scheduler::BuildBatch(std::vector<Running*>* members) {
   for (const auto& running : running_) {
     if (running->window != nullptr) members->push_back(running.get());
   }
-  std::vector<int> counts(members->size(), 1);  // sequence steps that each one feeds
+  std::vector<int> counts(members->size(), 1);  // sequence steps that each member feeds
   int budget = members->size() == 1 ? options_.prefill_steps_alone : options_.prefill_steps;
-  // Whose music is heard already comes first, then whoever came first.
+  // Songs that are streaming already get their prompt steps first, then the others. Within each
+  // group, those placed earlier come first.
   for (const bool streaming : {true, false}) {
     for (size_t i = 0; i < members->size(); ++i) {
       if ((*members)[i]->streaming() != streaming) continue;
@@ -66,7 +66,7 @@ void Scheduler::StepOneByOne(std::vector<StepRequest>& batch,
     works |= statuses.back().ok();
   }
   if (!works) {
-    // Their windows are of no use any more, and the probe needs room.
+    // The windows are useless now, and the probe needs memory.
     for (Running* member : members) {
       member->sequence = nullptr;
       member->window = nullptr;
@@ -152,7 +152,7 @@ void Scheduler::Advance(Running& running, const StepRequest& step) {
   if (running.generation == nullptr || !running.sequence->done()) return;
   running.window = nullptr;
   running.sequence = nullptr;
-  ReleaseNext(running);  // the next one goes into what this one had
+  ReleaseNext(running);  // the next window takes over this one's reservation
   if (!running.has_next()) return Finish(running, absl::OkStatus());
   ++running.window_index;
   running.open_ahead = true;

@@ -1,4 +1,4 @@
-// Requests without a place in the batch, in the order in which they get one.
+// The requests that wait for a place in the batch, in the order in which they get one.
 #ifndef VIDMUSE_ENGINE_WAITING_QUEUE_H_
 #define VIDMUSE_ENGINE_WAITING_QUEUE_H_
 
@@ -12,34 +12,34 @@
 
 namespace vidmuse {
 
-// A generation that waits for a place.
 struct WaitingGeneration {
   std::shared_ptr<Generation> generation;
   size_t kv_bytes = 0;  // for its largest window
 };
 
-// Clients take turns: each client in the ring has one request placed, then the next client's turn
-// comes. A client that had none waiting joins at the end of the ring. Requests of one client
-// (Generation::client_key) keep their order. One thread.
+// Clients take turns: one request of the client whose turn it is gets placed, then it is the next
+// client's turn in the ring. A client that had no request waiting joins at the end of the ring.
+// Requests of one client (Generation::client_key) keep their order. Not thread-safe.
 class WaitingQueue {
  public:
-  // Unchanged if it throws.
+  // If this throws, the queue is unchanged.
   void Push(WaitingGeneration waiting);
 
   bool empty() const { return ring_.empty(); }
   size_t size() const { return size_; }
 
-  // The next one to be placed; the queue isn't empty.
+  // The next request to be placed. The queue must not be empty.
   const WaitingGeneration& front() const { return ring_.front().waiting.front(); }
-  // Ends its client's turn.
+  // Removes front(), which ends its client's turn.
   void PopFront();
 
-  // Takes out those that `leaves` holds for, in no particular order.
+  // Removes and returns the requests for which `leaves` is true, in no particular order.
   std::list<WaitingGeneration> Remove(const std::function<bool(const WaitingGeneration&)>& leaves);
   std::list<WaitingGeneration> RemoveAll();
 
-  // Calls `visit` in the order of placement, if nothing else happens: `client` is the place of the
-  // request's client in the ring, `turn` is how many of the same client come before it.
+  // Calls `visit` for each request, in the order in which they would be placed now. `client` is the
+  // place of the request's client in the ring, from 0, and `turn` is how many requests of the same
+  // client come before this one.
   void ForEach(
       const std::function<void(const WaitingGeneration&, size_t client, size_t turn)>& visit) const;
 
@@ -49,7 +49,7 @@ class WaitingQueue {
     std::list<WaitingGeneration> waiting;  // never empty
   };
 
-  std::list<Client> ring_;  // the first one has its turn next
+  std::list<Client> ring_;  // the first client has the next turn
   size_t size_ = 0;
 };
 

@@ -20,7 +20,7 @@ std::vector<WindowSpec> PlanWindows(int seconds) {
     window.first_local = first_local;
     window.local_count = std::min(window.frames / kTokensPerLocalFrame, total_local - first_local);
     windows.push_back(window);
-    // The local frames move on by 59, but never leave fewer than 60: then the last 60 stay.
+    // The first local frame moves on by 59, but never so far that fewer than 60 are left.
     first_local = std::min(first_local + kWindowLocalStride,
                            std::max(total_local - kWindowLocalFrames, first_local));
     prompt = window.frames - kWindowStride;

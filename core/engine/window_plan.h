@@ -1,4 +1,4 @@
-// How a song longer than the model's reach is cut into windows.
+// Cuts a song that is longer than the model's reach into windows.
 #ifndef VIDMUSE_ENGINE_WINDOW_PLAN_H_
 #define VIDMUSE_ENGINE_WINDOW_PLAN_H_
 
@@ -7,30 +7,31 @@
 
 namespace vidmuse {
 
-inline constexpr int kFrameRate = 50;          // token frames a second
+inline constexpr int kFrameRate = 50;          // token frames per second
 inline constexpr int kWindowFrames = 1500;     // 30 s: the longest stretch the model was trained on
 inline constexpr int kWindowStride = 1475;     // 29.5 s: token frames from one window to the next
 inline constexpr int kWindowLocalFrames = 60;  // local video frames of a full window
 inline constexpr int kWindowLocalStride = 59;
 
-// Frames are token frames of the song unless called local.
+// Frames are token frames of the song unless they are called local.
 struct WindowSpec {
-  int64_t first_frame = 0;  // of the song, position 0 of the window
-  int frames = 0;           // [1, kWindowFrames], the prompt included
-  int prompt_frames = 0;    // the first of them are the previous window's last ones
-  int first_local = 0;  // local video frames [first_local, first_local + local_count) condition it
+  int64_t first_frame = 0;  // the song's frame at position 0 of the window
+  int frames = 0;           // [1, kWindowFrames], including the prompt
+  int prompt_frames = 0;    // how many of them, at the start, the previous window makes
+  // The window is conditioned on local video frames [first_local, first_local + local_count).
+  int first_local = 0;
   int local_count = 0;
 
   int64_t end_frame() const { return first_frame + frames; }
 };
 
-// The windows of a song of `seconds` >= 1 whole seconds, whose video gave 2 * seconds local frames,
-// in the published code's order (MusicGen's `_generate_tokens` with VidMuse's handling of the local
-// frames).
+// The windows of a song of `seconds` >= 1 whole seconds, whose video gave 2 * seconds local frames.
+// They are the published code's, in its order: MusicGen's `_generate_tokens` with VidMuse's
+// handling of the local frames.
 std::vector<WindowSpec> PlanWindows(int seconds);
 
-// The window that makes frame `frame` of the song: the first one that ends after it. `frame` is
-// inside the song.
+// The index of the window that makes frame `frame` of the song, which is the first window that ends
+// after it. `frame` must be inside the song.
 int WindowOfFrame(const std::vector<WindowSpec>& windows, int64_t frame);
 
 }  // namespace vidmuse

@@ -16,8 +16,8 @@ WindowSequence::WindowSequence(int frames, int codebooks, int card, absl::Span<c
           frame < known_frames ? known[static_cast<size_t>(frame) * codebooks + k] : kUnknown;
     }
   }
-  // The first drawn step is the first that holds frame `known_frames`; later codebooks' known
-  // tokens in it stay.
+  // The first step to draw is the first one that holds frame `known_frames`. Its later codebooks
+  // hold earlier frames, whose known tokens stay.
   drawn_ = known_frames + 1;
 }
 

@@ -1,5 +1,4 @@
-// One window's tokens in the delay pattern: what to feed next, what was drawn, which frames are
-// complete.
+// One window's tokens in the delay pattern. Tells what to feed next and which frames are complete.
 #ifndef VIDMUSE_ENGINE_WINDOW_SEQUENCE_H_
 #define VIDMUSE_ENGINE_WINDOW_SEQUENCE_H_
 
@@ -10,29 +9,29 @@
 
 namespace vidmuse {
 
-// MusicGen's delay pattern (Copet et al., 2023, section 2.2): sequence step s holds, for codebook
-// k, frame s - 1 - k; positions outside the window's frames hold the special token `card`. Step 0
-// is special throughout. T frames take T + codebooks steps, of which the last is drawn but never
-// fed. Plain integers, one thread.
+// MusicGen's delay pattern (Copet et al., 2023, section 2.2): sequence step s holds frame s - 1 - k
+// of codebook k. Positions outside the window's frames hold the special token `card`, so step 0
+// holds nothing else. T frames take T + codebooks steps, and the last step is drawn but never fed.
+// Not thread-safe.
 class WindowSequence {
  public:
-  // `known`: [n][codebooks] tokens of the window's first n < `frames` frames (prompt, or frames
-  // made before).
+  // `known`: [n][codebooks] tokens of the window's first n < `frames` frames, which are the prompt
+  // and any frames that were made before.
   WindowSequence(int frames, int codebooks, int card, absl::Span<const int32_t> known);
 
-  // Sequence steps that are fed in all: what a KV cache must hold.
+  // How many sequence steps are fed in all. The KV cache must hold them.
   static int Capacity(int frames, int codebooks) { return frames + codebooks - 1; }
 
-  // Steps whose tokens are known and not yet fed, >= 1 until done.
+  // How many steps have known tokens and are not fed yet; >= 1 until done().
   int pending() const { return drawn_ - fed_; }
-  // Tokens of the next `n` <= pending() steps, [n][codebooks].
+  // The tokens of the next `n` <= pending() steps, [n][codebooks].
   absl::Span<const int32_t> Next(int n) const;
-  // Window frame of codebook 0 in the step that is drawn after all pending ones.
+  // The window's frame that codebook 0 has in the step drawn after all pending ones.
   int drawn_frame() const { return drawn_ - 1; }
 
-  // `n` steps were fed; n < pending(), so nothing was drawn.
+  // To be called when `n` < pending() steps were fed, so that nothing was drawn.
   void Fed(int n) { fed_ += n; }
-  // All pending steps were fed and `tokens` [codebooks] drawn.
+  // To be called when all pending steps were fed and `tokens` [codebooks] were drawn.
   void Drawn(absl::Span<const int32_t> tokens);
 
   bool done() const { return drawn_ == frames_ + codebooks_; }
@@ -52,7 +51,7 @@ class WindowSequence {
   const int codebooks_;
   const int32_t special_;
   std::vector<int32_t> steps_;  // [frames + codebooks][codebooks]
-  int fed_ = 0;                 // steps fed
+  int fed_ = 0;                 // steps [0, fed_) were fed
   int drawn_;                   // steps [0, drawn_) have their tokens
 };
 

@@ -21,7 +21,8 @@ absl::Status CheckLimit(absl::string_view name, double value, absl::string_view 
                     limit, value);
 }
 
-// What the client says of its video. `seconds`: of the music it asks for, at least.
+// Checks what the client has declared about its video. Sets `seconds` to the length of the music
+// as far as it is known, and leaves it alone otherwise.
 absl::Status CheckDeclared(const GenerationRequest& request, const Limits& limits,
                            double* seconds) {
   if (request.declared_bytes) {
@@ -121,7 +122,7 @@ absl::Status Admission::CheckRoom() const {
                                                      " requests wait, max_queued_requests is ",
                                                      limits_.max_queued_requests));
   }
-  // Streams whose reader is slow hold memory too.
+  // Streams with slow readers hold memory too.
   const int most = 2 * limits_.max_queued_requests + limits_.max_batch;
   if (live() >= most) {
     return absl::ResourceExhaustedError(
@@ -140,7 +141,7 @@ absl::StatusOr<Reservation> Admission::Enter(const GenerationRequest& request, u
   const SchedulerLoad load = load_();
   const absl::Duration delay = load.Delay();
   const absl::Duration retry = std::clamp(delay, absl::Seconds(1), absl::Seconds(60));
-  // A bound from below: the whole batch's speed for this request alone, once it has a place.
+  // A lower bound: once it is placed, the request can't be faster than the whole batch together.
   const double rate = load.FramesPerSecond();
   absl::Duration least;
   if (rate > 0 && !request.resume) {
@@ -186,7 +187,7 @@ absl::Status Admission::TryToResize(uint64_t from, uint64_t to, MemoryUse use) {
     const absl::Status full = absl::ResourceExhaustedError(
         absl::StrCat("no memory for ", to, " bytes, most of them for ", NameOf(use), ": ", others,
                      " are held for others, max_queued_bytes is ", limits_.max_queued_bytes));
-    // What doesn't fit by itself never will.
+    // A request that doesn't fit even alone never will, so it isn't told when to retry.
     return to > limits_.max_queued_bytes ? full : WithRetryAfter(full, absl::Seconds(5));
   }
   bytes_ = others + to;

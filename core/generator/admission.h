@@ -1,5 +1,4 @@
-// Who may come in: bounds on how many requests and bytes the process holds, and what a refusal
-// says.
+// Admission control: limits how many requests and bytes the process holds, and words the refusals.
 #ifndef VIDMUSE_GENERATOR_ADMISSION_H_
 #define VIDMUSE_GENERATOR_ADMISSION_H_
 
@@ -21,19 +20,19 @@ namespace vidmuse {
 enum class RequestPhase {
   kWaiting,     // uploading, decoding, encoding, or queued for a place in the batch
   kPlaced,      // in the batch
-  kDelivering,  // every token is made, or none will be; the reader takes the rest
+  kDelivering,  // every token is made, or no more will be; the reader takes the rest
 };
 
-// What a request holds memory for, as refusals tell it.
+// What a request holds memory for. Refusals name it.
 enum class MemoryUse { kUpload, kFrames, kCondition, kSong };
 
-// INVALID_ARGUMENT names the option, its value and its range.
+// Checks the request's options. INVALID_ARGUMENT names the option, its value and its range.
 absl::Status ValidateRequest(const GenerationRequest& request, const ModelInfo& model);
 
 class Admission;
 
-// Bytes that admission counts for one request, given back when it is destroyed. Used by one thread
-// at a time. Its admission outlives it.
+// Bytes that admission counts for one request. They are given back when the reservation is
+// destroyed. Used by one thread at a time. The Admission must outlive it.
 class Reservation {
  public:
   Reservation() = default;
@@ -43,11 +42,11 @@ class Reservation {
 
   uint64_t bytes() const { return bytes_; }
 
-  // Grows or shrinks it in one step: nobody else can take the bytes in between. RESOURCE_EXHAUSTED
-  // leaves it as it was: all together would hold more than Limits::max_queued_bytes. `use` is what
-  // takes the most of `bytes`.
+  // Grows or shrinks the reservation to `bytes` in one step, so that no other request can take the
+  // bytes in between. `use` is what takes most of them. RESOURCE_EXHAUSTED if all reservations
+  // together would exceed Limits::max_queued_bytes; then the reservation stays as it was.
   absl::Status Resize(uint64_t bytes, MemoryUse use);
-  // `bytes` of it, of which it has at least so many, as a reservation of their own.
+  // Moves `bytes` <= bytes() of it into a reservation of their own.
   Reservation Split(uint64_t bytes);
   void Release();
 
@@ -55,32 +54,34 @@ class Reservation {
   friend class Admission;
   Reservation(Admission* admission, uint64_t bytes) : admission_(admission), bytes_(bytes) {}
 
-  Admission* admission_ = nullptr;  // null: empty for good
+  Admission* admission_ = nullptr;  // null: empty, and Resize does nothing
   uint64_t bytes_ = 0;
 };
 
 // Thread-safe.
 class Admission {
  public:
-  // `load`: of the device that the next request goes to, asked for at each decision.
+  // `load` returns the load of the device that the next request goes to. It is called at each
+  // decision.
   Admission(const Limits& limits, MetricsSink* metrics, std::function<SchedulerLoad()> load);
 
-  // Lets one request in, as waiting, with `bytes` reserved, of which `use` is the most; or refuses
-  // it (see Generator::Submit).
+  // Admits one request in phase kWaiting with `bytes` reserved, or refuses it (see
+  // Generator::Submit). `use` is what takes most of the bytes.
   absl::StatusOr<Reservation> Enter(const GenerationRequest& request, uint64_t bytes,
                                     MemoryUse use);
   void Move(RequestPhase from, RequestPhase to);
-  // Its memory is gone.
+  // To be called when an admitted request is gone and its memory is freed.
   void Leave(RequestPhase from);
 
+  // From now on, Enter refuses every request with UNAVAILABLE.
   void BeginDrain();
-  // True once no request is left.
+  // True once no request is left; false if `timeout` passed first.
   bool WaitUntilEmpty(absl::Duration timeout);
 
  private:
   friend class Reservation;
 
-  // What Reservation::Resize does.
+  // Implements Reservation::Resize: changes the reserved bytes of one request.
   absl::Status Resize(uint64_t from, uint64_t to, MemoryUse use) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status TryToResize(uint64_t from, uint64_t to, MemoryUse use)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -99,8 +100,8 @@ class Admission {
   const std::function<SchedulerLoad()> load_;
 
   mutable Mutex mutex_;
-  int counts_[3] ABSL_GUARDED_BY(mutex_) = {};  // by phase
-  uint64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // of all reservations
+  int counts_[3] ABSL_GUARDED_BY(mutex_) = {};  // requests by phase
+  uint64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // total of all reservations
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -12,7 +12,8 @@
 namespace vidmuse {
 namespace {
 
-// The largest window of a request: the model's reach, or the longest video.
+// Bytes of the largest window of a request, which is as long as the model's reach or the longest
+// video, whichever is shorter.
 size_t LargestWindow(const MusicModel& model, const Limits& limits) {
   const double seconds = std::min(limits.max_video_seconds, 1.0 * kWindowFrames / kFrameRate);
   const WindowSpec window = PlanWindows(std::max(1, static_cast<int>(seconds))).front();
@@ -70,7 +71,7 @@ DeviceSet::DeviceSet(std::vector<std::unique_ptr<MusicModel>> models,
 }
 
 size_t DeviceSet::LeastLoaded() const {
-  // A device that fails at once would always be the emptiest.
+  // Working devices come first: one whose requests all fail at once would have the fewest.
   using Load = std::tuple<bool, int, int64_t>;
   size_t best = 0;
   Load least;

@@ -17,14 +17,14 @@
 
 namespace vidmuse {
 
-// A model, and the thread that runs its steps.
+// A model with the engine that runs its steps.
 struct Device {
   std::unique_ptr<MusicModel> model;
-  std::unique_ptr<Engine> engine;  // after the model: it uses it
-  std::atomic<int> requests{0};    // that it has yet to make tokens for, uploads included
+  std::unique_ptr<Engine> engine;  // declared after the model, which it uses
+  std::atomic<int> requests{0};    // assigned requests without all their tokens, uploads included
 };
 
-// Counts a request at its device while it lives.
+// Counts one request at its device for as long as this object lives.
 class DeviceShare {
  public:
   explicit DeviceShare(std::atomic<int>* requests) : requests_(requests) { ++*requests_; }
@@ -36,34 +36,37 @@ class DeviceShare {
   std::atomic<int>* const requests_;
 };
 
-// Memory for the windows of running requests, of the device that runs `model`: what the model sets
-// aside, or GeneratorOptions::max_kv_bytes, or half of `available` bytes, but at least one window.
-// INVALID_ARGUMENT: max_kv_bytes doesn't hold the largest window that the limits let in.
-// RESOURCE_EXHAUSTED: nor does all of the memory. `available` is 0 where that isn't known.
+// Bytes of KV cache for the running requests on the device that runs `model`. If the model sets
+// memory aside, that is the budget, or GeneratorOptions::max_kv_bytes if that is smaller. Otherwise
+// it is max_kv_bytes if set, else half of `available` but at least the largest window that the
+// limits admit. `available` is the free memory in bytes; if it is 0, which means not known, the
+// budget is max_batch such windows.
+// INVALID_ARGUMENT: max_kv_bytes doesn't hold the largest window.
+// RESOURCE_EXHAUSTED: `available` doesn't hold it.
 absl::StatusOr<size_t> KvBudget(const MusicModel& model, const GeneratorOptions& options,
                                 uint64_t available);
 
-// Thread-safe. The models are copies of one another.
+// Thread-safe. All devices run the same model.
 class DeviceSet {
  public:
-  // At least one model. `kv_bytes`: the budget of each. With several, each engine reports to
-  // MetricsSink::ForDevice.
+  // `models` holds at least one model, and `kv_bytes` the budget of each. With several models, each
+  // engine reports its metrics to MetricsSink::ForDevice.
   DeviceSet(std::vector<std::unique_ptr<MusicModel>> models, const std::vector<size_t>& kv_bytes,
             const GeneratorOptions& options, const Clock* clock, MetricsSink* metrics);
 
   size_t size() const { return devices_.size(); }
   Device& operator[](size_t i) { return *devices_[i]; }
-  // Of all together: `device` is the list.
+  // The model's description. Its `device` lists all devices, separated by commas.
   const ModelInfo& info() const { return info_; }
 
-  // Of the devices that work, the one with the fewest requests; among equals, the one with the
-  // fewest frames to make. Of all devices if none works.
+  // The index of the working device with the fewest requests; among equals, of the one with the
+  // fewest frames to make. If no device works, it is chosen among all in the same way.
   size_t LeastLoaded() const;
-  // Of that device.
+  // The load of the least loaded device.
   SchedulerLoad NextLoad() const;
-  // UNAVAILABLE if no device works. One that works takes the requests of one that doesn't.
+  // UNAVAILABLE if no device works. One working device is enough, since it gets all new requests.
   absl::Status CheckDevices() const;
-  // UNAVAILABLE names a device that is stuck (see Engine::CheckProgress).
+  // UNAVAILABLE if a device is stuck (see Engine::CheckProgress); the message names it.
   absl::Status CheckProgress(absl::Duration step_limit, absl::Duration window_limit) const;
 
  private:

@@ -75,7 +75,7 @@ absl::StatusOr<Models> LoadModels(const GeneratorOptions& options,
   return models;
 }
 
-// With device "auto", a GPU that hasn't what it takes is passed over for the CPU.
+// With device "auto", the model runs on the CPU if the GPU is unsuitable or has too little memory.
 absl::StatusOr<Models> LoadSomewhere(const GeneratorOptions& options) {
   const auto warn = [&options](const std::string& line) {
     if (options.warn) options.warn(line);
@@ -98,7 +98,7 @@ absl::StatusOr<std::unique_ptr<Generator>> Generator::Create(const GeneratorOpti
   ASSIGN_OR_RETURN(Models models, LoadSomewhere(options));
   if (options.loaded) options.loaded();
   for (const auto& model : models) {
-    // A model that cannot make a step is found now, not by the first request.
+    // Finds a model that can't run a step now instead of at the first request.
     RETURN_IF_ERROR(MakeSelfTestSong(*model, 1).status());
     if (model->info().device != "cpu" && model->info().step_graphs == 0 && options.warn) {
       options.warn(absl::StrCat(model->info().device,

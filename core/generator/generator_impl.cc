@@ -17,18 +17,19 @@
 namespace vidmuse {
 namespace {
 
-// What runs for longer than this hangs. The slowest machine that is of use takes some seconds.
+// Work that runs for longer than this counts as hung. Even a very slow machine takes only seconds.
 constexpr absl::Duration kStuckStep = absl::Seconds(60);
 constexpr absl::Duration kStuckWindow = absl::Seconds(90);
-constexpr absl::Duration kStuckCodec = absl::Minutes(5);  // a chunk, or a whole song's loudness
+constexpr absl::Duration kStuckCodec = absl::Minutes(5);  // one chunk, or a whole song's loudness
 constexpr absl::Duration kWatchInterval = absl::Milliseconds(20);
-// Work beside the device thread gives way to it, but for audio, which is awaited.
+// The video and encode pools give way to the device thread. The codec pool doesn't, because readers
+// wait for its audio.
 constexpr int kBackgroundNice = 5;
 
 int ThreadsOr(int wanted, int otherwise) { return wanted > 0 ? wanted : otherwise; }
 
-// Decoding a video ends itself after a time that grows with the longest video that is let in; so
-// does the time that its frames take to be encoded. Longer than that is a hang.
+// Decoding and encoding a video take a time that grows with the video's length, and decoding has a
+// time limit of its own. A task that takes longer than this for the longest video counts as hung.
 absl::Duration StuckVideo(const Limits& limits) {
   return absl::Minutes(3) + 2 * absl::Seconds(limits.max_video_seconds);
 }
@@ -38,7 +39,7 @@ uint64_t RandomSeed() {
   return uint64_t{device()} << 32 | device();
 }
 
-// The caller's hold on a job: letting go of it cancels.
+// The caller's handle of a job. Destroying it cancels the job.
 class JobStream final : public MusicStream {
  public:
   explicit JobStream(std::shared_ptr<Job> job) : job_(std::move(job)) {}
@@ -67,11 +68,11 @@ class GeneratorImpl final : public Generator {
   bool WaitUntilIdle(absl::Duration timeout) override { return admission_.WaitUntilEmpty(timeout); }
 
  private:
-  // What admission goes by: all devices together.
+  // The limits of all devices together, for admission.
   static Limits OfAll(Limits limits, size_t devices);
-  // Checks the request and reserves what its client has declared.
+  // Checks the request, admits it and reserves the memory that it is known to take.
   absl::StatusOr<Reservation> Admit(const GenerationRequest& request);
-  // Looks after deadlines and stalled readers.
+  // Runs in `watch_thread_`: has each job check its deadline, its reader and its progress.
   void Watch();
 
   const Limits limits_;
@@ -81,7 +82,7 @@ class GeneratorImpl final : public Generator {
   DeviceSet devices_;
   // Each job has at most one task in each pool.
   std::unique_ptr<WorkerPool> video_pool_, encode_pool_, codec_pool_;
-  std::vector<JobContext> contexts_;  // of each device
+  std::vector<JobContext> contexts_;  // one for each device
 
   Mutex mutex_;
   std::vector<std::weak_ptr<Job>> jobs_ ABSL_GUARDED_BY(mutex_);
@@ -106,11 +107,12 @@ GeneratorImpl::GeneratorImpl(std::vector<std::unique_ptr<MusicModel>> models,
   const size_t most = static_cast<size_t>(2 * limits_.max_queued_requests + limits_.max_batch) + 1;
   video_pool_ = std::make_unique<WorkerPool>(
       "vm-video", ThreadsOr(options.video_threads, UsableCpus()), most, clock, kBackgroundNice);
-  // Encoding a video uses all cores by itself; two at once let a short one pass a long one.
+  // Encoding one video already uses all cores. A second thread lets a short video overtake a long
+  // one.
   encode_pool_ = std::make_unique<WorkerPool>("vm-encode", ThreadsOr(options.encode_threads, 2),
                                               most, clock, kBackgroundNice);
-  // A GPU decodes audio on one stream: a second thread prepares what follows, and more would only
-  // take memory for libraries' workspaces.
+  // A GPU decodes audio on one stream. A second thread prepares the next chunk meanwhile, but more
+  // threads would only take memory for the libraries' workspaces.
   const bool on_gpus = devices_.info().device != "cpu";
   const int codec_threads = on_gpus ? 2 * static_cast<int>(devices_.size()) : UsableCpus();
   codec_pool_ = std::make_unique<WorkerPool>(
@@ -143,7 +145,7 @@ GeneratorImpl::~GeneratorImpl() {
   watch_thread_.join();
   video_pool_.reset();
   encode_pool_.reset();
-  // Cancelled jobs may still sit in the engine: it lets go of them between two steps.
+  // Cancelled jobs may still be in the engine, which drops them between two steps.
   admission_.WaitUntilEmpty(absl::InfiniteDuration());
   codec_pool_.reset();
 }
@@ -168,7 +170,8 @@ absl::StatusOr<std::unique_ptr<MusicStream>> GeneratorImpl::Submit(GenerationReq
   }
   std::shared_ptr<Job> job;
   {
-    MutexLock lock(&mutex_);  // the next request sees this one at its device
+    // Under the lock, so that the next request counts this one at its device.
+    MutexLock lock(&mutex_);
     job = std::make_shared<Job>(&contexts_[devices_.LeastLoaded()], std::move(request),
                                 *std::move(memory));
     jobs_.push_back(job);
@@ -194,7 +197,7 @@ void GeneratorImpl::Watch() {
     if (stopping_) return;
     std::erase_if(jobs_, [](const auto& job) { return job.expired(); });
     std::vector<std::shared_ptr<Job>> jobs;
-    // Short of memory, some are looked at another time.
+    // If memory runs out here, the remaining jobs are checked in a later round.
     CatchExceptions("", [&] {
       for (const auto& job : jobs_) jobs.push_back(job.lock());
     }).IgnoreError();

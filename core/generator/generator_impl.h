@@ -1,5 +1,5 @@
-// The generator over any model and any video decoder: what Generator::Create builds, and what tests
-// build with fakes.
+// Builds a generator from any models and any video decoder. Generator::Create uses it with the real
+// ones, and tests use it with fakes.
 #ifndef VIDMUSE_GENERATOR_GENERATOR_IMPL_H_
 #define VIDMUSE_GENERATOR_GENERATOR_IMPL_H_
 
@@ -14,13 +14,16 @@
 
 namespace vidmuse {
 
-// Over several devices: each model gets a thread of its own, and requests go to the least loaded.
-// `options.limits` holds for all together, but for max_batch, which is a device's.
+// A generator over one or more devices. Each model gets a device thread of its own, and each
+// request goes to the least loaded device. `options.limits` holds for all devices together, except
+// for max_batch, which holds for each device.
+// INVALID_ARGUMENT: an option is out of range. RESOURCE_EXHAUSTED: too little memory for one window
+// (see KvBudget). `metrics` and `clock` must outlive the generator.
 absl::StatusOr<std::unique_ptr<Generator>> NewGenerator(
     std::vector<std::unique_ptr<MusicModel>> models, VideoSampler sample_video,
     const GeneratorOptions& options, const Clock* clock, MetricsSink* metrics);
 
-// INVALID_ARGUMENT: an option out of range. `metrics` and `clock` outlive the generator.
+// The same with a single device.
 absl::StatusOr<std::unique_ptr<Generator>> NewGenerator(std::unique_ptr<MusicModel> model,
                                                         VideoSampler sample_video,
                                                         const GeneratorOptions& options,

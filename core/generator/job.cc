@@ -11,9 +11,10 @@
 namespace vidmuse {
 namespace {
 
-// A condition that counts as held for as long as it lives, whoever has it.
+// A condition with the reservation of its memory, so that admission counts it for as long as anyone
+// holds it.
 struct HeldCondition {
-  Reservation memory;  // outlives the condition
+  Reservation memory;  // declared first, so that it outlives the condition
   std::shared_ptr<const VideoCondition> condition;
 };
 
@@ -51,7 +52,7 @@ Job::Job(const JobContext* context, GenerationRequest request, Reservation memor
 
 Job::~Job() {
   MutexLock lock(&mutex_);
-  device_share_.reset();  // the generator may go once admission has let go
+  device_share_.reset();  // before Leave, after which the generator may be destroyed
   memory_.Release();
   context_->admission->Leave(PhaseOf(stage_));
 }
@@ -85,7 +86,7 @@ absl::Status Job::Keep(absl::string_view bytes) {
   if (ended()) return end_;
   const uint64_t needed = upload_.size() + bytes.size() + tokens_.size() * sizeof(tokens_[0]);
   if (needed > memory_.bytes()) RETURN_IF_ERROR(memory_.Resize(needed, MemoryUse::kUpload));
-  // Once, so that no more than what is counted is taken while it grows.
+  // Reserved once, so that growing the string never takes more memory than is counted.
   if (upload_.empty() && request_.declared_bytes) upload_.reserve(*request_.declared_bytes);
   upload_.append(bytes.data(), bytes.size());
   return absl::OkStatus();
@@ -270,7 +271,7 @@ absl::Status Job::StartSong() {
   MutexLock lock(&mutex_);
   wanted_frames_ = audio_->frames_needed();
   pumping_ = false;
-  SchedulePump();  // for what a resumed song has already
+  SchedulePump();  // a resumed song has tokens already
   return absl::OkStatus();
 }
 
@@ -292,7 +293,7 @@ void Job::EncodeVideo() {
 }
 
 void Job::OnPlaced() {
-  known = {};  // the scheduler has its copy
+  known = {};  // the scheduler has its own copy
   MutexLock lock(&mutex_);
   MoveTo(Stage::kGenerate);
   SchedulePump();
@@ -300,7 +301,7 @@ void Job::OnPlaced() {
 
 void Job::OnFrames(int64_t, absl::Span<const int32_t> frames) {
   MutexLock lock(&mutex_);
-  if (ended()) return;  // it leaves the batch at the next step
+  if (ended()) return;  // the scheduler drops it before the next step
   tokens_.insert(tokens_.end(), frames.begin(), frames.end());
   frames_made_ = static_cast<int64_t>(tokens_.size()) / context_->model->info().codebooks;
   SchedulePump();
@@ -370,7 +371,7 @@ void Job::Drop() {
     if (ended() && events_.AllTaken()) ReportEnd(absl::OkStatus());
   }
   Cancel(dropped);
-  events_.Fail(dropped);  // a job that ended this moment may not have told its reader
+  events_.Fail(dropped);  // another thread may have ended the job and not told its reader yet
   events_.WaitForCallbacks();
 }
 

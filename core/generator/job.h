@@ -1,4 +1,5 @@
-// One request's way: upload, video decoding, condition, tokens, audio, events.
+// A job takes one request through its stages: upload, video decoding, condition, tokens, audio and
+// events.
 #ifndef VIDMUSE_GENERATOR_JOB_H_
 #define VIDMUSE_GENERATOR_JOB_H_
 
@@ -35,7 +36,7 @@ namespace vidmuse {
 using VideoSampler = std::function<absl::StatusOr<VideoFrames>(
     absl::string_view file, const Limits& limits, int max_seconds, const CancelFlag& cancel)>;
 
-// What all jobs share. Everything outlives the jobs.
+// What all jobs of one device share. Everything in it outlives the jobs.
 struct JobContext {
   MusicModel* model = nullptr;
   VideoSampler sample_video;
@@ -45,32 +46,33 @@ struct JobContext {
   MetricsSink* metrics = nullptr;
   Admission* admission = nullptr;
   Engine* engine = nullptr;
-  std::atomic<int>* device_requests = nullptr;  // of the device that runs `model`
-  WorkerPool* video_pool = nullptr;             // decode
+  std::atomic<int>* device_requests = nullptr;  // Device::requests
+  WorkerPool* video_pool = nullptr;             // video file to frames
   WorkerPool* encode_pool = nullptr;            // frames to condition
   WorkerPool* codec_pool = nullptr;             // tokens to audio
 };
 
-// A slow reader holds up its own audio alone: tokens are made and kept (400 bytes a second of
-// music), samples are made from them as the reader takes what is there. Thread-safe; the video's
-// bytes come from one thread at a time.
+// Backpressure from a slow reader delays only its own audio. Its tokens are still made and kept,
+// 400 bytes per second of music, and are decoded to samples as the reader takes the events before
+// them. Thread-safe, but only one thread at a time may upload the video.
 class Job final : public Generation, public std::enable_shared_from_this<Job> {
  public:
-  // `request` was admitted with `memory`: the job gives its place back when it is destroyed, and
-  // its memory as soon as it doesn't need it.
+  // `request` was admitted with `memory`. The job leaves admission when it is destroyed, and gives
+  // the memory back as soon as it doesn't need it any more.
   Job(const JobContext* context, GenerationRequest request, Reservation memory);
   ~Job() override;
 
   absl::Status AppendVideo(absl::string_view bytes);
   absl::Status FinishVideo();
   void Read(MusicStream::ReadCallback callback) { events_.Read(std::move(callback)); }
-  // See MusicStream::Cancel. What is on its way for the job stops soon.
+  // See MusicStream::Cancel. Work under way for the job stops soon.
   void Cancel(const absl::Status& reason);
-  // Nobody reads any more: cancels what has not ended; no callback runs once this returns.
+  // To be called when the stream is destroyed. Cancels the job unless it has ended. No callback
+  // runs once this returns.
   void Drop();
 
-  // Ends the job if its deadline has passed, or its reader has let audio wait for too long. Called
-  // every now and then.
+  // Ends the job if its deadline has passed, or if its reader has let audio wait for too long. If
+  // not, sends progress when it is due. Must be called regularly.
   void CheckTime();
 
   // Generation, called by the device thread.
@@ -81,67 +83,72 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
  private:
   using Task = void (Job::*)();
 
-  // Each a task of a pool.
+  // Each of these runs as a task of a pool.
   void DecodeVideo();
   void EncodeVideo();
   void PumpAudio();
 
-  // Plans the song and sends `started`.
+  // Plans the song, reserves its memory and sends GenerationStarted.
   absl::Status StartSong();
-  // Takes the next bytes of the video.
+  // Appends the next bytes to the upload.
   absl::Status Keep(absl::string_view bytes);
-  // Whether PumpAudio has something to do; if not, it is no longer on its way.
+  // Takes the tokens of the next chunk, if any. Returns false if PumpAudio has nothing to do now,
+  // after it has cleared `pumping_`.
   bool TakePumpInput(std::vector<uint16_t>* tokens);
   void SendChunk(AudioChunk chunk);
-  // `audio_seconds` are ready now.
+  // Counts the stream, once, if a player had run dry by `now`, when another `audio_seconds` of
+  // audio are ready.
   void CountUnderrun(absl::Duration now, double audio_seconds)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SendFinished();
-  // The reader took an event.
+  // Called when the reader took an event.
   void OnTaken();
+  // Queues PumpAudio unless that is queued or running, or has nothing to do.
   void SchedulePump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Runs `task` on `pool` unless the job has ended by then.
   void RunOn(WorkerPool* pool, Task task) ABSL_LOCKS_EXCLUDED(mutex_);
   void RunTask(Task task);
-  // Frees what the job has made, once it has ended and no task uses it.
+  // Frees the job's data if it has ended and no task is running that may use them.
   void FreeMemory() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // The one way from stage to stage: charges the time since the last move to the stage that ends
-  // here, tells admission, and has progress due. An ended job stays so.
+  // The only way to change the stage. Charges the time since the last change to the stage that ends
+  // here, tells admission, and marks progress as due. Does nothing if the job has ended.
   void MoveTo(Stage next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool ended() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stage_ == Stage::kEnded; }
   GenerationProgress Progress() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Tells the reader where the job stands, if that is due.
+  // Sends the reader a progress event if one is due.
   void SendProgress() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Ends the job with an error, unless it has ended.
   void End(const absl::Status& error) ABSL_LOCKS_EXCLUDED(mutex_);
-  // False: it had ended before.
+  // Moves to Stage::kEnded with `status`. Returns false if the job had ended before.
   bool MarkEnded(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Reports how the job ended to the metrics, once. A song that was made waits for its reader.
+  // Reports to the metrics, once, how the job ended. A finished song is reported only when its
+  // reader has taken all of it, or has given up.
   void ReportEnd(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReportSuccess() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Reserves all that the song will take, now that its video is known.
+  // Reserves all memory that the song will take, now that its video is known.
   absl::Status ReserveSong();
-  // Gives the condition its part of what was reserved, to hold for as long as it lives.
+  // Moves the condition's part of the reservation into the returned pointer, which holds it for as
+  // long as the condition lives.
   absl::StatusOr<std::shared_ptr<const VideoCondition>> Hold(
       std::shared_ptr<const VideoCondition> condition);
   absl::Duration Now() const { return context_->clock->Monotonic(); }
 
   const JobContext* const context_;
-  GenerationRequest request_;   // constant; `resume`'s tokens are the first of `tokens_` instead
-  const int64_t known_frames_;  // that `resume` brought along
+  GenerationRequest request_;   // constant; the constructor moved `resume`'s tokens to `tokens_`
+  const int64_t known_frames_;  // frames that came with `resume`
   EventQueue events_;
 
-  // Handed from stage to stage.
+  // These are handed from stage to stage.
   VideoFrames frames_;
   std::unique_ptr<AudioPipeline> audio_;
   int64_t total_frames_ = 0;  // written under `mutex_`, by DecodeVideo alone
 
   mutable Mutex mutex_;
   Reservation memory_ ABSL_GUARDED_BY(mutex_);       // without the condition's part
-  uint64_t song_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // of `memory_`
+  uint64_t song_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // the song's part of `memory_`
   int tasks_running_ ABSL_GUARDED_BY(mutex_) = 0;
   std::string upload_ ABSL_GUARDED_BY(mutex_);
   bool upload_finished_ ABSL_GUARDED_BY(mutex_) = false;
@@ -149,23 +156,25 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   Stage ended_in_ ABSL_GUARDED_BY(mutex_) = Stage::kUpload;  // the stage before kEnded
   absl::Duration stage_began_ ABSL_GUARDED_BY(mutex_);
   bool progress_due_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::Duration last_sent_ ABSL_GUARDED_BY(mutex_);  // any event
-  int64_t frames_made_ ABSL_GUARDED_BY(mutex_);       // those that `resume` brought along included
-  std::vector<uint16_t> tokens_
-      ABSL_GUARDED_BY(mutex_);  // [n][codebooks]: complete frames of the song
-  int64_t wanted_frames_ ABSL_GUARDED_BY(mutex_) = 0;  // the next chunk can be made from so many
+  absl::Duration last_sent_ ABSL_GUARDED_BY(mutex_);  // when audio or progress was last sent
+  int64_t frames_made_ ABSL_GUARDED_BY(mutex_);       // frames that came with `resume` included
+  // [n][codebooks]: complete frames of the song.
+  std::vector<uint16_t> tokens_ ABSL_GUARDED_BY(mutex_);
+  // Number of frames of the song that the next chunk needs.
+  int64_t wanted_frames_ ABSL_GUARDED_BY(mutex_) = 0;
   bool generated_ ABSL_GUARDED_BY(mutex_) = false;
-  bool pumping_ ABSL_GUARDED_BY(mutex_) =
-      false;  // PumpAudio is on its way, or there is no audio_ yet
-  bool stalled_ ABSL_GUARDED_BY(mutex_) = false;          // audio waits for the reader
-  absl::Duration stalled_since_ ABSL_GUARDED_BY(mutex_);  // or the last event was taken
+  // PumpAudio is queued or running, or there is no `audio_` yet.
+  bool pumping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stalled_ ABSL_GUARDED_BY(mutex_) = false;  // the event queue is full
+  // When the stall began, or when the reader last took an event if that was later.
+  absl::Duration stalled_since_ ABSL_GUARDED_BY(mutex_);
   absl::Duration last_chunk_ ABSL_GUARDED_BY(mutex_);
-  // When a player that began with the first chunk has nothing left.
+  // When a player that began with the first chunk runs out of audio.
   absl::Duration plays_until_ ABSL_GUARDED_BY(mutex_);
-  bool reader_was_late_ ABSL_GUARDED_BY(mutex_) = false;  // since the last chunk
-  bool underrun_ ABSL_GUARDED_BY(mutex_) = false;         // this stream is counted
+  bool reader_was_late_ ABSL_GUARDED_BY(mutex_) = false;  // stalled since the last chunk
+  bool underrun_ ABSL_GUARDED_BY(mutex_) = false;         // counted as an underrun already
   StageSeconds seconds_ ABSL_GUARDED_BY(mutex_);
-  std::optional<DeviceShare> device_share_ ABSL_GUARDED_BY(mutex_);  // until the tokens are made
+  std::optional<DeviceShare> device_share_ ABSL_GUARDED_BY(mutex_);  // set until tokens are made
   absl::Status end_ ABSL_GUARDED_BY(mutex_);                         // set with Stage::kEnded
   bool reported_ ABSL_GUARDED_BY(mutex_) = false;
 };

@@ -1,4 +1,4 @@
-// A job's way from tokens to the reader: audio as the reader takes it.
+// The part of a job that turns tokens into audio, as fast as the reader takes it.
 #include <algorithm>
 #include <utility>
 
@@ -8,9 +8,9 @@ namespace vidmuse {
 
 void Job::SchedulePump() {
   if (pumping_ || ended() || stalled_) return;
-  // On the device's thread nothing is sent: the pump tells the reader of a new stage too.
+  // The device thread sends nothing to readers, so the pump sends progress that is due, too.
   if (frames_made_ < wanted_frames_ && !generated_ && !progress_due_) return;
-  // The pool's queue has room for every job that may live.
+  // The pool's queue has room for one task of every job.
   pumping_ =
       context_->codec_pool->Submit([self = shared_from_this()] { self->RunTask(&Job::PumpAudio); });
 }
@@ -40,7 +40,7 @@ bool Job::TakePumpInput(std::vector<uint16_t>* tokens) {
   return true;
 }
 
-// One chunk a turn, so that streams take turns.
+// Makes one chunk and queues itself again, so that streams take turns.
 void Job::PumpAudio() {
   SendProgress();
   std::vector<uint16_t> tokens;
@@ -69,7 +69,7 @@ void Job::SendChunk(AudioChunk chunk) {
     CountUnderrun(now, audio_seconds);
     if (seconds_.first_audio == 0) {
       seconds_.first_audio = absl::ToDoubleSeconds(now - submitted);
-      // At the end by design where the song is brought to its loudness as a whole.
+      // With kReference, the first audio comes only when the whole song is made, so it isn't timed.
       if (request_.loudness != LoudnessMode::kReference) {
         context_->metrics->Observe(Histogram::kTimeToFirstAudioSeconds, seconds_.first_audio);
       }
@@ -88,7 +88,7 @@ void Job::SendChunk(AudioChunk chunk) {
 }
 
 void Job::CountUnderrun(absl::Duration now, double audio_seconds) {
-  // A song brought to its loudness as a whole isn't played while it is made.
+  // With kReference, the song isn't played while it is made.
   if (request_.loudness == LoudnessMode::kReference) return;
   const bool dry = seconds_.first_audio != 0 && now > plays_until_;
   if (dry && !reader_was_late_ && !std::exchange(underrun_, true)) {
@@ -109,8 +109,8 @@ void Job::SendFinished() {
     seconds_.total = absl::ToDoubleSeconds(Now() - submitted);
     finished.seconds = seconds_;
   }
-  // In this order: whoever takes the event may let go of the stream at once, which must not count
-  // as cancelling.
+  // The job is marked as ended first: a reader that takes the event may destroy the stream at once,
+  // which must not count as cancelling.
   if (!MarkEnded(absl::OkStatus())) return;
   events_.Finish(finished);
 }

@@ -1,4 +1,4 @@
-// What a job tells the metrics at its end.
+// What a job reports to the metrics at its end.
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -15,7 +15,7 @@ void Job::ReportEnd(const absl::Status& status) {
   metrics.Observe(Histogram::kRequestSeconds, absl::ToDoubleSeconds(Now() - submitted));
   metrics.Observe(Histogram::kQueueSeconds, seconds_.queue);
   if (status.ok()) return ReportSuccess();
-  // Who is sent elsewhere goes on there with the tokens that were made here.
+  // After UNAVAILABLE, the client can resume on another server with the tokens made here.
   const char* cause = absl::IsCancelled(status)          ? "cancelled"
                       : absl::IsDeadlineExceeded(status) ? "deadline"
                       : absl::IsUnavailable(status)      ? "handed_over"

@@ -9,7 +9,7 @@ namespace vidmuse {
 namespace {
 
 constexpr uint64_t kFrameBytes = uint64_t{3} * kFrameSize * kFrameSize;
-// Longer music is cut off by the limits, whatever the client declares.
+// Caps the declared length, which has not been checked against the limits yet.
 constexpr double kMostSeconds = 1e6;
 
 }  // namespace
@@ -23,7 +23,7 @@ MemoryUse RequestMemory::largest() const {
 }
 
 uint64_t SongBytes(const ModelInfo& model, int64_t frames, LoudnessMode loudness) {
-  // The scheduler has a copy of the tokens while it makes more.
+  // The scheduler keeps a copy of the tokens while it makes more.
   const uint64_t token_bytes = sizeof(uint16_t) + sizeof(int32_t);
   uint64_t frame_bytes = model.codebooks * token_bytes;
   if (loudness == LoudnessMode::kReference) frame_bytes += model.samples_per_frame * sizeof(float);

@@ -1,4 +1,4 @@
-// What a request takes of the memory that admission counts.
+// How much of the memory that admission counts a request takes.
 #ifndef VIDMUSE_GENERATOR_REQUEST_MEMORY_H_
 #define VIDMUSE_GENERATOR_REQUEST_MEMORY_H_
 
@@ -12,26 +12,27 @@ namespace vidmuse {
 
 // Bytes of a request once its video is decoded.
 struct RequestMemory {
-  uint64_t frames = 0;     // the video's, until the condition is made
-  uint64_t condition = 0;  // until the last window is open
-  // Until the end: the tokens, here and with the scheduler, and with LoudnessMode::kReference all
-  // samples.
+  uint64_t frames = 0;     // the video's frames, held until the condition is made
+  uint64_t condition = 0;  // held until the last window is open
+  // Held until the end: the tokens, in the job and in the scheduler, and all samples with
+  // LoudnessMode::kReference.
   uint64_t song = 0;
 
-  // The condition takes the frames' place.
+  // The bytes held at most. The condition reuses the bytes reserved for the frames.
   uint64_t total() const;
-  // What takes the most of it.
+  // Which of the three takes the most memory.
   MemoryUse largest() const;
 };
 
-// Of a song of `seconds` >= 1, none of whose frames is equal to another: no video takes more.
+// The most memory that a song of `seconds` >= 1 can take, with a video whose frames all differ.
 RequestMemory MostMemory(const MusicModel& model, int seconds, LoudnessMode loudness);
 
-// Bytes of a song of `frames` token frames beside frames and condition.
+// Bytes of a song of `frames` token frames, without the video's frames and the condition.
 uint64_t SongBytes(const ModelInfo& model, int64_t frames, LoudnessMode loudness);
 
-// What a request that was let in never has to ask for again: all that it will take, as far as the
-// client has said how large its video is. `use`: what takes the most of it.
+// Bytes to reserve at admission, so that the request never has to ask for them later: all that it
+// will take, as far as its client has declared the size and length of its video. `use` is set to
+// what takes the most.
 uint64_t PromisedMemory(const MusicModel& model, const GenerationRequest& request, MemoryUse* use);
 
 }  // namespace vidmuse

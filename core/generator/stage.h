@@ -1,19 +1,19 @@
-// Where a request stands.
+// The stages of a request.
 #ifndef VIDMUSE_GENERATOR_STAGE_H_
 #define VIDMUSE_GENERATOR_STAGE_H_
 
 namespace vidmuse {
 
-// A request goes through them in this order. It may skip some, and it may end in each. The wait for
-// a stage's threads is part of the stage.
+// A request goes through these stages in this order. It may skip some, and it may end in any of
+// them. A stage includes the wait for the threads that do its work.
 enum class Stage {
   kUpload,
-  kDecode,    // the video's file to frames
+  kDecode,    // video file to frames
   kEncode,    // frames to condition
   kQueue,     // waits for a place in the batch
-  kGenerate,  // has its place: tokens are made
+  kGenerate,  // is in the batch: tokens are made
   kDeliver,   // all tokens are made; the reader takes the rest of the audio
-  kEnded,     // all events are with the reader or wait for it, or the request has failed
+  kEnded,     // the reader has taken all events or they are queued for it, or the request failed
 };
 
 inline const char* NameOf(Stage stage) {

@@ -1,4 +1,4 @@
-// Certificates for tests, made by the openssl program.
+// Makes certificates for tests with the openssl program.
 #ifndef VIDMUSE_TESTS_SUPPORT_CERTIFICATES_H_
 #define VIDMUSE_TESTS_SUPPORT_CERTIFICATES_H_
 
@@ -12,14 +12,15 @@ struct CertificateFiles {
   std::string key;
 };
 
-// A certificate authority with its files in a folder. A failure is a failure of the test.
+// A certificate authority that keeps its files in a folder. If openssl fails, the test fails.
 class TestAuthority {
  public:
-  // `folder` exists; `name` is unique in it.
+  // `folder` must exist, and `name` must be unique in it.
   TestAuthority(std::string folder, std::string name);
 
   const std::string& cert() const { return own_.cert; }
-  // A certificate for localhost and 127.0.0.1; `name` is unique for the authority.
+  // Makes a certificate for localhost and 127.0.0.1. `name` must be unique for the authority, and
+  // not "ca".
   CertificateFiles Issue(const std::string& name) const;
 
  private:

@@ -1,6 +1,7 @@
-// Preloaded into a program, moves its wall clock: by the seconds that the file CLOCK_SHIFT_FILE
-// holds, as one 64-bit number, at any moment. What waits by the wall clock is moved too, as the
-// kernel would do it if the clock were set.
+// A library that is preloaded into a program to move its wall clock. The file that the environment
+// variable CLOCK_SHIFT_FILE names holds the shift in seconds, as one 64-bit number, and may change
+// at any time. Waits until a wall-clock time follow the shift, as they do in the kernel when the
+// clock is set.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -30,7 +31,7 @@ const volatile int64_t* Shared() {
   return shift;
 }
 
-// The real functions, past this file's.
+// Calls the C library's syscall(), not the one that this file replaces it with.
 long Kernel(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0) {
   static auto* const next = reinterpret_cast<long (*)(long, ...)>(dlsym(RTLD_NEXT, "syscall"));
   return next(number, a, b, c, d, e, f);
@@ -43,7 +44,8 @@ timespec Now() {
   return now;
 }
 
-// A futex wait till the wall clock says `until`, in slices: the clock may be set meanwhile.
+// Waits on a futex until the wall clock shows `until`. It waits in slices because the clock may be
+// set meanwhile.
 long WaitUntil(long futex, long op, long value, const timespec& until) {
   constexpr int64_t kSlice = 20'000'000;  // ns
   const long wait = FUTEX_WAIT | (op & FUTEX_PRIVATE_FLAG);

@@ -1,4 +1,4 @@
-// The model that GPUs run, of made-up weights, for tests: on the CPU or on a GPU, with any graphs.
+// For tests: the model that GPUs run, with made-up weights, on the CPU or a GPU.
 #ifndef VIDMUSE_TESTS_SUPPORT_DEVICE_MODEL_H_
 #define VIDMUSE_TESTS_SUPPORT_DEVICE_MODEL_H_
 
@@ -15,7 +15,7 @@
 
 namespace vidmuse {
 
-// A model's made-up weights, which can be loaded again and again.
+// A model's made-up weights. They can be loaded any number of times.
 struct HashFiles {
   explicit HashFiles(const HashModelSizes& model_sizes)
       : sizes(model_sizes), lm(HashLmFile(sizes)), codec(HashCodecFile(sizes)) {}
@@ -46,7 +46,7 @@ inline absl::StatusOr<std::unique_ptr<TorchMusicModel>> LoadDeviceModel(const Ha
   return LoadDeviceModel(HashFiles(sizes), device, std::move(options));
 }
 
-// A request under way, and all it drew.
+// A running request with everything that it has fed and drawn.
 struct DeviceSong {
   SamplingOptions sampling;
   std::unique_ptr<Window> window;
@@ -54,7 +54,7 @@ struct DeviceSong {
   std::vector<float> logits;
 };
 
-// One step of all; each feeds what it drew.
+// Runs one step for all songs. Each song feeds the tokens that it drew last.
 inline absl::Status StepSongs(MusicModel& model, const std::vector<DeviceSong*>& songs) {
   const size_t codebooks = model.info().codebooks, size = codebooks * model.info().card;
   std::vector<StepRequest> requests;

@@ -16,7 +16,7 @@ void Require(bool kept, const char* rule) {
   std::abort();
 }
 
-// The stream whose callback this thread is inside.
+// The request whose callback this thread is running, or null.
 thread_local const FakeRequest* in_callback_of = nullptr;
 
 }  // namespace

@@ -1,4 +1,5 @@
-// A generator that makes no music: tests say what each request gets, and see what became of it.
+// A generator that makes no music. Tests set the events that each request gets, and look at what
+// happened to it.
 #ifndef VIDMUSE_TESTS_SUPPORT_FAKE_GENERATOR_H_
 #define VIDMUSE_TESTS_SUPPORT_FAKE_GENERATOR_H_
 
@@ -17,7 +18,7 @@
 
 namespace vidmuse {
 
-// What a test sees of one admitted request; it outlives the stream. Thread-safe.
+// A test's view of one admitted request. It may outlive the stream. Thread-safe.
 class FakeRequest {
  public:
   FakeRequest(GenerationRequest request, std::vector<absl::StatusOr<StreamEvent>> after_video)
@@ -25,9 +26,10 @@ class FakeRequest {
 
   const GenerationRequest& request() const { return request_; }
 
-  // Gives the reader an event or the end, from this thread if it waits for one.
+  // Queues an event or an error for the reader. If the reader waits, calls its callback from this
+  // thread.
   void Push(absl::StatusOr<StreamEvent> event);
-  // The next upload calls return this.
+  // From now on, AppendVideo and FinishVideo return `status`.
   void FailUpload(absl::Status status);
 
   std::string video() const;
@@ -36,12 +38,12 @@ class FakeRequest {
   bool destroyed() const;
   int reads() const;  // calls of MusicStream::Read
 
-  // Each is false if it did not happen within `timeout`.
+  // Each of these returns false if `timeout` passed first.
   bool WaitForVideo(size_t bytes, absl::Duration timeout = absl::Seconds(20)) const;
   bool WaitForFinishedVideo(absl::Duration timeout = absl::Seconds(20)) const;
   bool WaitForCancel(absl::Duration timeout = absl::Seconds(20)) const;
   bool WaitForDestruction(absl::Duration timeout = absl::Seconds(20)) const;
-  // At least `reads` calls of Read.
+  // Waits for at least `reads` calls of Read.
   bool WaitForReads(int reads, absl::Duration timeout = absl::Seconds(20)) const;
 
  private:
@@ -63,27 +65,27 @@ class FakeRequest {
   int callbacks_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
-// Thread-safe. Ends the process with a message if its caller breaks the contract of generator.h.
+// Thread-safe. Aborts the process with a message if its caller breaks the contract of generator.h.
 class FakeGenerator : public Generator {
  public:
   FakeGenerator();
 
-  // The next Submit returns this; several queue up.
+  // Makes the next Submit return `status`. Several calls queue up, for one Submit each.
   void RefuseNext(absl::Status status);
-  // What each request admitted from now on gets once its video is complete.
+  // Each request admitted from now on gets `events` once its video is complete.
   void SetScript(std::vector<absl::StatusOr<StreamEvent>> events);
   void SetHealth(absl::Status health);
 
-  // Waits for the `index`-th admitted request, from 0; null if there is none within `timeout`.
+  // Waits for admitted request number `index`, from 0. Null if `timeout` passed first.
   std::shared_ptr<FakeRequest> WaitForRequest(size_t index,
                                               absl::Duration timeout = absl::Seconds(20)) const;
-  int submissions() const;  // refused ones too
-  // False if BeginDrain was not called within `timeout`.
+  int submissions() const;  // calls of Submit, refused ones included
+  // Waits for BeginDrain. False if `timeout` passed first.
   bool WaitForDrain(absl::Duration timeout = absl::Seconds(20)) const;
 
   absl::StatusOr<std::unique_ptr<MusicStream>> Submit(GenerationRequest request) override;
   const ModelInfo& model_info() const override { return model_info_; }
-  // Before the first request.
+  // Must be called before the first request.
   void set_fingerprint(const std::string& fingerprint) { model_info_.fingerprint = fingerprint; }
   const Limits& limits() const override { return limits_; }
   absl::Status Health() const override;

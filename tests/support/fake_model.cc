@@ -41,7 +41,7 @@ class FakeWindow final : public Window {
   int length() const override { return length_; }
   int capacity() const override { return capacity_; }
 
-  // Of everything fed so far.
+  // Hash of the window's condition and of everything fed so far.
   uint64_t hash;
   int length_ = 0;
 
@@ -176,7 +176,7 @@ VideoFrames FakeFrames(int seconds, uint64_t seed) {
   return frames;
 }
 
-// Written straight from the published loop, windows and all, without the engine's classes for them.
+// Follows the published loop directly, including its windows, without the engine's classes.
 std::vector<int32_t> FakeSong(int seconds, uint64_t video_seed, const SamplingOptions& sampling) {
   const FakeModel model;
   const int codebooks = model.info().codebooks;

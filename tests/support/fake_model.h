@@ -1,5 +1,5 @@
-// A MusicModel without weights: its tokens and samples are hashes of everything that may decide
-// them and of nothing else, it checks the engine's calls, and it fails on command.
+// A MusicModel without weights. Its tokens and samples are hashes of exactly the inputs that may
+// affect them. It checks the engine's calls, and it fails on command.
 #ifndef VIDMUSE_TESTS_SUPPORT_FAKE_MODEL_H_
 #define VIDMUSE_TESTS_SUPPORT_FAKE_MODEL_H_
 
@@ -20,7 +20,7 @@
 
 namespace vidmuse {
 
-// Thread-safe as MusicModel says.
+// Thread-safe in the same way as MusicModel.
 class FakeModel final : public MusicModel {
  public:
   FakeModel();
@@ -36,14 +36,14 @@ class FakeModel final : public MusicModel {
   absl::Status Step(absl::Span<StepRequest> requests) override;
   absl::StatusOr<std::unique_ptr<AudioDecoder>> NewAudioDecoder() override;
 
-  // Called at the start of each Step with the batch; a status that isn't OK is Step's.
+  // Called at the start of each Step with the batch. Step returns its status if that isn't OK.
   std::function<absl::Status(absl::Span<StepRequest>)> on_step;
-  // Likewise for the other stages.
+  // The same for EncodeVideo, OpenWindow and AudioDecoder::Push.
   std::function<absl::Status()> on_encode, on_open, on_audio;
 
   void SetFingerprint(std::string fingerprint) { info_.fingerprint = std::move(fingerprint); }
 
-  // Of each condition: what it says it holds.
+  // The size in bytes that each condition reports.
   size_t condition_bytes = 1000;
 
   int open_windows() const { return *open_windows_; }
@@ -55,15 +55,15 @@ class FakeModel final : public MusicModel {
   std::shared_ptr<std::atomic<int>> open_windows_ = std::make_shared<std::atomic<int>>(0);
 };
 
-// A condition for `seconds` of video that differs with `seed`.
+// A condition for `seconds` of video. Different seeds give different conditions.
 std::shared_ptr<const VideoCondition> FakeCondition(int seconds, uint64_t seed,
                                                     size_t bytes = 1000);
 
-// Frames that FakeModel turns into FakeCondition(seconds, seed).
+// Frames that FakeModel encodes to FakeCondition(seconds, seed).
 VideoFrames FakeFrames(int seconds, uint64_t seed);
 
-// What one request at a time, token by token, gives: the model the engine is compared with.
-// [frames][codebooks].
+// The tokens [frames][codebooks] of a request that runs alone and feeds one sequence step at a
+// time. Tests compare the engine's songs with it.
 std::vector<int32_t> FakeSong(int seconds, uint64_t video_seed, const SamplingOptions& sampling);
 
 }  // namespace vidmuse

@@ -1,5 +1,6 @@
-// Gives vidmuse_faulty_server, which has the real server's main, a model that fails on command: a
-// seed says how a request ends its steps, the video's text how its other stages end.
+// Gives vidmuse_faulty_server, which has the real server's main, a model and a video decoder that
+// fail on command. A request's seed selects a fault of its steps, and its video one of decoding
+// (see faults.h).
 #include <functional>
 #include <memory>
 #include <new>
@@ -17,7 +18,7 @@ namespace vidmuse {
 namespace {
 
 absl::Status FailOnCommand(absl::Span<StepRequest> requests) {
-  static bool lost = false;  // the device thread's
+  static bool lost = false;  // used by the device thread alone
   for (const StepRequest& request : requests) {
     if (request.sampling == nullptr || request.frame < kFaultFrame) continue;
     if (request.sampling->seed == kStepThrows) throw std::runtime_error("the device is on fire");

@@ -8,7 +8,8 @@
 
 namespace vidmuse {
 
-// Plain grey frames, each darker than the one before.
+// `seconds` of plain grey frames. The first has the grey value `shade`, and each frame is darker
+// than the one before.
 inline VideoFrames GreyVideo(int seconds, int shade) {
   VideoFrames video;
   video.seconds = seconds;

@@ -1,4 +1,4 @@
-// Just enough HTTP to look at the metrics page.
+// Just enough of an HTTP client to read the metrics page.
 #ifndef VIDMUSE_TESTS_SUPPORT_HTTP_GET_H_
 #define VIDMUSE_TESTS_SUPPORT_HTTP_GET_H_
 
@@ -8,7 +8,8 @@
 
 namespace vidmuse {
 
-// Headers and body of http://127.0.0.1:`port``path`, read until the server closes.
+// Returns the headers and the body of http://127.0.0.1:`port``path`, read until the server closes
+// the connection. UNAVAILABLE if connecting, sending or receiving fails.
 absl::StatusOr<std::string> HttpGet(int port, const std::string& path);
 
 }  // namespace vidmuse

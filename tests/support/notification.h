@@ -6,7 +6,7 @@
 
 namespace vidmuse {
 
-// Thread-safe. Notifying again changes nothing.
+// Thread-safe. Further calls of Notify change nothing.
 class Notification {
  public:
   void Notify() {

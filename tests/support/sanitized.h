@@ -1,12 +1,13 @@
-// What a test must know of the sanitizer it is built with (see cmake/vidmuse.cmake).
+// Tells a test whether it is built with a sanitizer (see cmake/vidmuse.cmake).
 #ifndef VIDMUSE_TESTS_SUPPORT_SANITIZED_H_
 #define VIDMUSE_TESTS_SUPPORT_SANITIZED_H_
 
 namespace vidmuse {
 
 #ifdef VIDMUSE_SANITIZED
-inline constexpr bool kSanitized = true;  // resident memory says nothing: what is freed is kept
-// How much longer than usual a test waits for what must happen.
+// With a sanitizer, resident memory says nothing, because freed memory is kept.
+inline constexpr bool kSanitized = true;
+// The factor by which tests wait longer than usual for something that must happen.
 inline constexpr int kPatience = 8;
 #else
 inline constexpr bool kSanitized = false;

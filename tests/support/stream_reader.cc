@@ -18,7 +18,7 @@ absl::StatusOr<StreamEvent> ReadEvent(MusicStream& stream, absl::Duration deadli
   });
   if (!done.WaitFor(deadline)) {
     std::fprintf(stderr, "no event came\n");
-    std::abort();  // the callback may still come, to variables that would be gone
+    std::abort();  // a late callback would use variables that no longer exist
   }
   return result;
 }

@@ -16,15 +16,15 @@ namespace vidmuse {
 struct ReadSong {
   GenerationStarted started;
   std::vector<AudioChunk> chunks;
-  std::string bytes;             // of all chunks
-  std::vector<uint16_t> tokens;  // likewise
+  std::string bytes;             // data of all chunks, joined
+  std::vector<uint16_t> tokens;  // tokens of all chunks, joined
   absl::StatusOr<GenerationFinished> finished = absl::UnknownError("not finished");
 };
 
-// Waits for the next event; aborts the test program if none comes within `deadline`.
+// Waits for the next event. Aborts the test program if none comes within `deadline`.
 absl::StatusOr<StreamEvent> ReadEvent(MusicStream& stream, absl::Duration deadline);
 
-// Reads until the stream has finished or failed.
+// Reads until the stream has finished or failed. `deadline` applies to each event.
 ReadSong ReadToEnd(MusicStream& stream, absl::Duration deadline);
 
 }  // namespace vidmuse

@@ -13,9 +13,9 @@
 namespace vidmuse {
 namespace {
 
-// In the child: only calls that are safe after fork.
+// Runs in the child process, so it makes only calls that are safe after fork.
 [[noreturn]] void Exec(char* const* argv, int output_fd, int error_fd) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that is killed takes its programs with it
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // if the test is killed, its programs are killed too
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -79,7 +79,8 @@ void Subprocess::Drain(int fd, Pipe* pipe) {
 }
 
 void Subprocess::Reap() {
-  // Waits without reaping, so that Signal never meets another process under the same id.
+  // Waits without reaping first, and reaps under the lock. So Signal never reaches another process
+  // that got the same id.
   siginfo_t info;
   while (waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
   }

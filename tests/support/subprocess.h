@@ -1,4 +1,4 @@
-// A program run by a test, with its output caught and its end awaited with a deadline.
+// Runs a program for a test, captures its output and waits for its end with a deadline.
 #ifndef VIDMUSE_TESTS_SUPPORT_SUBPROCESS_H_
 #define VIDMUSE_TESTS_SUPPORT_SUBPROCESS_H_
 
@@ -17,7 +17,7 @@
 
 namespace vidmuse {
 
-// Thread-safe. Destruction kills the program if it still runs.
+// Thread-safe. The destructor kills the program if it still runs.
 class Subprocess {
  public:
   // args[0] is the program's path. Standard input is empty.
@@ -26,17 +26,19 @@ class Subprocess {
   Subprocess(const Subprocess&) = delete;
   Subprocess& operator=(const Subprocess&) = delete;
 
-  // The first line of standard error that contains `text`. DEADLINE_EXCEEDED, or UNAVAILABLE if the
-  // program closed standard error, with what it had written.
+  // Waits for a line of standard error that contains `text`, and returns the first one.
+  // DEADLINE_EXCEEDED: none came within `timeout`. UNAVAILABLE: the program closed standard error
+  // first. Both messages hold what it had written.
   absl::StatusOr<std::string> WaitForErrorLine(const std::string& text, absl::Duration timeout);
 
   void Signal(int signal);
   pid_t pid() const { return pid_; }
 
-  // The exit code, or 128 + the signal that ended it. DEADLINE_EXCEEDED: it still runs.
+  // Waits for the program's end. Returns the exit code, or 128 + the signal that ended it.
+  // DEADLINE_EXCEEDED: it still runs, or its output is still open.
   absl::StatusOr<int> Wait(absl::Duration timeout);
 
-  // What has been written so far; all of it once Wait has returned a code.
+  // Everything written so far; the whole output once Wait has returned a code.
   std::string output() const;
   std::string error() const;
 
@@ -60,12 +62,12 @@ class Subprocess {
 };
 
 struct RunResult {
-  int exit_code = -1;  // -1: it did not end in time, and was killed
+  int exit_code = -1;  // -1: it couldn't be started, or it did not end in time and was killed
   std::string output = {};
   std::string error = {};
 };
 
-// Runs a program to its end.
+// Runs a program to its end, or kills it after `timeout`.
 RunResult RunProgram(const std::vector<std::string>& args,
                      absl::Duration timeout = kPatience * absl::Seconds(60));
 

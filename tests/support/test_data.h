@@ -1,4 +1,4 @@
-// Where tests find their data.
+// Finds the tests' data files.
 #ifndef VIDMUSE_TESTS_SUPPORT_TEST_DATA_H_
 #define VIDMUSE_TESTS_SUPPORT_TEST_DATA_H_
 
@@ -7,8 +7,8 @@
 
 namespace vidmuse {
 
-// A file of tests/data; the environment's VIDMUSE_TEST_DATA says where that is on a machine that
-// hasn't the source tree.
+// The path of a file in tests/data. On a machine without the source tree, the environment variable
+// VIDMUSE_TEST_DATA names that folder.
 inline std::string TestData(const std::string& name) {
   const char* folder = std::getenv("VIDMUSE_TEST_DATA");
   return std::string(folder == nullptr ? VIDMUSE_TEST_DATA : folder) + "/" + name;
