@@ -49,10 +49,10 @@ class Server {
   // Returns 0 if no metrics are served.
   int metrics_port() const { return metrics_listener_ == nullptr ? 0 : metrics_listener_->port(); }
 
-  // Health checks get NOT_SERVING, the port is closed, clients are told by GOAWAY to send new calls
-  // elsewhere, and calls that still arrive get UNAVAILABLE. Calls in flight go on, but are ended if
-  // they still run shortly before the end of `grace`. Returns true if all of them ended by
-  // themselves. Call once.
+  // Health turns to NOT_SERVING (except "liveness"), the port is closed, clients are told by GOAWAY
+  // to send new calls elsewhere, and calls that still arrive get UNAVAILABLE. Calls in flight go
+  // on, but are ended if they still run shortly before the end of `grace`. Returns true if all of
+  // them ended by themselves. Call once.
   bool Drain(absl::Duration grace);
 
  private:
