@@ -1,4 +1,4 @@
-// How many connections the process's limit of file descriptors allows.
+// Fits the number of connections to the process's limit of file descriptors.
 #ifndef VIDMUSE_SERVER_DESCRIPTOR_LIMIT_H_
 #define VIDMUSE_SERVER_DESCRIPTOR_LIMIT_H_
 

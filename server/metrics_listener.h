@@ -18,7 +18,7 @@ class MetricsListener {
   // it cannot listen there.
   static absl::StatusOr<std::unique_ptr<MetricsListener>> Start(
       const std::string& address, std::shared_ptr<prometheus::Collectable> page);
-  // Stops at once.
+  // Stops serving without delay.
   ~MetricsListener();
   MetricsListener(const MetricsListener&) = delete;
   MetricsListener& operator=(const MetricsListener&) = delete;
