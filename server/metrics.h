@@ -25,8 +25,8 @@ struct ReadMetric {
   std::function<double()> value;
 };
 
-// Names start with `vidmuse_`. Each metric has the labels `model` and `device`. Add, Set and Observe
-// are thread-safe; the other methods must be called by one thread at a time.
+// Names start with `vidmuse_`. Each metric has the labels `model` and `device`. Add, Set and
+// Observe are thread-safe; the other methods must be called by one thread at a time.
 class PrometheusMetrics final : public MetricsSink {
  public:
   PrometheusMetrics();
