@@ -13,7 +13,7 @@
 namespace vidmuse {
 namespace {
 
-// "[::1]:80", "127.0.0.1:80", "localhost", "::1".
+// The port is optional: "[::1]:80", "127.0.0.1:80", "localhost" and "::1" are all loopback.
 bool IsLoopback(absl::string_view endpoint) {
   std::string host(endpoint);
   if (absl::StartsWith(endpoint, "[")) {
@@ -35,7 +35,7 @@ bool IsThisMachine(absl::string_view target) {
   for (absl::string_view scheme : {"ipv4:", "ipv6:", "dns:"}) {
     if (absl::ConsumePrefix(&target, scheme)) break;
   }
-  // "//authority/name": the authority is the name server's.
+  // In "//authority/name" the authority names the DNS server, which does not matter here.
   if (absl::ConsumePrefix(&target, "//")) target.remove_prefix(target.find('/') + 1);
   const std::vector<absl::string_view> endpoints = absl::StrSplit(target, ',');
   for (absl::string_view endpoint : endpoints) {

@@ -1,4 +1,4 @@
-// What a gRPC target says about where it leads.
+// Classifies gRPC targets by where they lead.
 #ifndef VIDMUSE_CLIENT_ADDRESS_H_
 #define VIDMUSE_CLIENT_ADDRESS_H_
 
@@ -6,8 +6,9 @@
 
 namespace vidmuse {
 
-// Whether everything sent to `target` stays on this machine: loopback addresses, "localhost" and
-// Unix sockets. "host:port" or a target of gRPC's; another name may resolve to anything.
+// Returns whether everything sent to `target` stays on this machine, which is true for loopback
+// addresses, "localhost" and Unix sockets. Other names may resolve to anything, so they don't
+// count. `target` is "host:port" or any gRPC target.
 bool IsThisMachine(absl::string_view target);
 
 }  // namespace vidmuse

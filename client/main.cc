@@ -1,4 +1,4 @@
-// `vidmuse`: makes music for a video with a server, from the command line.
+// `vidmuse` is the command line that makes music for a video with a server.
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -20,8 +20,8 @@ constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 constexpr int kInterrupted = 130;
 
-// Waits for SIGINT and SIGTERM on a thread of its own: a signal handler could not take a lock. The
-// first one cancels, so that files are cleaned up; the second one ends the process.
+// Waits for SIGINT and SIGTERM on a thread of its own, because a signal handler could not take a
+// lock. The first signal cancels, so that files are cleaned up. The second one ends the process.
 void CancelOnSignals(Cancellation* cancellation) {
   sigset_t signals;
   sigemptyset(&signals);
@@ -53,14 +53,14 @@ absl::Status Run(const CliOptions& options, Cancellation* cancellation) {
 }
 
 int Main(const std::vector<std::string>& args) {
-  signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of the write
+  signal(SIGPIPE, SIG_IGN);  // writing to a closed pipe then returns an error
   const absl::StatusOr<CliOptions> options = ParseCommandLine(args);
   if (!options.ok()) {
     absl::FPrintF(stderr, "vidmuse: %s\nvidmuse --help lists all commands and flags\n",
                   std::string(options.status().message()));
     return kUsage;
   }
-  // Lives to the end of the process, as the thread that uses it does.
+  // Never freed, because the thread that uses it runs until the process ends.
   static auto* const cancellation = new Cancellation;
   if (options->command == Command::kGenerate) CancelOnSignals(cancellation);
   absl::Status status = Run(*options, cancellation);

@@ -17,28 +17,28 @@
 namespace vidmuse {
 namespace {
 
-// A chunk is at most 30 s of audio, and some room.
+// Enough for a chunk of at most 30 s of audio.
 constexpr int kMaxReceiveBytes = 16 << 20;
-// A server that is gone without a word is noticed after their sum. Servers allow a ping each 10 s.
+// A server that vanishes is noticed after the sum of these two. Servers allow one ping every 10 s.
 constexpr int kKeepaliveMs = 30'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
 
-// A replica that refuses connections is given up after it.
+// How long to wait for a replica whose connection has failed.
 constexpr std::chrono::milliseconds kReconnectWait(500);
 
 grpc::ChannelArguments ChannelArguments() {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxReceiveBytes);
   arguments.SetLoadBalancingPolicyName("round_robin");
-  // A replica that comes back is found soon, whatever an earlier attempt has seen.
+  // Short, so that a replica that comes back is found soon after a failed attempt.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  // gRPC gives a connection attempt as long as this.
+  // This is also gRPC's time limit for a connection attempt.
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  // Retries are this library's own: it knows what was received.
+  // This library retries by itself, because it knows what was received.
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   return arguments;
 }
@@ -50,7 +50,7 @@ bool IsVisible(absl::string_view text) {
 
 absl::Status CheckApiKey(const ClientOptions& options) {
   if (!IsVisible(options.api_key)) {
-    // Not quoted: errors are logged.
+    // The key is not quoted, because errors are logged.
     return absl::InvalidArgumentError("api_key has characters that are not visible ASCII");
   }
   const bool is_secret = options.credentials != nullptr || options.allow_plaintext_api_key;
@@ -84,9 +84,9 @@ absl::Status CheckOptions(const ClientOptions& options) {
   return absl::OkStatus();
 }
 
-// Lets a broken channel connect again. Once it has failed, gRPC fails calls on it at once, and
-// works on its connection only while somebody waits for it: a call right after a replica came back
-// would never find it.
+// Lets a broken channel connect again. gRPC fails calls on a broken channel at once, and reconnects
+// only while somebody waits for it. Without this, a call right after a replica came back would
+// fail.
 void AwaitConnection(grpc::Channel& channel) {
   const auto until = std::chrono::system_clock::now() + kReconnectWait;
   if (channel.GetState(true) == GRPC_CHANNEL_TRANSIENT_FAILURE) channel.WaitForConnected(until);
@@ -155,7 +155,7 @@ absl::StatusOr<std::unique_ptr<MusicClient>> MusicClient::Create(ClientOptions o
     replica.music = v1::MusicService::NewStub(replica.channel);
     replicas.push_back(std::move(replica));
   }
-  // The constructor is private: std::make_unique cannot call it.
+  // std::make_unique cannot call the private constructor.
   return std::unique_ptr<MusicClient>(new MusicClient(std::move(options), std::move(replicas)));
 }
 

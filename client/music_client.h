@@ -1,5 +1,5 @@
-// The client library: a video in, one unbroken stream of audio out, whatever happens to the
-// servers.
+// The client library: it turns a video into one unbroken stream of audio, and goes on at another
+// server if one fails.
 //
 //   absl::StatusOr<std::unique_ptr<MusicClient>> client =
 //       MusicClient::Create({.addresses = {"a:50051", "b:50051"}});
@@ -27,34 +27,36 @@
 namespace vidmuse {
 
 struct ClientOptions {
-  // Replicas, tried in turn: "host:port", or any gRPC target ("dns:///vidmuse:50051"), whose
-  // addresses are used in turn as well. One load balancer will do too.
+  // Replicas, which are tried in turn. Each is "host:port" or any gRPC target, such as
+  // "dns:///vidmuse:50051", whose addresses are used in turn as well. One load balancer is enough.
   std::vector<std::string> addresses;
 
   std::shared_ptr<grpc::ChannelCredentials> credentials = nullptr;  // null: plain text
-  // Sent with every call but health checks, as `authorization: Bearer KEY`. Empty: none. Without
-  // `credentials` only to this machine's own addresses, unless `allow_plaintext_api_key`.
+  // Sent with every call except health checks, as `authorization: Bearer KEY`. Empty: no key is
+  // sent. Without `credentials`, all addresses must be this machine's own, unless
+  // `allow_plaintext_api_key` is set.
   std::string api_key = {};
-  // Whether the key may cross a network that others can read along.
+  // Whether the key may be sent unencrypted over a network.
   bool allow_plaintext_api_key = false;
 
-  // Attempts after the first that a call may spend in a row without getting any further, where
-  // connections break or can't be made. 0: a broken call isn't tried again.
+  // How many times in a row a call may retry without progress after a connection broke or could not
+  // be made. 0: a broken call is not retried.
   int max_retries = 5;
-  // Delay before the n-th retry in a row: initial * 2^n, no more than max, times a random [0.5, 1].
-  // At least as long as a server's `grpc-retry-pushback-ms`.
+  // The delay before the n-th retry in a row (n = 1, 2, ...) is initial * 2^(n-1), at most max,
+  // times a random factor in [0.5, 1], but at least the server's `grpc-retry-pushback-ms`.
   absl::Duration initial_backoff = absl::Milliseconds(200);
   absl::Duration max_backoff = absl::Seconds(10);
-  // How long a call, in all, waits for servers that answer that they are busy (RESOURCE_EXHAUSTED
-  // with a pushback) or going away, and for proxies that answer that they have none (UNAVAILABLE).
-  // Zero: no busy server is waited for, and answers of the second kind count among max_retries.
+  // How long one call waits in total for servers that answer that they are busy (RESOURCE_EXHAUSTED
+  // with a pushback), and for servers that answer that they are shutting down or proxies that
+  // answer that they have no server (UNAVAILABLE). If zero, the call fails at once on a busy
+  // server, and UNAVAILABLE answers count against max_retries.
   absl::Duration max_busy_wait = absl::Minutes(2);
 
-  // For tests: waits in place of the real wait between attempts, which Cancellation::Cancel ends.
+  // For tests: replaces the wait between attempts. Cancellation::Cancel ends only the real wait.
   std::function<void(absl::Duration)> sleep = nullptr;
 };
 
-// Cancels calls from another thread, before or while they run. Thread-safe; outlives its calls.
+// Cancels a call from another thread, before or while it runs. Thread-safe. Must outlive the call.
 class Cancellation {
  public:
   Cancellation();
@@ -66,7 +68,7 @@ class Cancellation {
   friend class ResumableCall;
   struct State;
 
-  // `context` is cancelled by Cancel until Detach; at once if that has come already.
+  // Cancel cancels `context` until Detach. Attach cancels it at once if Cancel was called before.
   void Attach(grpc::ClientContext* context);
   void Detach();
   void WaitFor(absl::Duration timeout) const;
@@ -75,78 +77,82 @@ class Cancellation {
 };
 
 struct GenerateOptions {
-  // As music.proto documents it. `resume.tokens` may hold an earlier call's tokens, with
-  // `resume.fingerprint` only for servers that have it; `resume.received_bytes` must be 0. The
-  // client itself sets `return_tokens` and `video_bytes`.
+  // The fields are documented in music.proto. `resume.tokens` may hold an earlier call's tokens. If
+  // `resume.fingerprint` is set, only servers with that fingerprint are used.
+  // `resume.received_bytes` must be 0. The client sets `return_tokens` and `video_bytes` itself.
   v1::GenerateMusicConfig config = {};
-  absl::Duration deadline = absl::InfiniteDuration();  // of the whole call, retries included
+  absl::Duration deadline = absl::InfiniteDuration();  // for the whole call, with retries
   Cancellation* cancellation = nullptr;                // may be null
-  // Sent as `x-request-id` with every attempt, so that the servers' logs can be joined; attempts
-  // are counted from 1 in `x-vidmuse-attempt`. Visible ASCII; empty: one is drawn.
+  // Sent as `x-request-id` with every attempt, so that the servers' logs can be joined. Attempts
+  // are counted from 1 in `x-vidmuse-attempt`. Visible ASCII; if empty, a random one is used.
   std::string request_id = {};
-  // Sent as `traceparent` (W3C Trace Context) with every attempt. Visible ASCII; empty: not sent.
+  // Sent as `traceparent` (W3C Trace Context) with every attempt. Visible ASCII; not sent if empty.
   std::string traceparent = {};
 };
 
-// A song whose second part was made by a server that may round differently from the first part's:
-// each part is right, and the stream is well-formed, but no server alone would make it.
+// Describes a song whose second part was made by a server that may round differently from the first
+// part's server. Both parts are correct and the stream is well-formed, but no single server would
+// make the same stream.
 struct Splice {
   uint64_t first_sample = 0;  // of the second part, per channel
-  uint64_t first_frame = 0;   // of the tokens that the second part's server makes
+  uint64_t first_frame = 0;   // of the tokens made by the second server
   std::string first_fingerprint;
   std::string second_fingerprint;
 };
 
-// Callbacks of one call; any may be empty. All but `uploaded` run on the calling thread, and while
-// one runs nothing more is read: a slow sink slows the server, and nothing piles up.
+// The callbacks of one call. Any may be empty. All except `uploaded` run on the calling thread.
+// Nothing more is read while one runs, so a slow sink causes backpressure and nothing piles up.
 struct GenerateSink {
-  // Before the first chunk, once, and once after each `restart`. An error ends the call with that
-  // error, as for `chunk`.
+  // Called once before the first chunk, and once after each `restart`. If this or `chunk` returns
+  // an error, the call ends with it.
   std::function<absl::Status(const v1::GenerationStarted&)> started = nullptr;
-  // Pieces of one unbroken stream: the `data` of all since the last `restart`, joined, is the file.
-  // After a reconnection the first chunk's sample range may begin within the last one's; the bytes
-  // don't repeat.
+  // Called with each piece of the stream. The `data` of all chunks since the last `restart`,
+  // joined, is the file. After a reconnection the first chunk's sample range may overlap the chunks
+  // before it, but no bytes repeat.
   std::function<absl::Status(const v1::AudioChunk&)> chunk = nullptr;
-  // Once, when the song is complete.
+  // Called once, when the song is complete.
   std::function<void(const v1::GenerationFinished&)> finished = nullptr;
-  // Bytes of the video sent so far. Runs on the uploading thread.
+  // Called with the number of bytes of the video sent so far. Runs on the uploading thread.
   std::function<void(uint64_t sent_bytes)> uploaded = nullptr;
-  // Where the request stands.
+  // Called when the server reports the request's progress.
   std::function<void(const v1::GenerationProgress&)> progress = nullptr;
-  // An attempt failed with `status`; the next one begins after `delay`.
+  // Called when an attempt has failed with `status` and the next one will begin after `delay`.
   std::function<void(const absl::Status& status, absl::Duration delay)> retrying = nullptr;
-  // What `started` and `chunk` have had so far is void: the song starts over at its first byte,
-  // with the same seed, on a server with another fingerprint than the one that went away. An error
-  // ends the call with that error. Empty: what was delivered can't be taken back.
+  // Called when everything given to `started` and `chunk` so far must be discarded: the song starts
+  // over at its first byte, with the same seed, on a server whose fingerprint differs from that of
+  // the server that failed. If this returns an error, the call ends with it. Leave it empty if what
+  // was delivered can't be taken back.
   std::function<absl::Status()> restart = nullptr;
-  // Before the first chunk of the second part. Only where there is no `restart`.
+  // Called before the first chunk of the second part. A song with `restart` starts over instead,
+  // unless the first part's server sent no fingerprint.
   std::function<void(const Splice& splice)> spliced = nullptr;
 };
 
 // Thread-safe; many calls may run at once.
 class MusicClient {
  public:
-  // INVALID_ARGUMENT: no address, an option out of range, or an API key that would cross the
-  // network in plain text. Connects on first use.
+  // Fails with INVALID_ARGUMENT if there is no address, an option is out of range, or an API key
+  // would cross the network in plain text. The client connects on first use.
   static absl::StatusOr<std::unique_ptr<MusicClient>> Create(ClientOptions options);
   ~MusicClient();
 
-  // Makes music for `video`; returns when `finished` has come or the call has failed. A connection
-  // that breaks, or a server that shuts down, leads to the next address, which goes on where the
-  // last one stopped, if it has the same fingerprint. Where no server with that fingerprint is
-  // found, the song starts over if the sink can `restart`; else raw samples and WAV are `spliced`;
-  // else the call fails with FAILED_PRECONDITION. Other errors: the server's code and message;
-  // DATA_LOSS if what a server sent doesn't fit together; CANCELLED; DEADLINE_EXCEEDED; what the
-  // video source or the sink returned; INVALID_ARGUMENT for options that music.proto or
-  // GenerateOptions rule out.
+  // Makes music for `video`. Returns when `finished` has come or the call has failed.
+  // If a connection breaks or a server shuts down, the next address resumes the song where the last
+  // one stopped, provided that it has the same fingerprint. If no server with that fingerprint is
+  // found, the song starts over if the sink has `restart`, or is `spliced` if it is raw samples or
+  // WAV. If neither is possible, the call fails with FAILED_PRECONDITION.
+  // Other errors: the server's code and message; DATA_LOSS if a server's messages are inconsistent;
+  // CANCELLED; DEADLINE_EXCEEDED; the error of the video source or the sink; INVALID_ARGUMENT for
+  // options that music.proto or GenerateOptions don't allow.
   absl::Status Generate(const GenerateOptions& options, const VideoSource& video,
                         const GenerateSink& sink);
 
-  // The first address that answers.
+  // Asks the addresses in turn until one answers. `timeout` is for all of them together.
   absl::StatusOr<v1::GetModelInfoResponse> GetModelInfo(absl::Duration timeout = absl::Seconds(10));
 
-  // OK if every address serves; else UNAVAILABLE, or why the check failed, naming the address.
-  // `service`: a name of the health service's, such as "liveness".
+  // Returns OK if every address serves. Otherwise returns UNAVAILABLE, or the reason why the check
+  // failed, and names the address. `service` is a name that the health service knows, such as
+  // "liveness". `timeout` is for all addresses together.
   absl::Status CheckHealth(absl::Duration timeout = absl::Seconds(10),
                            const std::string& service = "");
 

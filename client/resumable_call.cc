@@ -18,7 +18,7 @@ namespace vidmuse {
 namespace {
 
 constexpr uint64_t kPieceBytes = 256 << 10;
-// What a message has beside its piece of the video, and some room.
+// Upper bound of a message's size without its piece of the video.
 constexpr uint64_t kMessageOverhead = 64;
 
 absl::Duration Now() { return Clock::Real()->Monotonic(); }
@@ -60,7 +60,7 @@ absl::Status ResumableCall::Run(const std::function<Stub*(int attempt)>& stub) {
     state_.BeginAttempt();
     Stub* const server = stub(attempt);
     const Outcome outcome = RunAttempt(server, attempt);
-    // Once `finished` has come the song is complete, however the connection ended.
+    // The status is OK once `finished` has come, however the connection ended.
     if (outcome.status.ok() || outcome.local) return outcome.status;
     if (std::exchange(progress, state_.progress()) != progress) retries_.OnProgress();
     ASSIGN_OR_RETURN(const absl::Duration delay, PlanNext(server, outcome));
@@ -87,7 +87,7 @@ absl::StatusOr<absl::Duration> ResumableCall::PlanNext(Stub* stub, const Outcome
     return *delay;
   }
   if (!IsTransportFailure(outcome.status) || !plan_.searching()) return outcome.status;
-  // The server that made the first part stays away, but another one answers.
+  // The server that made the first part is still unreachable, but another one has answered.
   RETURN_IF_ERROR(plan_.Settle(state_));
   retries_.OnProgress();
   return absl::ZeroDuration();
@@ -136,8 +136,8 @@ ResumableCall::Outcome ResumableCall::RunAttempt(Stub* stub, int attempt) {
   const v1::GenerateMusicConfig config = AttemptConfig();
   attempt_has_other_fingerprint_ = false;
 
-  // Upload and answer at the same time: a server may refuse in the middle of the upload, and a
-  // write that waits for room ends when the call does.
+  // Uploads and reads at the same time, because a server may refuse in the middle of the upload. A
+  // blocked write returns when the call ends.
   absl::Status write_status;
   std::thread writer([&] {
     write_status = WriteAll(stream.get(), config);
@@ -152,7 +152,8 @@ ResumableCall::Outcome ResumableCall::RunAttempt(Stub* stub, int attempt) {
   }
   writer.join();
   absl::Status status = FromGrpcStatus(stream->Finish());
-  // What a server or a proxy says that ends in the middle of it: nobody here has cancelled.
+  // A server or proxy that ends in the middle of a call may report CANCELLED, although nobody here
+  // has cancelled.
   if (absl::IsCancelled(status) && !cancellation_->cancelled()) {
     status = absl::UnavailableError(absl::StrCat("the call was cut off: ", status.message()));
   }
@@ -192,7 +193,7 @@ absl::Status ResumableCall::Handle(const v1::GenerateMusicResponse& response) {
       if (sink_.progress) sink_.progress(response.progress());
       return absl::OkStatus();
     case v1::GenerateMusicResponse::PAYLOAD_NOT_SET:
-      break;  // from a newer server
+      break;  // a newer server may send payloads unknown here
   }
   return absl::OkStatus();
 }
@@ -201,7 +202,7 @@ absl::Status ResumableCall::OnStarted(const v1::GenerationStarted& started) {
   const std::string& required = state_.required_fingerprint();
   if (plan_.mode() == ResumeMode::kExact && !required.empty() &&
       started.fingerprint() != required) {
-    // An older server, which does not look at `resume.fingerprint`.
+    // An older server ignores `resume.fingerprint`, so it is compared here too.
     attempt_has_other_fingerprint_ = true;
     return absl::FailedPreconditionError("the server has another fingerprint");
   }
@@ -230,7 +231,7 @@ absl::Status ResumableCall::WriteAll(Stream* stream, const v1::GenerateMusicConf
   for (uint64_t sent = 0; sent < video_.size();) {
     const uint64_t length = std::min(piece_bytes_, video_.size() - sent);
     RETURN_IF_ERROR(video_.ReadAt(sent, length, request.mutable_video_chunk()));
-    if (!stream->Write(request)) return absl::OkStatus();  // the read side learns why
+    if (!stream->Write(request)) return absl::OkStatus();  // the read side gets the reason
     sent += length;
     if (sink_.uploaded) sink_.uploaded(sent);
   }

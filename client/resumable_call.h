@@ -1,4 +1,4 @@
-// One MusicClient::Generate: attempts, one after another, that together make one stream.
+// One call of MusicClient::Generate: a series of attempts that together make one stream.
 #ifndef VIDMUSE_CLIENT_RESUMABLE_CALL_H_
 #define VIDMUSE_CLIENT_RESUMABLE_CALL_H_
 
@@ -20,47 +20,47 @@ namespace vidmuse {
 
 void AddApiKey(const ClientOptions& options, grpc::ClientContext* context);
 
-// Used once, by one thread.
+// Used once, by one thread. The arguments must outlive the call.
 class ResumableCall {
  public:
   ResumableCall(const ClientOptions& client, const GenerateOptions& options,
                 const VideoSource& video, const GenerateSink& sink);
 
-  // `stub(n)` is the server of the n-th attempt, counted from 0.
+  // `stub(n)` returns the server for attempt n, which counts from 0.
   absl::Status Run(const std::function<v1::MusicService::Stub*(int attempt)>& stub);
 
  private:
   using Stub = v1::MusicService::Stub;
   using Stream = grpc::ClientReaderWriter<v1::GenerateMusicRequest, v1::GenerateMusicResponse>;
 
-  // How one attempt ended. `local`: by this side's own decision, so not to be tried again.
+  // How one attempt ended.
   struct Outcome {
     absl::Status status;
-    bool local = false;
-    bool other_fingerprint = false;
+    bool local = false;              // the client itself ended it, so it must not be retried
+    bool other_fingerprint = false;  // the server's fingerprint is not the one required
     Trailers trailers = {};
   };
 
   Outcome RunAttempt(Stub* stub, int attempt);
   void FillContext(int attempt, grpc::ClientContext* context) const;
   v1::GenerateMusicConfig AttemptConfig() const;
-  // How long to wait before the next attempt; an error ends the call.
+  // Returns how long to wait before the next attempt. An error ends the call.
   absl::StatusOr<absl::Duration> PlanNext(Stub* stub, const Outcome& outcome);
-  // Whether `stub`'s server takes only shorter messages than those that were sent. Sets their
-  // length then.
+  // If `stub`'s server accepts only shorter messages than those that were sent, shortens them for
+  // the next attempt and returns true.
   bool ShortenPieces(Stub* stub, const Outcome& outcome);
-  // Reads until the stream ends; an error is this side's reason to end it.
+  // Reads until the stream ends. Returns an error if the client has a reason to end it.
   absl::Status ReadAll(Stream* stream);
   absl::Status Handle(const v1::GenerateMusicResponse& response);
   absl::Status OnStarted(const v1::GenerationStarted& started);
-  // Writes the config and the video, then half-closes; stops early when the call is over.
+  // Writes the config and the video, then half-closes. Stops early if the call has ended.
   absl::Status WriteAll(Stream* stream, const v1::GenerateMusicConfig& config);
 
   const ClientOptions& client_;
   const GenerateOptions& options_;
   const VideoSource& video_;
   const GenerateSink& sink_;
-  const absl::Duration deadline_;  // Clock::Monotonic(): the wall clock may jump
+  const absl::Duration deadline_;  // by Clock::Monotonic(), because the wall clock may jump
   const std::string request_id_;
   Cancellation own_cancellation_;
   Cancellation* const cancellation_;

@@ -7,9 +7,9 @@
 namespace vidmuse {
 namespace {
 
-// One address may stand for many servers.
+// Minimum number of attempts in a search, because one address may stand for many servers.
 constexpr int kMinSearch = 8;
-// Each may throw away minutes of work.
+// Limited, because each restart may throw away minutes of work.
 constexpr int kMaxRestarts = 3;
 
 }  // namespace
@@ -31,7 +31,7 @@ absl::Status ResumePlan::OnOtherFingerprint(const StreamState& state) {
 absl::Status ResumePlan::OnFailure(const StreamState& state) {
   if (mode_ != ResumeMode::kExact) return absl::OkStatus();
   if (searching()) return CountAttempt(state);
-  // An older server doesn't say what it is, so nobody can be known to make the same packets.
+  // An older server sends no fingerprint, so no server is known to make the same bytes.
   const bool unknown = state.HasNew() && state.required_fingerprint().empty();
   return unknown && !state.CanSplice() ? Settle(state) : absl::OkStatus();
 }

@@ -1,4 +1,4 @@
-// How a broken song goes on, when servers differ.
+// Decides how a broken song is resumed when servers differ.
 #ifndef VIDMUSE_CLIENT_RESUME_PLAN_H_
 #define VIDMUSE_CLIENT_RESUME_PLAN_H_
 
@@ -7,31 +7,34 @@
 
 namespace vidmuse {
 
-// First looks for a server with the fingerprint of the one that went away, for a bounded number of
-// attempts; then settles for another one, if the stream or its reader allows that.
+// First looks for a server with the fingerprint of the one that failed, for a bounded number of
+// attempts. Then settles for another server, if the sink can restart or the stream can be spliced.
+// Not thread-safe.
 class ResumePlan {
  public:
   struct Options {
     int addresses = 1;
-    bool exact_only = false;  // the caller has said which fingerprint the servers must have
+    bool exact_only = false;  // the caller requires a fingerprint, so never settle for another
     bool can_restart = false;
   };
 
   explicit ResumePlan(const Options& options) : options_(options) {}
 
-  // Of the next attempt.
+  // The mode of the next attempt.
   ResumeMode mode() const { return mode_; }
-  // Whether a server with another fingerprint was met since the last `started`.
+  // Returns whether a server with another fingerprint was met since the last `started`.
   bool searching() const { return attempts_ > 0; }
 
-  // A server goes on with the song, or begins it.
+  // To be called when a server has begun or resumed the song.
   void OnStarted();
-  // A server has another fingerprint than `state` requires. FAILED_PRECONDITION: no attempt may
-  // follow.
+  // To be called when a server's fingerprint is not the one that `state` requires. Fails with
+  // FAILED_PRECONDITION if no further attempt may follow.
   absl::Status OnOtherFingerprint(const StreamState& state);
-  // An attempt failed otherwise, and is about to be tried again. FAILED_PRECONDITION as above.
+  // To be called when an attempt failed for another reason and will be retried. Fails with
+  // FAILED_PRECONDITION if no further attempt may follow.
   absl::Status OnFailure(const StreamState& state);
-  // Gives up the search. FAILED_PRECONDITION as above.
+  // Gives up the search and chooses kRestart or kSplice. Fails with FAILED_PRECONDITION if neither
+  // is possible.
   absl::Status Settle(const StreamState& state);
 
  private:
@@ -39,7 +42,7 @@ class ResumePlan {
 
   const Options options_;
   ResumeMode mode_ = ResumeMode::kExact;
-  int attempts_ = 0;  // from the first other fingerprint on
+  int attempts_ = 0;  // counted from the first other fingerprint on
   int restarts_ = 0;
 };
 

@@ -11,7 +11,7 @@
 namespace vidmuse {
 namespace {
 
-// A pushback longer than this is a mistake.
+// A longer pushback is assumed to be a mistake and is cut to this.
 constexpr absl::Duration kMaxPushback = absl::Hours(1);
 
 }  // namespace
@@ -31,7 +31,7 @@ bool IsTransportFailure(const absl::Status& status) {
     case absl::StatusCode::kUnknown:
     case absl::StatusCode::kCancelled:
     case absl::StatusCode::kResourceExhausted:
-      // gRPC's own words for streams that the other side or the connection reset.
+      // These are gRPC's own messages for streams that the peer or the connection has reset.
       return absl::StrContains(status.message(), "RST_STREAM") ||
              absl::StrContains(status.message(), "Stream removed") ||
              absl::StrContains(status.message(), "Connection reset") ||
@@ -77,15 +77,16 @@ std::optional<absl::Duration> RetryPolicy::OnFailure(const absl::Status& status,
   if (trailers.forbids_retry) return std::nullopt;
   if (absl::IsResourceExhausted(status)) {
     if (!trailers.pushback.has_value()) return std::nullopt;
-    // A floor, so that a pushback of 0 can't make a busy loop.
+    // The minimum keeps a pushback of 0 from causing a busy loop.
     return WaitForServer(std::max(*trailers.pushback, absl::Milliseconds(100)));
   }
   if (!IsTransportFailure(status) || options_.max_retries == 0) return std::nullopt;
   ++failures_;
   const absl::Duration delay =
       std::max(trailers.pushback.value_or(absl::ZeroDuration()), Backoff());
-  // A draining server, or a proxy whose servers come and go, can lead to a good one any time: such
-  // answers count as attempts only once max_busy_wait is used up.
+  // After an answer from a draining server, or from a proxy whose servers come and go, the next
+  // attempt may reach a good server. Such answers count against max_retries only once max_busy_wait
+  // is used up.
   if (trailers.any && WaitForServer(delay)) return delay;
   if (++unanswered_ > options_.max_retries) return std::nullopt;
   return delay;

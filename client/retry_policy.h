@@ -1,4 +1,4 @@
-// Whether and when a broken call is tried again.
+// Decides whether and when a broken call is retried.
 #ifndef VIDMUSE_CLIENT_RETRY_POLICY_H_
 #define VIDMUSE_CLIENT_RETRY_POLICY_H_
 
@@ -15,45 +15,47 @@
 
 namespace vidmuse {
 
-// UNAVAILABLE also for what gRPC has other codes for, if IsTransportFailure.
+// Keeps the code and the message, but turns every transport failure (IsTransportFailure) into
+// UNAVAILABLE, because gRPC reports some of them with other codes.
 absl::Status FromGrpcStatus(const grpc::Status& status);
 
-// Whether the call ended because the connection or the server went away, rather than by an answer
-// of the service's.
+// Returns whether the call ended because the connection or the server went away, rather than by an
+// answer of the service.
 bool IsTransportFailure(const absl::Status& status);
 
-// What came with a call's status.
+// The trailing metadata that came with a call's status.
 struct Trailers {
-  // Whether there were any: a server has answered, or a proxy for want of one. A connection that
-  // can't be made or that breaks has none.
+  // Whether there were any trailers. If so, a server has answered, or a proxy that has no server. A
+  // connection that can't be made or that breaks gives none.
   bool any = false;
-  // `grpc-retry-pushback-ms`: when to come back; forbidden if it is negative or not a number.
+  // From `grpc-retry-pushback-ms`, the time to wait before a retry. A retry is forbidden if it is
+  // negative or not a number.
   bool forbids_retry = false;
   std::optional<absl::Duration> pushback = std::nullopt;
-  // `vidmuse-fingerprint`: the server's own, where it isn't the one that was asked for.
+  // From `vidmuse-fingerprint`: the server's fingerprint, if it isn't the one that was required.
   std::optional<std::string> fingerprint = std::nullopt;
 };
 Trailers ReadTrailers(const grpc::ClientContext& context);
 
-// One call's use of its retries.
+// Counts the retries and the waiting of one call. Not thread-safe.
 class RetryPolicy {
  public:
   explicit RetryPolicy(const ClientOptions& options) : options_(options) {}
 
-  // An attempt got further than those before: the retries in a row start anew.
+  // Resets the count of retries in a row, because an attempt got further than those before it.
   void OnProgress() { failures_ = unanswered_ = 0; }
 
-  // How long to wait before the next attempt; nullopt: give up with `status`.
+  // Returns how long to wait before the next attempt, or nullopt to give up with `status`.
   std::optional<absl::Duration> OnFailure(const absl::Status& status, const Trailers& trailers);
 
  private:
   absl::Duration Backoff();
-  // Nullopt if that would be more waiting than is allowed.
+  // Returns `delay`, or nullopt if the call's total wait would exceed max_busy_wait.
   std::optional<absl::Duration> WaitForServer(absl::Duration delay);
 
   const ClientOptions& options_;
-  int failures_ = 0;    // of the transport, in a row, without progress
-  int unanswered_ = 0;  // those among them without trailers
+  int failures_ = 0;    // transport failures in a row without progress
+  int unanswered_ = 0;  // those of them that count against max_retries
   absl::Duration busy_wait_;
   absl::BitGen random_;
 };

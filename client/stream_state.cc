@@ -36,7 +36,7 @@ absl::Status StreamState::CheckSameSong(const v1::GenerationStarted& started) co
   RETURN_IF_ERROR(CheckSame("codebooks", before.codebooks(), started.codebooks()));
   RETURN_IF_ERROR(CheckSame<int>("format", before.format(), started.format()));
   RETURN_IF_ERROR(CheckSame("seed", before.seed(), started.seed()));
-  // Older servers don't tell.
+  // Older servers don't send the sampling.
   if (!before.has_sampling() || !started.has_sampling()) return absl::OkStatus();
   return CheckSame("sampling", before.sampling().ShortDebugString(),
                    started.sampling().ShortDebugString());
@@ -90,7 +90,7 @@ uint64_t StreamState::BytesPerSample() const {
 std::optional<uint64_t> StreamState::HeaderBytes() const {
   if (BytesPerSample() == 0) return std::nullopt;
   if (started_->format() != v1::AUDIO_FORMAT_WAV) return 0;
-  // The samples follow the chunk's name and its length.
+  // In WAV the samples follow the "data" chunk's name (4 bytes) and its length (4 bytes).
   const size_t at = head_.find("data");
   if (at == std::string::npos || received_bytes_ < at + 8) return std::nullopt;
   return at + 8;
@@ -129,7 +129,7 @@ absl::Status StreamState::AddTokens(const v1::AudioChunk& chunk) {
     return absl::DataLossError(absl::StrCat("tokens of ", count, " frames at frame ",
                                             chunk.first_frame(), " pass the song's ", total));
   }
-  // What a server sends again must be what it was.
+  // Tokens that a server sends again must equal the tokens held.
   const uint64_t again = std::min(held - chunk.first_frame(), count) * frame_bytes;
   if (tokens_.compare(chunk.first_frame() * frame_bytes, again, chunk.tokens(), 0, again) != 0) {
     return absl::DataLossError(absl::StrCat("the tokens from frame ", chunk.first_frame(),
@@ -142,8 +142,8 @@ absl::Status StreamState::AddTokens(const v1::AudioChunk& chunk) {
 absl::Status StreamState::AddSamples(const v1::AudioChunk& chunk) {
   if (chunk.num_samples() == 0) return absl::OkStatus();
   const uint64_t total = started_->total_samples();
-  // The first chunk of a resumed stream may begin before the samples that are held: servers cut
-  // chunks differently. After it there is one right place.
+  // The first chunk of a resumed stream may begin before the end of the samples held, because
+  // servers cut chunks differently. Every later chunk must begin where the last one ended.
   const bool fits = attempt_next_sample_.has_value() ? chunk.first_sample() == *attempt_next_sample_
                                                      : chunk.first_sample() <= next_sample_;
   if (!fits) {
@@ -202,7 +202,7 @@ void StreamState::FillConfig(ResumeMode mode, v1::GenerateMusicConfig* config) c
   const std::optional<v1::GenerationStarted>& song =
       started_.has_value() ? started_ : before_restart_;
   if (song.has_value()) {
-    // Another server's defaults must not change the song.
+    // Sets the sampling explicitly, so that another server's defaults don't change the song.
     if (song->has_sampling()) *config->mutable_sampling() = song->sampling();
     config->mutable_sampling()->set_seed(song->seed());
   }

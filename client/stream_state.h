@@ -1,4 +1,4 @@
-// What a client holds of a song while its stream comes in, possibly over several connections.
+// What a client has of a song while its stream arrives, possibly over several connections.
 #ifndef VIDMUSE_CLIENT_STREAM_STATE_H_
 #define VIDMUSE_CLIENT_STREAM_STATE_H_
 
@@ -11,58 +11,61 @@
 
 namespace vidmuse {
 
-// How the next attempt takes up what is held.
+// How the next attempt continues the song.
 enum class ResumeMode {
-  // After the last byte, on a server with the fingerprint of the one that made it.
+  // Resume after the last byte, on a server with the fingerprint of the one that made it.
   kExact,
-  // After the last byte, on any server.
+  // Resume after the last byte, on any server.
   kSplice,
-  // From the first byte, with the same seed, on any server.
+  // Start over from the first byte, with the same seed, on any server.
   kRestart,
 };
 
-// Checks that what arrives is one song without gaps: DATA_LOSS otherwise. Used by one thread at a
-// time.
+// Checks that what arrives is one song without gaps, and fails with DATA_LOSS otherwise. Not
+// thread-safe.
 class StreamState {
  public:
-  // `given`: what the caller already holds: tokens, and the fingerprint of who made them.
+  // `given` is what the caller already has: tokens, and the fingerprint of the server that made
+  // them.
   explicit StreamState(v1::ResumeFrom given) : given_(std::move(given)), tokens_(given_.tokens()) {}
 
-  // A new connection: the server will say `started` again.
+  // To be called before each attempt. The server will send `started` again.
   void BeginAttempt();
 
-  // The first `started`, or one that goes on with what is held: its song must be the same one. Its
-  // fingerprint is that of the rest.
+  // Takes the first `started`, or one that resumes the song, which must then be the same song. Its
+  // fingerprint applies to the rest of the song. Fails with INVALID_ARGUMENT if the given tokens
+  // don't fit the song.
   absl::Status OnStarted(const v1::GenerationStarted& started);
   absl::Status OnChunk(const v1::AudioChunk& chunk);
   absl::Status OnFinished(const v1::GenerationFinished& finished);
 
-  // Puts the seed, the sampling in force and the resume point of the next attempt into `config`.
+  // Sets the seed, the sampling in force and the resume point of the next attempt in `config`.
   void FillConfig(ResumeMode mode, v1::GenerateMusicConfig* config) const;
 
-  // Forgets what was received, but for the first `started`'s seed and sampling.
+  // Forgets what was received, except the song's seed and sampling. The given tokens stay.
   void Restart();
 
-  // What the server of the next exact attempt must have; empty: anything will do.
+  // The fingerprint that the server of the next exact attempt must have; empty if any will do.
   const std::string& required_fingerprint() const;
 
-  // Whether the rest may come from a server with another fingerprint without damage to the stream:
-  // raw samples and WAV at a sample's boundary, other formats before their first byte.
+  // Returns whether the rest may come from a server with another fingerprint without damage to the
+  // stream. This holds for raw samples and WAV at a sample boundary, and for other formats before
+  // their first byte.
   bool CanSplice() const;
-  // Whether anything was received that the caller did not have before.
+  // Returns whether anything was received that the caller did not have before.
   bool HasNew() const { return received_bytes_ > 0 || tokens_.size() > given_.tokens().size(); }
 
-  // The last `started` that was accepted, if any has come.
+  // The last accepted `started`, if any.
   const std::optional<v1::GenerationStarted>& started() const { return started_; }
   bool finished() const { return finished_; }
 
   uint64_t received_bytes() const { return received_bytes_; }
-  // Samples per channel behind the bytes received, where they can be counted: raw samples and WAV.
+  // Samples per channel in the bytes received. 0 for formats other than raw samples and WAV.
   uint64_t received_samples() const;
-  // Whole frames of tokens held.
+  // Number of whole frames of tokens that are held.
   uint64_t held_frames() const;
 
-  // Grows with every token and every byte that is new.
+  // Grows with every new token and byte.
   uint64_t progress() const { return tokens_.size() + received_bytes_; }
 
  private:
@@ -71,18 +74,18 @@ class StreamState {
   absl::Status AddTokens(const v1::AudioChunk& chunk);
   absl::Status AddSamples(const v1::AudioChunk& chunk);
   void AddBytes(const std::string& data);
-  // Bytes before the first sample; nullopt: not known, or samples can't be told from bytes.
+  // Bytes before the first sample, or nullopt if that is unknown or the format is compressed.
   std::optional<uint64_t> HeaderBytes() const;
   uint64_t BytesPerSample() const;
 
   const v1::ResumeFrom given_;
   std::optional<v1::GenerationStarted> started_;
-  // After Restart: whose seed and sampling the song has.
+  // After Restart: the `started` whose seed and sampling the song keeps.
   std::optional<v1::GenerationStarted> before_restart_;
   std::string tokens_;
-  std::string head_;  // the stream's first bytes, where a WAV header lies
+  std::string head_;  // the stream's first bytes, which hold a WAV header
   uint64_t received_bytes_ = 0;
-  uint64_t next_sample_ = 0;  // end of the furthest chunk
+  uint64_t next_sample_ = 0;  // end of the chunk that reaches furthest
   bool finished_ = false;
 
   bool attempt_started_ = false;

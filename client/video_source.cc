@@ -24,7 +24,7 @@ class FileSource final : public VideoSource {
 
   uint64_t size() const override { return size_; }
 
-  // Before anybody reads.
+  // Must not be called once reading has begun.
   absl::Status Append(absl::string_view bytes) {
     while (!bytes.empty()) {
       const ssize_t written = write(fd_, bytes.data(), bytes.size());
@@ -77,7 +77,7 @@ class MemorySource final : public VideoSource {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<VideoSource>> VideoSource::OpenFile(const std::string& path) {
-  // O_NONBLOCK: a pipe without a writer must not block here; it is refused below.
+  // O_NONBLOCK keeps open from blocking on a pipe without a writer, which is refused below.
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("opening ", path));
   struct stat info;

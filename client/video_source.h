@@ -1,5 +1,4 @@
-// Where the bytes of a video come from. A retry reads them again, so a source can be read at any
-// offset.
+// A source of a video's bytes. It can be read at any offset, because a retry reads them again.
 #ifndef VIDMUSE_CLIENT_VIDEO_SOURCE_H_
 #define VIDMUSE_CLIENT_VIDEO_SOURCE_H_
 
@@ -13,26 +12,26 @@
 
 namespace vidmuse {
 
-// Immutable, thread-safe.
+// Immutable and thread-safe.
 class VideoSource {
  public:
-  // Opens a regular file, which is read piece by piece. NOT_FOUND, PERMISSION_DENIED or
-  // INVALID_ARGUMENT with the path.
+  // Opens a regular file, which is read piece by piece. Fails with NOT_FOUND, PERMISSION_DENIED or
+  // INVALID_ARGUMENT, and names the path.
   static absl::StatusOr<std::unique_ptr<VideoSource>> OpenFile(const std::string& path);
 
-  // Reads `fd` to its end into a temporary file without a name, under TMPDIR or /tmp.
-  // INVALID_ARGUMENT: more than `max_bytes`, or nothing; else the system's reason.
+  // Reads `fd` to its end into an unnamed temporary file in TMPDIR or /tmp. Fails with
+  // INVALID_ARGUMENT if there are more than `max_bytes` or none, or with the system's reason.
   static absl::StatusOr<std::unique_ptr<VideoSource>> Spool(int fd, uint64_t max_bytes);
 
-  // Bytes that the caller keeps alive.
+  // Uses `bytes` without a copy, so the caller must keep them alive.
   static std::unique_ptr<VideoSource> FromMemory(absl::string_view bytes);
 
   virtual ~VideoSource() = default;
 
   virtual uint64_t size() const = 0;
 
-  // Reads exactly `length` bytes at `offset`; both lie within size(). DATA_LOSS if the file has
-  // shrunk.
+  // Reads exactly `length` bytes at `offset` into `out`. The range must lie within size(). Fails
+  // with DATA_LOSS if the file has shrunk.
   virtual absl::Status ReadAt(uint64_t offset, size_t length, std::string* out) const = 0;
 };
 

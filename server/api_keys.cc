@@ -28,7 +28,7 @@ bool IsNameCharacter(char c) {
 bool IsHexDigit(char c) { return absl::ascii_isxdigit(static_cast<unsigned char>(c)); }
 
 absl::StatusOr<ApiKey> ParseLine(const std::vector<absl::string_view>& fields) {
-  // Errors don't quote the line: it may be a key that somebody forgot to hash.
+  // Errors don't quote the line, because it may be a key that somebody forgot to hash.
   const absl::string_view digits = fields[0];
   ApiKey key;
   if (digits.size() != 2 * key.hash.size() ||
@@ -84,7 +84,7 @@ absl::StatusOr<std::vector<ApiKey>> ParseApiKeys(absl::string_view text) {
 
 absl::StatusOr<std::unique_ptr<ApiKeys>> ApiKeys::Open(const std::string& path,
                                                        std::shared_ptr<RequestLog> log) {
-  // The constructor is private: std::make_unique cannot call it.
+  // std::make_unique cannot call the private constructor.
   std::unique_ptr<ApiKeys> keys(new ApiKeys(path, std::move(log)));
   MutexLock lock(&keys->mutex_);
   keys->file_.Changed();

@@ -1,4 +1,4 @@
-// Who may call: API keys, of which the server knows only SHA-256 hashes.
+// API keys decide who may call. The server knows only their SHA-256 hashes.
 #ifndef VIDMUSE_SERVER_API_KEYS_H_
 #define VIDMUSE_SERVER_API_KEYS_H_
 
@@ -19,26 +19,27 @@ namespace vidmuse {
 
 struct ApiKey {
   std::array<unsigned char, 32> hash;  // SHA-256 of the key
-  std::string name;                    // the client's, for logs and limits
+  std::string name;                    // the client's name, for logs and limits
 };
 
-// One key a line: its hash as 64 hexadecimal digits, then a name of [A-Za-z0-9._-] if wanted ("-"
-// is none, so that `sha256sum` writes such lines); # begins a comment. A key without a name is
-// known by its hash's first 8 digits. Several keys may have one name: they are one client's.
-// INVALID_ARGUMENT names the line.
+// Each line holds one key: its hash as 64 hexadecimal digits, then an optional name of
+// [A-Za-z0-9._-]. The name "-" counts as none, so the output of `sha256sum` can be used as it is.
+// "#" begins a comment. A key without a name is named by the first 8 digits of its hash. Keys with
+// the same name belong to the same client. Fails with INVALID_ARGUMENT, which names the line.
 absl::StatusOr<std::vector<ApiKey>> ParseApiKeys(absl::string_view text);
 
-// The keys of a file, read again within a second of a change. Thread-safe.
+// The keys in a file. A change to the file takes effect within a second. Thread-safe.
 class ApiKeys {
  public:
-  // Errors name the file. `log` hears of what is read. A file that is damaged or gone later leaves
-  // the keys as they were; one without any key revokes them all, and then nobody may call.
+  // Errors name the file. Each reload is logged to `log`. If the file is damaged or missing later,
+  // the old keys stay valid. A file without any key revokes all keys, so that nobody may call.
   static absl::StatusOr<std::unique_ptr<ApiKeys>> Open(const std::string& path,
                                                        std::shared_ptr<RequestLog> log);
 
-  // The name of the key in a call's metadata: `x_api_key`, or `authorization` with "Bearer KEY".
-  // Empty: not sent. UNAUTHENTICATED: none, or not known. Takes the same time whatever is wrong
-  // with a key.
+  // Returns the name of the key in a call's metadata: `x_api_key`, or `authorization` with
+  // "Bearer KEY". An argument is empty if the client did not send it. Fails with UNAUTHENTICATED if
+  // no key was sent or the key is unknown. The time taken does not reveal how a wrong key differs
+  // from the known ones.
   absl::StatusOr<std::string> Authenticate(absl::string_view authorization,
                                            absl::string_view x_api_key);
 

@@ -1,4 +1,4 @@
-// What a client sent with its call.
+// The metadata that a client sent with its call.
 #ifndef VIDMUSE_SERVER_CALL_METADATA_H_
 #define VIDMUSE_SERVER_CALL_METADATA_H_
 
@@ -13,7 +13,7 @@ inline constexpr char kApiKeyKey[] = "x-api-key";
 inline constexpr char kTraceparentKey[] = "traceparent";
 inline constexpr char kRequestIdKey[] = "x-request-id";
 
-// The first value of `key`; empty: not sent. Lives as long as `context`.
+// Returns the first value of `key`, or empty if it was not sent. It lives as long as `context`.
 inline absl::string_view ClientMetadata(const grpc::ServerContextBase& context,
                                         absl::string_view key) {
   const auto found = context.client_metadata().find(grpc::string_ref(key.data(), key.size()));

@@ -11,11 +11,11 @@
 namespace vidmuse {
 namespace {
 
-// gRPC's own timers would do, but for a wall clock that is set back by hours: then they stand still
-// (Debian's gRPC 1.51 waits by the wall clock).
+// gRPC's timers are not used here, because Debian's gRPC 1.51 waits by the wall clock: its timers
+// stop for hours if that clock is set back by hours.
 constexpr absl::Duration kWatchPeriod = absl::Milliseconds(20);
-// Thousands of calls leave the heap in pieces, most of it free but not given back. Trimming it then
-// takes about 50 ms, so that is done only when no call is live.
+// Thousands of calls fragment the heap, so that free memory is not returned to the system. Trimming
+// takes about 50 ms, so it is done only when no call is live.
 constexpr int kCallsToTrim = 256;
 
 absl::Status TooMany(absl::string_view limit, int count) {

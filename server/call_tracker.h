@@ -1,5 +1,4 @@
-// Knows the calls that live: how many upload, how many each client has, whether any is late or
-// left, and how to end them all.
+// Tracks live calls: limits how many there are, ends those that are too slow, and can end them all.
 #ifndef VIDMUSE_SERVER_CALL_TRACKER_H_
 #define VIDMUSE_SERVER_CALL_TRACKER_H_
 
@@ -21,52 +20,53 @@ class TrackedCall {
  public:
   virtual ~TrackedCall() = default;
 
-  // Both are thread-safe.
-  // Ends the call unless it has ended.
+  // Ends the call unless it has ended. Thread-safe.
   virtual void End(absl::Status status) = 0;
-  // Ends the call if its client is too slow. Called often, with the time of the tracker's clock.
+  // Ends the call if its client is too slow. Called about every 20 ms, with the monotonic time of
+  // the tracker's clock. Thread-safe.
   virtual void CheckProgress(absl::Duration now) = 0;
 };
 
 struct CallLimits {
-  int uploads;  // of all clients
-  // Of the calls whose API keys have one name. Without keys there are no such limits.
+  int uploads;  // of all clients together
+  // These two apply to the calls whose API keys have the same name, and only if keys are in use.
   int uploads_per_key;
-  int calls_per_key;  // that were let in and have not ended
+  int calls_per_key;  // admitted calls that have not ended
 };
 
-// Thread-safe. No call may be left when it is destroyed.
+// Thread-safe. All calls must have ended before the tracker is destroyed.
 class CallTracker {
  public:
-  // `clock` outlives the tracker.
+  // `clock` must outlive the tracker.
   CallTracker(const CallLimits& limits, const Clock* clock);
   ~CallTracker();
 
   void BeginCall(const std::shared_ptr<TrackedCall>& call);
-  // From the destructor of the call.
+  // Must be called by the call's destructor.
   void EndCall(TrackedCall* call);
 
-  // Lets a call in, whose key has the name `key` (empty: none is needed): from now to EndUpload it
-  // holds a slot for its upload, and to Leave it is one of its key's calls. RESOURCE_EXHAUSTED,
-  // with a delay: there are too many.
+  // Admits a call whose API key is named `key`; `key` is empty if no keys are in use. The call
+  // holds an upload slot until EndUpload, and counts as one of its key's calls until Leave. Fails
+  // with RESOURCE_EXHAUSTED and a retry delay if there are too many.
   absl::Status Enter(const std::string& key);
   void EndUpload(const std::string& key);
   void Leave(const std::string& key);
 
   void EndAll(const absl::Status& status);
 
-  // True once no call is left; false if `timeout` passed first.
+  // Returns true once no call is left, or false if `timeout` passes first.
   bool WaitUntilIdle(absl::Duration timeout);
 
  private:
-  struct Share {  // of one key
+  // What the calls with one key name use.
+  struct Share {
     int uploads = 0;
     int calls = 0;
   };
 
-  // To be let go of without the lock: a call's destructor takes it.
+  // The result must be released without holding the lock, because a call's destructor takes it.
   std::vector<std::shared_ptr<TrackedCall>> Calls() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // No call is there, and many have been since this was true last.
+  // Returns true if no call is live and many have begun since it last returned true.
   bool MustTrim();
   void Watch();
 
@@ -75,10 +75,12 @@ class CallTracker {
   Mutex mutex_;
   absl::flat_hash_map<TrackedCall*, std::weak_ptr<TrackedCall>> calls_ ABSL_GUARDED_BY(mutex_);
   int uploads_ ABSL_GUARDED_BY(mutex_) = 0;
-  absl::flat_hash_map<std::string, Share> shares_ ABSL_GUARDED_BY(mutex_);  // of keys with calls
-  int untrimmed_calls_ ABSL_GUARDED_BY(mutex_) = 0;  // begun since the heap was trimmed
+  absl::flat_hash_map<std::string, Share> shares_ ABSL_GUARDED_BY(mutex_);  // by key name
+  // Calls that have begun since the heap was last trimmed.
+  int untrimmed_calls_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread watch_thread_;  // last: uses all of the above
+  // Must be the last member, because the thread uses all of the above.
+  std::thread watch_thread_;
 };
 
 }  // namespace vidmuse

@@ -25,7 +25,8 @@ namespace vidmuse {
 namespace {
 
 constexpr int kBacklog = 1024;
-constexpr int kRetryMilliseconds = 100;  // after accepting failed
+// Time until the next try after accepting has failed.
+constexpr int kRetryMilliseconds = 100;
 int PortOf(int socket) {
   sockaddr_storage address = {};
   socklen_t size = sizeof(address);
@@ -40,12 +41,12 @@ absl::StatusOr<UniqueFd> ListenOn(const addrinfo& info, int port) {
   if (fd.get() < 0) return absl::UnavailableError(std::strerror(errno));
   const int on = 1, off = 0;
   setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  // Connections inherit it.
+  // Accepted connections inherit this option.
   setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   sockaddr_storage address = {};
   std::memcpy(&address, info.ai_addr, info.ai_addrlen);
   if (info.ai_family == AF_INET6) {
-    setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));  // [::] takes both
+    setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));  // [::] takes IPv4 too
     reinterpret_cast<sockaddr_in6&>(address).sin6_port = htons(static_cast<uint16_t>(port));
   } else {
     reinterpret_cast<sockaddr_in&>(address).sin_port = htons(static_cast<uint16_t>(port));
@@ -57,7 +58,7 @@ absl::StatusOr<UniqueFd> ListenOn(const addrinfo& info, int port) {
   return fd;
 }
 
-// A socket for each of the host's addresses, on one port.
+// Opens a socket for each of the host's addresses, all on the same port.
 absl::StatusOr<std::vector<UniqueFd>> ListenOnAll(const std::string& address) {
   const size_t colon = address.rfind(':');
   absl::string_view host(address.data(), colon);
@@ -84,7 +85,7 @@ absl::StatusOr<std::vector<UniqueFd>> ListenOnAll(const std::string& address) {
     if (port == 0) port = PortOf(socket->get());
     sockets.push_back(*std::move(socket));
   }
-  // "localhost" may name an address that this host has not.
+  // A name such as "localhost" may have an address that this host lacks, so one socket is enough.
   if (sockets.empty()) return failure;
   return sockets;
 }
@@ -102,7 +103,7 @@ absl::StatusOr<std::unique_ptr<ConnectionListener>> ConnectionListener::Listen(
   UniqueFd command(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (epoll.get() < 0 || command.get() < 0) return absl::ErrnoToStatus(errno, "epoll");
   const int port = PortOf(sockets->front().get());
-  // The constructor is private: std::make_unique cannot call it.
+  // std::make_unique cannot call the private constructor.
   return std::unique_ptr<ConnectionListener>(new ConnectionListener(
       *std::move(sockets), port, max_connections, std::move(epoll), std::move(command)));
 }
@@ -138,7 +139,7 @@ bool ConnectionListener::ObeyCommand() {
   eventfd_read(command_.get(), &ignored);
   MutexLock lock(&mutex_);
   if (must_stop_accepting_ && !stopped_accepting_) {
-    sockets_.clear();  // epoll forgets a closed socket
+    sockets_.clear();  // closing a socket removes it from epoll
     stopped_accepting_ = true;
   }
   return must_end_;
@@ -183,7 +184,7 @@ void ConnectionListener::Run() {
       if (fd == command_.get()) {
         if (ObeyCommand()) return;
       } else if (open_.count(fd) > 0) {
-        // gRPC may still have its descriptor: closing this one would not be enough.
+        // Closing this descriptor does not remove it from epoll while gRPC has the other one.
         epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
         open_.erase(fd);
         full_ = false;
@@ -217,10 +218,11 @@ void ConnectionListener::Admit(UniqueFd connection) {
     if (!std::exchange(full_, true)) on_full_();
     return;
   }
-  // gRPC shuts a socket down before it closes it: the second descriptor learns of that.
+  // gRPC shuts a socket down before it closes it, and epoll reports that on this second descriptor.
   UniqueFd second(fcntl(connection.get(), F_DUPFD_CLOEXEC, 0));
   const int fd = second.get();
-  if (fd < 0 || !Watch(fd, 0)) {  // epoll always reports EPOLLHUP
+  // epoll always reports EPOLLHUP, so no event is requested.
+  if (fd < 0 || !Watch(fd, 0)) {
     ++refused_;
     return;
   }

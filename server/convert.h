@@ -1,5 +1,5 @@
-// Between the service's protobuf and the core's plain data, with every check on what a client
-// sends.
+// Converts between the service's protobuf messages and the core's plain data, and checks what a
+// client sends.
 #ifndef VIDMUSE_SERVER_CONVERT_H_
 #define VIDMUSE_SERVER_CONVERT_H_
 
@@ -10,12 +10,12 @@
 
 namespace vidmuse {
 
-// INVALID_ARGUMENT names the field, its value and what is allowed. Fills neither request_id nor
-// deadline.
+// Converts and checks a client's config. Fails with INVALID_ARGUMENT, which names the field, its
+// value and what is allowed. Leaves request_id, client_key and time_limit unset.
 absl::StatusOr<GenerationRequest> ToRequest(const v1::GenerateMusicConfig& config,
                                             const ModelInfo& model);
 
-// Writes `event` into `response`, moving audio out of it.
+// Replaces `response` with `event`; audio is moved, not copied.
 void ToProto(StreamEvent event, const ModelInfo& model, v1::GenerateMusicResponse* response);
 
 void ToProto(const ModelInfo& model, const Limits& limits, int max_message_bytes,

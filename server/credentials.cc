@@ -33,15 +33,15 @@ absl::string_view Find(const grpc_metadata* metadata, size_t count, absl::string
   return "";
 }
 
-// After the server's shutdown has begun, gRPC 1.51 would end a new call with CANCELLED, which
-// clients don't retry.
+// Refuses new calls while the server drains. Once its shutdown has begun, gRPC 1.51 would end them
+// with CANCELLED, which clients don't retry.
 absl::Status CheckDraining(const State& state) {
   if (!state.draining->load()) return absl::OkStatus();
   return absl::UnavailableError("the server is shutting down");
 }
 
-// What it refuses is neither counted nor logged: requests_total counts songs that were asked for,
-// and whoever tries names and keys shall not fill the log.
+// Refused calls are neither counted nor logged: requests_total counts requested songs, and a client
+// that guesses method names and keys must not fill the log.
 absl::Status CheckCall(ApiKeys* keys, const grpc_metadata* metadata, size_t count) {
   if (keys == nullptr) return absl::OkStatus();
   const absl::string_view path = Find(metadata, count, ":path");
@@ -54,7 +54,7 @@ absl::Status CheckCall(ApiKeys* keys, const grpc_metadata* metadata, size_t coun
       .status();
 }
 
-// gRPC's hook between a call's headers and its handler.
+// gRPC calls this after a call's headers have arrived and before its handler.
 void ProcessMetadata(void* state, grpc_auth_context*, const grpc_metadata* metadata, size_t count,
                      grpc_process_auth_metadata_done_cb done, void* call) {
   const auto& shared = *static_cast<const State*>(state);
@@ -66,13 +66,13 @@ void ProcessMetadata(void* state, grpc_auth_context*, const grpc_metadata* metad
 
 void DestroyState(void* state) { delete static_cast<State*>(state); }
 
-// gRPC's hook before each handshake.
+// gRPC calls this before each handshake.
 grpc_ssl_certificate_config_reload_status FetchCertificate(
     void* state, grpc_ssl_server_certificate_config** config) {
   const std::optional<TlsPem> pem = static_cast<State*>(state)->tls->Fetch();
   if (!pem.has_value()) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
   const grpc_ssl_pem_key_cert_pair pair = {pem->key.c_str(), pem->cert.c_str()};
-  // gRPC wants some authority even where clients are asked for no certificate: it plays no part.
+  // gRPC requires an authority even if clients need no certificate. It is then not used.
   const std::string& authority = pem->client_ca.empty() ? pem->cert : pem->client_ca;
   *config = grpc_ssl_server_certificate_config_create(authority.c_str(), &pair, 1);
   return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
@@ -88,13 +88,13 @@ grpc_server_credentials* MakeCoreCredentials(State* state) {
                                                                       state));
 }
 
-// gRPC's own classes for this are either not reloaded, or drop a good certificate for a damaged
-// one, or take no look at metadata without TLS. Its C API does all three.
+// gRPC's own C++ classes either don't reload certificates, or replace a good certificate by a
+// damaged one, or ignore metadata without TLS. Its C API has none of these faults.
 class CoreCredentials final : public grpc::ServerCredentials {
  public:
   CoreCredentials(std::shared_ptr<TlsFiles> tls, std::shared_ptr<ApiKeys> keys,
                   std::shared_ptr<const std::atomic<bool>> draining) {
-    // gRPC's from here on: connections outlive this object.
+    // gRPC owns the state from here on, because connections outlive this object.
     auto* state = new State{std::move(draining), std::move(tls), std::move(keys)};
     credentials_ = MakeCoreCredentials(state);
     grpc_server_credentials_set_auth_metadata_processor(credentials_,

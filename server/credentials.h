@@ -1,4 +1,4 @@
-// How clients connect: TLS and API keys, and what they are told while the server drains.
+// How clients connect: TLS, API keys, and the refusal of new calls while the server drains.
 #ifndef VIDMUSE_SERVER_CREDENTIALS_H_
 #define VIDMUSE_SERVER_CREDENTIALS_H_
 
@@ -12,11 +12,12 @@
 
 namespace vidmuse {
 
-// `tls` null: plain text. `keys` null: none are needed; else every call but those of
-// grpc.health.v1.Health needs one, before it reaches its handler. GenerateMusic is let through: it
-// checks its calls itself, before it reads, and so counts and logs what it refuses.
-// While `draining` is true every new call ends with UNAVAILABLE, before it reaches its handler; set
-// it before the server's shutdown begins. All arguments are held as long as connections live.
+// If `tls` is null, connections are in plain text. If `keys` is null, calls need no key. Otherwise
+// every call needs a valid key before it reaches its handler, with two exceptions:
+// grpc.health.v1.Health needs no key, and GenerateMusic checks the key itself before it reads, so
+// that it can count and log the calls that it refuses.
+// While `draining` is true, every new call ends with UNAVAILABLE before it reaches its handler. Set
+// it before the server's shutdown begins. All arguments are kept alive while connections live.
 std::shared_ptr<grpc::ServerCredentials> MakeServerCredentials(
     std::shared_ptr<TlsFiles> tls, std::shared_ptr<ApiKeys> keys,
     std::shared_ptr<const std::atomic<bool>> draining);

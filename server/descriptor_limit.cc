@@ -10,7 +10,7 @@
 namespace vidmuse {
 namespace {
 
-// For model files, decoders, the log, gRPC's own.
+// Descriptors for model files, decoders, the log and gRPC itself.
 constexpr rlim_t kOtherDescriptors = 256;
 
 rlim_t Needed(int connections) { return 2 * static_cast<rlim_t>(connections) + kOtherDescriptors; }

@@ -10,7 +10,7 @@
 namespace vidmuse {
 namespace {
 
-// The message is there already, and gRPC bounds a call's metadata.
+// The description repeats the message, and gRPC limits the size of metadata, so it is cut.
 constexpr size_t kMaxDescription = 256;
 
 google::rpc::ErrorInfo Info(const absl::Status& status) {

@@ -1,4 +1,4 @@
-// google.rpc's error details of our errors, which gRPC sends as `grpc-status-details-bin`.
+// Describes errors as google.rpc error details, which gRPC sends as `grpc-status-details-bin`.
 #ifndef VIDMUSE_SERVER_ERROR_DETAILS_H_
 #define VIDMUSE_SERVER_ERROR_DETAILS_H_
 
@@ -9,13 +9,11 @@
 
 namespace vidmuse {
 
-// A serialized google.rpc.Status with the code of `status`, `message` and, as far as `status`
-// carries what they need:
-//   ErrorInfo   always: domain "vidmuse"; reason "LIMIT_EXCEEDED" with metadata "limit" and
-//   "value",
-//               "FIELD_OUT_OF_RANGE", or the name of the code
-//   BadRequest  the field that is out of range (AboutField)
-//   RetryInfo   when to come back (WithRetryAfter)
+// Returns a serialized google.rpc.Status with the code of `status`, `message`, and these details:
+// ErrorInfo, always. Its domain is "vidmuse". Its reason is "LIMIT_EXCEEDED" (with the metadata
+// "limit" and "value"), "FIELD_OUT_OF_RANGE", or the name of the code.
+// BadRequest, if `status` names a field that is out of range (AboutField).
+// RetryInfo, if `status` carries a retry delay (WithRetryAfter).
 std::string ErrorDetails(const absl::Status& status, absl::string_view message);
 
 }  // namespace vidmuse

@@ -26,7 +26,7 @@ Flag NumberFlag(std::string name, const char* type, FlagField<T> field, T low, T
       return absl::InvalidArgumentError(
           absl::StrCat("--", name, ": \"", text, "\" is not a number of type ", type));
     }
-    if (!(value >= low && value <= high)) {  // false for NaN too
+    if (!(value >= low && value <= high)) {  // also true for NaN
       return absl::InvalidArgumentError(absl::StrCat(
           "--", name, ": ", text, " is out of range, allowed is [", low, ", ", high, "]"));
     }

@@ -21,18 +21,18 @@ struct Flag {
   std::function<absl::Status(ServerOptions&, absl::string_view)> set;
 };
 
-// Where a flag's value lives: a function from the options to a reference.
+// Locates a flag's value: a function that returns a reference into the options.
 template <typename T>
 using FlagField = T& (*)(ServerOptions&);
 
 Flag StringFlag(std::string name, FlagField<std::string> field, std::string help);
-// One of `choices`, or empty.
+// Accepts one of `choices`, or the empty text.
 Flag ChoiceFlag(std::string name, FlagField<std::string> field, std::vector<std::string> choices,
                 std::string help);
-// "host:port"; the empty text too if `may_be_empty`.
+// Accepts "host:port", and also the empty text if `may_be_empty` is set.
 Flag AddressFlag(std::string name, FlagField<std::string> field, bool may_be_empty,
                  std::string help);
-// In [low, high].
+// These four accept a number in [low, high].
 Flag IntFlag(std::string name, FlagField<int> field, int low, int high, std::string help);
 Flag Int64Flag(std::string name, FlagField<int64_t> field, int64_t low, int64_t high,
                std::string help);
@@ -40,7 +40,7 @@ Flag UintFlag(std::string name, FlagField<uint64_t> field, uint64_t low, uint64_
               std::string help);
 Flag RealFlag(std::string name, FlagField<double> field, double low, double high, std::string help);
 
-// All flags that have a value, but for --config, in the order of --help.
+// All flags that take a value, except --config, in the order of --help.
 const std::vector<Flag>& Flags();
 
 }  // namespace vidmuse

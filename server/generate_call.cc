@@ -16,15 +16,15 @@
 namespace vidmuse {
 namespace {
 
-// Till the call's deadline. gRPC holds it on a clock that does not jump, and works out the wall
-// clock's when it is asked.
+// Returns the time left until the call's deadline. It is right even if the wall clock has jumped,
+// because gRPC stores the deadline on a monotonic clock and converts it to wall time when asked.
 absl::Duration TimeLeft(const grpc::CallbackServerContext& context) {
   const auto deadline = context.deadline();
   if (deadline == std::chrono::system_clock::time_point::max()) return absl::InfiniteDuration();
   return absl::FromChrono(deadline - std::chrono::system_clock::now());
 }
 
-// Why a request that never reached the generator ended, for its counter.
+// Returns the counter's label for why a request ended that never reached the generator.
 absl::string_view RefusalReason(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kInvalidArgument:
@@ -44,7 +44,7 @@ absl::string_view RefusalReason(const absl::Status& status) {
   }
 }
 
-// The name of the key that a call came with; empty if none is needed.
+// Returns the name of the call's API key, or empty if no keys are needed.
 absl::StatusOr<std::string> Authenticate(ApiKeys* keys, const grpc::ServerContextBase& context) {
   if (keys == nullptr) return "";
   return keys->Authenticate(ClientMetadata(context, kAuthorizationKey),
@@ -60,7 +60,7 @@ GenerateCall::GenerateCall(const CallEnvironment& environment, grpc::CallbackSer
       began_(environment.clock->Monotonic()) {}
 
 GenerateCall::~GenerateCall() {
-  // The generator may go once no call is left.
+  // The generator may be destroyed once the tracker has no call left, so the stream goes first.
   stream_.reset();
   environment_.tracker->EndCall(this);
 }
@@ -146,11 +146,12 @@ absl::Status GenerateCall::OnConfig(int64_t number, const v1::GenerateMusicConfi
                    environment_.generator->Submit(std::move(request)));
   {
     MutexLock lock(&mutex_);
-    if (end_) return *end_;  // cancelled meanwhile: `stream` goes
+    if (end_) return *end_;  // ended in the meantime; `stream` is destroyed
     stream_ = std::move(stream);
     stream_read_outstanding_ = true;
   }
-  // Only now: till a client has seen headers, its library may repeat the call by itself.
+  // Headers are sent only after admission: until a client has seen headers, its gRPC library may
+  // retry the call by itself.
   context_->AddInitialMetadata(kRequestIdKey, request_id_);
   SendHeaders();
   ReadStream();
@@ -171,9 +172,9 @@ absl::Status GenerateCall::OnVideoChunk(const std::string& bytes) {
 }
 
 absl::Status GenerateCall::OnUploadEnd() {
-  // Reads fail too when the client is gone.
+  // A read also fails if the client is gone.
   if (context_->IsCancelled()) return absl::OkStatus();
-  v1::GenerateMusicRequest().Swap(&request_);  // the last chunk's memory
+  v1::GenerateMusicRequest().Swap(&request_);  // frees the last chunk's memory
   MusicStream* stream = nullptr;
   uint64_t bytes = 0;
   std::optional<uint64_t> declared;
@@ -187,7 +188,7 @@ absl::Status GenerateCall::OnUploadEnd() {
   if (stream == nullptr) return absl::InvalidArgumentError("the call ended without a config");
   if (bytes == 0) return absl::InvalidArgumentError("the call ended without a video_chunk");
   if (declared && bytes != *declared) {
-    // What cut the upload may be a proxy: a part of a video must not pass for the whole.
+    // A proxy may have cut the upload. A part of a video must not pass for the whole video.
     return absl::InvalidArgumentError(
         absl::StrCat("the upload has ", bytes, " bytes, but video_bytes declared ", *declared));
   }
@@ -206,7 +207,7 @@ void GenerateCall::ReadStream() {
     MutexLock lock(&mutex_);
     stream = stream_.get();
   }
-  // `this` lives: Finish waits for this Read.
+  // `this` stays alive, because Finish waits for this Read.
   stream->Read([this](absl::StatusOr<StreamEvent> event) { OnEvent(std::move(event)); });
 }
 
@@ -271,8 +272,8 @@ void GenerateCall::Cancelled() {
     MutexLock lock(&mutex_);
     if (end_) return;
   }
-  // gRPC does not say why: the deadline passed, or the client cancelled or is gone.
-  // A client's own clock may be a little ahead.
+  // gRPC does not tell whether the deadline passed, the client cancelled or the client is gone. The
+  // slack is needed because the client's clock may be slightly ahead.
   constexpr absl::Duration kSlack = absl::Milliseconds(100);
   if (TimeLeft(*context_) <= kSlack) {
     End(absl::DeadlineExceededError("the deadline has passed"));
@@ -314,7 +315,7 @@ void GenerateCall::MaybeFinish() {
     record_.duration = environment_.clock->Monotonic() - began_;
     record = record_;
     submitted = submitted_;
-    // Headers that a refusal has no room for, see OnConfig.
+    // A refused call sends no headers (see OnConfig), so its trailers carry the request ID.
     if (stream_ == nullptr) context_->AddTrailingMetadata(kRequestIdKey, request_id_);
   }
   if (!submitted) {
@@ -371,8 +372,8 @@ void GenerateCall::CheckProgress(absl::Duration now) {
 
 void GenerateCall::CutOff(absl::Status status) {
   End(status);
-  // Makes the write fail, and tells the client why: Finish would wait behind the write. The call is
-  // not done meanwhile: it can't finish before `cutting_off_` is false again.
+  // This makes the outstanding write fail and sends the status to the client; Finish would have to
+  // wait for the write. The call stays alive here, because it can't finish while `cutting_off_`.
   grpc_call_cancel_with_status(context_->c_call(), static_cast<grpc_status_code>(status.code()),
                                std::string(status.message()).c_str(), nullptr);
   {

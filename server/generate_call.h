@@ -1,4 +1,4 @@
-// One GenerateMusic call: moves messages between gRPC and a MusicStream.
+// One call that makes music: moves messages between gRPC and a MusicStream.
 #ifndef VIDMUSE_SERVER_GENERATE_CALL_H_
 #define VIDMUSE_SERVER_GENERATE_CALL_H_
 
@@ -25,97 +25,98 @@
 
 namespace vidmuse {
 
-// What all calls share. Outlives them.
+// What all calls share. Everything here outlives the calls.
 struct CallEnvironment {
   Generator* generator;
   MetricsSink* metrics;
   RequestLog* log;
   CallTracker* tracker;
-  ApiKeys* keys;  // null: none are needed
+  ApiKeys* keys;  // null: no keys are needed
   const ServerOptions* options;
-  const Clock* clock;  // of all timeouts but the call's deadline
+  const Clock* clock;  // for all timeouts except the call's deadline
 };
 
-// Lifetime. gRPC calls OnDone last, after Finish and after every operation has been reported; the
-// call keeps itself alive till then. So nothing may run into a call after Finish: Finish waits
-// until neither a MusicStream::Read, a write nor a cancellation of ours is outstanding. The tracker
-// holds weak references.
+// Lifetime. The call keeps itself alive until gRPC calls OnDone, which happens after Finish and
+// after every operation has been reported. Nothing may use the call after that, so Finish is called
+// only when no MusicStream::Read, no write and no CutOff is outstanding. The tracker holds weak
+// references.
 //
-// Threads. gRPC reports reads, writes and cancellation from different threads, the generator
-// reports events from its own. `mutex_` guards what they share, and is never held while the stream
-// or gRPC's operations are called.
+// Threads. gRPC reports reads, writes and cancellation from different threads, and the generator
+// reports events from its own. `mutex_` guards what they share. It is never held while a method of
+// the stream or an operation of gRPC is called.
 //
-// The first reason to end wins (End); the stream is then cancelled, its outstanding Read comes
-// back, and the call finishes with that reason.
+// The first reason to end wins (End). The stream is then cancelled, its outstanding Read returns,
+// and the call finishes with that reason.
 //
-// How messages come and go is a subclass's, a reactor of gRPC's: see generate_reactors.h.
+// A subclass, which is a gRPC reactor, receives and sends the messages; see generate_reactors.h.
 class GenerateCall : public TrackedCall, public std::enable_shared_from_this<GenerateCall> {
  public:
   GenerateCall(const CallEnvironment& environment, grpc::CallbackServerContext* context);
   ~GenerateCall() override;
 
-  // The first thing that is done with a call.
+  // Admits the call and starts reading. Must be called first, once.
   void Begin();
 
-  // The stream is cancelled with `status`. OK: everything was sent.
+  // Ends the call with `status`. OK means that everything was sent; otherwise the stream is
+  // cancelled with `status`.
   void End(absl::Status status) override;
   void CheckProgress(absl::Duration now) override;
 
  protected:
-  // What gRPC tells; see its reactors.
+  // Subclasses forward the reactor's events to these.
   void ReadDone(bool ok);
   void WriteDone(bool ok);
   void Cancelled();
   void Done();
 
  private:
-  // Asks for the next message of the upload; ReadDone tells of it, or of the upload's end.
+  // Reads the next message of the upload. ReadDone reports it, or the end of the upload.
   virtual void ReadMessage(v1::GenerateMusicRequest* message) = 0;
-  // Sends a message, which stays as it is until WriteDone.
+  // Sends a message, which must not change until WriteDone.
   virtual void WriteMessage(const v1::GenerateMusicResponse* message) = 0;
   virtual void SendHeaders() = 0;
   virtual void FinishCall(const grpc::Status& status) = 0;
 
-  // The upload, message by message. An error ends the call.
-  absl::Status OnMessage(int64_t number);  // from 1
+  // These handle the upload message by message. `number` counts from 1. An error ends the call.
+  absl::Status OnMessage(int64_t number);
   absl::Status OnConfig(int64_t number, const v1::GenerateMusicConfig& config);
   absl::Status OnVideoChunk(const std::string& bytes);
   absl::Status OnUploadEnd();
   void ReleaseUploadSlot() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // OK unless the upload is too slow.
+  // Returns an error if the upload is too slow.
   absl::Status CheckUpload(absl::Duration now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Ends a call whose client takes no message: its write must fail first.
+  // Ends a call whose client takes no messages, by making its outstanding write fail.
   void CutOff(absl::Status status) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // The stream's events, one at a time: Read, OnEvent, write, WriteDone, Read.
+  // The stream's events are handled one at a time: Read, OnEvent, write, WriteDone, Read.
   void ReadStream();
   void OnEvent(absl::StatusOr<StreamEvent> event);
-  // Puts the event into `response_`, to be written. False: there is nothing to write, since the
-  // call has ended.
+  // Puts the event into `response_`, to be written. Returns false if the call has ended, so that
+  // there is nothing to write.
   bool TakeEvent(absl::StatusOr<StreamEvent> event);
   void Record(const StreamEvent& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // Finishes if the call has ended and nothing is outstanding. `this` may be gone afterwards,
-  // unless called from one of gRPC's reactions.
+  // Finishes the call if it has ended and nothing is outstanding. `this` may be deleted when this
+  // returns, unless it is called from one of the reactor's events.
   void MaybeFinish();
 
   const CallEnvironment environment_;
   grpc::CallbackServerContext* const context_;
   const std::string request_id_;
-  const absl::Duration began_;  // Clock::Monotonic(), as all points in time here
+  const absl::Duration began_;  // Clock::Monotonic(), like all points in time here
 
-  // Of the read side, which gRPC runs one reaction at a time.
+  // Used by the read side alone, whose events come one at a time.
   v1::GenerateMusicRequest request_;
 
-  // Of the write side: gRPC's while a write is outstanding, else OnEvent's.
+  // Belongs to gRPC while a write is outstanding, otherwise to OnEvent.
   v1::GenerateMusicResponse response_;
 
   Mutex mutex_;
   std::shared_ptr<GenerateCall> self_ ABSL_GUARDED_BY(mutex_);  // until OnDone
-  // Set once. Calls on it need no lock.
+  // Set once. Its methods are called without the lock.
   std::unique_ptr<MusicStream> stream_ ABSL_GUARDED_BY(mutex_);
-  bool submitted_ ABSL_GUARDED_BY(mutex_) = false;  // the generator counts the request
-  bool entered_ ABSL_GUARDED_BY(mutex_) = false;    // the tracker let it in
+  bool submitted_ ABSL_GUARDED_BY(mutex_) = false;  // so the generator counts the request
+  bool entered_ ABSL_GUARDED_BY(mutex_) = false;    // admitted by the tracker
   bool uploading_ ABSL_GUARDED_BY(mutex_) = false;  // holds an upload slot
   int64_t messages_ ABSL_GUARDED_BY(mutex_) = 0;
   std::optional<uint64_t> declared_bytes_ ABSL_GUARDED_BY(mutex_);  // of the video
@@ -123,7 +124,7 @@ class GenerateCall : public TrackedCall, public std::enable_shared_from_this<Gen
   bool stream_read_outstanding_ ABSL_GUARDED_BY(mutex_) = false;
   bool write_outstanding_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Duration write_began_ ABSL_GUARDED_BY(mutex_);
-  bool cutting_off_ ABSL_GUARDED_BY(mutex_) = false;  // CutOff runs
+  bool cutting_off_ ABSL_GUARDED_BY(mutex_) = false;  // CutOff is running
   bool last_event_ ABSL_GUARDED_BY(mutex_) = false;   // `response_` is the last message
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;

@@ -23,7 +23,7 @@ class StreamedCall final
   void FinishCall(const grpc::Status& status) override { Finish(status); }
 };
 
-// Hands the one request on as the messages that a streamed call would have.
+// Splits the one request into the messages that a streamed call would receive.
 class WholeCall final : public grpc::ServerWriteReactor<v1::GenerateMusicResponse>,
                         public GenerateCall {
  public:

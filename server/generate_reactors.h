@@ -1,4 +1,4 @@
-// The two RPCs that make music, as reactors of gRPC's around one GenerateCall.
+// The two RPCs that make music: each call is a gRPC reactor that is also a GenerateCall.
 #ifndef VIDMUSE_SERVER_GENERATE_REACTORS_H_
 #define VIDMUSE_SERVER_GENERATE_REACTORS_H_
 
@@ -10,13 +10,13 @@
 
 namespace vidmuse {
 
-// Both return a reactor to give to gRPC, which deletes itself.
+// Both functions return a reactor for gRPC. The reactor deletes itself.
 
-// The video comes in messages of its own.
+// Starts a call whose client streams the video after the config.
 grpc::ServerBidiReactor<v1::GenerateMusicRequest, v1::GenerateMusicResponse>* StartGenerateMusic(
     const CallEnvironment& environment, grpc::CallbackServerContext* context);
 
-// The whole request is there. It outlives the call.
+// Starts a call whose whole request has arrived. `request` must outlive the call.
 grpc::ServerWriteReactor<v1::GenerateMusicResponse>* StartGenerateMusicFromVideo(
     const CallEnvironment& environment, grpc::CallbackServerContext* context,
     const v1::GenerateMusicFromVideoRequest* request);

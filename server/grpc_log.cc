@@ -10,7 +10,7 @@
 namespace vidmuse {
 namespace {
 
-// Set before gRPC runs, never freed: gRPC's threads may outlive main.
+// Set before gRPC starts, and never freed, because gRPC's threads may outlive main.
 RequestLog* grpc_log = nullptr;
 
 void Write(gpr_log_func_args* line) {

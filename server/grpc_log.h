@@ -8,8 +8,8 @@
 
 namespace vidmuse {
 
-// gRPC's own lines go to `log` from now on, to the end of the process. By itself it writes them to
-// standard error, and waits if nobody reads there.
+// Sends gRPC's own log lines to `log` until the process ends. By default gRPC writes them to
+// standard error, and blocks if nobody reads there.
 void SendGrpcLogTo(std::shared_ptr<LogWriter> log);
 
 }  // namespace vidmuse

@@ -33,7 +33,7 @@ grpc::Status ToGrpcStatus(const absl::Status& status, grpc::ServerContextBase* c
   if (const absl::optional<absl::Cord> own = status.GetPayload(kFingerprintPayload)) {
     context->AddTrailingMetadata(kFingerprintKey, std::string(*own));
   }
-  // gRPC limits a call's metadata to 8 KiB; escapes make a message up to three times longer.
+  // gRPC limits a call's metadata to 8 KiB, and escaping makes a message up to three times longer.
   constexpr size_t kMaxMessage = 1024;
   const std::string message(status.message().substr(0, kMaxMessage));
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()), message,

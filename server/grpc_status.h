@@ -1,4 +1,4 @@
-// The one place where an absl::Status becomes gRPC's.
+// Converts absl::Status to grpc::Status.
 #ifndef VIDMUSE_SERVER_GRPC_STATUS_H_
 #define VIDMUSE_SERVER_GRPC_STATUS_H_
 
@@ -10,20 +10,20 @@
 
 namespace vidmuse {
 
-// Trailing metadata that says when to come back, in milliseconds; gRPC clients with a retry policy
-// obey.
+// Trailing metadata with the time to wait before a retry, in milliseconds. gRPC clients with a
+// retry policy obey it.
 inline constexpr char kRetryPushbackKey[] = "grpc-retry-pushback-ms";
 
-// Trailing metadata that names the fingerprint of a server that can't go on with a song.
+// Trailing metadata with the fingerprint of a server that cannot resume a song.
 inline constexpr char kFingerprintKey[] = "vidmuse-fingerprint";
 
-// FAILED_PRECONDITION for a client that wants to go on with a song of fingerprint `wanted` on a
-// server whose own is `own`.
+// Returns FAILED_PRECONDITION for a client that wants to resume a song of the fingerprint `wanted`
+// on a server whose fingerprint is `own`.
 absl::Status FingerprintMismatch(absl::string_view wanted, absl::string_view own);
 
-// Same code, same message (cut at 1 KiB), with google.rpc's error details. If the status carries a delay (RetryAfter) or a fingerprint
-// (FingerprintMismatch), adds it to the trailing metadata of `context`, so call it once a call and
-// before Finish.
+// Keeps the code and the message (cut at 1 KiB), and adds google.rpc's error details. If the status
+// carries a delay (RetryAfter) or a fingerprint (FingerprintMismatch), adds it to the trailing
+// metadata of `context`. So this must be called only once per call, before Finish.
 grpc::Status ToGrpcStatus(const absl::Status& status, grpc::ServerContextBase* context);
 
 }  // namespace vidmuse

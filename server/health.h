@@ -14,18 +14,18 @@
 
 namespace vidmuse {
 
-// "liveness" follows Generator::Health(). "", "readiness" and the service's name also stop serving
-// while draining. Thread-safe.
+// The health service "liveness" follows Generator::Health(). The services "", "readiness" and
+// MusicService's full name also stop serving while the server drains. Thread-safe.
 class HealthReporter {
  public:
-  // Both outlive this. Looks at the generator every `period`.
+  // Both pointers must outlive this. The generator's health is read every `period`.
   HealthReporter(const Generator* generator, grpc::HealthCheckServiceInterface* service,
                  absl::Duration period);
   ~HealthReporter();
   HealthReporter(const HealthReporter&) = delete;
   HealthReporter& operator=(const HealthReporter&) = delete;
 
-  // From now on this server wants no new requests.
+  // Reports from now on that this server takes no new requests.
   void SetDraining();
 
  private:
@@ -39,11 +39,13 @@ class HealthReporter {
   Mutex mutex_;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  // What the service was told last: it wakes its watchers each time it is told.
+  // The states last reported. The service wakes its watchers at every report, so only changes are
+  // reported.
   std::optional<bool> live_ ABSL_GUARDED_BY(mutex_);
   std::optional<bool> ready_ ABSL_GUARDED_BY(mutex_);
 
-  std::thread thread_;  // last: uses all of the above
+  // Must be the last member, because the thread uses all of the above.
+  std::thread thread_;
 };
 
 }  // namespace vidmuse

@@ -1,4 +1,4 @@
-// Decides when a server that is not live any more had better end.
+// Decides when a server that is no longer live should end.
 #ifndef VIDMUSE_SERVER_LIVE_WATCH_H_
 #define VIDMUSE_SERVER_LIVE_WATCH_H_
 
@@ -10,21 +10,21 @@
 
 namespace vidmuse {
 
-// A hang or a lost device may pass; one that lasts is helped only by a new process. One thread.
+// A hang or a lost device may recover; if it does not, only a new process helps. Not thread-safe.
 class LiveWatch {
  public:
-  // How long a server that is not live is waited for.
+  // How long a server may stay not live before it should end.
   static constexpr absl::Duration kPatience = absl::Minutes(1);
 
-  // Takes in Generator::Health() as of `now`. Returns what the operator should know: that the
-  // server has stopped being live, or is live again.
+  // Takes Generator::Health() at the monotonic time `now`. Returns a message for the operator if
+  // the server has stopped being live or is live again.
   std::optional<std::string> Observe(const absl::Status& health, absl::Duration now);
 
-  // Not live for longer than kPatience.
+  // True if the server has not been live for longer than kPatience.
   bool over() const { return over_; }
 
  private:
-  std::optional<absl::Duration> since_;  // it has not been live since then
+  std::optional<absl::Duration> since_;  // when it stopped being live
   bool over_ = false;
 };
 

@@ -41,7 +41,7 @@ class DescriptorBuffer final : public std::streambuf {
 }  // namespace
 
 std::ostream* PlainStandardError() {
-  // Never freed: a thread may hang in it when the process ends.
+  // Never freed, because a thread may hang in it when the process ends.
   static auto* const out = new std::ostream(new DescriptorBuffer(STDERR_FILENO));
   return out;
 }
@@ -51,7 +51,7 @@ struct LogWriter::State {
 
   Mutex mutex;
   std::deque<std::string> lines ABSL_GUARDED_BY(mutex);
-  size_t bytes ABSL_GUARDED_BY(mutex) = 0;  // of `lines`
+  size_t bytes ABSL_GUARDED_BY(mutex) = 0;  // total size of `lines`
   bool writing ABSL_GUARDED_BY(mutex) = false;
   int64_t dropped ABSL_GUARDED_BY(mutex) = 0;
   bool stopping ABSL_GUARDED_BY(mutex) = false;
@@ -73,7 +73,7 @@ void LogWriter::State::Run(std::ostream* out) {
     for (const std::string& line : batch) {
       *out << line << std::flush;
       failed += !out->good();
-      out->clear();  // a disk that was full may have room for the next line
+      out->clear();  // a full disk may have room for the next line
     }
     mutex.Lock();
     writing = false;

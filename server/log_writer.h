@@ -1,5 +1,5 @@
-// Where log lines go: a bounded queue and a thread that writes, so that a pipe that nobody reads or
-// a disk that is full never holds up the server.
+// Writes log lines through a bounded queue and a thread of its own, so that a pipe that nobody
+// reads or a full disk never blocks the server.
 #ifndef VIDMUSE_SERVER_LOG_WRITER_H_
 #define VIDMUSE_SERVER_LOG_WRITER_H_
 
@@ -18,34 +18,34 @@ class LogWriter {
  public:
   static constexpr size_t kMaxQueuedBytes = 4 << 20;
 
-  // Writes to `out` from a thread of its own. `out` outlives this, and the process if it may block
-  // for ever.
+  // Writes to `out` from a thread of its own. `out` must outlive this object. If a write to `out`
+  // may block forever, `out` must never be destroyed.
   explicit LogWriter(std::ostream* out);
-  // Waits until what is queued is written, for up to `kFlushTimeout`.
+  // Waits up to `kFlushTimeout` until the queued lines are written.
   ~LogWriter();
   LogWriter(const LogWriter&) = delete;
   LogWriter& operator=(const LogWriter&) = delete;
 
   static constexpr absl::Duration kFlushTimeout = absl::Milliseconds(500);
 
-  // Queues `line`; an end of line is added. Drops it if the queue is full. Does not block.
+  // Queues `line` and adds an end of line. Drops it if the queue is full. Does not block.
   void Write(std::string line);
 
-  // False if not everything was written within `timeout`.
+  // Waits until all lines are written. Returns false if `timeout` passes first.
   bool Flush(absl::Duration timeout);
 
-  // Lines that were dropped or could not be written.
+  // Number of lines that were dropped or could not be written.
   int64_t dropped() const;
 
  private:
   struct State;
 
-  // The thread's too: it is left behind if it hangs in a write.
+  // Shared with the thread, which may outlive this object if it hangs in a write.
   const std::shared_ptr<State> state_;
 };
 
-// Standard error, for a LogWriter: without the buffers of the language's libraries, which would
-// wait at the end of the process for a write that hangs.
+// Standard error for a LogWriter. It bypasses the buffers of the C and C++ libraries, which would
+// block the end of the process if a write hangs.
 std::ostream* PlainStandardError();
 
 }  // namespace vidmuse

@@ -1,4 +1,4 @@
-// vidmuse_server: loads a model, serves it over gRPC, ends in order on SIGTERM and SIGINT.
+// vidmuse_server loads a model, serves it over gRPC, and shuts down in order on SIGTERM and SIGINT.
 #include <algorithm>
 #include <csignal>
 #include <iostream>
@@ -73,15 +73,16 @@ class ServerMain {
     std::cout << "self-test passed" << (model.empty() ? "" : ", one step of " + model) << std::endl;
     return 0;
   }
-  // Until a signal comes or the generator stays dead. Returns the exit code.
+  // Returns the exit code once a signal comes or the generator has not been live for too long.
   int Serve(const Generator& generator);
   void Drain(std::unique_ptr<Server> server);
 
-  ShutdownSignal signal_;  // first: threads started later don't take the signals
+  // Must be the first member, so that threads started later don't receive the signals.
+  ShutdownSignal signal_;
   ServerOptions options_;
   const std::shared_ptr<LogWriter> log_;
   RequestLog notices_;
-  std::unique_ptr<Watchdog> watchdog_;  // of what comes last
+  std::unique_ptr<Watchdog> watchdog_;  // for the current phase; null: none
 };
 
 int ServerMain::Run() {
@@ -109,7 +110,7 @@ int ServerMain::Run() {
   if (!server.ok()) return Fail(server.status());
 
   signal_.Arm();
-  // For people and scripts that start a server; all other lines are JSON.
+  // This line is plain text for people and scripts that start a server. All other lines are JSON.
   log_->Write(absl::StrCat("vidmuse_server: ", ReadyLine(options_, **server)));
   const int code = Serve(**generator);
   Drain(*std::move(server));
@@ -130,7 +131,7 @@ int ServerMain::Serve(const Generator& generator) {
 
 void ServerMain::Drain(std::unique_ptr<Server> server) {
   Say("draining");
-  // Watches over what comes after the drain too, to the end of the process.
+  // The watchdog stays on after the drain, while the server and the generator are destroyed.
   const absl::Duration limit = absl::Seconds(std::max(options_.drain_seconds, 1.0));
   watchdog_ = std::make_unique<Watchdog>(limit, kFailed,
                                          "drain_seconds passed, ended with work left", log_);

@@ -28,7 +28,7 @@ constexpr size_t Index(Id id) {
 struct Spec {
   const char* name;
   const char* help;
-  std::vector<double> buckets = {};  // of a histogram
+  std::vector<double> buckets = {};  // for histograms only
 };
 
 constexpr size_t kCounters = Index(Counter::kStreamUnderruns) + 1;
@@ -122,7 +122,7 @@ bool ReportedByEngine(Histogram histogram) {
   return histogram == Histogram::kLmStepSeconds || histogram == Histogram::kBatchSize;
 }
 
-// "INVALID_ARGUMENT/protocol"
+// Splits a label such as "INVALID_ARGUMENT/protocol" into code and reason.
 Labels RequestLabels(absl::string_view label) {
   const size_t slash = label.find('/');
   if (slash == absl::string_view::npos) return {{"code", std::string(label)}, {"reason", ""}};
@@ -130,8 +130,8 @@ Labels RequestLabels(absl::string_view label) {
           {"reason", std::string(label.substr(slash + 1))}};
 }
 
-// A family's metrics by the core's label, kept here because the family itself looks up a whole map
-// of labels. Thread-safe.
+// Caches a family's metrics by the core's label, because a look-up in the family itself needs a
+// whole map of labels. Thread-safe.
 template <typename Metric>
 class Labelled {
  public:
@@ -143,7 +143,7 @@ class Labelled {
     MutexLock lock(&mutex_);
     const auto found = metrics_.find(label);
     if (found != metrics_.end()) return *found->second;
-    // Labels come from code, not from clients; the bound keeps a mistake from growing the process.
+    // Labels come from code, not from clients. The limit bounds the memory that a mistake can take.
     constexpr size_t kMaxLabels = 100;
     if (metrics_.size() >= kMaxLabels) label = "other";
     Metric*& metric = metrics_[std::string(label)];
@@ -157,7 +157,7 @@ class Labelled {
   absl::flat_hash_map<std::string, Metric*> metrics_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Adds to `all`: a page names a metric once, whichever devices report it.
+// Adds `families` to `all` and merges those of the same name, since a page names each only once.
 void Merge(std::vector<prometheus::MetricFamily> families,
            std::vector<prometheus::MetricFamily>* all) {
   for (prometheus::MetricFamily& family : families) {
@@ -202,13 +202,13 @@ class MetricsPage final : public prometheus::Collectable {
 }  // namespace
 
 struct PrometheusMetrics::Handles {
-  // Without what engines report, if `has_devices`.
+  // Leaves out what engines report if `has_devices` is set.
   Handles(prometheus::Registry& registry, const Labels& common, bool has_devices);
 
   Labelled<prometheus::Counter> requests;
   Labelled<prometheus::Counter> wasted_tokens;
   Labelled<prometheus::Histogram> stages;
-  // Null where one of the above stands in, or the devices report.
+  // Null if the metric has labels and so is one of the above, or if the devices report it.
   std::array<prometheus::Counter*, kCounters> counters{};
   std::array<prometheus::Gauge*, kGauges> gauges{};
   std::array<prometheus::Histogram*, kHistograms> histograms{};
@@ -272,7 +272,7 @@ PrometheusMetrics::Handles::Handles(prometheus::Registry& registry, const Labels
   }
 }
 
-// Thread-safe. Drops what comes before Describe.
+// Thread-safe. Drops everything reported before Describe.
 class PrometheusMetrics::DeviceSink final : public MetricsSink {
  public:
   explicit DeviceSink(absl::string_view device) : device_(device) {}
@@ -314,14 +314,15 @@ class PrometheusMetrics::DeviceSink final : public MetricsSink {
   }
 
  private:
-  struct Metrics {  // null where it isn't an engine's
+  // Null for metrics that engines don't report.
+  struct Metrics {
     std::array<prometheus::Counter*, kCounters> counters{};
     std::array<prometheus::Gauge*, kGauges> gauges{};
     std::array<prometheus::Histogram*, kHistograms> histograms{};
   };
 
   const std::string device_;
-  // A registry has one family of a name, with one device's label.
+  // A registry has one family per name, whose labels name one device, so each device has its own.
   const std::shared_ptr<prometheus::Registry> registry_ = std::make_shared<prometheus::Registry>();
   std::unique_ptr<Metrics> metrics_;
   std::atomic<Metrics*> published_{nullptr};

@@ -1,4 +1,4 @@
-// The core's measurements as Prometheus metrics.
+// Exposes the core's measurements as Prometheus metrics.
 #ifndef VIDMUSE_SERVER_METRICS_H_
 #define VIDMUSE_SERVER_METRICS_H_
 
@@ -17,7 +17,7 @@
 
 namespace vidmuse {
 
-// A metric whose value is read when the page is.
+// A metric whose value is read each time the metrics page is served.
 struct ReadMetric {
   prometheus::MetricType type;  // Counter or Gauge
   std::string name;
@@ -25,13 +25,15 @@ struct ReadMetric {
   std::function<double()> value;
 };
 
-// Names start with `vidmuse_`; each metric has the labels `model` and `device`. Thread-safe.
+// Names start with `vidmuse_`. Each metric has the labels `model` and `device`. Add, Set and
+// Observe are thread-safe; the other methods must be called by one thread at a time.
 class PrometheusMetrics final : public MetricsSink {
  public:
   PrometheusMetrics();
   ~PrometheusMetrics() override;
 
-  // Creates the metrics, once, when the model is loaded: what is reported before is dropped.
+  // Creates the metrics. Call it once, when the model is loaded. Anything reported earlier is
+  // dropped.
   void Describe(const ModelInfo& model, absl::string_view version);
 
   void Add(Counter counter, double value, absl::string_view label = "") override;
@@ -40,7 +42,7 @@ class PrometheusMetrics final : public MetricsSink {
   MetricsSink* ForDevice(absl::string_view device) override;
 
   std::shared_ptr<prometheus::Registry> registry() const { return registry_; }
-  // What is served: all that was reported, and `more`.
+  // The metrics page: everything that was reported, and `more`.
   std::shared_ptr<prometheus::Collectable> Page(std::vector<ReadMetric> more) const;
 
  private:
@@ -51,7 +53,7 @@ class PrometheusMetrics final : public MetricsSink {
   prometheus::Labels common_labels_;
   std::unique_ptr<Handles> handles_;
   std::atomic<Handles*> published_{nullptr};          // `handles_` once it is complete
-  std::vector<std::unique_ptr<DeviceSink>> devices_;  // complete before Describe
+  std::vector<std::unique_ptr<DeviceSink>> devices_;  // doesn't change after Describe
 };
 
 }  // namespace vidmuse

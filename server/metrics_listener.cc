@@ -15,7 +15,7 @@
 namespace vidmuse {
 namespace {
 
-// `host` as in an address: IPv6 in brackets.
+// Connects once. `host` is as in an address, so an IPv6 host is in brackets.
 void Connect(std::string host, int port) {
   addrinfo hints = {};
   hints.ai_socktype = SOCK_STREAM;
@@ -37,7 +37,7 @@ absl::StatusOr<std::unique_ptr<MetricsListener>> MetricsListener::Start(
   try {
     auto exposer = std::make_unique<prometheus::Exposer>(address);
     exposer->RegisterCollectable(page);
-    // The constructor is private: std::make_unique cannot call it.
+    // std::make_unique cannot call the private constructor.
     return std::unique_ptr<MetricsListener>(new MetricsListener(
         address.substr(0, address.rfind(':')), std::move(page), std::move(exposer)));
   } catch (const std::exception& e) {
@@ -54,7 +54,8 @@ MetricsListener::MetricsListener(std::string host, std::shared_ptr<prometheus::C
       port_(exposer_->GetListeningPorts().at(0)) {}
 
 MetricsListener::~MetricsListener() {
-  // The library's thread looks every 2 s whether it is to stop, and after each connection.
+  // The library's thread checks whether to stop only every 2 s and after each connection, so
+  // connections are made until it stops.
   constexpr absl::Duration kPeriod = absl::Milliseconds(5);
   Mutex mutex;
   bool stopped = false;

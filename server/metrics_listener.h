@@ -14,10 +14,11 @@ namespace vidmuse {
 
 class MetricsListener {
  public:
-  // Serves /metrics on `address` (host:port; port 0: a free one). UNAVAILABLE: it cannot.
+  // Serves /metrics on `address` ("host:port"); port 0 picks a free port. Fails with UNAVAILABLE if
+  // it cannot listen there.
   static absl::StatusOr<std::unique_ptr<MetricsListener>> Start(
       const std::string& address, std::shared_ptr<prometheus::Collectable> page);
-  // Stops at once.
+  // Stops serving without delay.
   ~MetricsListener();
   MetricsListener(const MetricsListener&) = delete;
   MetricsListener& operator=(const MetricsListener&) = delete;
@@ -29,7 +30,7 @@ class MetricsListener {
                   std::unique_ptr<prometheus::Exposer> exposer);
 
   const std::string host_;
-  const std::shared_ptr<prometheus::Collectable> page_;  // the exposer does not own it
+  const std::shared_ptr<prometheus::Collectable> page_;  // the exposer holds only a weak reference
   std::unique_ptr<prometheus::Exposer> exposer_;
   const int port_;
 };

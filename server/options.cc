@@ -224,7 +224,7 @@ struct Setting {
   std::string value;
 };
 
-// Splits --name=value and --name value.
+// Splits the arguments, each `--name=value` or `--name value`.
 absl::StatusOr<std::vector<Setting>> SplitArguments(const std::vector<std::string>& args) {
   std::vector<Setting> settings;
   for (size_t i = 0; i < args.size(); ++i) {

@@ -37,7 +37,7 @@ const char* Name(Severity severity) {
 
 std::string Now() { return absl::FormatTime(absl::RFC3339_full, absl::Now(), absl::UTCTimeZone()); }
 
-// Messages may quote a client's bytes: replaces what is not UTF-8.
+// Replaces what is not UTF-8, because messages may quote a client's bytes.
 std::string Dump(const nlohmann::ordered_json& line) {
   return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }

@@ -1,5 +1,5 @@
-// One JSON line for every finished request, a few for the server itself, and the identifiers that
-// requests are known by.
+// Logs one JSON line for every finished request and a few for the server itself, and chooses the
+// requests' identifiers.
 #ifndef VIDMUSE_SERVER_REQUEST_LOG_H_
 #define VIDMUSE_SERVER_REQUEST_LOG_H_
 
@@ -21,20 +21,20 @@ namespace vidmuse {
 struct RequestRecord {
   std::string request_id;
   std::optional<TraceContext> trace;  // if the client sent one
-  std::string client;                 // its address, as gRPC writes it
-  std::string api_key;                // name of its key; empty: none was needed or it was refused
+  std::string client;                 // the client's address, as gRPC writes it
+  std::string api_key;                // the key's name; empty: none was needed or it was refused
   absl::Status status;
   absl::Duration duration;
   uint64_t video_bytes = 0;             // received
   int64_t total_frames = 0;             // token frames of the song, once known
-  int64_t samples = 0;                  // behind the audio that was sent
+  int64_t samples = 0;                  // encoded into the audio that was sent
   uint64_t audio_bytes = 0;             // sent
-  std::optional<StageSeconds> seconds;  // of a request that finished
+  std::optional<StageSeconds> seconds;  // set if the song was completed
 };
 
 enum class Severity { kInfo, kWarning, kError };
 
-// Thread-safe. Nothing here blocks.
+// Thread-safe. No method blocks.
 class RequestLog {
  public:
   explicit RequestLog(std::shared_ptr<LogWriter> out) : out_(std::move(out)) {}
@@ -42,7 +42,7 @@ class RequestLog {
   RequestLog& operator=(const RequestLog&) = delete;
 
   void Write(const RequestRecord& record);
-  // Something that happened to the server: `event` names what it is about.
+  // Logs something that happened to the server. `event` names its topic.
   void Notice(absl::string_view event, absl::string_view message,
               Severity severity = Severity::kInfo);
 
@@ -50,7 +50,7 @@ class RequestLog {
   const std::shared_ptr<LogWriter> out_;
 };
 
-// `proposed` if it is 1 to 128 characters of [A-Za-z0-9._:-], else a random identifier.
+// Returns `proposed` if it is 1 to 128 characters of [A-Za-z0-9._:-], else a random identifier.
 std::string ChooseRequestId(absl::string_view proposed);
 
 }  // namespace vidmuse

@@ -24,10 +24,10 @@ namespace vidmuse {
 namespace {
 
 constexpr absl::Duration kHealthPeriod = absl::Seconds(1);
-// For calls that are cut off to be told so: the last of the grace, half of a short one.
+// Time at the end of a drain to tell calls that they are cut off; at most half of its grace.
 constexpr absl::Duration kHandOver = absl::Seconds(2);
 constexpr absl::Duration kLeastHandOver = absl::Milliseconds(200);
-// For calls that only wait, such as a health Watch, to be told that the server goes.
+// Time for streaming health watches to receive the final status.
 constexpr absl::Duration kShutdownGrace = absl::Milliseconds(200);
 
 absl::Duration Now() { return Clock::Real()->Monotonic(); }
@@ -42,7 +42,7 @@ absl::Status Annotated(absl::string_view what, const absl::Status& status) {
 
 CallLimits LimitsOfCalls(const ServerOptions& options) {
   const Limits& limits = options.generator.limits;
-  // Half of what all clients together can have in the queue and on the device.
+  // One key may use half of the places in the queue and in the batch by default.
   const int half = std::max(1, (limits.max_queued_requests + limits.max_batch) / 2);
   return {.uploads = options.max_concurrent_uploads,
           .uploads_per_key = options.max_uploads_per_key > 0
@@ -51,30 +51,31 @@ CallLimits LimitsOfCalls(const ServerOptions& options) {
           .calls_per_key = options.max_requests_per_key > 0 ? options.max_requests_per_key : half};
 }
 
-// Dead peers are noticed, and peers that send too many pings or headers are cut off, as are those
-// that never end their handshake or never call.
+// Makes gRPC notice dead peers, and cut off peers that send too many pings or headers, don't finish
+// their handshake, or make no calls.
 void SetTransportLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(absl::Seconds(60)));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(absl::Seconds(20)));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  // The server's own pings: an idle wait for audio is no reason to stop them.
+  // Keeps the server's own pings going while a call waits for audio.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              Milliseconds(absl::Seconds(10)));
-  // Others wait at the client. Each may hold a window of 64 KiB here, refused ones too.
+  // Further calls wait at the client. Each call, even a refused one, may hold 64 KiB here, which is
+  // its flow-control window.
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 128);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 16 << 10);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, Milliseconds(absl::Seconds(20)));
   builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, Milliseconds(absl::Minutes(10)));
-  // Calls on an old connection have no bound but their own: gRPC's grace is without end.
+  // gRPC's grace period for calls on an old connection is unlimited, so they may run to their end.
   if (options.max_connection_age_seconds > 0) {
     builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS,
                                Milliseconds(absl::Seconds(options.max_connection_age_seconds)));
   }
 }
 
-// What an operator may not have meant.
+// Warns of options that the operator may not have intended.
 void WarnOfOptions(const ServerOptions& options, const ModelInfo& model, RequestLog* log) {
   if (!options.api_keys_file.empty() && options.tls_cert.empty() && !IsLoopback(options.listen)) {
     log->Notice("api_keys",
@@ -82,9 +83,9 @@ void WarnOfOptions(const ServerOptions& options, const ModelInfo& model, Request
                              " in plain text, for all on the way to read: set --tls_cert"),
                 Severity::kWarning);
   }
-  // `resume` brings all tokens made so far in one message, beside the rest of the config.
+  // `resume` carries all tokens made so far, in one message with the rest of the config.
   constexpr double kRestOfConfig = 4096;
-  const double token_bytes = sizeof(uint16_t) * model.codebooks * model.frame_rate;  // a second
+  const double token_bytes = sizeof(uint16_t) * model.codebooks * model.frame_rate;  // per second
   const double longest = (options.max_message_bytes - kRestOfConfig) / token_bytes;
   if (options.generator.limits.max_video_seconds > longest) {
     log->Notice(
@@ -166,7 +167,7 @@ absl::Status Server::ListenForMetrics() {
 }
 
 absl::Status Server::ListenForCalls() {
-  // Both are switches of the library: they hold for servers built from now on.
+  // Both are global switches of gRPC, which apply to servers built afterwards.
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 
@@ -203,7 +204,7 @@ bool Server::Drain(absl::Duration grace) {
   health_->SetDraining();
   generator_->BeginDrain();
   BeginShutdown();
-  // The generator's requests first, then what is still to be sent of them.
+  // Waits first for the generator's requests, then for the calls that still send their audio.
   bool idle = generator_->WaitUntilIdle(cut - Now());
   idle = tracker_.WaitUntilIdle(std::max(cut - Now(), absl::ZeroDuration())) && idle;
   if (!idle) {
@@ -221,8 +222,8 @@ void Server::BeginShutdown() {
   draining_->store(true);
   shutdown_thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "vm-shutdown");
-    // Returns when all calls have ended, or were cancelled by Shutdown below: gRPC's own deadline
-    // would go by the wall clock.
+    // This returns when all calls have ended by themselves or were cancelled by Server::Shutdown.
+    // No deadline is given here, because gRPC would measure it by the wall clock.
     server_->Shutdown();
     MutexLock lock(&mutex_);
     shut_down_ = true;
@@ -243,7 +244,8 @@ void Server::Shutdown() {
     tracker_.WaitUntilIdle(absl::InfiniteDuration());
   }
   metrics_listener_.reset();
-  listener_.reset();  // holds what belongs to gRPC's server
+  // The listener's acceptor belongs to gRPC's server, so it goes first.
+  listener_.reset();
   server_.reset();
 }
 

@@ -29,28 +29,30 @@ namespace vidmuse {
 
 class Server {
  public:
-  // Listens for calls and metrics. `generator` and `metrics` outlive the server; `metrics` must be
-  // described. `log` gets a line for every request. `clock` is that of the calls' timeouts.
-  // UNAVAILABLE: an address cannot be listened on; the message names it. RESOURCE_EXHAUSTED: too
-  // few file descriptors. INVALID_ARGUMENT and NOT_FOUND: a file of certificates or keys, named.
+  // Listens for calls and metrics. `generator` and `metrics` must outlive the server;
+  // `metrics->Describe` must have been called. `log` gets a line for every request. `clock` is used
+  // for the calls' timeouts, but not for their deadlines. Errors: UNAVAILABLE if it cannot listen
+  // on an address, RESOURCE_EXHAUSTED if file descriptors are too few, and INVALID_ARGUMENT or
+  // NOT_FOUND for a bad or missing file of certificates or keys. The message names the address or
+  // the file.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options,
                                                        Generator* generator,
                                                        PrometheusMetrics* metrics,
                                                        std::shared_ptr<LogWriter> log,
                                                        const Clock* clock = Clock::Real());
-  // Ends what still runs.
+  // Ends the calls that still run.
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
   int port() const { return port_; }
-  // 0: none.
+  // Returns 0 if no metrics are served.
   int metrics_port() const { return metrics_listener_ == nullptr ? 0 : metrics_listener_->port(); }
 
-  // Health says NOT_SERVING, the port is closed, clients are told to go elsewhere with new calls
-  // (GOAWAY), and those that still come get UNAVAILABLE. Calls in flight go on; what is left of
-  // them shortly before the end of `grace` is ended. True if all of them ended by themselves. Call
-  // once.
+  // Health turns to NOT_SERVING (except "liveness"), the port is closed, clients are told by GOAWAY
+  // to send new calls elsewhere, and calls that still arrive get UNAVAILABLE. Calls in flight go
+  // on, but are ended if they still run shortly before the end of `grace`. Returns true if all of
+  // them ended by themselves. Call once.
   bool Drain(absl::Duration grace);
 
  private:
@@ -60,7 +62,7 @@ class Server {
 
   absl::Status ListenForMetrics();
   absl::Status ListenForCalls();
-  // Closes the port and starts gRPC's graceful shutdown, which goes on in a thread of its own.
+  // Closes the port and starts gRPC's graceful shutdown in a thread of its own.
   void BeginShutdown();
   void Shutdown() ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -69,7 +71,7 @@ class Server {
   PrometheusMetrics* const metrics_;
   const std::shared_ptr<LogWriter> log_writer_;
   const std::shared_ptr<RequestLog> log_;
-  const std::shared_ptr<ApiKeys> keys_;  // null: none are needed
+  const std::shared_ptr<ApiKeys> keys_;  // null: no keys are needed
   CallTracker tracker_;
   MusicService service_;
   int port_ = 0;
@@ -79,7 +81,7 @@ class Server {
   std::unique_ptr<HealthReporter> health_;
   const std::shared_ptr<std::atomic<bool>> draining_ = std::make_shared<std::atomic<bool>>(false);
   Mutex mutex_;
-  bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;  // gRPC's server is
+  bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;  // gRPC's shutdown is complete
   std::thread shutdown_thread_;
 };
 

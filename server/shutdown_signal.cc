@@ -19,7 +19,7 @@ ShutdownSignal::~ShutdownSignal() {
     MutexLock lock(&mutex_);
     state_ = State::kStopping;
   }
-  pthread_kill(thread_.native_handle(), SIGTERM);  // wakes it
+  pthread_kill(thread_.native_handle(), SIGTERM);  // wakes the thread
   thread_.join();
 }
 

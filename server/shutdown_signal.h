@@ -1,4 +1,4 @@
-// SIGTERM and SIGINT, taken by a thread of their own.
+// Receives SIGTERM and SIGINT in a thread of its own.
 #ifndef VIDMUSE_SERVER_SHUTDOWN_SIGNAL_H_
 #define VIDMUSE_SERVER_SHUTDOWN_SIGNAL_H_
 
@@ -11,19 +11,19 @@
 
 namespace vidmuse {
 
-// The first signal after Arm asks for an orderly end; one before it, or a second one, ends the
-// process at once with 128 + its number. Thread-safe.
+// The first signal after Arm asks for an orderly shutdown. A signal before Arm, or a second one
+// after it, ends the process at once with the exit code 128 + its number. Thread-safe.
 class ShutdownSignal {
  public:
-  // Blocks both signals for this thread and for those it starts from now on: create it first in
-  // main.
+  // Blocks both signals for this thread and for all threads that it starts later, so create this
+  // object first in main.
   ShutdownSignal();
   ~ShutdownSignal();
   ShutdownSignal(const ShutdownSignal&) = delete;
   ShutdownSignal& operator=(const ShutdownSignal&) = delete;
 
   void Arm();
-  // Until the first signal after Arm, or `timeout` has passed: then false.
+  // Waits for the first signal after Arm. Returns false if `timeout` passes first.
   bool WaitFor(absl::Duration timeout);
 
  private:
@@ -34,7 +34,8 @@ class ShutdownSignal {
   sigset_t signals_;  // constant after construction
   Mutex mutex_;
   State state_ ABSL_GUARDED_BY(mutex_) = State::kStarting;
-  std::thread thread_;  // last: uses all of the above
+  // Must be the last member, because the thread uses all of the above.
+  std::thread thread_;
 };
 
 }  // namespace vidmuse

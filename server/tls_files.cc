@@ -31,10 +31,10 @@ Bio Open(const std::string& pem) {
   return Bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
 }
 
-// A key under a passphrase is an error, not a question on the terminal.
+// Makes a key with a passphrase an error, so that OpenSSL does not ask for it on the terminal.
 int NoPassphrase(char*, int, int, void*) { return -1; }
 
-// The first certificate; all of them must be readable.
+// Returns the first certificate. All of them must be readable.
 absl::StatusOr<Certificate> ParseCertificates(const std::string& path, const std::string& pem) {
   const Bio bio = Open(pem);
   Certificate first;
@@ -87,7 +87,7 @@ absl::StatusOr<TlsPem> ReadTlsFiles(const TlsPaths& paths) {
 
 absl::StatusOr<std::unique_ptr<TlsFiles>> TlsFiles::Open(TlsPaths paths,
                                                          std::shared_ptr<RequestLog> log) {
-  // The constructor is private: std::make_unique cannot call it.
+  // std::make_unique cannot call the private constructor.
   std::unique_ptr<TlsFiles> files(new TlsFiles(std::move(paths), std::move(log)));
   MutexLock lock(&files->mutex_);
   files->files_.Changed();

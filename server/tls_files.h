@@ -1,4 +1,5 @@
-// The server's certificate, its key and the authority of its clients, from files that may change.
+// Reads the server's certificate, its key and the clients' certificate authority from files, which
+// may change.
 #ifndef VIDMUSE_SERVER_TLS_FILES_H_
 #define VIDMUSE_SERVER_TLS_FILES_H_
 
@@ -20,9 +21,9 @@ struct TlsPaths {
   std::string client_ca;  // empty: clients need no certificate
 };
 
-// What the files hold, in PEM.
+// The contents of the files, in PEM.
 struct TlsPem {
-  std::string cert;  // the server's, then those that lead to the authority
+  std::string cert;  // the server's certificate, then the rest of its chain
   std::string key;
   std::string client_ca;
 };
@@ -34,14 +35,14 @@ absl::StatusOr<TlsPem> ReadTlsFiles(const TlsPaths& paths);
 // Thread-safe.
 class TlsFiles {
  public:
-  // Errors as for ReadTlsFiles. `log` hears of reloads.
+  // Fails like ReadTlsFiles. Reloads are logged to `log`.
   static absl::StatusOr<std::unique_ptr<TlsFiles>> Open(TlsPaths paths,
                                                         std::shared_ptr<RequestLog> log);
 
   bool wants_client_certificate() const { return !paths_.client_ca.empty(); }
 
-  // What to serve with from now on, at the first call and after a change; else nothing, as while
-  // the changed files are no good.
+  // Returns the files' contents at the first call, and again after a valid change. Otherwise
+  // returns nothing, and the server keeps what it has.
   std::optional<TlsPem> Fetch();
 
  private:
@@ -51,7 +52,7 @@ class TlsFiles {
   const std::shared_ptr<RequestLog> log_;
   Mutex mutex_;
   WatchedFiles files_ ABSL_GUARDED_BY(mutex_);
-  std::optional<TlsPem> first_ ABSL_GUARDED_BY(mutex_);  // until it is fetched
+  std::optional<TlsPem> first_ ABSL_GUARDED_BY(mutex_);  // until the first Fetch
 };
 
 }  // namespace vidmuse

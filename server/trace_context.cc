@@ -17,7 +17,7 @@ bool IsId(absl::string_view text) {
 }  // namespace
 
 std::optional<TraceContext> ParseTraceparent(absl::string_view header) {
-  // version "-" trace-id "-" parent-id "-" flags; versions to come may add fields.
+  // The format is version "-" trace-id "-" parent-id "-" flags. Later versions may add fields.
   constexpr size_t kLength = 55;
   if (header.size() < kLength || header[2] != '-' || header[35] != '-' || header[52] != '-') {
     return std::nullopt;

@@ -1,4 +1,5 @@
-// W3C Trace Context: which trace a call belongs to (https://www.w3.org/TR/trace-context/).
+// W3C Trace Context, which says what trace a call belongs to.
+// See https://www.w3.org/TR/trace-context/.
 #ifndef VIDMUSE_SERVER_TRACE_CONTEXT_H_
 #define VIDMUSE_SERVER_TRACE_CONTEXT_H_
 
@@ -11,10 +12,10 @@ namespace vidmuse {
 
 struct TraceContext {
   std::string trace_id;  // 32 lower-case hexadecimal digits
-  std::string span_id;   // 16: the caller's span
+  std::string span_id;   // 16 such digits: the caller's span
 };
 
-// What a `traceparent` header says; nullopt: not a valid one.
+// Parses a `traceparent` header. Returns nullopt if it is not valid.
 std::optional<TraceContext> ParseTraceparent(absl::string_view header);
 
 }  // namespace vidmuse

@@ -13,8 +13,8 @@
 
 namespace vidmuse {
 
-// Unless it is destroyed within `limit`, writes `message` to `log`, as an error, and ends the
-// process with `exit_code`, without destructors: threads that hang can't be ended otherwise.
+// Unless it is destroyed within `limit`, writes `message` to `log` as an error and ends the process
+// with `exit_code`. It runs no destructors, because they would wait for the threads that hang.
 class Watchdog {
  public:
   Watchdog(absl::Duration limit, int exit_code, std::string message,
@@ -26,7 +26,8 @@ class Watchdog {
  private:
   Mutex mutex_;
   bool done_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread thread_;  // last: uses all of the above
+  // Must be the last member, because the thread uses all of the above.
+  std::thread thread_;
 };
 
 }  // namespace vidmuse

@@ -30,7 +30,7 @@ bool WatchedFiles::Changed() {
 absl::StatusOr<std::string> ReadSmallFile(const std::string& path) {
   constexpr size_t kMaxBytes = 1 << 20;
   std::error_code error;
-  // Opening a pipe would wait for its writer.
+  // Anything but a regular file is refused, because opening a pipe would wait for its writer.
   if (!std::filesystem::is_regular_file(path, error)) {
     return absl::NotFoundError(absl::StrCat(path, ": no such file"));
   }

@@ -9,20 +9,21 @@
 
 namespace vidmuse {
 
-// Notices that files were written or replaced. Used by one thread at a time.
+// Notices that files were written or replaced. Not thread-safe.
 class WatchedFiles {
  public:
   explicit WatchedFiles(std::vector<std::string> paths) : paths_(std::move(paths)) {}
 
-  // True if any file is not what it was at the last call, and at the first call.
+  // Returns true if any file has changed since the last call, and always at the first call.
   bool Changed();
 
  private:
   const std::vector<std::string> paths_;
-  std::string seen_;  // what identifies the files' versions
+  std::string seen_;  // identifies the files' versions at the last call
 };
 
-// The whole file. NOT_FOUND: no such regular file; INVALID_ARGUMENT: over 1 MiB. Both name it.
+// Reads a whole file. Fails with NOT_FOUND if it is not a regular file or cannot be read, and with
+// INVALID_ARGUMENT if it is larger than 1 MiB. Both errors name the file.
 absl::StatusOr<std::string> ReadSmallFile(const std::string& path);
 
 }  // namespace vidmuse

@@ -21,10 +21,10 @@
 namespace vidmuse {
 namespace {
 
-// Of a video from standard input. Servers take less by default.
+// Largest video from standard input. By default, servers accept less.
 constexpr uint64_t kMaxSpoolBytes = 2ull << 30;
 
-// What came of a song, for the files and the closing line.
+// What was received of a song, for the tokens file and the summary.
 struct Song {
   v1::GenerationStarted started;
   v1::GenerationFinished finished;
@@ -43,7 +43,7 @@ absl::StatusOr<std::unique_ptr<MusicClient>> Connect(const CliOptions& options) 
   return MusicClient::Create(std::move(client));
 }
 
-// Keeps the tokens that are new in `chunk`.
+// Adds the tokens that are new in `chunk` to `song`.
 void AddTokens(const v1::AudioChunk& chunk, Song* song) {
   const size_t frame_bytes = 2 * song->started.codebooks();
   const size_t at = chunk.first_frame() * frame_bytes;
@@ -58,7 +58,7 @@ absl::Status CheckCodebooks(const CliOptions& options, const v1::GenerationStart
                                                started.codebooks(), " codebooks"));
 }
 
-// What becomes of a song: `output`, `progress` and `song` outlive the sink.
+// Returns the callbacks for a call. All arguments must outlive them.
 GenerateSink MakeSink(const CliOptions& options, OutputFile* output, Progress* progress,
                       Song* song) {
   GenerateSink sink;
@@ -104,7 +104,7 @@ absl::Status Stream(const CliOptions& options, const v1::GenerateMusicConfig& co
   return status;
 }
 
-// What a failed run has made is worth keeping: --resume goes on from it.
+// Saves the tokens of a failed run, so that --resume can go on from them.
 void KeepTokens(const CliOptions& options, const Song& song) {
   if (options.tokens.empty() || song.tokens.empty()) return;
   const std::string path = options.tokens + ".part";

@@ -1,4 +1,4 @@
-// What each command of `vidmuse` does.
+// The commands of `vidmuse`.
 #ifndef VIDMUSE_CLIENT_CLI_COMMANDS_H_
 #define VIDMUSE_CLIENT_CLI_COMMANDS_H_
 
@@ -8,14 +8,14 @@
 
 namespace vidmuse {
 
-// Makes the file, and on success says one line about it on standard error. A run that fails leaves
-// nothing under the output's name; its tokens, if asked for, are kept beside theirs as FILE.part.
+// Makes the audio file and, on success, prints a summary on standard error. A run that fails leaves
+// nothing under the output's name. If --tokens FILE was given, it keeps its tokens in FILE.part.
 absl::Status RunGenerate(const CliOptions& options, Cancellation* cancellation);
 
-// Prints what the server tells about its model.
+// Prints what the server reports about its model.
 absl::Status RunModels(const CliOptions& options);
 
-// Prints SERVING; an error if any server does not serve.
+// Prints SERVING, or returns an error if any server does not serve.
 absl::Status RunHealth(const CliOptions& options);
 
 }  // namespace vidmuse

@@ -1,4 +1,4 @@
-// What the command line shows to a server: certificates and an API key, from files.
+// The credentials that the command line sends to a server: certificates and an API key.
 #ifndef VIDMUSE_CLIENT_CLI_CREDENTIALS_H_
 #define VIDMUSE_CLIENT_CLI_CREDENTIALS_H_
 
@@ -12,12 +12,12 @@
 
 namespace vidmuse {
 
-// Null without --tls. Errors name the file.
+// Returns null without --tls. Errors name the file.
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> ChannelCredentials(
     const CliOptions& options);
 
-// From --api_key_file, else from VIDMUSE_API_KEY; empty if there is none. Never from the command
-// line, which other users of the machine can see.
+// Reads the key from --api_key_file, else from the environment's VIDMUSE_API_KEY. Returns empty if
+// there is none. A key is never taken from the command line, which other users can see.
 absl::StatusOr<std::string> ApiKey(const CliOptions& options);
 
 }  // namespace vidmuse

@@ -17,8 +17,8 @@ namespace {
 
 struct Flag {
   const char* name;
-  const char* value;            // what to call it in the help; "": a switch
-  std::optional<Command> only;  // nullopt: of every command
+  const char* value;            // the value's name in the help; "": a switch
+  std::optional<Command> only;  // nullopt: for every command
   const char* help;
   // `text` is empty for a switch.
   std::function<absl::Status(const std::string& text, CliOptions* options)> apply;
@@ -87,7 +87,7 @@ absl::Status SetServers(const std::string& text, CliOptions* options) {
   return absl::OkStatus();
 }
 
-// A flag that stores its text.
+// Makes a flag that stores its text.
 auto Text(std::string CliOptions::*member) {
   return [member](const std::string& text, CliOptions* options) {
     if (text.empty()) return absl::InvalidArgumentError("must not be empty");
@@ -129,7 +129,7 @@ absl::Status SetGreedy(const std::string&, CliOptions* options) {
   return absl::OkStatus();
 }
 
-// A flag that sets one number of the sampling.
+// Makes a flag that sets one number of the sampling config.
 template <typename T>
 auto Sampling(absl::StatusOr<T> (*parse)(const std::string&), void (*set)(v1::SamplingConfig*, T)) {
   return [parse, set](const std::string& text, CliOptions* options) {
@@ -139,7 +139,7 @@ auto Sampling(absl::StatusOr<T> (*parse)(const std::string&), void (*set)(v1::Sa
   };
 }
 
-// A flag that sets one number of seconds of the config.
+// Makes a flag that sets a time in seconds in the config.
 auto Seconds(void (v1::GenerateMusicConfig::*set)(double)) {
   return [set](const std::string& text, CliOptions* options) {
     ASSIGN_OR_RETURN(const double value, Number(text));
@@ -217,7 +217,7 @@ const Flag* FindFlag(absl::string_view name, Command command) {
   return nullptr;
 }
 
-// Takes the flag at args[*index], and its value; moves *index past them.
+// Applies the flag at args[*index] and its value, and moves *index past them.
 absl::Status TakeFlag(const std::vector<std::string>& args, size_t* index, CliOptions* options) {
   const std::string& arg = args[(*index)++];
   if (!absl::StartsWith(arg, "--")) {

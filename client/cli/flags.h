@@ -1,4 +1,4 @@
-// The command line of `vidmuse`: commands and flags, from one table.
+// The command line of `vidmuse`: its commands and flags.
 #ifndef VIDMUSE_CLIENT_CLI_FLAGS_H_
 #define VIDMUSE_CLIENT_CLI_FLAGS_H_
 
@@ -19,25 +19,25 @@ struct CliOptions {
   std::vector<std::string> servers = {"127.0.0.1:50051"};
   bool tls = false;
   std::string tls_ca;    // empty: the system's authorities
-  std::string tls_cert;  // with tls_key: this client's own; empty: none
+  std::string tls_cert;  // this client's own certificate; empty: none
   std::string tls_key;
-  std::string api_key_file;  // empty: the environment's key, if there is one
+  std::string api_key_file;  // empty: the key in the environment, if there is one
   bool allow_plaintext_api_key = false;
-  std::string service;  // of `health`; empty: the server as a whole
+  std::string service;  // for `health`; empty: the server as a whole
   std::string video;    // "-": standard input
   std::string output;   // "-": standard output
-  std::string tokens;   // empty: none written
-  std::string resume;   // empty: from the start
+  std::string tokens;   // empty: no tokens are written
+  std::string resume;   // empty: the song begins at its start
   absl::Duration deadline = absl::InfiniteDuration();
   v1::GenerateMusicConfig config;
 };
 
 // Parses `args` (without the program's name). Flags are `--name value` or `--name=value`.
-// INVALID_ARGUMENT: an unknown command or flag, a value of the wrong kind, a missing flag. Ranges
-// are the server's to check.
+// Fails with INVALID_ARGUMENT for an unknown command or flag, a value of the wrong kind, or a
+// missing flag. The server checks the ranges.
 absl::StatusOr<CliOptions> ParseCommandLine(const std::vector<std::string>& args);
 
-// All commands and flags.
+// The help text, which lists all commands and flags.
 std::string HelpText();
 
 }  // namespace vidmuse

@@ -27,7 +27,7 @@ absl::StatusOr<std::unique_ptr<OutputFile>> OutputFile::Create(const std::string
   if (fd < 0) {
     return absl::ErrnoToStatus(errno, absl::StrCat("opening ", part.empty() ? path : part));
   }
-  // The constructor is private: std::make_unique cannot call it.
+  // std::make_unique cannot call the private constructor.
   return std::unique_ptr<OutputFile>(new OutputFile(path, part, fd));
 }
 

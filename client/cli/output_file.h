@@ -11,9 +11,9 @@
 
 namespace vidmuse {
 
-// Writes to PATH.part, and Commit renames it to PATH. Destruction without Commit removes PATH.part.
-// "-" is standard output, and what exists but is no regular file (a device, a pipe) is written
-// directly.
+// Writes to PATH.part, which Commit renames to PATH and which the destructor removes otherwise. If
+// PATH is "-" (standard output) or exists but is not a regular file (a device, a pipe), it is
+// written directly. Not thread-safe.
 class OutputFile {
  public:
   // Errors name the path and the system's reason.
@@ -23,11 +23,11 @@ class OutputFile {
   OutputFile& operator=(const OutputFile&) = delete;
 
   absl::Status Append(absl::string_view bytes);
-  // Whether what was appended can be taken back: nobody reads PATH.part.
+  // Returns whether what was appended can be taken back, which is so if it is in PATH.part.
   bool can_restart() const { return !part_.empty(); }
-  // Takes it back. Only if can_restart().
+  // Removes everything that was appended. Only if can_restart().
   absl::Status Restart();
-  // Everything is on disk and under its name when this returns OK. Nothing may follow.
+  // When this returns OK, the file is on disk under its name. Must be the last call.
   absl::Status Commit();
 
  private:
@@ -35,7 +35,7 @@ class OutputFile {
   absl::Status Error(const char* doing) const;
 
   const std::string path_;
-  const std::string part_;  // empty: written directly
+  const std::string part_;  // empty: `path_` is written directly
   int fd_;                  // -1 after Commit
 };
 

@@ -76,7 +76,7 @@ void Progress::OnStarted(const v1::GenerationStarted& started) {
 
 void Progress::OnChunk(const v1::AudioChunk& chunk) {
   MutexLock lock(&mutex_);
-  // Tokens, not audio: loudness may hold all audio back to the end.
+  // Counts tokens, not audio, because loudness normalization may hold all audio back to the end.
   if (!chunk.tokens().empty()) {
     SetMade(chunk.first_frame() + chunk.tokens().size() / (2 * song_.codebooks()));
   }

@@ -1,4 +1,4 @@
-// What the user sees on standard error while music is made.
+// Shows progress on standard error while music is made.
 #ifndef VIDMUSE_CLIENT_CLI_PROGRESS_H_
 #define VIDMUSE_CLIENT_CLI_PROGRESS_H_
 
@@ -14,26 +14,26 @@
 
 namespace vidmuse {
 
-// "[######    ] 12.3/63.0 s  3.1x realtime  16 s left  making music", `width` characters of bar.
-// `realtime_factor`: seconds of music made a second; 0: not known yet.
+// Returns "[######    ] 12.3/63.0 s  3.10x realtime  16 s left  making music", for example. The bar
+// has `width` characters. `realtime_factor` is in seconds of music per second; 0: not known yet.
 std::string ProgressLine(double made_seconds, double total_seconds, double realtime_factor,
                          absl::string_view stage, int width);
 
-// "in the queue, place 3, about 40 s to wait": a stage before the first token.
+// Describes a stage before the first token: "in the queue, place 3, about 40 s to wait".
 std::string WaitingLine(const v1::GenerationProgress& progress);
 
-// Draws one line over and over if standard error is a terminal; silent otherwise. Thread-safe.
+// Keeps one line up to date if standard error is a terminal. Silent otherwise. Thread-safe.
 class Progress {
  public:
   explicit Progress(uint64_t video_bytes);
 
   void OnUploaded(uint64_t sent_bytes);
   void OnProgress(const v1::GenerationProgress& progress);
-  // The song begins, or begins again.
+  // To be called when the song begins or starts over.
   void OnStarted(const v1::GenerationStarted& started);
   void OnChunk(const v1::AudioChunk& chunk);
   void OnRetry(const absl::Status& status, absl::Duration delay);
-  // Clears the line; nothing is drawn after it.
+  // Clears the line. Nothing is drawn afterwards.
   void Close();
 
  private:
@@ -51,8 +51,8 @@ class Progress {
   uint64_t sent_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   v1::GenerationStarted song_ ABSL_GUARDED_BY(mutex_);
   uint64_t made_frames_ ABSL_GUARDED_BY(mutex_) = 0;
-  // When this attempt's frames began to come, and how many there were. Other attempts' frames say
-  // nothing about this one's speed.
+  // The time of this attempt's first frames, and the number of frames at that time. The speed is
+  // measured from there, because other attempts' frames say nothing about this attempt's speed.
   std::optional<absl::Time> making_since_ ABSL_GUARDED_BY(mutex_);
   uint64_t frames_before_ ABSL_GUARDED_BY(mutex_) = 0;
   v1::GenerationProgress stage_ ABSL_GUARDED_BY(mutex_);

@@ -14,13 +14,14 @@
 namespace vidmuse {
 namespace {
 
-// Well over an hour of music.
+// Enough for well over an hour of music.
 constexpr uint64_t kMaxFileBytes = 64 << 20;
 constexpr uint32_t kMaxToken = 0xffff;
-constexpr size_t kMaxQuoted = 40;  // characters of a wrong token, in an error
+// Errors quote at most this many characters of a wrong token.
+constexpr size_t kMaxQuoted = 40;
 
 absl::Status ParseLine(absl::string_view line, std::string* tokens) {
-  // Not all of them: a file of spaces alone would make millions.
+  // The number of fields is limited, because a file of spaces would make millions of them.
   const std::vector<absl::string_view> fields =
       absl::StrSplit(line, absl::MaxSplits(' ', kTokensPerLine));
   if (fields.size() != kTokensPerLine) {

@@ -1,4 +1,4 @@
-// Tokens as text: one line a frame, its codebooks' tokens separated by spaces.
+// Tokens as text. Each line is one frame: the tokens of its codebooks, separated by spaces.
 #ifndef VIDMUSE_CLIENT_CLI_TOKENS_FILE_H_
 #define VIDMUSE_CLIENT_CLI_TOKENS_FILE_H_
 
@@ -12,11 +12,10 @@ namespace vidmuse {
 
 inline constexpr int kTokensPerLine = 4;
 
-// `tokens` is packed as in v1::AudioChunk.tokens, whole frames. Replaces the file at once or not at
-// all.
+// `tokens` holds whole frames, packed as in v1::AudioChunk.tokens. Replaces the file atomically.
 absl::Status WriteTokensFile(const std::string& path, absl::string_view tokens);
 
-// Packed as above. Errors name the file, the line and what is wrong with it.
+// Returns the tokens, packed as above. Errors name the file, the line and what is wrong with it.
 absl::StatusOr<std::string> ReadTokensFile(const std::string& path);
 
 }  // namespace vidmuse
