@@ -264,8 +264,6 @@ absl::Status Job::StartSong() {
   started.sampling = request_.sampling;
   started.total_samples = audio_->total_samples();
   started.total_frames = total_frames_;
-  started.fingerprint = model.fingerprint;
-  started.sampling = request_.sampling;
   events_.Push(std::move(started));
 
   MutexLock lock(&mutex_);
