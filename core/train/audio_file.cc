@@ -29,7 +29,7 @@ struct ResamplerDeleter {
   void operator()(SwrContext* resampler) const { swr_free(&resampler); }
 };
 
-// One file's decoder and resampler.
+// Decodes and resamples one file.
 class AudioFile {
  public:
   explicit AudioFile(const std::string& path) : path_(path) {}
@@ -48,7 +48,7 @@ class AudioFile {
     return Check(avcodec_open2(codec_.get(), decoder, nullptr));
   }
 
-  // The first `count` samples, or as many as there are.
+  // Reads the first `count` samples, or fewer if the file ends earlier.
   absl::StatusOr<std::vector<float>> Read(size_t count) {
     std::vector<float> samples;
     const AvPacketPtr packet = NewPacket();

@@ -95,7 +95,7 @@ std::vector<int> DrawPlaces(int all, int count, Random& random) {
 
 struct Batch {
   at::Tensor codes;          // [batch][codebooks][frames] int64
-  at::Tensor heard;          // as codes, with frames of other clips
+  at::Tensor heard;          // codes with some frames replaced, same shape
   at::Tensor local, global;  // [batch][frames][3][224][224] uint8
   at::Tensor hidden;         // [batch][steps] bool
 };

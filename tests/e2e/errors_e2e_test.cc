@@ -169,8 +169,8 @@ TEST_F(ErrorsE2eTest, MessagesOutOfOrder) {
       {Chunk(Video())},                  // a chunk before the config
       {config, config, Chunk(Video())},  // a second config
       {config, Chunk(Video()), config},
-      {GenerateMusicRequest()},  // neither
-      {},                        // nothing at all
+      {GenerateMusicRequest()},  // a message without config or chunk
+      {},                        // no message at all
       {config},                  // no video
   };
   for (size_t i = 0; i < calls.size(); ++i) {

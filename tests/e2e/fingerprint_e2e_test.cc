@@ -179,7 +179,7 @@ TEST_F(FingerprintE2eTest, TheToolsFileIsOneServersSong) {
   const std::string output = TempFile("moved.flac");
   auto moved = std::async(std::launch::async, generate, servers, output);
   ASSERT_EQ(first_->WaitForMetric("vidmuse_requests_running", "", 1), absl::OkStatus());
-  // Some audio has been sent: the file that is being written is no longer empty.
+  // Waits until the client has written some audio.
   const absl::Time deadline = absl::Now() + kPatience * absl::Seconds(60);
   while (ReadFile(output + ".part").empty() && absl::Now() < deadline) {
     absl::SleepFor(absl::Milliseconds(5));

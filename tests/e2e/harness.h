@@ -52,10 +52,10 @@ class ServerProcess {
   void Terminate();  // SIGTERM
   // OK if the server ends with exit code 0 in time.
   absl::Status WaitForCleanExit(absl::Duration timeout = kPatience * absl::Seconds(60));
-  // Terminate, then WaitForCleanExit.
+  // Calls Terminate, then WaitForCleanExit.
   absl::Status Stop();
 
-  // What the server has written to standard error.
+  // Everything that the server has written to standard error so far.
   std::string log() const { return process_->error(); }
 
  private:

@@ -59,7 +59,7 @@ absl::Status Make(MusicClient& client, int song, const std::string& video, std::
   return client.Generate(Options(song), *VideoSource::FromMemory(video), sink);
 }
 
-// How calls ended. Thread-safe.
+// Counts how calls ended. Thread-safe.
 class Tally {
  public:
   void Count(const std::string& kind, const absl::Status& status) {
