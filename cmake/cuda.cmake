@@ -1,17 +1,19 @@
-# CUDA's compiler, for the kernels of core/model/gpu: what `deploy/setup.sh --cuda` unpacked, else
-# none. CMake's own CUDA language would want a whole toolkit.
+# Finds CUDA's compiler for the kernels of core/model/gpu: by default the one that
+# `deploy/setup.sh --cuda` unpacked, if any. CMake's own CUDA language would need a whole toolkit.
 #
-# VIDMUSE_NVCC (cache) names another nvcc, or is empty to build without kernels.
+# The cache variable VIDMUSE_NVCC names another nvcc; if it is empty, no kernels are built.
 find_program(VIDMUSE_NVCC nvcc PATHS ${CMAKE_SOURCE_DIR}/.deps/cuda/nvidia/cu13/bin NO_DEFAULT_PATH
   DOC "nvcc, or empty: no kernels")
 
-# For devices of compute capability 8.0 and 9.0 (9.0a: a binary for that alone), and as PTX, which
-# drivers compile for all others.
+# Builds binaries for compute capabilities 8.0 and 9.0 (9.0a runs on 9.0 only), and PTX of 8.0,
+# which drivers compile for other devices.
 set(VIDMUSE_CUDA_TARGETS
   -gencode=arch=compute_80,code=[sm_80,compute_80] -gencode=arch=compute_90a,code=sm_90a)
 
-# vidmuse_cuda_objects(variable SOURCES a.cu ...): objects of this folder's sources. Their symbols
-# of CUDA's runtime are found in the one that LibTorch's CUDA half has loaded.
+# vidmuse_cuda_objects(variable SOURCES a.cu ...)
+#
+# Compiles this folder's sources and sets `variable` to the object files. They use the CUDA runtime
+# that LibTorch's CUDA libraries have loaded.
 function(vidmuse_cuda_objects variable)
   cmake_parse_arguments(ARG "" "" "SOURCES" ${ARGN})
   set(objects)

@@ -1,6 +1,8 @@
-# The client library for programs outside this tree, as a CMake package, and the `vidmuse` tool:
+# Installs the client library as a CMake package for other projects, and the `vidmuse` tool:
 #
 #   cmake --install build/release --prefix DIR --component client
+#
+# A project uses the package so:
 #
 #   find_package(vidmuse_client REQUIRED)                  # with CMAKE_PREFIX_PATH=DIR
 #   target_link_libraries(program vidmuse::vidmuse_client)  # #include "client/music_client.h"

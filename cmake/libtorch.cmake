@@ -1,8 +1,9 @@
-# LibTorch as imported targets for its CPU half. TorchConfig.cmake would demand the CUDA toolkit.
+# Declares the target vidmuse_libtorch, which links LibTorch's CPU libraries. TorchConfig.cmake
+# isn't used, because it would require the CUDA toolkit.
 #
-# LIBTORCH_DIR (cache or environment) names a folder with include/ and lib/; default: what
-# deploy/setup.sh unpacked. Its include folders hold another Protobuf, so they come last on the search
-# path, and only targets in core/model/torch and core/train may use them.
+# LIBTORCH_DIR (cache or environment) names a folder with include/ and lib/; the default is the one
+# that deploy/setup.sh unpacked. Its include folders contain another version of Protobuf, so they
+# come last on the search path, and only core/model/torch, core/train and their tests may use them.
 
 set(LIBTORCH_DIR "" CACHE PATH "LibTorch: a folder with include/ and lib/")
 set(torch_dir ${LIBTORCH_DIR})
@@ -26,6 +27,7 @@ set(torch_rpath ${torch_dir}/lib)
 file(GLOB cuda_libs ${torch_dir}/../nvidia/cu13/lib)
 list(APPEND torch_rpath ${cuda_libs})
 foreach(dir ${torch_rpath})
-  # DT_RPATH, not RUNPATH: libtorch_cpu.so's own dependencies are looked up with it too.
+  # Sets DT_RPATH rather than RUNPATH, because it also applies to libtorch_cpu.so's own
+  # dependencies.
   target_link_options(vidmuse_libtorch INTERFACE -Wl,--disable-new-dtags,-rpath,${dir} -Wl,-rpath-link,${dir})
 endforeach()

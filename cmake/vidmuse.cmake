@@ -1,4 +1,4 @@
-# How this project declares its own targets: one set of flags for all.
+# Functions that declare this project's targets, all with the same flags.
 
 set(VIDMUSE_COMPILE_OPTIONS -Wall -Wextra -Werror)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
@@ -8,12 +8,12 @@ if(VIDMUSE_SANITIZE)
   add_compile_options(-fsanitize=${VIDMUSE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${VIDMUSE_SANITIZE})
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    # GCC sees uninitialised members in what its sanitizers add to inlined library code.
+    # With sanitizers, GCC falsely reports uninitialised members in inlined library code.
     list(APPEND VIDMUSE_COMPILE_OPTIONS -Wno-maybe-uninitialized)
   endif()
 endif()
 
-set(VIDMUSE_TEST_ENVIRONMENT)  # of every test, and so of the programs that it starts
+set(VIDMUSE_TEST_ENVIRONMENT)  # set for every test, and inherited by the programs that it starts
 if(VIDMUSE_SANITIZE MATCHES "thread")
   set(VIDMUSE_TEST_ENVIRONMENT
     "TSAN_OPTIONS=ignore_noninstrumented_modules=1 history_size=4 atexit_sleep_ms=100 suppressions=${CMAKE_SOURCE_DIR}/tests/support/tsan.supp")
@@ -23,7 +23,7 @@ elseif(VIDMUSE_SANITIZE)
     "UBSAN_OPTIONS=print_stacktrace=1")
 endif()
 if(VIDMUSE_FUZZ)
-  add_compile_options(-fsanitize=fuzzer-no-link)  # coverage of the libraries guides the fuzzers
+  add_compile_options(-fsanitize=fuzzer-no-link)  # lets the libraries' coverage guide the fuzzers
 endif()
 
 function(vidmuse_flags target)
@@ -48,10 +48,12 @@ function(vidmuse_binary name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS})
 endfunction()
 
-# vidmuse_test(name LABEL unit|golden|e2e|fuzz|bench SOURCES a.cc ... [DEPS target ...] [TIMEOUT seconds])
+# vidmuse_test(name LABEL unit|golden|e2e|fuzz|bench SOURCES a.cc ... [DEPS target ...]
+#              [TIMEOUT seconds])
 #
-# One GoogleTest binary, one CTest test. It finds its data under VIDMUSE_TEST_DATA and the programs
-# under VIDMUSE_BIN_DIR.
+# Declares a GoogleTest binary and runs it as one CTest test. VIDMUSE_TEST_DATA is defined as the
+# folder of its data, VIDMUSE_BIN_DIR as the folder of the programs. A sanitizer multiplies TIMEOUT
+# (default 120) by 4.
 function(vidmuse_test name)
   cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;DEPS" ${ARGN})
   if(NOT ARG_TIMEOUT)

@@ -1,4 +1,4 @@
-# What the client library links.
+# Finds the packages that the client library links.
 include(CMakeFindDependencyMacro)
 find_dependency(absl)
 find_dependency(Protobuf)

@@ -29,7 +29,7 @@ struct ResamplerDeleter {
   void operator()(SwrContext* resampler) const { swr_free(&resampler); }
 };
 
-// One file's decoder and resampler.
+// Decodes and resamples one file.
 class AudioFile {
  public:
   explicit AudioFile(const std::string& path) : path_(path) {}
@@ -48,13 +48,13 @@ class AudioFile {
     return Check(avcodec_open2(codec_.get(), decoder, nullptr));
   }
 
-  // The first `count` samples, or as many as there are.
+  // Reads the first `count` samples, or fewer if the file ends earlier.
   absl::StatusOr<std::vector<float>> Read(size_t count) {
     std::vector<float> samples;
     const AvPacketPtr packet = NewPacket();
     while (samples.size() < count && av_read_frame(format_.get(), packet.get()) >= 0) {
       if (packet->stream_index == stream_) {
-        // A damaged packet is passed over.
+        // Damaged packets are skipped.
         if (avcodec_send_packet(codec_.get(), packet.get()) >= 0) RETURN_IF_ERROR(Drain(&samples));
       }
       av_packet_unref(packet.get());
@@ -101,7 +101,7 @@ class AudioFile {
     return Check(swr_init(resampler));
   }
 
-  // With null, what the resampler holds.
+  // Resamples `count` samples per channel. A null `data` flushes the resampler.
   absl::Status Convert(const uint8_t** data, int count, std::vector<float>* samples) {
     const int room = swr_get_out_samples(resampler_.get(), count);
     RETURN_IF_ERROR(Check(room));
@@ -125,7 +125,7 @@ class AudioFile {
 
 absl::StatusOr<std::vector<float>> ReadAudio(const std::string& path, double start,
                                              double seconds) {
-  constexpr double kLongest = 6 * 3600;  // seconds into a file
+  constexpr double kLongest = 6 * 3600;  // seconds
   if (!(start >= 0 && seconds > 0 && start + seconds <= kLongest)) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": ", seconds, " s from ", start, " s on, expected up to six hours"));
@@ -133,7 +133,7 @@ absl::StatusOr<std::vector<float>> ReadAudio(const std::string& path, double sta
   InitFfmpeg();
   AudioFile file(path);
   RETURN_IF_ERROR(file.Open());
-  // Decoded from the beginning: where a seek ends is not exact in every format.
+  // Decodes from the beginning, because seeking isn't exact in every format.
   const auto first = static_cast<size_t>(std::lround(start * kMusicRate));
   const auto count = static_cast<size_t>(std::lround(seconds * kMusicRate));
   ASSIGN_OR_RETURN(std::vector<float> samples, file.Read(first + count));

@@ -38,14 +38,14 @@ absl::Status Checkpoints::Keep(int64_t step) const {
   std::error_code error;
   std::filesystem::remove(kept, error);
   std::filesystem::create_hard_link(path(), kept, error);
-  // There are file systems without links.
+  // Some file systems have no hard links.
   if (error) std::filesystem::copy_file(path(), kept, error);
   if (!error) return absl::OkStatus();
   return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot keep ", path(), " as ", kept));
 }
 
 absl::Status Checkpoints::Prune(int count) const {
-  std::map<int64_t, std::filesystem::path, std::greater<>> kept;  // the newest first
+  std::map<int64_t, std::filesystem::path, std::greater<>> kept;  // by step, newest first
   std::error_code error;
   for (std::filesystem::directory_iterator entry(work_dir_, error), end; !error && entry != end;
        entry.increment(error)) {

@@ -1,4 +1,4 @@
-// A run's checkpoints: the newest, which it goes on from, and those before it.
+// The checkpoints of a training run: the newest, from which a run resumes, and older ones.
 #ifndef VIDMUSE_TRAIN_CHECKPOINTS_H_
 #define VIDMUSE_TRAIN_CHECKPOINTS_H_
 
@@ -9,20 +9,20 @@
 
 namespace vidmuse::train {
 
-// Files WORK_DIR/NAME.bin, the newest, and WORK_DIR/NAME-STEP.bin. To go on from an older one, copy
-// it to NAME.bin.
+// The newest checkpoint is WORK_DIR/NAME.bin; older ones are WORK_DIR/NAME-STEP.bin. To resume from
+// an older one, copy it to NAME.bin.
 class Checkpoints {
  public:
   Checkpoints(std::string work_dir, std::string name);
 
-  // Of the newest.
+  // Path of the newest checkpoint.
   std::string path() const;
 
-  // Gives the newest, which has made `step` steps, its own name too, before another takes its
-  // place.
+  // Keeps the newest checkpoint, which was written after `step` steps, as NAME-STEP.bin as well.
+  // Call it before the next checkpoint replaces NAME.bin.
   absl::Status Keep(int64_t step) const;
 
-  // Removes all but the `count` newest of those before the newest.
+  // Removes all NAME-STEP.bin files but the `count` newest.
   absl::Status Prune(int count) const;
 
  private:

@@ -39,7 +39,7 @@ struct ScalerDeleter {
   void operator()(SwsContext* scaler) const { sws_freeContext(scaler); }
 };
 
-// An MP4 file of MPEG-4 video.
+// Writes an MP4 file with MPEG-4 video.
 class VideoWriter {
  public:
   explicit VideoWriter(const std::string& path) : path_(path) {}
@@ -69,7 +69,7 @@ class VideoWriter {
     return scaler_ ? absl::OkStatus() : absl::InternalError("FFmpeg can't convert colours");
   }
 
-  // RGB planes.
+  // Writes a frame from its RGB planes.
   absl::Status Write(const uint8_t* planes) {
     const AvFramePtr frame = NewFrame();
     frame->width = codec_->width;

@@ -13,13 +13,14 @@ namespace {
 
 using at::Tensor;
 
-// Layers of one half of the codec, "encoder.model." or "decoder.model.", by their position.
+// Layers of one half of the codec, addressed by their position. The prefix is "encoder.model." or
+// "decoder.model.".
 class Layers {
  public:
   Layers(const CodecConfig& config, const Parameters& parameters, std::string prefix)
       : config_(config), parameters_(parameters), prefix_(std::move(prefix)) {}
 
-  // Padded so that n inputs make n / stride outputs.
+  // A convolution, padded so that n inputs give n / stride outputs.
   Tensor Conv(const std::string& at, const Tensor& x, int64_t stride = 1) const {
     const std::string name = absl::StrCat(prefix_, at, ".conv.conv");
     const Tensor weight = Weight(name);
@@ -74,25 +75,25 @@ class Layers {
 
 std::string Codebook(int k) { return absl::StrCat("quantizer.vq.layers.", k, "._codebook."); }
 
-// The nearest of `embed`'s rows to each of `x`'s.
+// For each row of `x`, the index of the nearest row of `embed`.
 Tensor Nearest(const Tensor& x, const Tensor& embed) {
   const Tensor distance = embed.pow(2).sum(1) - 2 * x.matmul(embed.t());
   return distance.argmin(1);
 }
 
-// `count` of `x`'s rows.
+// `count` rows of `x`, drawn at random with replacement.
 Tensor Draw(const Tensor& x, int64_t count, Random& random) {
   std::vector<int64_t> rows(static_cast<size_t>(count));
   for (int64_t& row : rows) row = random.Index(x.size(0));
   return x.index_select(0, at::tensor(rows, at::kLong).to(x.device()));
 }
 
-// [rows][bins]: ones where a row chose a code.
+// [rows][bins]: one-hot rows of the chosen codes.
 Tensor Choices(const Tensor& codes, int64_t bins, const Tensor& like) {
   return at::zeros({codes.size(0), bins}, like.options()).scatter_(1, codes.unsqueeze(1), 1);
 }
 
-// Lloyd's algorithm, from a random choice of vectors.
+// K-means (Lloyd's algorithm), started from randomly chosen vectors.
 void PlaceCodebook(const Tensor& x, Random& random, const Tensor& embed) {
   constexpr int kIterations = 10;
   embed.copy_(Draw(x, embed.size(0), random));
@@ -112,7 +113,7 @@ void MoveCodebook(const Parameters& parameters, int k, const Tensor& x, const Te
   const Tensor sizes = parameters[Codebook(k) + "cluster_size"];
   const Tensor choices = Choices(codes, embed.size(0), x);
   if (update.first) {
-    // Every code begins with its share, so that none is dead at once.
+    // Every code starts with an equal share of the vectors, so that none is dead at once.
     sizes.fill_(static_cast<double>(x.size(0)) / static_cast<double>(embed.size(0)));
     sums.copy_(embed * sizes.unsqueeze(1));
     return;
@@ -124,7 +125,7 @@ void MoveCodebook(const Parameters& parameters, int k, const Tensor& x, const Te
   const Tensor smoothed =
       (sizes + kEpsilon) / (total + static_cast<double>(embed.size(0)) * kEpsilon) * total;
   embed.copy_(sums / smoothed.unsqueeze(1));
-  // A dead code takes the place of one of the batch's vectors, with a size that lets it live on.
+  // A dead code becomes one of the batch's vectors, with a size large enough to survive.
   const double size = 2 * update.dead_below;
   const Tensor fresh = Draw(x, embed.size(0), *update.random);
   embed.copy_(at::where(dead.unsqueeze(1), fresh, embed));
@@ -184,7 +185,7 @@ Quantized Quantize(const CodecConfig& config, const Parameters& parameters, cons
     residual = residual - vectors;
     codes.push_back(chosen.view({batch, frames}));
   }
-  // x minus what is left of it is the sum of the vectors; x alone has a gradient.
+  // x minus the final residual is the sum of the chosen vectors. Only x carries a gradient.
   const Tensor sum = x - residual.detach();
   return {sum.view({batch, frames, -1}).transpose(1, 2), at::stack(codes, 1),
           commitment / config.codebooks};

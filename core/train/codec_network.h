@@ -1,4 +1,4 @@
-// EnCodec with gradients: audio to latents to codes and back.
+// EnCodec with gradients: converts audio to latents and codes, and back.
 //
 // Source: "High Fidelity Neural Audio Compression" (Defossez et al., 2022), as audiocraft computes
 // it. core/model/cpu runs the same decoder incrementally.
@@ -22,25 +22,32 @@ at::Tensor DecodeLatents(const CodecConfig& config, const Parameters& parameters
                          const at::Tensor& latents);
 
 struct Quantized {
-  at::Tensor latents;     // as the input; gradients pass straight through
-  at::Tensor codes;       // [batch][codebooks][frames], int64
-  at::Tensor commitment;  // scalar: mean squared distance of the residuals from their vectors
+  // Quantised latents, in the input's shape. Gradients pass straight through to the input.
+  at::Tensor latents;
+  at::Tensor codes;  // [batch][codebooks][frames], int64
+  // Scalar: mean squared distance between the residuals and the vectors chosen for them.
+  at::Tensor commitment;
 };
 
-// How training moves the codebooks: exponential moving averages of the vectors that a code stands
-// for, and new places for codes that nothing chooses ("SoundStream", Zeghidour et al., 2021).
+// How training updates the codebooks: each code is the exponential moving average of the vectors
+// assigned to it, and codes that are hardly ever chosen are re-initialised ("SoundStream",
+// Zeghidour et al., 2021).
 struct CodebookUpdate {
   double decay = 0.97;
-  double dead_below = 0.3;  // vectors a batch, on average
-  bool first = false;       // the codebooks begin as means of this batch's vectors
+  // A code is dead if a batch assigns fewer vectors to it than this, on average.
+  double dead_below = 0.3;
+  // Initialises the codebooks by k-means on this batch's vectors.
+  bool first = false;
+  // Draws new codes. Must be set.
   Random* random = nullptr;
 };
 
-// Residual vector quantisation. With `update`, changes the codebooks after choosing.
+// Residual vector quantisation. With `update`, also updates the codebooks in `parameters`.
 Quantized Quantize(const CodecConfig& config, const Parameters& parameters,
                    const at::Tensor& latents, const CodebookUpdate* update = nullptr);
 
-// codes: [batch][codebooks][frames]; result: [batch][dimension][frames].
+// The latents that codes stand for. codes: [batch][codebooks][frames]; result:
+// [batch][dimension][frames].
 at::Tensor LookUp(const CodecConfig& config, const Parameters& parameters, const at::Tensor& codes);
 
 }  // namespace vidmuse::train

@@ -1,4 +1,4 @@
-// Where training runs, and in which precision.
+// The device that training runs on, and its precision.
 #include <ATen/ATen.h>
 #include <ATen/autocast_mode.h>
 #include <dlfcn.h>
@@ -28,8 +28,8 @@ absl::StatusOr<at::Device> OpenDevice(const std::string& name) {
     if (!device.is_cuda()) {
       return absl::InvalidArgumentError(absl::StrCat("device '", name, "', expected cpu or cuda"));
     }
-    // Linked, its thread-local storage would cost every thread of every process: it is opened when
-    // it is asked for.
+    // If the library were linked, every thread of every process would pay for its thread-local
+    // storage, so it is loaded only when a GPU is asked for.
     if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) {
       return absl::FailedPreconditionError(
           absl::StrCat("device '", name, "': LibTorch has no CUDA half here: ", dlerror()));

@@ -40,7 +40,7 @@ absl::StatusOr<std::vector<int32_t>> MakeTokens(MusicModel& model, const VideoFr
     request.next_tokens = drawn.data();
     RETURN_IF_ERROR(model.Step(absl::MakeSpan(&request, 1)));
     for (int k = 0; k < codebooks; ++k) {
-      // The delay pattern: codebook k is k steps late.
+      // Delay pattern: codebook k is k steps late.
       const int frame = step - k;
       const bool inside = frame >= 0 && frame < frames;
       fed[k] = inside ? drawn[k] : model.info().card;

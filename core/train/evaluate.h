@@ -1,5 +1,5 @@
-// Does the music of a model follow the picture? Measured on synthetic clips, whose tempo and mode
-// are known.
+// Measures whether a model's music follows the picture, on synthetic clips whose tempo and mode are
+// known.
 #ifndef VIDMUSE_TRAIN_EVALUATE_H_
 #define VIDMUSE_TRAIN_EVALUATE_H_
 
@@ -15,30 +15,32 @@
 
 namespace vidmuse::train {
 
-// Music of one window for a video, as the server makes it: tokens, then samples.
+// Music for a video that fits one window, made as the server does: tokens, then samples.
 absl::StatusOr<std::vector<float>> MakeMusic(MusicModel& model, const VideoFrames& video,
                                              const SamplingOptions& sampling);
 
-// Means over clips.
+// Mean values over `clips` clips.
 struct Evaluation {
   int clips = 0;
   double flatness = 0;
   double onsets_per_second = 0;
   double rms = 0;
-  double tempo_accuracy = 0;  // chance: 1/4
-  double mode_accuracy = 0;   // chance: 1/2
+  double tempo_accuracy = 0;  // guessing gives 1/4
+  double mode_accuracy = 0;   // guessing gives 1/2
 };
 
-// Makes the music of the synthetic clip of a seed.
+// Makes the music for the synthetic clip with a given seed.
 using MusicMaker = std::function<absl::StatusOr<std::vector<float>>(uint64_t seed)>;
 
-// Of the music that `make` makes for the clips of seeds `first_seed` on.
+// Evaluates what `make` makes for `clips` clips with seeds from `first_seed` on.
 absl::StatusOr<Evaluation> Evaluate(const MusicMaker& make, uint64_t first_seed, int clips);
 
-// The clips' own music; the same through a codec; what a model makes for their pictures, with the
-// clip's seed for its random numbers.
+// The clip's own music.
 MusicMaker OwnMusic(int seconds);
+// The clip's own music, encoded and decoded by `codec`, which must outlive the result.
 MusicMaker CodecMusic(const CodecModel& codec, int seconds);
+// What `model` makes for the clip's picture, sampled with the clip's seed. The model must outlive
+// the result.
 MusicMaker ModelMusic(MusicModel& model, const SamplingOptions& sampling, int seconds);
 
 std::string EvaluationLine(const std::string& name, const Evaluation& evaluation);

@@ -28,7 +28,7 @@ struct ManifestClip {
   double seconds = 0;
 };
 
-// A path, relative to the manifest's folder; empty if `key` isn't there.
+// The path under `key`, resolved against the manifest's folder; empty if `key` is missing.
 std::string Path(const nlohmann::json& object, const char* key,
                  const std::filesystem::path& folder) {
   const auto found = object.find(key);
@@ -53,7 +53,7 @@ absl::StatusOr<ManifestClip> ParseLine(const std::string& line,
   }
 }
 
-// A file that isn't there is told before training begins, not when its turn comes.
+// Finds missing files before training begins, rather than when a clip is first used.
 absl::Status CheckFiles(const ManifestClip& clip) {
   for (const std::string& file : {clip.video, clip.audio}) {
     std::error_code error;
@@ -75,7 +75,7 @@ class ManifestSource : public ClipSource {
   absl::StatusOr<std::vector<float>> Audio(int64_t clip) override {
     const ManifestClip& entry = clips_[clip];
     ASSIGN_OR_RETURN(std::vector<float> samples, ReadAudio(entry.audio, entry.start, seconds_));
-    // A file may end a little before its video does.
+    // The audio may be shorter than the clip; silence fills the rest.
     samples.resize(static_cast<size_t>(seconds_) * kMusicRate);
     return samples;
   }
@@ -101,7 +101,7 @@ class ManifestSource : public ClipSource {
   }
 
  private:
-  // The last few videos are kept.
+  // Returns the frames of the clip's video. The most recently used videos are cached.
   absl::StatusOr<const VideoFrames*> Frames(int64_t clip) {
     constexpr size_t kKept = 64;
     const std::string& path = clips_[clip].video;
@@ -119,7 +119,7 @@ class ManifestSource : public ClipSource {
   const std::vector<ManifestClip> clips_;
   const int seconds_;
   const std::string description_;
-  std::list<std::pair<std::string, VideoFrames>> kept_;  // the latest first
+  std::list<std::pair<std::string, VideoFrames>> kept_;  // most recently used first
 };
 
 absl::StatusOr<std::string> ReadAll(const std::string& path) {

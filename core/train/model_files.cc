@@ -40,7 +40,7 @@ absl::Status MakeDirectory(const std::string& directory) {
   return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot make ", directory));
 }
 
-// What a codec's file calls the tensor that audiocraft calls `name`.
+// The name in the codec's file of the tensor that audiocraft calls `name`.
 std::string NameInFile(const CodecSource& source, const std::string& name) {
   std::string in_file = source.prefix + name;
   if (source.names == cpu::CodecNames::kHuggingFace) {
@@ -52,28 +52,29 @@ std::string NameInFile(const CodecSource& source, const std::string& name) {
                         &in_file);
   }
   if (source.file->tensors().contains(in_file)) return in_file;
-  // PyTorch's newer names of a weight norm.
+  // PyTorch's newer names for the tensors of a weight norm.
   const std::string newer =
       absl::StrReplaceAll(in_file, {{".weight_g", ".parametrizations.weight.original0"},
                                     {".weight_v", ".parametrizations.weight.original1"}});
   return source.file->tensors().contains(newer) ? newer : in_file;
 }
 
-// How many layers `file` has: `probe` is one of a layer's tensors, with $0 for its number.
+// Number of layers in `file`. `probe` names one tensor of each layer, with $0 for the layer's
+// number.
 int CountLayers(const TensorFile& file, const char* probe) {
   int layers = 0;
   while (file.tensors().contains(kPublishedTensors + absl::Substitute(probe, layers))) ++layers;
   return layers;
 }
 
-// Rows of a tensor; 0 if it isn't there.
+// Number of rows of a tensor, or 0 if the file lacks it.
 int Rows(const TensorFile& file, const std::string& name) {
   const auto found = file.tensors().find(kPublishedTensors + name);
   const bool has_rows = found != file.tensors().end() && !found->second.shape.empty();
   return has_rows ? static_cast<int>(found->second.shape[0]) : 0;
 }
 
-// The sizes of the model in `file`, those of its conditioner by the tensors' shapes.
+// Sizes of the model in `file`. The conditioner's are derived from its tensors' names and shapes.
 HashModelSizes SizesOf(const TensorFile& file, const LmConfig& config) {
   const std::string tower = "visual_encoder_model.vision_model.";
   HashModelSizes sizes;
@@ -105,7 +106,8 @@ absl::Status CopyFile(const std::filesystem::path& from, const std::filesystem::
                              absl::StrCat("cannot copy ", from.string(), " to ", to.string()));
 }
 
-// kFloat16 if all matrices in the file are; else kFloat32, which holds the numbers of all types.
+// kFloat16 if all matrices in the file are; otherwise kFloat32, which can hold every type's
+// numbers.
 DType TypeOf(const TensorFile& file, const std::string& prefix) {
   for (const auto& [name, tensor] : file.tensors()) {
     if (absl::StartsWith(name, prefix) && tensor.shape.size() >= 2 &&
@@ -177,7 +179,7 @@ absl::StatusOr<TokenModel> ReadTokenModel(const std::string& directory) {
   for (const NamedShape& tensor : WithoutText(LmTensors(sizes))) {
     model.parameters.Add(tensor.name, at::empty(tensor.shape, at::kFloat));
   }
-  // What nothing here reads is passed on.
+  // Tensors that training doesn't use are kept, so that they are written again.
   const std::string prefix = kPublishedTensors;
   for (const auto& [name, view] : file->tensors()) {
     if (!absl::StartsWith(name, prefix) || absl::StrContains(name, "position_ids")) continue;

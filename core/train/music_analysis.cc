@@ -30,14 +30,14 @@ double Flatness(const Tensor& audio) {
   const Tensor power =
       PowerSpectrum(audio, kSize, kSize / 2).narrow(0, bin(50), bin(12000) - bin(50)) + 1e-10;
   const Tensor flatness = power.log().mean(0).exp() / power.mean(0);
-  // Silence has no spectrum.
+  // Silent moments have no spectrum, so they don't count.
   const Tensor loud = (power.mean(0) > 1e-8).to(at::kFloat);
   return (flatness * loud).sum().item<double>() / std::max(1.0, loud.sum().item<double>());
 }
 
 constexpr int64_t kOnsetHop = kFrameSamples / 2;
 
-// Growth of the spectrum, every kOnsetHop samples.
+// Mean growth of the logarithmic spectrum over each hop of kOnsetHop samples.
 std::vector<double> OnsetStrength(const Tensor& audio) {
   const Tensor level = (PowerSpectrum(audio, 1024, kOnsetHop).sqrt() * 100).log1p();
   const Tensor growth =
@@ -69,7 +69,7 @@ double OnsetsPerSecond(const std::vector<double>& strength) {
   return onsets / seconds;
 }
 
-// The best mean strength along pulses `period` hops apart, over their phases.
+// Mean strength at pulses `period` hops apart, for the phase that gives the highest.
 double PulseStrength(const std::vector<double>& strength, double period) {
   double best = 0;
   for (int phase = 0; phase < period; ++phase) {

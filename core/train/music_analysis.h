@@ -1,4 +1,4 @@
-// What can be heard in music: measures of audio, and the tempo and mode of synthetic clips.
+// Measures audio, and estimates the tempo and mode of synthetic clips' music.
 #ifndef VIDMUSE_TRAIN_MUSIC_ANALYSIS_H_
 #define VIDMUSE_TRAIN_MUSIC_ANALYSIS_H_
 
@@ -10,16 +10,19 @@
 namespace vidmuse::train {
 
 struct MusicMeasures {
-  // Geometric over arithmetic mean of the power spectrum from 50 Hz to 12 kHz, averaged over time:
-  // near 0 for tones, 0.56 for white noise.
+  // Spectral flatness from 50 Hz to 12 kHz: geometric over arithmetic mean of the power spectrum,
+  // averaged over time. It is near 0 for tones and 0.56 for white noise.
   double flatness = 0;
   double onsets_per_second = 0;
   double rms = 0;
-  int tempo = 0;       // index of kNoteFrames whose pulse fits the onsets best
-  bool minor = false;  // more energy in the minor scale's own pitches than in the major one's
+  // Index of kNoteFrames whose pulse fits the onsets best.
+  int tempo = 0;
+  // Whether the pitches that only the minor scale has are louder than those only the major has.
+  bool minor = false;
 };
 
-// `samples`: 32 kHz mono, at least 1 s. Errors: INVALID_ARGUMENT, or Torch's.
+// `samples`: 32 kHz mono, at least 1 s. INVALID_ARGUMENT if it is shorter; see CatchTorch for other
+// errors.
 absl::StatusOr<MusicMeasures> MeasureMusic(absl::Span<const float> samples);
 
 }  // namespace vidmuse::train

@@ -32,10 +32,11 @@ double InitialScale(const NamedShape& tensor) {
       Contains(name, "class_embedding")) {
     return 0.3;
   }
-  // A transposed convolution of kernel 2r and stride r adds two positions of each input channel.
+  // In a transposed convolution of kernel 2r and stride r, each output sums two positions of every
+  // input channel.
   if (Contains(name, ".convtr.")) return 1 / std::sqrt(2.0 * static_cast<double>(tensor.shape[0]));
   if (Contains(name, "_weight") || Contains(name, "weight_")) return 1 / std::sqrt(fan_in);
-  // What adds to the residual stream begins small.
+  // Layers that add to the residual stream start small.
   const bool adds = Contains(name, "out_proj") || Contains(name, "linear2") ||
                     Contains(name, ".to_out.") || Contains(name, ".net.3") || Contains(name, "fc2");
   return (adds ? 0.3 : 1.0) / std::sqrt(fan_in);
@@ -75,7 +76,7 @@ Parameters Parameters::Initialize(const std::vector<NamedShape>& layout, uint64_
   Parameters parameters;
   for (const NamedShape& tensor : layout) {
     parameters.Add(tensor.name, InitialValues(tensor, seed));
-    // A weight-normed layer begins as its direction tensor says.
+    // weight_g starts as the norm of weight_v, so that the layer's weight equals weight_v.
     if (absl::EndsWith(tensor.name, ".weight_v")) {
       const std::string g = tensor.name.substr(0, tensor.name.size() - 1) + "g";
       parameters[g].copy_(at::norm_except_dim(parameters[tensor.name], 2, 0));

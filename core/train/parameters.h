@@ -17,7 +17,7 @@
 
 namespace vidmuse::train {
 
-// Used by one thread at a time. Copies share their tensors.
+// A list of named tensors. Copies share their tensors. Not thread-safe.
 class Parameters {
  public:
   struct Entry {
@@ -25,29 +25,30 @@ class Parameters {
     at::Tensor tensor;
   };
 
-  // New weights, float32, in the layout's order: the seed's. Norms are identities, biases zero.
+  // New float32 weights, in the layout's order, drawn from `seed`. Norms start as identities and
+  // biases as zeros.
   static Parameters Initialize(const std::vector<NamedShape>& layout, uint64_t seed);
 
   void Add(std::string name, at::Tensor tensor);
 
   bool Has(absl::string_view name) const { return index_.contains(name); }
-  // Throws std::out_of_range, naming the tensor that is missing.
+  // Throws std::out_of_range, which names the tensor, if there is none of that name.
   const at::Tensor& operator[](absl::string_view name) const;
 
   const std::vector<Entry>& entries() const { return entries_; }
 
   // A deep copy without gradients.
   Parameters Clone() const;
-  // Without gradients; tensors that are there already, in that type, are shared.
+  // A copy without gradients on `device` in `type`. Tensors that need no conversion are shared.
   Parameters To(at::Device device, at::ScalarType type) const;
 
-  // Overwrites every tensor by `file`'s tensor that `name_in_file` says, or of the name `prefix` +
-  // name. NOT_FOUND, INVALID_ARGUMENT: missing, or another shape.
+  // Overwrites every tensor with the one that `file` holds under name_in_file(name), or under
+  // prefix + name. NOT_FOUND if the file lacks it, INVALID_ARGUMENT if its shape differs.
   absl::Status ReadFrom(const TensorFile& file,
                         absl::FunctionRef<std::string(const std::string&)> name_in_file) const;
   absl::Status ReadFrom(const TensorFile& file, const std::string& prefix) const;
-  // Writes all as `type`, kFloat32 or kFloat16; what the published files keep in float32 stays so.
-  // INVALID_ARGUMENT: a number is too large for float16.
+  // Writes all tensors as `type`, kFloat32 or kFloat16; those that are float32 in the published
+  // files stay float32. INVALID_ARGUMENT if a number is too large for float16.
   absl::Status WriteTo(TorchFileWriter& writer, const std::string& prefix, DType type) const;
 
  private:
@@ -55,12 +56,12 @@ class Parameters {
   std::map<std::string, size_t, std::less<>> index_;
 };
 
-// Whether gradients change the tensor of that name: not codebooks, nor what the networks never
-// read.
+// Whether training changes the tensor of that name by gradients: false for codebooks and for
+// tensors that the networks never read.
 bool IsTrainable(absl::string_view name);
 
-// Runs `body`; Torch's and the standard library's exceptions end here: RESOURCE_EXHAUSTED when
-// memory is short, else INTERNAL.
+// Runs `body` and turns exceptions of Torch and the standard library into errors:
+// RESOURCE_EXHAUSTED for std::bad_alloc, otherwise INTERNAL.
 absl::Status CatchTorch(absl::FunctionRef<absl::Status()> body);
 
 }  // namespace vidmuse::train

@@ -16,7 +16,7 @@ namespace vidmuse::train {
 namespace {
 
 constexpr int kBarWidth = 30;
-constexpr int64_t kLogSteps = 20;  // between lines where stderr is a file
+constexpr int64_t kLogSteps = 20;  // between lines, unless stderr is a terminal
 constexpr double kMeanDecay = 0.9;
 
 // The header and the rows up to `done`.

@@ -1,4 +1,4 @@
-// What a training run shows while it runs: a line on stderr, and its curves as a CSV file.
+// Reports a training run's progress: a line on stderr, and its curves in a CSV file.
 #ifndef VIDMUSE_TRAIN_PROGRESS_H_
 #define VIDMUSE_TRAIN_PROGRESS_H_
 
@@ -17,13 +17,14 @@ namespace vidmuse::train {
 
 class Progress {
  public:
-  // Keeps the rows of DIRECTORY/NAME.csv up to `done` steps and drops later ones, which a run that
-  // goes on from its checkpoint makes again.
+  // Opens DIRECTORY/NAME.csv for a run of `steps` steps of which `done` are made. Keeps the rows up
+  // to step `done` and drops later ones, which the resumed run writes again.
   static absl::StatusOr<std::unique_ptr<Progress>> Open(const std::string& name,
                                                         const std::string& directory, int64_t steps,
                                                         int64_t done);
 
-  // A row of the CSV file, in the order of `values`, which is the same in every call.
+  // Writes a row to the CSV file and updates the line on stderr. `values` must have the same names
+  // in the same order in every call; the first is the loss.
   absl::Status Report(int64_t step, const std::vector<std::pair<std::string, double>>& values);
 
  private:
@@ -36,7 +37,7 @@ class Progress {
   const int64_t first_step_;
   const absl::Time started_;
   const bool terminal_;
-  double mean_loss_ = 0;  // over the last steps, newer ones counting more
+  double mean_loss_ = 0;  // exponential moving average
   std::ofstream csv_;
   bool has_header_ = false;
 };

@@ -1,5 +1,5 @@
-// Random numbers that are a function of a seed and a place, so that a resumed run draws what an
-// uninterrupted one draws.
+// Random numbers that depend only on a seed and a purpose, so that a resumed run draws the same
+// ones as an uninterrupted run.
 #ifndef VIDMUSE_TRAIN_RANDOM_H_
 #define VIDMUSE_TRAIN_RANDOM_H_
 
@@ -13,17 +13,17 @@
 
 namespace vidmuse::train {
 
-// One sequence of random numbers. Used by one thread at a time.
+// One sequence of random numbers. Not thread-safe.
 class Random {
  public:
-  // `purpose` and `index` (a step, a clip) choose among a seed's sequences.
+  // `purpose` and `index` (for example a step) choose one of the seed's sequences.
   Random(uint64_t seed, absl::string_view purpose, int64_t index = 0)
       : key_(Fnv1a64(absl::StrCat(seed, ":", purpose, ":", index))) {}
 
-  // On [0, 1).
+  // Uniform on [0, 1).
   double Uniform() { return HashUniform(key_, next_++); }
   double Uniform(double low, double high) { return low + (high - low) * Uniform(); }
-  // On [0, n); n >= 1, below 2^24.
+  // Uniform on the integers of [0, n), with n from 1 to 2^24 - 1.
   int64_t Index(int64_t n) { return static_cast<int64_t>(Uniform() * static_cast<double>(n)); }
   // Standard normal (Box and Muller, 1958).
   double Normal() {

@@ -9,14 +9,14 @@ namespace vidmuse::train {
 namespace {
 
 constexpr int64_t kScales[] = {128, 512, 2048};
-constexpr double kFloor = 1e-2;  // of magnitudes, before the logarithm
+constexpr double kFloor = 1e-2;  // added to magnitudes before the logarithm
 
 at::Tensor Magnitudes(const at::Tensor& audio, int64_t size) {
   const at::Tensor window = at::hann_window(size, audio.options());
   const at::Tensor spectrum =
       at::stft(audio, size, size / 4, size, window, /*center=*/true, "reflect",
                /*normalized=*/true, /*onesided=*/true, /*return_complex=*/true);
-  // The floor keeps the root's gradient finite.
+  // The constant keeps the gradient of the square root finite.
   return (at::real(spectrum).pow(2) + at::imag(spectrum).pow(2) + 1e-8).sqrt();
 }
 

@@ -1,4 +1,4 @@
-// How far audio is from what it should be.
+// The spectral loss that the codec is trained with.
 #ifndef VIDMUSE_TRAIN_SPECTRAL_LOSS_H_
 #define VIDMUSE_TRAIN_SPECTRAL_LOSS_H_
 
@@ -6,9 +6,9 @@
 
 namespace vidmuse::train {
 
-// Magnitudes of short-time Fourier transforms of 128 to 2048 samples: relative distance, plus the
-// mean distance of their logarithms ("Parallel WaveGAN", Yamamoto et al., 2020). Both tensors are
-// [batch][samples], at least 2048 samples long. A scalar.
+// Multi-resolution STFT loss ("Parallel WaveGAN", Yamamoto et al., 2020), a scalar: relative
+// distance of the magnitudes plus mean distance of their logarithms, averaged over transforms of
+// 128, 512 and 2048 samples. Both tensors are [batch][samples], at least 2048 samples long.
 at::Tensor SpectralLoss(const at::Tensor& audio, const at::Tensor& target);
 
 }  // namespace vidmuse::train

@@ -12,7 +12,7 @@ namespace {
 double LocalTime(int place) { return static_cast<double>(place) / kLocalFrameRate; }
 
 double GlobalTime(int place, int seconds) {
-  // The last frame of a video begins before its end.
+  // The last frame of a video begins one frame (0.04 s) before its end.
   return (seconds - 0.04) * place / (kGlobalFrames - 1);
 }
 

@@ -18,7 +18,7 @@ constexpr double kMajorThird = 5.0 / 4;
 constexpr double kFifth = 3.0 / 2;
 
 struct Chord {
-  double root;  // over the tonic
+  double root;  // relative to the tonic
   bool minor;
 };
 
@@ -29,11 +29,11 @@ constexpr Chord kProgressionTable[2][kProgressions][4] = {
     {{{1, true}, {4.0 / 5, false}, {6.0 / 5, false}, {9.0 / 10, false}},
      {{1, true}, {4.0 / 3, true}, {9.0 / 10, false}, {4.0 / 5, false}}}};
 
-// Notes of a chord, 3 being the octave. Each chord draws one of them.
+// Arpeggios, as indices of a chord's notes (3 is the octave). Each chord draws one of them.
 constexpr int kArpeggios = 3;
 constexpr int kArpeggioTable[kArpeggios][4] = {{0, 1, 2, 3}, {3, 2, 1, 2}, {0, 2, 3, 1}};
 
-// Notes a chord lasts, by tempo.
+// Number of notes per chord, by tempo.
 constexpr int kChordNotes[kTempos] = {4, 4, 8, 8};
 
 struct Voice {
@@ -53,7 +53,7 @@ constexpr Voice kTimbreTable[kTimbres] = {
 constexpr Voice kPad = {kPadHarmonics, 0.04, 3.0};
 constexpr Voice kBass = {kBassHarmonics, 0.008, 0.7};
 
-// Adds a note from frame `begin` on, `frames` long, that ends silently.
+// Adds a note that starts at token frame `begin`, lasts `frames` frames and fades out at its end.
 void AddNote(const Voice& voice, double frequency, double gain, int begin, int frames,
              std::vector<float>* out) {
   constexpr double kRelease = 0.012;  // seconds
@@ -63,7 +63,7 @@ void AddNote(const Voice& voice, double frequency, double gain, int begin, int f
   const double length = static_cast<double>(frames) * kFrameSamples / kMusicRate;
   std::vector<double> tone(static_cast<size_t>(std::max<int64_t>(0, last - first)));
   for (size_t h = 0; h < voice.harmonics.size(); ++h) {
-    // A sine by rotation.
+    // Each sample of the sine rotates a complex number by a constant angle.
     const std::complex<double> turn =
         std::polar(1.0, 2 * std::numbers::pi * frequency * static_cast<double>(h + 1) / kMusicRate);
     std::complex<double> phase = gain * voice.harmonics[h];

@@ -9,11 +9,13 @@
 namespace vidmuse::train {
 
 inline constexpr int kMusicRate = 32000;   // Hz, mono
-inline constexpr int kFrameSamples = 640;  // of a token frame
-inline constexpr double kTonic = 300.0;  // Hz, of the high register; the low one is an octave below
+inline constexpr int kFrameSamples = 640;  // samples per token frame
+// Tonic of the high register in Hz; the low register is an octave below.
+inline constexpr double kTonic = 300.0;
 
-// The clip's first `seconds`. Notes begin at token frames' starts, with the same phase each time,
-// and most pitches repeat within five frames: a small codec and a small model can learn them.
+// The clip's first `seconds` of music, mono at kMusicRate. To be easy to learn for a small codec
+// and a small model, notes begin where a token frame does, always with the same phase, and the
+// waveforms of most pitches repeat within five frames.
 std::vector<float> SynthesizeMusic(const ClipSpec& spec, double seconds);
 
 }  // namespace vidmuse::train

@@ -12,19 +12,19 @@ namespace {
 
 using Color = std::array<double, 3>;
 
-// Shapes on the screen and their speed, in widths a second, by tempo.
+// Number of shapes, and their speed in picture widths per second, by tempo.
 constexpr int kShapes[kTempos] = {3, 6, 10, 16};
 constexpr double kSpeeds[kTempos] = {0.08, 0.2, 0.45, 0.9};
-// Seconds of a shot, by tempo: faster music, faster cuts.
+// Length of a shot in seconds, by tempo: faster music has faster cuts.
 constexpr double kShotSeconds[kTempos] = {4.0, 3.0, 2.0, 1.25};
-// Level bands of the ground, light and dark in turn: faster music, a busier ground.
+// Number of horizontal bands of the ground, alternately light and dark: faster music has more.
 constexpr int kBands[kTempos] = {1, 2, 4, 8};
-constexpr double kDarkBand = 0.6;  // light of a dark band, over that of a light one
+constexpr double kDarkBand = 0.6;  // brightness of a dark band relative to a light one
 // Hues, [mode][tempo]: red to yellow for major, azure to violet for minor.
 constexpr double kHues[2][kTempos] = {{0.0, 0.055, 0.11, 0.165}, {0.56, 0.63, 0.70, 0.77}};
 constexpr double kHueSpread = 0.012;
-constexpr int kTrail = 4;            // copies behind a moving shape
-constexpr double kTrailStep = 0.06;  // seconds between them
+constexpr int kTrail = 4;            // fainter copies behind a moving shape
+constexpr double kTrailStep = 0.06;  // seconds between copies
 
 // Hue on [0, 1): 0 red, 1/3 green, 2/3 blue.
 Color FromHue(double hue, double saturation, double value) {
@@ -37,7 +37,7 @@ Color FromHue(double hue, double saturation, double value) {
   return color;
 }
 
-// A position that moves evenly and is reflected at the borders 0 and 1.
+// Folds a position into [0, 1], as if it were reflected at the borders.
 double Bounce(double position) {
   const double folded = std::fabs(std::remainder(position, 2.0));
   return folded;
@@ -52,7 +52,7 @@ class Canvas {
  public:
   Canvas(int size, uint8_t* planes) : size_(size), planes_(planes) {}
 
-  // `bands` of equal height, `light` and `dark` in turn, from the top on.
+  // Fills the picture with `bands` of equal height, alternately `light` and `dark` from the top.
   void Ground(int bands, const Color& light, const Color& dark) {
     for (int channel = 0; channel < 3; ++channel) {
       for (int y = 0; y < size_; ++y) {
@@ -63,7 +63,8 @@ class Canvas {
     }
   }
 
-  // `timbre`: 0 a disc, 1 a square, 2 a diamond; places and radius as parts of the width.
+  // Draws a shape. `timbre`: 0 is a disc, 1 a square, 2 a diamond. Positions and radius are
+  // fractions of the width.
   void Draw(int timbre, double x, double y, double radius, const Color& color, double alpha) {
     const auto bound = [this](double at) {
       return std::clamp(static_cast<int>(at * size_), 0, size_);

@@ -13,9 +13,9 @@ namespace {
 
 using at::Tensor;
 
-constexpr int kHeadWidth = 64;  // of CLIP and of the temporal transformers
+constexpr int kHeadWidth = 64;  // of CLIP
 constexpr int kCrossHeads = 3;
-constexpr int kPatch = 32;  // pixels, both ways
+constexpr int kPatch = 32;  // pixels, width and height
 constexpr double kQuickGelu = 1.702;
 constexpr double kNormEpsilon = 1e-5;
 constexpr char kTower[] = "visual_encoder_model.vision_model.";
@@ -31,7 +31,7 @@ Tensor Linear(const Parameters& parameters, const std::string& name, const Tenso
                               : at::linear(x, parameters[name + ".weight"]);
 }
 
-// Attention of q over k and v, [batch][tokens][heads * head width] each.
+// Multi-head attention. q, k, v and result: [batch][tokens][heads * head width].
 Tensor Attend(const Tensor& q, const Tensor& k, const Tensor& v, int64_t heads,
               bool causal = false) {
   const auto split = [heads](const Tensor& x) {
@@ -42,7 +42,7 @@ Tensor Attend(const Tensor& q, const Tensor& k, const Tensor& v, int64_t heads,
   return attended.transpose(1, 2).reshape({q.size(0), q.size(1), q.size(2)});
 }
 
-// Pixels of [0, 255] as CLIP takes them, in the weights' type.
+// Normalises pixels of [0, 255] for CLIP, in the type of `like`.
 Tensor Normalize(const Tensor& frames, const Tensor& like) {
   const auto channels = [&](std::vector<double> values) {
     return at::tensor(values, like.options().requires_grad(false)).view({3, 1, 1});
@@ -76,7 +76,7 @@ Tensor TemporalLayer(const Parameters& parameters, const std::string& at, int64_
   return y + Linear(parameters, at + ".1.fn.net.3", hidden);
 }
 
-// cat(cos(p), sin(p)), p = step / 10000^(i / (dim/2 - 1)).
+// Sinusoidal positions: cat(cos(p), sin(p)) with p = step / 10000^(i / (dim/2 - 1)).
 Tensor Positions(int64_t steps, int64_t dim, const Tensor& like) {
   const Tensor step = at::arange(steps, at::kFloat).unsqueeze(1);
   const Tensor exponent = at::arange(dim / 2, at::kFloat) / static_cast<double>(dim / 2 - 1);
@@ -203,7 +203,7 @@ Tensor TokenLoss(const LmConfig& config, const Parameters& parameters, const Ten
   if (hidden.defined()) seen = seen.masked_fill(hidden.unsqueeze(1), config.card);
   Tensor logits = TokenLogits(config, parameters, seen, condition);
   if (logits.scalar_type() == at::kBFloat16) logits = logits.to(at::kFloat);
-  // Special tokens aren't predicted.
+  // The model doesn't predict special tokens.
   return at::cross_entropy_loss(logits.reshape({-1, config.card}),
                                 sequence.narrow(2, 1, steps).reshape(-1), {}, at::Reduction::Mean,
                                 /*ignore_index=*/config.card);

@@ -1,7 +1,7 @@
 // The token model and its conditioner with gradients.
 //
-// As core/model/torch and core/model/cpu compute them for inference; the formulas' sources are
-// there.
+// core/model/torch and core/model/cpu compute the same for inference and name the formulas'
+// sources.
 #ifndef VIDMUSE_TRAIN_TOKEN_NETWORK_H_
 #define VIDMUSE_TRAIN_TOKEN_NETWORK_H_
 
@@ -14,40 +14,42 @@ namespace vidmuse::train {
 
 inline constexpr int kFrameTokens = 50;  // CLIP's class token and 7 x 7 patches
 
-// frames: [n][3][224][224] uint8; result: CLIP's states, [n][50][width].
+// CLIP's last hidden states. frames: [n][3][224][224] uint8; result: [n][50][width].
 at::Tensor ClipStates(const Parameters& parameters, const at::Tensor& frames);
 
-// One branch of frames' states: "local" or "global". Each frame on its own; same shapes.
+// Runs the temporal transformer of a branch, "local" or "global", over each frame's states on its
+// own. states and result: [n][50][width].
 at::Tensor TemporalStates(const LmConfig& config, const Parameters& parameters,
                           const std::string& branch, const at::Tensor& states);
 
-// Cross-attention from local to global tokens, and the projection. local: [batch][tokens][width],
-// global: [batch][other tokens][width]; result: [batch][tokens][dim].
+// Cross-attention from local to global tokens, and the projection to the token model's width.
+// local: [batch][tokens][width]; global: [batch][global tokens][width]; result:
+// [batch][tokens][dim].
 at::Tensor CrossCondition(const Parameters& parameters, const at::Tensor& local,
                           const at::Tensor& global);
 
-// The whole conditioner: local: [batch][frames][3][224][224] uint8, global likewise with its own
-// number of frames; result: [batch][frames * 50][dim].
+// The whole conditioner. local: [batch][frames][3][224][224] uint8; global:
+// [batch][global frames][3][224][224] uint8; result: [batch][frames * 50][dim].
 at::Tensor Condition(const LmConfig& config, const Parameters& parameters, const at::Tensor& local,
                      const at::Tensor& global);
 
-// One layer over x, [batch][steps][dim], with condition [batch][tokens][dim].
+// One transformer layer. x and result: [batch][steps][dim]; condition: [batch][tokens][dim].
 at::Tensor TransformerLayer(const LmConfig& config, const Parameters& parameters, int layer,
                             const at::Tensor& x, const at::Tensor& condition);
 
-// sequence: [batch][codebooks][steps] int64, special token = card; result: logits
-// [batch][codebooks][steps][card] of the steps after them.
+// Logits of the step after each step. sequence: [batch][codebooks][steps] int64, where `card` is
+// the special token; result: [batch][codebooks][steps][card].
 at::Tensor TokenLogits(const LmConfig& config, const Parameters& parameters,
                        const at::Tensor& sequence, const at::Tensor& condition);
 
-// The delay pattern: codes [batch][codebooks][frames] to sequence steps 0 .. frames + codebooks -
-// 1, [batch][codebooks][steps]. Step s holds frame s - 1 - k of codebook k, or `card` where there
-// is none.
+// The delay pattern. codes: [batch][codebooks][frames]; result: [batch][codebooks][steps] with
+// steps = frames + codebooks. Step s holds frame s - 1 - k of codebook k, or `card` where there is
+// no such frame.
 at::Tensor DelaySequence(const at::Tensor& codes, int64_t card);
 
-// Mean cross-entropy over all codes of their prediction from the steps before them. `hidden`, if
-// defined: [batch][frames + codebooks - 1] bool, steps whose tokens the model doesn't see. `heard`,
-// if defined: what it sees in place of `codes`.
+// Mean cross-entropy of predicting every code from the steps before it. `hidden`, if defined, marks
+// the steps whose tokens the model doesn't see: [batch][frames + codebooks - 1] bool. `heard`, if
+// defined, is what the model sees in place of `codes`, in the same shape.
 at::Tensor TokenLoss(const LmConfig& config, const Parameters& parameters, const at::Tensor& codes,
                      const at::Tensor& condition, const at::Tensor& hidden = at::Tensor(),
                      const at::Tensor& heard = at::Tensor());

@@ -16,7 +16,7 @@
 namespace vidmuse::train {
 namespace {
 
-// Keeps the clips' audio, as much as kMaxBytes hold.
+// Caches the clips' audio, up to kMaxBytes.
 class AudioCache {
  public:
   explicit AudioCache(ClipSource& clips) : clips_(clips) {}

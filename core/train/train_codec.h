@@ -12,17 +12,18 @@ namespace vidmuse::train {
 
 struct CodecTrainingOptions {
   int batch = 8;
-  int crop_frames = 50;  // token frames of a crop, which begins where a token frame does
+  // Length of a crop in token frames. Crops begin where a token frame does.
+  int crop_frames = 50;
   uint64_t seed = 1;
-  // Steps without codebooks, which then begin among latents that mean something. -1: the codebooks
-  // are trained already.
+  // Steps without quantisation, so that the codebooks are initialised from meaningful latents. -1
+  // if the codebooks are trained already.
   int64_t free_steps = 200;
   double waveform_weight = 5.0;
   double commitment_weight = 0.25;
 };
 
-// Runs `run` to its end on crops of the clips' audio. Loss: short-time spectra, the samples' mean
-// absolute distance, and the commitment of latents to their vectors.
+// Runs `run` to its end on crops of the clips' audio. The loss is the spectral loss plus the
+// weighted mean absolute error of the samples and the weighted commitment loss of the latents.
 absl::Status TrainCodec(const CodecConfig& config, const CodecTrainingOptions& options,
                         ClipSource& clips, TrainingRun& run);
 

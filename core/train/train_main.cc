@@ -117,7 +117,7 @@ absl::Status CheckFlags() {
   RETURN_IF_ERROR(CheckRange("hidden_history", absl::GetFlag(FLAGS_hidden_history), 0, 1));
   RETURN_IF_ERROR(CheckRange("noisy_history", absl::GetFlag(FLAGS_noisy_history), 0, 1));
   RETURN_IF_ERROR(CheckRange("short_clips", absl::GetFlag(FLAGS_short_clips), 0, 1));
-  // A window of the token model.
+  // A clip must fit the token model's window.
   RETURN_IF_ERROR(CheckRange("seconds", absl::GetFlag(FLAGS_seconds), 1, 30));
   RETURN_IF_ERROR(CheckRange("clips", absl::GetFlag(FLAGS_clips), 1, kMany));
   return CheckRange("threads", absl::GetFlag(FLAGS_threads), 1, 1024);
@@ -169,7 +169,7 @@ absl::Status RunCodec() {
   return WriteCodec(model, absl::GetFlag(FLAGS_out));
 }
 
-// The clips' tokens by the codec in `directory`. The codec is in memory no longer than that.
+// Encodes the clips with the codec in `directory`. The codec is unloaded before this returns.
 absl::StatusOr<at::Tensor> ClipCodes(const std::string& directory, const TokenModel& model,
                                      ClipSource& clips, const std::string& path) {
   ASSIGN_OR_RETURN(const CodecModel codec, ReadCodec(directory, absl::GetFlag(FLAGS_codec_dir)));
@@ -177,7 +177,8 @@ absl::StatusOr<at::Tensor> ClipCodes(const std::string& directory, const TokenMo
   return EncodeClips(codec, clips, path);
 }
 
-// The codec is read from --out, where the codec's run wrote it, or from --init.
+// Trains the token model. The codec is read from --init or, if that is empty, from --out, where the
+// codec's run wrote it.
 absl::Status RunTokens() {
   const std::string init = absl::GetFlag(FLAGS_init);
   const std::string out = absl::GetFlag(FLAGS_out);
@@ -210,7 +211,7 @@ absl::Status RunTokens() {
   return WriteTokenModel(model, out);
 }
 
-// The clips' own music, the same through the model's codec, and the model's.
+// Evaluates the clips' own music, the same music through the model's codec, and the model's music.
 absl::Status RunEvaluation() {
   ModelOptions options;
   options.model_dir = absl::GetFlag(FLAGS_model_dir);

@@ -24,9 +24,9 @@ namespace {
 
 constexpr char kCodes[] = "codes";
 constexpr char kSource[] = "source";
-constexpr double kMostNoise = 0.6;  // of a clip's frames
+constexpr double kMostNoise = 0.6;  // largest share of a clip's frames that are replaced
 
-// Tells codecs apart.
+// Hash of the codec's weights.
 std::string Fingerprint(const CodecModel& codec) {
   uint64_t hash = 0;
   for (const Parameters::Entry& entry : codec.parameters.entries()) {
@@ -37,7 +37,8 @@ std::string Fingerprint(const CodecModel& codec) {
   return absl::StrCat(absl::Hex(hash));
 }
 
-// The codes in the file at `path`, or an undefined tensor if they are others', or none.
+// The codes in the file at `path`. An undefined tensor if there are none, or if they were made from
+// another source.
 absl::StatusOr<at::Tensor> ReadCodes(const std::string& path, const std::string& source) {
   if (!std::filesystem::exists(path)) return at::Tensor();
   ASSIGN_OR_RETURN(const std::unique_ptr<TensorFile> file, TensorFile::OpenTorch(path));
@@ -80,7 +81,8 @@ absl::StatusOr<at::Tensor> Encode(const CodecModel& codec, ClipSource& clips) {
   return at::cat(codes);
 }
 
-// `count` different places among `all`, in order; all of them if `count` is 0 or too many.
+// Draws `count` different numbers below `all`, sorted. Returns all of them if `count` is 0 or at
+// least `all`.
 std::vector<int> DrawPlaces(int all, int count, Random& random) {
   std::vector<int> places(all);
   std::iota(places.begin(), places.end(), 0);
@@ -93,20 +95,21 @@ std::vector<int> DrawPlaces(int all, int count, Random& random) {
 
 struct Batch {
   at::Tensor codes;          // [batch][codebooks][frames] int64
-  at::Tensor heard;          // likewise, with foreign frames
+  at::Tensor heard;          // codes with some frames replaced, same shape
   at::Tensor local, global;  // [batch][frames][3][224][224] uint8
   at::Tensor hidden;         // [batch][steps] bool
 };
 
-// Which of a clip's steps are hidden.
+// Marks the steps of a clip that are hidden.
 void DrawHidden(double part, at::Tensor hidden, Random& random) {
   if (random.Uniform() >= part) return;
-  const double share = random.Uniform(0.3, 1.5);  // over 1: all
+  const double share = random.Uniform(0.3, 1.5);  // from 1 on, all steps are hidden
   bool* steps = hidden.mutable_data_ptr<bool>();
   for (int64_t i = 0; i < hidden.numel(); ++i) steps[i] = random.Uniform() < share;
 }
 
-// The beginning of the chosen clips, and what is heard of it.
+// Sets the batch's codes, possibly only the beginning of the chosen clips, and what the model hears
+// of them.
 void DrawCodes(const TokenTrainingOptions& options, const at::Tensor& chosen, Random& random,
                Batch* batch) {
   int64_t frames = chosen.size(2);
@@ -144,7 +147,7 @@ absl::StatusOr<Batch> MakeBatch(const TokenTrainingOptions& options, const at::T
     const std::vector<int> local_places = DrawPlaces(local, options.local_frames, random);
     const std::vector<int> global_places = DrawPlaces(kGlobalFrames, options.global_frames, random);
     DrawHidden(options.hidden_history, batch.hidden[i], random);
-    // The null condition is that of a black video.
+    // The frames stay black: a black video is the null condition.
     if (random.Uniform() < options.null_condition) continue;
     RETURN_IF_ERROR(
         clips.LocalFrames(chosen[i], local_places, batch.local[i].mutable_data_ptr<uint8_t>()));

@@ -19,28 +19,29 @@ namespace vidmuse::train {
 struct TokenTrainingOptions {
   int batch = 8;
   uint64_t seed = 1;
-  // Frames of a clip in a step, drawn anew each time; 0: all. Each frame passes the conditioner on
-  // its own and attention has no order, so a few stand for all of them.
+  // Number of a clip's frames that a step sees, drawn anew each time; 0 means all. A few frames can
+  // stand for all, because each frame is encoded on its own and attention ignores their order.
   int local_frames = 4;
   int global_frames = 4;
-  double null_condition = 0.3;  // part of the clips that see black frames, for guidance
-  // Part of the clips of which many or all steps' tokens are hidden. Music can be told from what
-  // was played before; without that, it must be told from the picture.
+  // Share of the clips that get black frames, the null condition of guidance.
+  double null_condition = 0.3;
+  // Share of the clips with the tokens of many or all steps hidden. The next token is easy to
+  // predict from the music so far; without it, the model must use the picture.
   double hidden_history = 0.5;
-  // Part of the clips of whose past some frames are taken from other moments of other clips, so
-  // that the model doesn't trust its own slips when it makes music.
+  // Share of the clips whose past has some frames replaced by random frames of the batch, so that
+  // the model learns to recover from its own errors when it makes music.
   double noisy_history = 0.5;
-  // Part of the steps that hear only a clip's beginning, a quarter or half of it: that is where the
-  // picture must tell the tempo, and it is quicker.
+  // Share of the steps that use only the first half or quarter of each clip. There the model must
+  // take the tempo from the picture; such steps are also faster.
   double short_clips = 0.5;
 };
 
-// The codes of all clips, [clips][codebooks][frames] int16, computed once: kept in `path` for the
-// same clips and codec.
+// The codes of all clips, [clips][codebooks][frames] int16. They are cached in the file `path`,
+// which is used again for the same clips and codec.
 absl::StatusOr<at::Tensor> EncodeClips(const CodecModel& codec, ClipSource& clips,
                                        const std::string& path);
 
-// Runs `run` to its end. `codes`: of `clips`.
+// Runs `run` to its end. `codes` are those of `clips`, from EncodeClips.
 absl::Status TrainTokens(const LmConfig& config, const TokenTrainingOptions& options,
                          const at::Tensor& codes, ClipSource& clips, TrainingRun& run);
 

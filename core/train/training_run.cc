@@ -23,7 +23,7 @@
 namespace vidmuse::train {
 namespace {
 
-constexpr double kFinalRate = 0.02;  // of the highest
+constexpr double kFinalRate = 0.02;  // relative to the highest rate
 constexpr char kStep[] = "step";
 
 double RateFactor(const TrainingOptions& options, const std::string& name) {
@@ -60,7 +60,7 @@ class AdamRun : public TrainingRun {
                    .weight_decay(options.weight_decay));
   }
 
-  // From the checkpoint, if there is one; then opens the curves.
+  // Resumes from the checkpoint if there is one, then opens the curves.
   absl::Status Start() {
     std::error_code error;
     std::filesystem::create_directories(options_.work_dir, error);
@@ -128,7 +128,7 @@ class AdamRun : public TrainingRun {
 
   void UpdateAverage() {
     c10::NoGradGuard no_grad;
-    // Early steps count less, so that the start is soon forgotten.
+    // The decay is smaller in early steps, so that the average soon forgets the initial weights.
     const double decay = std::min(options_.ema_decay, (1.0 + static_cast<double>(step_)) /
                                                           (10.0 + static_cast<double>(step_)));
     for (size_t i = 0; i < average_.entries().size(); ++i) {
@@ -142,7 +142,7 @@ class AdamRun : public TrainingRun {
     }
   }
 
-  // Zeros for tensors that had no gradient yet.
+  // The optimiser's moments. They are zeros for tensors that had no gradient yet.
   absl::StatusOr<Moments> GetMoments() const {
     Moments moments;
     for (const Parameters::Entry& entry : parameters_.entries()) {
@@ -190,11 +190,11 @@ class AdamRun : public TrainingRun {
   const Checkpoints checkpoints_;
   const std::string path_;
   std::vector<at::Tensor> trainable_;
-  std::vector<double> factors_;  // of the learning rate, of each of the optimizer's groups
+  std::vector<double> factors_;  // learning rate factor of each of the optimiser's groups
   std::unique_ptr<torch::optim::AdamW> optimizer_;
   std::unique_ptr<Progress> progress_;
   int64_t step_ = 0;
-  int64_t saved_step_ = -1;  // of the checkpoint at path_; -1: there is none
+  int64_t saved_step_ = -1;  // step of the checkpoint at path_; -1 if there is none
 };
 
 }  // namespace

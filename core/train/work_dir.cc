@@ -15,7 +15,7 @@
 namespace vidmuse::train {
 namespace {
 
-// Whether a file of that name is one that TorchFileWriter had begun: NAME.bin.XXXXXX.
+// Whether the name is that of an unfinished file of TorchFileWriter: NAME.bin.XXXXXX.
 bool IsPart(absl::string_view name) {
   constexpr absl::string_view kEnd = ".bin.";
   constexpr size_t kRandomLetters = 6;

@@ -1,4 +1,4 @@
-// A run's folder, which no other run may use meanwhile.
+// The folder of a training run, locked against other runs.
 #ifndef VIDMUSE_TRAIN_WORK_DIR_H_
 #define VIDMUSE_TRAIN_WORK_DIR_H_
 
@@ -11,11 +11,11 @@
 
 namespace vidmuse::train {
 
-// Holds the folder until it is destroyed, or until the process ends in any way.
+// Holds the lock until it is destroyed or the process ends, however it ends.
 class WorkDir {
  public:
-  // Makes the folder if it isn't there, and removes parts of checkpoints that a killed run has left
-  // in it. FAILED_PRECONDITION: another run has it. Other errors name the folder.
+  // Creates the folder if it doesn't exist, locks it, and removes incomplete checkpoints that a
+  // killed run left in it. FAILED_PRECONDITION if another run holds it. Errors name the folder.
   static absl::StatusOr<std::unique_ptr<WorkDir>> Open(const std::string& path);
 
  private:

@@ -1,4 +1,4 @@
-// The models that the benchmark measures: random weights of a published scale, or a checkpoint.
+// The models that the benchmark measures: random weights at a published scale, or a checkpoint.
 #ifndef VIDMUSE_TESTS_BENCH_BENCH_MODEL_H_
 #define VIDMUSE_TESTS_BENCH_BENCH_MODEL_H_
 
@@ -27,30 +27,33 @@ class Stopwatch {
 };
 
 struct BenchModel {
-  std::string scale;      // tiny, small, medium or large: weights are hashes of their names
-  std::string model_dir;  // a checkpoint instead, if it isn't empty
-  int threads = 0;        // of a step, and of encoding; 0: one a core
+  // "tiny", "small", "medium" or "large". The weights are hashes of their names.
+  std::string scale;
+  // If not empty, the checkpoint in this directory is loaded instead.
+  std::string model_dir;
+  // Threads of a step and of video encoding; 0 means one per core.
+  int threads = 0;
 };
 
-// Of a published scale, or "tiny". INVALID_ARGUMENT: another one.
+// Sizes of a published scale or of "tiny". INVALID_ARGUMENT for other names.
 absl::StatusOr<HashModelSizes> ScaleSizes(const std::string& scale);
 
-// `load_seconds`: without the time that it takes to make the weights.
+// Loads the model. `load_seconds` excludes the time to make random weights.
 absl::StatusOr<std::unique_ptr<CpuMusicModel>> MakeModel(const BenchModel& source,
                                                          const std::string& precision,
                                                          double* load_seconds);
 
-// Two local frames a second, all different.
+// A video of random pixels: two local frames per second and the global frames, all different.
 VideoFrames RandomVideo(int seconds);
 
-// One request of the batch.
+// One request of a batch.
 struct Stream {
   std::unique_ptr<Window> window;
   SamplingOptions sampling;
-  std::vector<int32_t> tokens;  // of the next step
+  std::vector<int32_t> tokens;  // input of the next step
 };
 
-// Feeds `count` sequence steps, all alike, to each stream and draws the next.
+// Feeds each stream its tokens `count` times as sequence steps, then draws its next tokens.
 absl::Status Step(MusicModel& model, absl::Span<Stream> streams, int count);
 
 }  // namespace vidmuse

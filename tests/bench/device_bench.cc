@@ -19,7 +19,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kRepeats = 5;
-constexpr int kPromptSteps = 64;  // fed by one call
+constexpr int kPromptSteps = 64;  // steps fed per call
 constexpr int kAudioSeconds = 10;
 
 double Median(std::vector<double> values) {
@@ -27,7 +27,7 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-// The first call sets libraries up, so it stands by itself.
+// Times `body`. The first call is reported on its own, because it initialises libraries.
 absl::StatusOr<json> Repeat(absl::FunctionRef<absl::Status()> body) {
   const Stopwatch first;
   RETURN_IF_ERROR(body());
@@ -104,7 +104,7 @@ class Measurement {
     return model_.OpenWindow(*condition_, 0, condition_->local_frames(), Capacity(), CancelFlag());
   }
 
-  // More streams, up to `count`, fed together until they have `position` steps.
+  // Adds streams until there are `count`, and feeds the new ones `position` steps together.
   absl::Status Grow(int count, std::vector<Stream>* streams) {
     const size_t begin = streams->size();
     while (static_cast<int>(streams->size()) < count) {
@@ -146,7 +146,7 @@ class Measurement {
     return result;
   }
 
-  // A time beside the least that the card allows, where its data sheet is known.
+  // Adds the stage's cost and, if the card's data sheet is known, the least time that it allows.
   json Beside(json measured, const Cost& cost, bool half) const {
     measured["gb"] = cost.bytes / 1e9;
     measured["gflop"] = cost.flops / 1e9;

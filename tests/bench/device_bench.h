@@ -1,5 +1,5 @@
-// What vidmuse_bench measures on a GPU: the decoding step at every number of requests, with and
-// without graphs, the stages around it, the device's memory and the first audio.
+// Measures a GPU for vidmuse_bench: the decoding step for several numbers of requests, with and
+// without CUDA graphs, the other stages, the device's memory and the time to the first audio.
 #ifndef VIDMUSE_TESTS_BENCH_DEVICE_BENCH_H_
 #define VIDMUSE_TESTS_BENCH_DEVICE_BENCH_H_
 
@@ -13,23 +13,28 @@
 
 namespace vidmuse {
 
-// The code that GPUs run, on the CPU.
+// Value of DeviceBenchOptions::device that runs the GPUs' code on the CPU.
 inline constexpr char kDeviceCode[] = "device_code";
 
 struct DeviceBenchOptions {
-  std::string device;  // as ChooseDevices takes it, the first one is measured; or kDeviceCode
+  // A device list for ChooseDevices, whose first device is measured, or kDeviceCode.
+  std::string device;
   std::string scale;
   std::vector<std::string> precisions;
-  std::vector<int> slots;     // a model is loaded for each; requests above are left out
-  std::vector<int> requests;  // a measurement each
-  std::vector<bool> graphs;   // a model is loaded for each
-  int seconds = 30;           // of the video, and of the window
-  int steps = 20;             // a measurement
-  int position = 0;           // sequence steps in the cache before them
+  // Slot counts. A model is loaded for each, and measured with at most that many requests.
+  std::vector<int> slots;
+  // Numbers of concurrent requests; each is measured.
+  std::vector<int> requests;
+  // Whether to use CUDA graphs. A model is loaded for each value.
+  std::vector<bool> graphs;
+  int seconds = 30;  // of the video, and of the window
+  int steps = 20;    // per measurement
+  int position = 0;  // sequence steps in the KV cache before the first measured step
 };
 
-// One JSON object with the card's name; errors of loading. A measurement that fails is an "error"
-// in the object, and the others go on.
+// Returns a JSON object with the card's name and the measurements. A model that can't be loaded or
+// measured has an "error" in the object, and the others are still measured. Errors are returned for
+// unknown devices and precisions.
 absl::StatusOr<nlohmann::json> MeasureDevice(const DeviceBenchOptions& options,
                                              const HashFiles& files, const ModelSizes& sizes);
 

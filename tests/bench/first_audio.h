@@ -1,4 +1,4 @@
-// How long a lone request waits for its first audio.
+// Measures the time to the first audio of a single request.
 #ifndef VIDMUSE_TESTS_BENCH_FIRST_AUDIO_H_
 #define VIDMUSE_TESTS_BENCH_FIRST_AUDIO_H_
 
@@ -11,8 +11,8 @@
 
 namespace vidmuse {
 
-// Seconds from the end of the upload to the first chunk of audio, through the whole generator, with
-// loudness `none` and `streaming`. The video is decoded already.
+// Seconds from the end of the upload to the first chunk of audio, through the whole generator, for
+// the loudness modes none and streaming. Decoding the video isn't included.
 absl::StatusOr<nlohmann::json> MeasureFirstAudio(std::unique_ptr<MusicModel> model,
                                                  const VideoFrames& video);
 

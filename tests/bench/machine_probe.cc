@@ -10,19 +10,19 @@ namespace {
 
 constexpr int kPasses = 6;
 constexpr size_t kNumbers = size_t{1} << 27;  // 1 GiB, more than most caches hold
-constexpr size_t kAhead = 512;                // of them are asked for ahead: 4 KB
+constexpr size_t kAhead = 512;                // prefetch distance in numbers: 4 KiB
 constexpr int kLanes = 16;
-constexpr int kChains = 12;  // independent sums, so that their latency doesn't show
+constexpr int kChains = 12;  // independent sums, to hide the latency of an operation
 constexpr int64_t kRounds = 2'000'000;
 
 using Floats = float __attribute__((vector_size(kLanes * sizeof(float))));
 
-// Returns what depends on every operation.
+// Runs the arithmetic. The result depends on every operation, so that none is optimised away.
 __attribute__((target_clones("avx512f", "avx2,fma", "default"))) float MultiplyAndAdd() {
   Floats sums[kChains];
   Floats factor = {}, term = {};
   for (int i = 0; i < kLanes; ++i) factor[i] = 0.5f + 0.01f * static_cast<float>(i), term[i] = 1;
-  // All different: a compiler works out equal chains only once.
+  // The chains differ, because a compiler would compute equal ones only once.
   for (int i = 0; i < kChains; ++i) sums[i] = term * static_cast<float>(i);
   for (int64_t round = 0; round < kRounds; ++round) {
     for (Floats& sum : sums) sum = sum * factor + term;
@@ -50,7 +50,7 @@ double MachineProbe::ReadBandwidth() {
       const uint64_t* numbers = buffer_.data<uint64_t>() + share * member;
       uint64_t sums[16] = {};
       for (size_t i = 0; i + 16 <= share; i += 16) {
-        // Near the end it asks for what isn't there, which does nothing.
+        // Prefetching beyond the end of the buffer does nothing.
         __builtin_prefetch(numbers + i + kAhead, 0, 2);
         __builtin_prefetch(numbers + i + kAhead + 8, 0, 2);
         for (int j = 0; j < 16; ++j) sums[j] += numbers[i + j];
@@ -61,7 +61,7 @@ double MachineProbe::ReadBandwidth() {
     best = std::max(best, static_cast<double>(buffer_.bytes()) / watch.Seconds() / 1e9);
   }
   for (const uint64_t sum : sums_) {
-    if (sum == 0) std::abort();  // the sums are used, so they are computed
+    if (sum == 0) std::abort();  // uses the sums, so that they aren't optimised away
   }
   return best;
 }

@@ -1,4 +1,4 @@
-// What this machine can do at best: the bounds that stages are judged by.
+// Measures this machine's memory bandwidth and arithmetic rate, which bound every stage's speed.
 #ifndef VIDMUSE_TESTS_BENCH_MACHINE_PROBE_H_
 #define VIDMUSE_TESTS_BENCH_MACHINE_PROBE_H_
 
@@ -14,16 +14,16 @@ class MachineProbe {
  public:
   explicit MachineProbe(int threads);
 
-  // GB/s that all threads read from a buffer of 1 GiB, the best of some passes.
+  // GB/s at which all threads together read a buffer of 1 GiB; the best of several passes.
   double ReadBandwidth();
-  // Billions of float32 operations a second in registers, all threads together: a multiplication
-  // and an addition are two.
+  // Billions of float32 operations per second in registers, of all threads together. A multiply-add
+  // counts as two.
   double FloatRate();
 
  private:
   cpu::ThreadTeam team_;
   cpu::AlignedBuffer buffer_;
-  std::vector<uint64_t> sums_;  // one a thread
+  std::vector<uint64_t> sums_;  // one per thread
 };
 
 }  // namespace vidmuse

@@ -12,13 +12,13 @@ namespace {
 using nlohmann::json;
 
 constexpr double kFloat = sizeof(float);
-constexpr double kWidth = 768;  // of CLIP and of the temporal transformers
+constexpr double kWidth = 768;  // width of CLIP and of the temporal transformers
 constexpr double kFrameTokens = 50;
 constexpr double kGlobalFrameCount = 32;
 constexpr double kChunk = 4;  // frames computed at once
 constexpr double kHeadDim = 64;
-constexpr int kCrossRowTokens = 50;  // of the null condition
-constexpr double kPieceFrames = 25;  // of the codec
+constexpr int kCrossRowTokens = 50;  // tokens of the null condition
+constexpr double kPieceFrames = 25;  // token frames that the codec decodes at once
 constexpr double kPieceContext = 2;
 
 double Number(DevicePrecision precision) { return precision == DevicePrecision::kFp32 ? 4 : 2; }
@@ -27,12 +27,13 @@ int RoundUp(int value) { return (value + kSplit - 1) / kSplit * kSplit; }
 
 double LayerNumbers(const LmConfig& lm) {
   const double square = double{1} * lm.dim * lm.dim;
-  return square * (3 + 1 + 1 + 1 + 2 * lm.hidden_scale);  // cross keys and values are kept
+  // Cross-attention keys and values are cached, so a step doesn't read their weights.
+  return square * (3 + 1 + 1 + 1 + 2 * lm.hidden_scale);
 }
 
 double HeadNumbers(const LmConfig& lm) { return double{1} * lm.codebooks * lm.card * lm.dim; }
 
-// Numbers of a matrix and its bias.
+// Number of elements of a matrix and its bias.
 double Affine(double out, double in) { return out * in + out; }
 
 double ClipLayer(const ModelSizes& sizes) {
@@ -58,7 +59,8 @@ double ClipNumbers(const ModelSizes& sizes) {
 
 double CrossNumbers() { return 4 * Affine(kWidth, kWidth) + 4 * kWidth; }
 
-// `positions`: of the output, a frame. Adds a convolution's numbers and operations.
+// Sums the weights and operations of convolutions. `positions` is the number of output positions
+// per token frame; for transposed convolutions it is that of input positions.
 struct CodecSum {
   double numbers = 0;
   double frame_flops = 0;
@@ -78,7 +80,7 @@ CodecSum SumCodec(const CodecConfig& codec) {
   }
   double positions = 1;
   for (const int ratio : codec.ratios) {
-    // Each input is in two neighbouring groups of outputs.
+    // In a transposed convolution, each input contributes to 2 * ratio outputs.
     sum.Add(channels / 2, channels, 2 * ratio, positions);
     positions *= ratio;
     channels /= 2;
@@ -152,7 +154,8 @@ double VideoWeightBytes(const ModelSizes& sizes) {
 
 Cost EncodeVideo(const ModelSizes& sizes, int seconds) {
   const double local = 2.0 * seconds, frames = local + kGlobalFrameCount;
-  const double per_token = 2 * kFrameTokens;  // a multiplication and an addition a number and token
+  // Each weight takes one multiply-add per token.
+  const double per_token = 2 * kFrameTokens;
   const double attention = 4 * kFrameTokens * kFrameTokens;
   Cost cost;
   cost.flops = frames * (per_token * (ClipNumbers(sizes) + TemporalNumbers(sizes)) +

@@ -1,5 +1,5 @@
-// What a GPU has to read and to multiply for each stage, from the model's sizes alone, and how fast
-// that can be at best. tests/unit/model/model_cost_test.cc holds it against the tensors themselves.
+// Computes from the model's sizes how much each stage reads and calculates on a GPU, and the least
+// time that takes. tests/unit/model/model_cost_test.cc compares the sizes with the actual tensors.
 #ifndef VIDMUSE_TESTS_BENCH_MODEL_COST_H_
 #define VIDMUSE_TESTS_BENCH_MODEL_COST_H_
 
@@ -20,8 +20,8 @@ struct ModelSizes {
   int temporal_layers = 2;
 };
 
-// Bytes from the device's memory, and floating point operations (a multiplication and an addition
-// are two).
+// Bytes read from or written to the device's memory, and floating point operations, of which a
+// multiply-add is two.
 struct Cost {
   double bytes = 0;
   double flops = 0;
@@ -29,40 +29,41 @@ struct Cost {
 
 struct Gpu {
   const char* name;
-  double bytes_per_second;  // of its memory
-  double half_flops;        // a second, dense fp16 or bf16 on tensor cores
-  double float_flops;       // a second, fp32 without TF32
+  double bytes_per_second;  // memory bandwidth
+  double half_flops;        // per second: dense fp16 or bf16 on tensor cores
+  double float_flops;       // per second: fp32 without TF32
 };
-// NVIDIA's data sheets, SXM boards.
+// From NVIDIA's data sheets for the SXM boards.
 inline constexpr Gpu kH100 = {"H100 SXM", 3.35e12, 989e12, 67e12};
 inline constexpr Gpu kH200 = {"H200 SXM", 4.8e12, 989e12, 67e12};
 
-// Weights that every step reads: linear layers in `precision`, the heads in fp32. `flops`: of one
-// request's two rows.
+// Weights that every step reads: linear layers in `precision`, the heads in fp32. `flops` is for
+// the two rows of one request, with and without the condition.
 Cost StepWeights(const LmConfig& lm, DevicePrecision precision);
-// One sequence position's keys and values, of all layers; `flops`: of one row that attends to it.
+// Keys and values of one sequence position in all layers. `flops` is for one row attending to it.
 Cost KeyValue(const LmConfig& lm, DevicePrecision precision);
-// Positions that a step reads of a request: with a window's room in static shapes, and those that
-// hold something `steps` steps into a window with `condition_tokens`.
+// KV cache positions of one request that a step reads when shapes are static, for a window with
+// room for `steps` steps and `condition_tokens` tokens.
 int StaticPositions(int steps, int condition_tokens);
+// KV cache positions of one request that hold values after `steps` steps.
 int UsedPositions(int steps, int condition_tokens);
-// A step of `requests` requests that reads `positions` positions of each.
+// A step of `requests` requests that reads `positions` KV cache positions of each.
 Cost Step(const LmConfig& lm, DevicePrecision precision, int requests, int positions);
 
-// CLIP and the conditioner for a video of distinct frames, fp32; the weights are read once a chunk
-// of frames.
+// CLIP and the conditioner in fp32 for a video whose frames all differ. The weights are read once
+// per chunk of frames.
 Cost EncodeVideo(const ModelSizes& sizes, int seconds);
 double VideoWeightBytes(const ModelSizes& sizes);
-// A window's keys and values from its condition.
+// Computing a window's cross-attention keys and values from its condition.
 Cost OpenWindow(const LmConfig& lm, DevicePrecision precision, int condition_tokens);
-// A second of audio, fp32, in pieces.
+// Decoding a second of audio in fp32, piece by piece.
 Cost DecodeSecond(const CodecConfig& codec);
 double CodecWeightBytes(const CodecConfig& codec);
 
-// The longer of reading and multiplying.
+// The longer of memory time and arithmetic time. `half`: use the card's fp16 rate.
 double LeastSeconds(const Cost& cost, const Gpu& gpu, bool half);
 
-// All of it for one scale, as --model_cost prints it.
+// All costs of one scale, as --model_cost prints them.
 nlohmann::json ModelCost(const ModelSizes& sizes, const std::vector<DevicePrecision>& precisions,
                          const std::vector<int>& requests, int seconds);
 

@@ -13,15 +13,15 @@ namespace {
 
 using nlohmann::json;
 
-// What one model made of the song.
+// The song as one model computes it.
 struct Song {
   int codebooks = 0;
   int card = 0;
   std::vector<int32_t> tokens;  // [steps][codebooks], as fed
-  std::vector<float> logits;    // [steps][codebooks][card], guided
+  std::vector<float> logits;    // [steps][codebooks][card], after guidance
 };
 
-// Feeds `tokens`, or what the model itself draws if that is empty.
+// Feeds `tokens` to the model, or the tokens that it draws itself if `tokens` is empty.
 absl::StatusOr<Song> Sing(MusicModel& model, int seconds, int steps,
                           const std::vector<int32_t>& tokens) {
   Song song;
@@ -66,7 +66,7 @@ double KthLargest(std::vector<double> p, size_t k) {
   return p[k - 1];
 }
 
-// KL(p || q), both cut down to where p >= least and made to sum to 1 again.
+// KL(p || q), with both restricted to the tokens where p >= least and normalised again.
 double Divergence(const std::vector<double>& p, const std::vector<double>& q, double least) {
   double p_sum = 0, q_sum = 0;
   for (size_t i = 0; i < p.size(); ++i) {

@@ -1,4 +1,4 @@
-// How far a precision's results are from float32's.
+// Measures how far a precision's results are from those of float32.
 #ifndef VIDMUSE_TESTS_BENCH_QUALITY_H_
 #define VIDMUSE_TESTS_BENCH_QUALITY_H_
 
@@ -11,8 +11,9 @@
 
 namespace vidmuse {
 
-// One song's first `steps` sequence steps for a random video of `seconds`: float32 draws the tokens
-// (temperature 1, top_k 250, the model's guidance), and every precision is fed the same ones.
+// Compares the logits of the first `steps` sequence steps of a song for a random video of
+// `seconds`. Float32 draws the tokens (temperature 1, top_k 250, the model's default guidance), and
+// every precision is fed the same tokens.
 absl::StatusOr<nlohmann::json> MeasureQuality(const BenchModel& source,
                                               const std::vector<std::string>& precisions,
                                               int seconds, int steps);

@@ -1,6 +1,6 @@
-// The whole generator under load: seconds of audio made a second for several numbers of concurrent
-// requests, and what a reader that takes nothing does to the others. Random weights, random frames.
-// Prints one JSON object.
+// Measures the whole generator under load: seconds of audio per second for several numbers of
+// concurrent requests, and how much a reader that reads nothing slows the others. Weights and
+// frames are random. Prints one JSON object.
 #include <atomic>
 #include <chrono>
 #include <cstring>
@@ -88,7 +88,7 @@ std::unique_ptr<MusicStream> Submit(Generator& generator, int video) {
   return stream;
 }
 
-// Starts `count` requests at once and reads them as they come.
+// Starts `count` requests at once and reads their audio as it comes.
 json Run(Generator& generator, int count) {
   const auto begin = std::chrono::steady_clock::now();
   std::vector<std::thread> readers;
@@ -136,14 +136,14 @@ int Main() {
                      {"layers", absl::GetFlag(FLAGS_layers)},
                      {"precision", (*generator)->model_info().precision},
                      {"video_seconds", absl::GetFlag(FLAGS_seconds)}};
-  Run(**generator, 1);  // first touch of everything
+  Run(**generator, 1);  // warms up
   for (const std::string& count : absl::GetFlag(FLAGS_requests)) {
     int requests = 0;
     if (!absl::SimpleAtoi(count, &requests) || requests < 1 || requests > 16) return 2;
     result["runs"].push_back(Run(**generator, requests));
   }
-  // Four requests beside a fifth, whose reader takes everything at once, or nothing until the four
-  // have ended.
+  // Four requests run beside a fifth, whose reader either reads everything at once, or nothing
+  // until the four have ended.
   {
     const auto fifth = Submit(**generator, 100);
     std::thread reader([&] { ReadToEnd(*fifth, kDeadline); });

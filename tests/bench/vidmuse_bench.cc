@@ -1,5 +1,6 @@
-// Speed of each stage and of the decoding step, and what reduced precision costs in quality, on
-// random weights at a published scale: no checkpoint needed. Prints one JSON object.
+// Measures the speed of the decoding step and of the other stages, and what reduced precision costs
+// in quality. It uses random weights at a published scale, so it needs no checkpoint. Prints one
+// JSON object.
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -62,7 +63,7 @@ using nlohmann::json;
 
 constexpr int kCodebooks = 4;
 constexpr int kFrameRate = 50;
-constexpr int kConditionTokens = 50;  // a local frame
+constexpr int kConditionTokens = 50;  // per local frame
 
 std::string CpuName() {
   std::ifstream file("/proc/cpuinfo");
@@ -86,7 +87,7 @@ double PeakRssGb() {
   return static_cast<double>(usage.ru_maxrss) * 1024 / 1e9;
 }
 
-// Bytes that a step of this many requests reads.
+// Bytes that a step of `requests` requests reads.
 double StepBytes(const cpu::LanguageModel& lm, size_t requests, int local_frames, double position) {
   const double token =
       static_cast<double>(lm.CrossCacheBytes(cpu::kKeyPositions)) / cpu::kKeyPositions;
@@ -101,7 +102,7 @@ absl::StatusOr<json> MeasureSteps(CpuMusicModel& model, absl::Span<Stream> strea
                                   int local_frames, MachineProbe& probe) {
   const double before = probe.ReadBandwidth();
   const int steps = absl::GetFlag(FLAGS_steps);
-  RETURN_IF_ERROR(Step(model, streams, 1));  // scratch memory
+  RETURN_IF_ERROR(Step(model, streams, 1));  // allocates scratch memory
   const int first = streams[0].window->length();
   std::vector<double> times;
   for (int i = 0; i < steps; ++i) {
@@ -142,7 +143,7 @@ absl::StatusOr<json> MeasureCodec(MusicModel& model) {
               {"chunk_frames", kFrameRate}};
 }
 
-// Decoding steps for every number of requests asked for.
+// Measures decoding steps for each of `request_counts`.
 absl::StatusOr<json> MeasureDecoding(CpuMusicModel& model, const VideoCondition& condition,
                                      const std::vector<int>& request_counts, MachineProbe& probe) {
   const int capacity = kFrameRate * absl::GetFlag(FLAGS_seconds) + kCodebooks - 1;
@@ -197,8 +198,8 @@ absl::StatusOr<ModelSizes> SizesOf(const std::string& scale) {
   return sizes;
 }
 
-// A stage's time beside the least that this machine's memory and float32 arithmetic allow. bfloat16
-// products may beat that.
+// A stage's time, and the least time that this machine's memory and float32 arithmetic allow;
+// bfloat16 products may be faster than that.
 json StageShare(double seconds, const Cost& cost, const json& machine) {
   const double arithmetic = cost.flops / 1e9 / machine["float_gflop_s"].get<double>();
   const double reading = cost.bytes / 1e9 / machine["read_gb_s"].get<double>();
@@ -209,7 +210,7 @@ json StageShare(double seconds, const Cost& cost, const json& machine) {
           {"share_of_limit", std::max(arithmetic, reading) / seconds}};
 }
 
-// The stages around the steps, whose own share is with them.
+// Shares of the stages other than decoding steps, which report their own share.
 json Stages(const json& measured, const ModelSizes& sizes, const std::string& precision,
             const json& machine) {
   const int seconds = absl::GetFlag(FLAGS_seconds);
@@ -267,7 +268,7 @@ absl::StatusOr<json> RunModelCost(const std::string& scale,
   return ModelCost(sizes, known, request_counts, absl::GetFlag(FLAGS_seconds));
 }
 
-// Comma-separated counts of a flag.
+// Parses a flag of comma-separated counts, each from 1 to `most`.
 absl::StatusOr<std::vector<int>> Counts(const char* flag, const std::vector<std::string>& texts,
                                         int most) {
   std::vector<int> counts;
@@ -293,7 +294,7 @@ absl::StatusOr<json> RunDevice(const std::vector<int>& request_counts) {
   options.seconds = absl::GetFlag(FLAGS_seconds);
   options.steps = absl::GetFlag(FLAGS_steps);
   const int capacity = kFrameRate * options.seconds + kCodebooks - 1;
-  // Each measurement's own steps, and those before it for warmth, come on top.
+  // Each measurement adds its own steps and three warm-up steps to the position.
   const int needed = static_cast<int>(request_counts.size()) * (options.steps + 3);
   options.position = absl::GetFlag(FLAGS_position) < 0
                          ? capacity / 2
@@ -342,7 +343,7 @@ absl::StatusOr<json> Run(const std::vector<int>& request_counts) {
   for (const std::string& precision : precisions) {
     json& measured = result["precisions"][precision];
     ASSIGN_OR_RETURN(measured, MeasureModel(source, precision, request_counts, probe));
-    if (!source.model_dir.empty()) continue;  // whose sizes aren't known here
+    if (!source.model_dir.empty()) continue;  // a checkpoint's sizes aren't known here
     ASSIGN_OR_RETURN(const ModelSizes sizes, SizesOf(source.scale));
     measured["stages"] = Stages(measured, sizes, precision, result["machine"]);
   }

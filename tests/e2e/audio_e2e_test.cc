@@ -1,4 +1,4 @@
-// What a user gets: formats, lengths, pieces, seeds.
+// Tests the audio that users get: its formats, lengths, chunks and seeds.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -31,7 +31,7 @@ class AudioE2eTest : public testing::Test {
   }
   void SetUp() override { ASSERT_TRUE(server_ != nullptr); }
 
-  // The file that a run with `flags` wrote.
+  // Runs the client with `flags` and returns the file that it wrote.
   std::string Make(const std::string& name, const std::vector<std::string>& flags,
                    const std::string& video = "pattern_4s") {
     const std::string output = TempFile(name);
@@ -133,7 +133,7 @@ TEST_F(AudioE2eTest, AResumedRunEndsAsTheWholeOneDid) {
   first.push_back(whole_tokens);
   const std::string whole = Make("whole.wav", first);
 
-  // The first 77 lines.
+  // Resumes from the first 77 frames, one line each.
   const std::string text = ReadFile(whole_tokens);
   size_t end = 0;
   for (int line = 0; line < 77; ++line) end = text.find('\n', end) + 1;

@@ -1,4 +1,4 @@
-// Clients that leave at every stage, by the thousand: each place and all memory comes back.
+// Clients leave at every stage, by the thousand: the server must free every slot and all memory.
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
@@ -19,18 +19,19 @@
 namespace vidmuse {
 namespace {
 
-// VIDMUSE_SOAK_REQUESTS=10000 for the long run.
+// Set VIDMUSE_SOAK_REQUESTS=10000 for the long run.
 int SoakRequests() {
   const char* value = std::getenv("VIDMUSE_SOAK_REQUESTS");
   return value != nullptr ? std::atoi(value) : kSanitized ? 120 : 600;
 }
 
-// One call that leaves somewhere on its way.
+// Makes one call that leaves at a random stage.
 void CallAndLeave(v1::MusicService::Stub& stub, const std::string& video, std::mt19937& random) {
   const auto below = [&](unsigned n) { return random() % n; };
   grpc::ClientContext context;
   const unsigned stage = below(8);
-  // Anywhere at all; the other stages are chosen by what has been sent or received.
+  // In stage 0 a deadline ends the call at a random time. In the others the client leaves after
+  // having sent or received a certain part.
   if (stage == 0)
     context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(below(300)));
   auto stream = stub.GenerateMusic(&context);

@@ -1,4 +1,5 @@
-// Three replicas behind Envoy: one is killed, one drains, and every stream ends well on the third.
+// Three replicas run behind Envoy. One is killed, one drains, and every stream must end well on the
+// third.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -28,7 +29,7 @@ RunResult Sing(const std::string& address, const std::string& output) {
       kPatience * absl::Minutes(4));
 }
 
-// Whether the server makes tokens now.
+// Whether the server is generating tokens now.
 bool IsBusy(const ServerProcess& server) {
   const absl::StatusOr<std::string> metrics = server.Metrics();
   if (!metrics.ok()) return false;
@@ -57,7 +58,7 @@ TEST(EnvoyE2eTest, StreamsFindTheReplicaThatStays) {
     outputs.push_back(TempFile(absl::StrCat("song-", i, ".wav")));
     runs.push_back(std::async(std::launch::async, Sing, envoy.address(), outputs.back()));
   }
-  // Each in the middle of a song.
+  // Kills one server and drains another, each while it is generating.
   bool draining = false;
   const absl::Time deadline = absl::Now() + kPatience * absl::Seconds(120);
   while (servers[0] != nullptr || !draining) {

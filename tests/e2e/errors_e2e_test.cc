@@ -1,4 +1,4 @@
-// Bad input of every kind gets the documented status, and the server serves on.
+// Every kind of bad input must get the documented status, and the server must go on serving.
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
@@ -36,7 +36,7 @@ class ErrorsE2eTest : public testing::Test {
     channel_.reset();
   }
   void SetUp() override { ASSERT_TRUE(server_ != nullptr); }
-  // Whatever a test has sent, the next request is served.
+  // Whatever a test has sent, the server must serve the next request.
   void TearDown() override {
     if (server_ == nullptr) return;
     const RunResult result =
@@ -44,7 +44,7 @@ class ErrorsE2eTest : public testing::Test {
     EXPECT_EQ(result.exit_code, 0) << result.error << server_->log();
   }
 
-  // How the server ends a call of exactly these messages.
+  // Sends exactly these messages in a call and returns its status.
   static grpc::Status Send(const std::vector<GenerateMusicRequest>& requests) {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + kPatience * std::chrono::seconds(60));
@@ -71,7 +71,7 @@ class ErrorsE2eTest : public testing::Test {
   }
   static std::string Video() { return ReadFile(GoldenVideo("pattern_4s")); }
 
-  // A video that the command-line program must fail on with INVALID_ARGUMENT and `message`.
+  // Expects the command-line program to fail on `video` with INVALID_ARGUMENT and `message`.
   static void ExpectRefused(const std::string& video, const char* message) {
     const std::string output = TempFile("refused.wav");
     const RunResult result = Generate(*server_, video, output, {});
@@ -169,8 +169,8 @@ TEST_F(ErrorsE2eTest, MessagesOutOfOrder) {
       {Chunk(Video())},                  // a chunk before the config
       {config, config, Chunk(Video())},  // a second config
       {config, Chunk(Video()), config},
-      {GenerateMusicRequest()},  // neither
-      {},                        // nothing at all
+      {GenerateMusicRequest()},  // a message without config or chunk
+      {},                        // no message at all
       {config},                  // no video
   };
   for (size_t i = 0; i < calls.size(); ++i) {
@@ -188,7 +188,7 @@ TEST_F(ErrorsE2eTest, ADeadlineThatIsTooShort) {
 }
 
 TEST_F(ErrorsE2eTest, AClientThatGoesAwayFreesItsPlace) {
-  const auto server = ServerProcess::Start();  // whose metrics know of nobody else
+  const auto server = ServerProcess::Start();  // a new one, so that its metrics show only this call
   ASSERT_TRUE(server.ok()) << server.status();
   {
     grpc::ClientContext context;
@@ -197,7 +197,7 @@ TEST_F(ErrorsE2eTest, AClientThatGoesAwayFreesItsPlace) {
     auto stream = stub->GenerateMusic(&context);
     stream->Write(Config([](GenerateMusicConfig* config) {
       config->set_loudness(v1::LOUDNESS_NONE);
-      config->set_format(v1::AUDIO_FORMAT_PCM_F32LE);  // 8 MB: more than the server holds unread
+      config->set_format(v1::AUDIO_FORMAT_PCM_F32LE);  // 8 MB, more than the server buffers
     }));
     stream->Write(Chunk(ReadFile(GoldenVideo("zoom_63s"))));
     stream->WritesDone();

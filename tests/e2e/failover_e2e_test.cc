@@ -1,5 +1,5 @@
-// A replica is killed in mid-stream, behind a load balancer and without one: the client's file is
-// the same.
+// A replica is killed in mid-stream, behind a load balancer and without one. The client's file must
+// be the same as without that.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -47,7 +47,7 @@ class FailoverE2eTest : public ::testing::Test {
     }
   }
 
-  // SIGKILL for the server that makes a song now.
+  // Kills the server that is generating now, with SIGKILL.
   void KillTheBusyOne() {
     for (auto& server : servers_) {
       if (server == nullptr) continue;
@@ -60,7 +60,7 @@ class FailoverE2eTest : public ::testing::Test {
     }
   }
 
-  // A song through a proxy, undisturbed and with the server that makes it killed.
+  // Makes a song through a proxy twice, once undisturbed and once while its server is killed.
   void ExpectTheSameBehind(LoadBalancer::Kind kind) {
     const LoadBalancer balancer(kind, addresses_);
     std::string expected, audio;

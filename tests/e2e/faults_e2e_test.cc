@@ -1,5 +1,5 @@
-// What goes wrong under a server in service: a device thread that throws, no memory, a full disk, a
-// log that nobody reads, a reader that takes nothing, a wall clock that jumps.
+// Faults while the server is in service: a device thread that throws, no memory, a full disk, a log
+// that nobody reads, a client that reads nothing, and a wall clock that jumps.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
@@ -123,7 +123,7 @@ TEST(FaultsE2eTest, ALostDeviceHandsItsRequestsOverAndIsNotLive) {
   EXPECT_FALSE((*client)->CheckHealth().ok());
 }
 
-// A server whose standard error is `redirection` of a shell, and so not the test's.
+// Tests of a server whose standard error is redirected by a shell, away from the test.
 class LogFaultTest : public ::testing::Test {
  protected:
   void Start(const std::string& redirection) {
@@ -138,7 +138,7 @@ class LogFaultTest : public ::testing::Test {
   }
 
   void ExpectServiceAsEver() {
-    // No ready line can be seen. The metrics page comes a moment before the service.
+    // The ready line can't be read. The metrics page is up just before the service is.
     const absl::Time deadline = absl::Now() + kPatience * absl::Minutes(1);
     while (!HttpGet(metrics_port_, "/metrics").ok() && absl::Now() < deadline) {
       absl::SleepFor(absl::Milliseconds(20));
@@ -180,7 +180,7 @@ TEST_F(LogFaultTest, APipeThatNobodyReadsUnderTheLogChangesNothing) {
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
   const UniqueFd reader(ends[0]), writer(ends[1]);
-  // Full from the start: not even the ready line fits.
+  // Fills the pipe, so that not even the ready line fits.
   fcntl(writer.get(), F_SETFL, O_NONBLOCK);
   const std::string junk(1 << 16, 'x');
   while (write(writer.get(), junk.data(), junk.size()) > 0) {
@@ -195,7 +195,7 @@ TEST(FaultsE2eTest, AFullDiskUnderTheClientIsAnErrorAndLeavesNoFile) {
   auto server = ServerProcess::Start();
   ASSERT_TRUE(server.ok()) << server.status();
   const std::string output = TempFile("full.wav");
-  // A limit of 8 blocks stands in for a disk with as many free.
+  // A file size limit of 8 blocks simulates a full disk.
   const RunResult result = RunProgram({"/bin/sh", "-c", "ulimit -f 8; trap '' XFSZ; exec \"$@\"",
                                        "sh", kClient, "generate", "--server", (*server)->address(),
                                        "--video", GoldenVideo("pattern_4s"), "--output", output});
@@ -225,7 +225,8 @@ TEST(FaultsE2eTest, AReaderThatTakesNothingHoldsUpNobody) {
   slow->Write(request);
   slow->WritesDone();
 
-  // Its tokens are made though nobody takes the audio: then its place is free again.
+  // All tokens are generated although nobody reads the audio; after that, the request's slot is
+  // free.
   EXPECT_EQ((*server)->WaitForMetric("vidmuse_requests_running", "", 1), absl::OkStatus());
   Song beside = {.video = ReadFile(GoldenVideo("pattern_4s"))};
   EXPECT_EQ(Make((*server)->address(), &beside), absl::OkStatus());
@@ -246,7 +247,7 @@ TEST(FaultsE2eTest, AReaderThatTakesNothingHoldsUpNobody) {
   EXPECT_EQ((*server)->Stop(), absl::OkStatus());
 }
 
-// Sets the clock of programs that are started with it.
+// Sets the wall clock of programs that are started with Environment().
 class WallClock {
  public:
   WallClock() : path_(TempFile("clock_shift")) {
@@ -294,7 +295,7 @@ TEST(ClockE2eTest, AWallClockThatJumpsByHoursChangesNothing) {
     EXPECT_EQ(Make(address, &song), absl::OkStatus());
     EXPECT_TRUE(song.audio == undisturbed.audio);
 
-    // Timeouts come when they should: neither at once nor never.
+    // Timeouts must fire on time despite the jump.
     const auto stub =
         v1::MusicService::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
     grpc::ClientContext context;
@@ -317,7 +318,7 @@ TEST(ClockE2eTest, AWallClockThatJumpsByHoursChangesNothing) {
   clock.Set(-absl::Hours(100));
   EXPECT_EQ((*server)->Stop(), absl::OkStatus());
   EXPECT_LT(absl::Now() - told, absl::Seconds(10));
-  // The clock did jump: the log tells the time by it.
+  // The server's clock did jump, as the times in its log show.
   const auto shifted = [](const char* format, absl::Duration shift) {
     return HasSubstr(absl::FormatTime(format, absl::Now() + shift, absl::UTCTimeZone()));
   };

@@ -1,4 +1,4 @@
-// Servers that round differently: what becomes of a song when the one that makes it is killed.
+// A server is killed while it makes a song, and the other servers round differently.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -22,7 +22,7 @@ using testing::SizeIs;
 constexpr char kClient[] = VIDMUSE_BIN_DIR "/vidmuse";
 constexpr double kSeconds = 20;
 
-// One call with everything that came of it.
+// The outcome of one call.
 struct Song {
   absl::Status status;
   std::string audio = {};
@@ -102,7 +102,7 @@ class FingerprintE2eTest : public ::testing::Test {
   }
   std::vector<std::string> Addresses() const { return {first_->address(), other_->address()}; }
 
-  std::unique_ptr<ServerProcess> first_;  // with the base kernels
+  std::unique_ptr<ServerProcess> first_;  // runs the base kernels
   std::unique_ptr<ServerProcess> other_;
 };
 
@@ -120,7 +120,7 @@ TEST_F(FingerprintE2eTest, SamplesAreSplicedExactlyAndSaySo) {
     const bool is_wav = format == v1::AUDIO_FORMAT_WAV;
     const size_t bytes = is_wav ? 44 + 2 * splice.first_sample : 4 * splice.first_sample;
     EXPECT_TRUE(song.audio.compare(0, bytes, begun.audio, 0, bytes) == 0);
-    // What the other server makes of the first one's tokens.
+    // The rest must be what the other server makes from the first one's tokens.
     const Song rest =
         Sing({other_->address()},
              {.format = format, .resume_tokens = begun.tokens.substr(0, 8 * splice.first_frame)});
@@ -179,7 +179,7 @@ TEST_F(FingerprintE2eTest, TheToolsFileIsOneServersSong) {
   const std::string output = TempFile("moved.flac");
   auto moved = std::async(std::launch::async, generate, servers, output);
   ASSERT_EQ(first_->WaitForMetric("vidmuse_requests_running", "", 1), absl::OkStatus());
-  // Some audio has been sent: the file that is being written is no longer empty.
+  // Waits until the client has written some audio.
   const absl::Time deadline = absl::Now() + kPatience * absl::Seconds(60);
   while (ReadFile(output + ".part").empty() && absl::Now() < deadline) {
     absl::SleepFor(absl::Milliseconds(5));

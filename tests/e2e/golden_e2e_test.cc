@@ -1,4 +1,4 @@
-// The whole way of a request against what the reference computed for the same videos and weights.
+// Compares whole requests with what the reference computed for the same videos and weights.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -35,7 +35,7 @@ class GoldenE2eTest : public testing::TestWithParam<const char*> {
   const TensorView& Expected(const std::string& name) {
     return expected_->tensors().at(std::string(GetParam()) + "/" + name);
   }
-  // Greedy output in PCM_F32LE.
+  // Audio of greedy decoding in PCM_F32LE.
   std::string Run(const std::string& loudness, const std::vector<std::string>& more) {
     const std::string output = TempFile("out.f32");
     std::vector<std::string> flags = {"--greedy", "--format", "pcm_f32le", "--loudness", loudness};
@@ -85,7 +85,7 @@ TEST_P(GoldenE2eTest, TokensAndAudioAreTheReferences) {
   const TensorView& tail = Expected("audio_tail");
   ExpectNear(tail, audio.data() + audio.size() - tail.elements(), 1e-4f);
 
-  // The tokens again, as the start of a resumed run: the same song at the reference's loudness.
+  // Resumes from all the tokens, which gives the same song at the reference's loudness.
   const std::vector<float> loud = Floats(Run("reference", {"--resume", tokens_path}));
   ASSERT_EQ(loud.size(), audio.size());
   ExpectNear(Expected("loud_head"), loud.data(), 1e-3f);

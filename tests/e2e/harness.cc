@@ -102,7 +102,7 @@ absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::StartProgram(
     std::vector<std::string> args) {
   ASSIGN_OR_RETURN(std::unique_ptr<Subprocess> process, Subprocess::Start(args));
   ASSIGN_OR_RETURN(const std::string line, process->WaitForErrorLine("ready", kStartTimeout));
-  // The first port is gRPC's, the second one the metrics'.
+  // The line names gRPC's port first, then the port of the metrics.
   static const std::regex kPort("127\\.0\\.0\\.1:([0-9]+)");
   std::vector<std::string> ports;
   for (std::sregex_iterator it(line.begin(), line.end(), kPort), end; it != end; ++it) {

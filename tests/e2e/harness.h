@@ -1,4 +1,4 @@
-// The real server and the real command-line program, run by a test over the tiny model.
+// Runs the real server, with the tiny model, and the real command-line program for tests.
 #ifndef VIDMUSE_TESTS_E2E_HARNESS_H_
 #define VIDMUSE_TESTS_E2E_HARNESS_H_
 
@@ -16,46 +16,46 @@
 
 namespace vidmuse {
 
-// A file under tests/data.
+// Path of a file under tests/data.
 std::string DataPath(const std::string& name);
-// "life_7s" -> the path of a golden video.
+// Path of a golden video, for example "life_7s".
 std::string GoldenVideo(const std::string& name);
-// A name in a folder of this test's own, removed when the test program ends.
+// Path of `name` in this test program's own folder, which is removed when the program ends.
 std::string TempFile(const std::string& name);
 std::string ReadFile(const std::string& path);
-// Megabytes that a process has resident; "VmHWM:": the most it ever had.
+// Resident memory of a process in megabytes; with "VmHWM:", the most that it ever was.
 double ResidentMegabytes(pid_t pid, const std::string& name = "VmRSS:");
 
-// The folder of the model whose outputs the goldens hold; made on first use.
+// The folder of the model that the golden files were made with. It is created on first use.
 absl::StatusOr<std::string> TinyModel();
 
 // A running vidmuse_server on free ports. Destruction kills it.
 class ServerProcess {
  public:
-  // Returns once the server has said that it is ready.
-  // `environment`: "NAME=value", beside the test's own.
+  // Returns once the server has reported that it is ready. `environment` holds "NAME=value" strings
+  // that are added to the test's environment.
   static absl::StatusOr<std::unique_ptr<ServerProcess>> Start(
       const std::vector<std::string>& more_flags = {},
       const std::vector<std::string>& environment = {});
-  // Another server program with the same flags, but for the model's.
+  // Starts another program. `args` is its whole command line; it must listen on 127.0.0.1 for both
+  // gRPC and metrics.
   static absl::StatusOr<std::unique_ptr<ServerProcess>> StartProgram(std::vector<std::string> args);
 
   const std::string& address() const { return address_; }
   pid_t pid() const { return process_->pid(); }
-  // What GET /metrics answers.
+  // Body of GET /metrics.
   absl::StatusOr<std::string> Metrics() const;
-  // Waits until /metrics has a sample of `name`, with `label` ("" for any) and `value` (-1 for
-  // any).
+  // Waits until /metrics has a sample of `name` with `label` ("" for any) and `value` (-1 for any).
   absl::Status WaitForMetric(const std::string& name, const std::string& label, double value,
                              absl::Duration timeout = kPatience * absl::Seconds(30)) const;
 
   void Terminate();  // SIGTERM
   // OK if the server ends with exit code 0 in time.
   absl::Status WaitForCleanExit(absl::Duration timeout = kPatience * absl::Seconds(60));
-  // Both.
+  // Calls Terminate, then WaitForCleanExit.
   absl::Status Stop();
 
-  // What the server has written to standard error.
+  // Everything that the server has written to standard error so far.
   std::string log() const { return process_->error(); }
 
  private:
@@ -66,14 +66,14 @@ class ServerProcess {
   const int metrics_port_;
 };
 
-// `vidmuse generate` with `flags` after --server, --video and --output.
+// Runs `vidmuse generate` with --server, --video and --output, followed by `flags`.
 RunResult Generate(const ServerProcess& server, const std::string& video, const std::string& output,
                    const std::vector<std::string>& flags);
 
-// The lines of a tokens file: [frames][codebooks].
+// Tokens of a tokens file: [frames][codebooks].
 absl::StatusOr<std::vector<std::vector<int>>> ReadTokens(const std::string& path);
 
-// Bytes of PCM_F32LE.
+// Samples of PCM_F32LE audio.
 std::vector<float> Floats(absl::string_view bytes);
 
 }  // namespace vidmuse

@@ -24,7 +24,7 @@ namespace {
 constexpr char kHaproxy[] = "/usr/sbin/haproxy";
 constexpr char kNginx[] = "/usr/sbin/nginx";
 
-// The program's path; empty: not to be had.
+// Path of the Envoy program; empty if it can't be installed.
 const std::string& EnvoyPath() {
   static const auto* const path = [] {
     const RunResult found = RunProgram(
@@ -38,13 +38,13 @@ const std::string& EnvoyPath() {
   return *path;
 }
 
-// "127.0.0.1:80" as Envoy writes it.
+// Envoy's notation for an address such as "127.0.0.1:80".
 std::string EnvoyAddress(const std::string& address) {
   const std::vector<std::string> parts = absl::StrSplit(address, ':');
   return absl::StrCat("{socket_address: {address: ", parts[0], ", port_value: ", parts[1], "}}");
 }
 
-// Without its timeouts for streams, which are shorter than a song may take.
+// Disables Envoy's timeouts for streams, which are shorter than a song may take.
 constexpr char kEnvoyConfig[] = R"(
 static_resources:
   listeners:
@@ -143,7 +143,7 @@ void LoadBalancer::StartNginx(const std::vector<std::string>& servers) {
   for (const std::string& server : servers) {
     config << "    server " << server << " max_fails=1 fail_timeout=5s;\n";
   }
-  // Uploads of any size, not gathered first; long silences both ways.
+  // Allows uploads of any size and long silences in both directions.
   config << "  }\n  server {\n    listen " << address_
          << " http2;\n    client_max_body_size 0;\n    client_body_timeout 600s;\n"
             "    grpc_read_timeout 600s;\n    grpc_send_timeout 600s;\n"

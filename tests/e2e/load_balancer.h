@@ -1,4 +1,4 @@
-// A real proxy in front of servers, for tests.
+// Runs a real proxy in front of servers, for tests.
 #ifndef VIDMUSE_TESTS_E2E_LOAD_BALANCER_H_
 #define VIDMUSE_TESTS_E2E_LOAD_BALANCER_H_
 
@@ -16,10 +16,10 @@ int FreePort();
 // HAProxy, nginx or Envoy, speaking HTTP/2 both ways. Destruction kills it.
 class LoadBalancer {
  public:
-  // Envoy looks after no server's health and tries nothing again, as it does unless it is told to.
+  // Envoy does no health checks and no retries, which are its defaults.
   enum class Kind { kHaproxy, kNginx, kEnvoy };
 
-  // Whether it is installed. Envoy is installed from PyPI, where that can be reached.
+  // Whether the proxy can be run. Envoy is installed from PyPI if that can be reached.
   static bool Has(Kind kind);
 
   LoadBalancer(Kind kind, const std::vector<std::string>& servers);

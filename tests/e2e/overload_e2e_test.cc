@@ -1,5 +1,4 @@
-// More than the server can take: thousands of calls at once, and clients that upload as slowly as
-// they can.
+// Overloads the server: thousands of calls at once, and clients that upload very slowly.
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
@@ -39,7 +38,7 @@ v1::GenerateMusicRequest Config(const std::string& video) {
   return request;
 }
 
-// Counts calls that end.
+// Counts how calls end.
 class Crowd {
  public:
   void Ended(const grpc::Status& status, bool has_pushback) {
@@ -79,7 +78,7 @@ class Crowd {
   std::vector<std::string> others_ ABSL_GUARDED_BY(mutex_);
 };
 
-// One call without a thread of its own: the config, the video, half-close, and all that comes.
+// One asynchronous call: sends the config and the video, half-closes, and reads all responses.
 class CrowdCall final
     : public grpc::ClientBidiReactor<v1::GenerateMusicRequest, v1::GenerateMusicResponse> {
  public:
@@ -136,21 +135,22 @@ TEST(OverloadE2eTest, ThousandsOfCallsAtOnceEndInOrder) {
     }
     if (!crowd.WaitFor(calls, kPatience * absl::Minutes(4))) {
       std::fprintf(stderr, "calls don't end\n");
-      std::abort();  // they would outlive this test
+      std::abort();  // because the calls would outlive their objects
     }
     EXPECT_THAT(crowd.others(), testing::IsEmpty());
     EXPECT_EQ(crowd.served() + crowd.refused(), calls);
     EXPECT_GE(crowd.served(), 1);
     return crowd.refused();
   };
-  run(50);  // what the server keeps once it has been busy
+  run(50);  // so that memory that a busy server keeps isn't counted below
   const double before = ResidentMegabytes(server->pid());
   EXPECT_GE(run(kCalls), kCalls / 2);
   const double peak = ResidentMegabytes(server->pid(), "VmHWM:");
-  // A queue of 8, 16 uploads and what gRPC holds of a call: 6,000 whole videos would be 531 MB.
+  // The server should hold a queue of 8, 16 uploads and gRPC's memory for each call; 6,000 whole
+  // videos would be 531 MB.
   if (!kSanitized) {
     EXPECT_LT(peak, before + 250) << "from " << before << " MB";
-    // And it goes back.
+    // Afterwards the memory must be returned to the system.
     const absl::Time deadline = absl::Now() + absl::Seconds(30);
     double now = peak;
     while (now > (before + peak) / 2 && absl::Now() < deadline) {
@@ -169,7 +169,7 @@ TEST(OverloadE2eTest, ThousandsOfCallsAtOnceEndInOrder) {
   EXPECT_EQ(server->Stop(), absl::OkStatus());
 }
 
-// Sends one byte of video a second till the call ends.
+// Sends one byte of video per second until the call ends.
 class SlowUpload {
  public:
   explicit SlowUpload(const std::string& address)
@@ -193,7 +193,7 @@ class SlowUpload {
     bool open = stream->Write(request);
     request.set_video_chunk("v");
     while (open) {
-      ended_.WaitFor(absl::Seconds(1));  // nobody ends it: this is the pace
+      ended_.WaitFor(absl::Seconds(1));  // always times out: it sets the pace
       open = stream->Write(request);
     }
     v1::GenerateMusicResponse response;

@@ -1,4 +1,4 @@
-// Videos are decoded away from the server: what ends a decoder costs one request and nothing else.
+// Videos are decoded in processes of their own: killing a decoder must affect only its own request.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -28,7 +28,8 @@ bool IsGone(pid_t pid) {
   return status.empty() || absl::StrContains(status, "State:\tZ");
 }
 
-// Waits for a decoder that has confined itself, and stops it there, so that it can't finish.
+// Waits for a decoder that has entered its sandbox, and stops it with SIGSTOP so that it can't
+// finish.
 pid_t StopDecoderOf(pid_t server) {
   const absl::Time deadline = absl::Now() + kTimeout;
   while (absl::Now() < deadline) {
@@ -69,7 +70,8 @@ class SandboxE2eTest : public testing::Test {
   RunResult result_;
 };
 
-// A killed decoder is a shortage of memory, after which the client tries again; nobody else notices.
+// A killed decoder counts as a shortage of memory, so the client retries; other requests don't
+// notice.
 TEST_F(SandboxE2eTest, AKilledDecoderCostsItsRequestATry) {
   const RunResult beside =
       Generate(*server_, GoldenVideo("pattern_4s"), TempFile("beside.wav"), {"--duration", "1"});
@@ -93,7 +95,7 @@ TEST_F(SandboxE2eTest, ADecoderEndsWithItsServer) {
   EXPECT_TRUE(IsGone(decoder_));
 }
 
-// A server in a folder without the decoder.
+// Runs a server in a folder without the decoder program.
 TEST(LoneServerE2eTest, NamesTheFlag) {
   const auto model = TinyModel();
   ASSERT_TRUE(model.ok()) << model.status();

@@ -1,4 +1,4 @@
-// The real programs with TLS and API keys.
+// Tests the real programs with TLS and API keys.
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
@@ -127,7 +127,7 @@ struct Call {
       stream;
 };
 
-// As many calls as the server has slots for uploads.
+// One key makes as many calls as the server has slots for uploads.
 TEST_F(SecurityE2eTest, AKeyThatTakesAllLeavesHalfToTheOthers) {
   std::ofstream(TempFile("two")) << kHash << " greedy\n" << kOtherHash << " other\n";
   Start({"--api_keys_file", TempFile("two")});
@@ -137,7 +137,7 @@ TEST_F(SecurityE2eTest, AKeyThatTakesAllLeavesHalfToTheOthers) {
   int refused = 0, silent = 0;
   std::vector<std::thread> greedy;
   for (int i = 0; i < 64; ++i) {
-    greedy.emplace_back([&] {  // says nothing
+    greedy.emplace_back([&] {  // a call that sends nothing
       Call call(stub.get(), kKey);
       const grpc::Status status = call.Finish();
       MutexLock lock(&mutex);

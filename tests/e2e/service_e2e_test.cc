@@ -1,4 +1,5 @@
-// What operators use: health, reflection, metrics, the command line, busy servers, and shutdown.
+// Tests what operators use: health, reflection, metrics, the command line, busy servers and
+// shutdown.
 #include <gmock/gmock.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
@@ -77,7 +78,8 @@ TEST(ServiceE2eTest, HealthIsSpoken) {
 TEST(ServiceE2eTest, ReflectionListsTheServices) {
   const auto server = StartServer();
   ASSERT_NE(server, nullptr);
-  // ServerReflectionRequest{list_services: ""}: the reflection proto comes with no C++ headers.
+  // This is ServerReflectionRequest{list_services: ""}, encoded by hand because the reflection
+  // proto comes without C++ headers.
   const grpc::Slice request("\x3a\x00", 2);
   const grpc::ByteBuffer request_buffer(&request, 1);
   grpc::GenericStub stub(ChannelTo(*server));
@@ -175,7 +177,7 @@ TEST(ServiceE2eTest, ATakenPortIsAnError) {
   EXPECT_FALSE(second.ok());
 }
 
-// Runs one generation with the library and says how it ended.
+// Runs one generation with the client library and returns its status.
 absl::Status Call(const std::vector<std::string>& addresses, const std::string& video,
                   absl::Duration max_busy_wait, GenerateSink sink) {
   auto client = MusicClient::Create({.addresses = addresses, .max_busy_wait = max_busy_wait});
@@ -217,7 +219,7 @@ TEST(ServiceE2eTest, AFullQueueRefusesAtOnceAndRetriesGetThrough) {
   }
 }
 
-// A long song on `first`, which is told to end as soon as the first audio has come.
+// Makes a long song on a server that gets SIGTERM as soon as the first audio has come.
 void TerminateInMidStream(const std::vector<std::string>& flags) {
   const auto first = StartServer(flags);
   const auto second = StartServer();
@@ -259,7 +261,7 @@ TEST(ServiceE2eTest, ADrainingServerTakesNothingNew) {
     if (chunk.first_frame() != 0 || chunk.tokens().empty()) return absl::OkStatus();
     server->Terminate();
     absl::Status draining = server->WaitForMetric("vidmuse_draining", "", 1);
-    // A connection of its own: refused, or answered with UNAVAILABLE.
+    // A new connection is refused or answered with UNAVAILABLE.
     auto client = MusicClient::Create({.addresses = {server->address()}, .max_retries = 0});
     GenerateOptions options;
     options.deadline = kPatience * absl::Seconds(30);

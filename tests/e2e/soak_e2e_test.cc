@@ -1,6 +1,6 @@
-// Replicas behind HAProxy and nginx come and go while clients make songs: each call ends with the
-// right bytes or a clear status, and nobody's memory grows. VIDMUSE_SOAK_SECONDS=600 for the long
-// run.
+// Replicas behind HAProxy and nginx come and go while clients make songs. Each call must end with
+// the right bytes or a clear status, and no process's memory may grow. Set VIDMUSE_SOAK_SECONDS=600
+// for the long run.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -34,7 +34,7 @@ absl::Duration SoakTime() {
   return absl::Seconds(value != nullptr ? std::atof(value) : kSanitized ? 80 : 20);
 }
 
-// A song is known by its seed.
+// Number of songs. A song's seed is its index.
 constexpr int kSongs = 6;
 
 GenerateOptions Options(int song) {
@@ -59,7 +59,7 @@ absl::Status Make(MusicClient& client, int song, const std::string& video, std::
   return client.Generate(Options(song), *VideoSource::FromMemory(video), sink);
 }
 
-// How calls ended. Thread-safe.
+// Counts how calls ended. Thread-safe.
 class Tally {
  public:
   void Count(const std::string& kind, const absl::Status& status) {
@@ -118,8 +118,8 @@ class SoakE2eTest : public ::testing::Test {
     if (server.ok()) replicas_[i] = *std::move(server);
   }
 
-  // Calls through one proxy until the time is up. A patient client tries again and resumes; every
-  // one of its calls must succeed. One that does not must get a right beginning and a clear status.
+  // Makes calls through one proxy until the time is up. A patient client retries and resumes, and
+  // all its calls must succeed. An impatient one must get a correct beginning and a clear status.
   void CallOn(const std::string& name, const std::string& address, bool patient, unsigned first) {
     auto client = MusicClient::Create(
         {.addresses = {address}, .max_retries = patient ? 30 : 0, .max_backoff = absl::Seconds(2)});
@@ -139,12 +139,13 @@ class SoakE2eTest : public ::testing::Test {
       if (!clear || (!status.ok() && status.message().empty())) {
         tally_.Wrong(absl::StrCat(name, ": not a clear status: ", status.ToString()));
       }
-      // Nothing to wait for: a client that is refused at once would only load the machine.
+      // Pauses after a failure, because a client that is refused at once would only load the
+      // machine.
       if (!status.ok()) over_.WaitFor(absl::Milliseconds(100));
     }
   }
 
-  // Ends replicas but the first one, by turns and in both ways, and starts them again.
+  // Ends all replicas but the first in turn, by SIGKILL and by SIGTERM, and starts them again.
   void ComeAndGo() {
     for (int round = 0; !over_.WaitFor(absl::Seconds(1)); ++round) {
       const int i = 1 + round % (kReplicas - 1);
@@ -199,7 +200,7 @@ TEST_F(SoakE2eTest, ReplicasComeAndGoBehindProxies) {
   const pid_t pids[] = {haproxy_->pid(), nginx_->pid(), replicas_[0]->pid(), getpid()};
   const absl::Duration time = SoakTime();
   Notification never;
-  never.WaitFor(0.3 * time);  // this is the length of the test
+  never.WaitFor(0.3 * time);  // always times out
   std::vector<double> before;
   for (const pid_t pid : pids) before.push_back(ResidentMegabytes(pid));
   for (int part = 0; part < 7; ++part) {
@@ -215,7 +216,7 @@ TEST_F(SoakE2eTest, ReplicasComeAndGoBehindProxies) {
   tally_.Print();
   EXPECT_THAT(tally_.wrong(), IsEmpty());
   EXPECT_GE(restarts_, 2);
-  // It lasts till the grace at most; then the process has to be cleared away.
+  // A stop takes at most the drain time, plus the time to end the process.
   EXPECT_LT(longest_stop_, absl::Seconds(3 + kPatience * 2));
   for (size_t i = 0; !kSanitized && i < before.size(); ++i) {
     EXPECT_LT(ResidentMegabytes(pids[i]), 1.2 * before[i] + 30) << "process " << i;

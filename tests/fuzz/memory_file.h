@@ -1,4 +1,4 @@
-// A file in memory, for readers that want a path.
+// A file in memory, for code that reads from a path.
 #ifndef VIDMUSE_TESTS_FUZZ_MEMORY_FILE_H_
 #define VIDMUSE_TESTS_FUZZ_MEMORY_FILE_H_
 

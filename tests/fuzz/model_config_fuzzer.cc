@@ -1,4 +1,4 @@
-// The YAML and JSON configurations of checkpoints.
+// Fuzzes the parsers of checkpoints' YAML and JSON configurations.
 #include <cstddef>
 #include <cstdint>
 

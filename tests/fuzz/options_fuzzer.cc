@@ -1,6 +1,5 @@
-// The server's command line and its configuration file. An input is arguments, one a line, then a
-// line
-// "---" and the file.
+// Fuzzes the server's command line and its configuration file. An input holds the arguments, one
+// per line, then a line "---", then the file.
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -39,7 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       absl::StrSplit(input, absl::MaxSplits("---\n", 1));
   std::vector<std::string> args;
   for (const absl::string_view arg : absl::StrSplit(parts.first, '\n', absl::SkipEmpty())) {
-    if (absl::StartsWith(arg, "--config")) return 0;  // no file but ours
+    if (absl::StartsWith(arg, "--config")) return 0;  // would read another file
     args.emplace_back(arg);
   }
   const vidmuse::MemoryFile file(parts.second);

@@ -1,5 +1,5 @@
-// Runs a fuzzer's entry point on the files of a folder and on mutations of them, the same ones in
-// every run: replay MUTATIONS_PER_FILE FOLDER. For builds without libFuzzer.
+// Runs a fuzzer's entry point on the files of a folder and on mutations of them, which are the same
+// in every run. It is for builds without libFuzzer. Usage: replay MUTATIONS_PER_FILE FOLDER.
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -24,11 +24,11 @@ constexpr long kMaxKibibytes = 2l << 20;
 
 using Bytes = std::vector<uint8_t>;
 
-// Values at which sizes and signs go wrong.
+// Byte values that often expose errors in sizes and signs.
 constexpr uint8_t kEdges[] = {0x00, 0x01, 0x7f, 0x80, 0xff};
 
 void Mutate(std::mt19937& random, const Bytes& other, Bytes* bytes) {
-  // Modulo and not std::uniform_int_distribution, whose numbers depend on the library.
+  // Uses modulo, because the results of std::uniform_int_distribution depend on the library.
   const auto below = [&random](size_t n) { return n == 0 ? 0 : random() % n; };
   const size_t at = below(bytes->size());
   const size_t length = std::min<size_t>(1 + below(16), bytes->size() - at);
@@ -50,7 +50,7 @@ void Mutate(std::mt19937& random, const Bytes& other, Bytes* bytes) {
       bytes->insert(bytes->begin() + below(bytes->size()), part.begin(), part.end());
       break;
     }
-    case 5: {  // a part of another file in the place of this one's
+    case 5: {  // overwrites a part with a part of another file
       const size_t from = below(other.size());
       const size_t count =
           std::min({size_t{1} + below(64), other.size() - from, bytes->size() - at});
@@ -64,7 +64,7 @@ void Mutate(std::mt19937& random, const Bytes& other, Bytes* bytes) {
 }
 
 void Run(const Bytes& bytes) {
-  alarm(kMaxSecondsPerRun);  // its signal ends the process
+  alarm(kMaxSecondsPerRun);  // SIGALRM ends the process
   LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
   alarm(0);
 }

@@ -1,4 +1,4 @@
-// The config of a request, resume tokens included, from its bytes to what the core gets.
+// Fuzzes the conversion of a request's config, resume tokens included, to the core's request.
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -38,7 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     FUZZ_REQUIRE(tokens.size() % model.codebooks == 0);
     for (const uint16_t token : tokens) FUZZ_REQUIRE(token < model.card);
   }
-  // The core's own check goes by the same ranges.
+  // The core's own check must accept what the conversion accepts.
   FUZZ_REQUIRE(vidmuse::ValidateRequest(*request, model).ok());
   return 0;
 }

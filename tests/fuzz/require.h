@@ -1,4 +1,5 @@
-// What must hold for every input: ends the process otherwise, in every build.
+// FUZZ_REQUIRE checks what must hold for every input. It aborts the process otherwise, in every
+// build.
 #ifndef VIDMUSE_TESTS_FUZZ_REQUIRE_H_
 #define VIDMUSE_TESTS_FUZZ_REQUIRE_H_
 

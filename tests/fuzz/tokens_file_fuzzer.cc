@@ -1,4 +1,4 @@
-// Tokens files, which `vidmuse generate --resume` reads.
+// Fuzzes the reader of tokens files, which `vidmuse generate --resume` uses.
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace {
 
-// One line a frame, as WriteTokensFile writes it.
+// The tokens file as WriteTokensFile writes it, one line per frame.
 std::string ToText(const std::string& tokens) {
   std::string text;
   for (size_t i = 0; i < tokens.size(); i += 2) {

@@ -1,4 +1,4 @@
-// torch.save files, and bare pickles.
+// Fuzzes the readers of torch.save files and of bare pickles.
 #include <cstddef>
 #include <cstdint>
 

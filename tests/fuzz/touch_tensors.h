@@ -1,4 +1,4 @@
-// Reads all of a parsed file, so that a sanitizer sees what reaches outside it.
+// Reads every tensor of a parsed file, so that a sanitizer reports tensors that reach outside it.
 #ifndef VIDMUSE_TESTS_FUZZ_TOUCH_TENSORS_H_
 #define VIDMUSE_TESTS_FUZZ_TOUCH_TENSORS_H_
 

@@ -1,4 +1,4 @@
-// Videos, decoded in this process under small limits, which must hold for every one of them.
+// Fuzzes video decoding, in this process, under small limits that must hold for every input.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -20,7 +20,7 @@ vidmuse::Limits SmallLimits() {
   return limits;
 }
 
-// Every index names a frame, and every frame is one that an index names.
+// Requires that every index refers to a frame, and that every frame is referred to.
 void CheckFrames(const vidmuse::VideoFrames& video) {
   std::vector<bool> named(video.frames.size());
   for (const auto* indices : {&video.local, &video.global}) {
