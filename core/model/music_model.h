@@ -36,8 +36,8 @@ class Window {
   virtual int capacity() const = 0;
 };
 
-// One request's part of a step. Feeding n sequence steps at once gives exactly what feeding them one
-// by one would.
+// One request's part of a step. Feeding n sequence steps at once gives exactly what feeding them
+// one by one would.
 struct StepRequest {
   Window* window = nullptr;
   // [n][codebooks]: the tokens of the next n sequence steps. Where the delay pattern has no token,

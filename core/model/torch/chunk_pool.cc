@@ -14,7 +14,7 @@ ChunkPool::ChunkPool(const std::string& name, int threads) {
   for (int i = 0; i < threads; ++i) {
     threads_.emplace_back([this, name] {
       pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
-      // On Linux, of the calling thread alone. If it fails, the thread just isn't nicer.
+      // On Linux, nice() affects the calling thread alone. Its failure does no harm.
       [[maybe_unused]] const int niceness = nice(kNiceness);
       Work();
     });
@@ -34,7 +34,8 @@ absl::Status ChunkPool::Run(int count, const CancelFlag& cancel,
   if (count == 0) return absl::OkStatus();
   Job job{&work, &cancel, count};
   {
-    MutexLock lock(&mutex_);  // unlocking tells the threads; waiting does not
+    // Unlocking wakes the threads; waiting on the mutex would not.
+    MutexLock lock(&mutex_);
     waiting_.push_back(&job);
   }
   MutexLock lock(&mutex_);

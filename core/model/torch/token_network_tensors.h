@@ -1,4 +1,4 @@
-// What a TokenNetwork holds. For its .cc files alone: they include Torch before this.
+// The tensors of a TokenNetwork. Only its .cc files include this, and they include Torch first.
 #ifndef VIDMUSE_MODEL_TORCH_TOKEN_NETWORK_TENSORS_H_
 #define VIDMUSE_MODEL_TORCH_TOKEN_NETWORK_TENSORS_H_
 
