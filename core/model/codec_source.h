@@ -37,10 +37,10 @@ absl::StatusOr<CodecSource> AudiocraftCodec(std::unique_ptr<TensorFile> file);
 absl::Status CheckMatch(const std::string& lm_file, const LmConfig& lm,
                         const std::string& codec_file, const CodecConfig& codec);
 
-// The string `key` of a checkpoint file. INVALID_ARGUMENT if it is missing.
+// Returns the string `key` of a checkpoint file. INVALID_ARGUMENT: it is missing.
 absl::StatusOr<std::string> CheckpointString(const TensorFile& file, const std::string& key);
 
-// `status` with the file's name before its message.
+// Returns `status` with the file's name before its message.
 absl::Status InFile(absl::string_view file, const absl::Status& status);
 
 }  // namespace vidmuse

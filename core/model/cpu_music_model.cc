@@ -12,8 +12,8 @@
 namespace vidmuse {
 namespace {
 
-// Condition rows projected at a time. They take a few milliseconds, so a cancelled request stops
-// soon.
+// Condition rows are projected this many at a time, which takes a few milliseconds, so that a
+// cancelled request stops soon.
 constexpr int kProjectRows = 96;
 
 class CpuCondition final : public VideoCondition {

@@ -31,7 +31,7 @@ class CpuMusicModel final : public MusicModel {
       const VideoFrames& video, const CancelFlag& cancel) override;
   size_t ConditionBytes(int local_frames) const override;
   size_t WindowBytes(int local_frames, int steps) const override;
-  // INVALID_ARGUMENT: frames or steps out of range.
+  // INVALID_ARGUMENT: frames or steps are out of range.
   absl::StatusOr<std::unique_ptr<Window>> OpenWindow(const VideoCondition& condition,
                                                      int first_frame, int frame_count, int steps,
                                                      const CancelFlag& cancel) override;

@@ -162,7 +162,7 @@ absl::StatusOr<std::unique_ptr<MusicModel>> Compose(ModelFiles files, const Mode
       std::unique_ptr<cpu::LanguageModel> lm,
       cpu::LanguageModel::Load(*config, weights, SinusoidalPositions(positions, config->dim),
                                *kernels, precision, Threads(options.device_threads)));
-  // fp16 is for those who want float32's results at half the bytes.
+  // fp16 is meant to give float32's results at half the bytes, so it keeps the video in float32.
   const bool reduced = precision == cpu::Precision::kBf16 || precision == cpu::Precision::kInt8;
   const VideoPrecision video_precision = BestVideoPrecision(reduced);
   ASSIGN_OR_RETURN(std::unique_ptr<const VideoEncoder> encoder,

@@ -1,4 +1,4 @@
-// The check that a loaded model runs at all; see also vidmuse/self_test.h.
+// Checks that a loaded model runs at all. See also vidmuse/self_test.h.
 #ifndef VIDMUSE_MODEL_SELF_TEST_H_
 #define VIDMUSE_MODEL_SELF_TEST_H_
 

@@ -7,7 +7,7 @@
 
 namespace vidmuse {
 
-inline constexpr int kFrameSize = 224;       // pixels, both ways
+inline constexpr int kFrameSize = 224;       // pixels, width and height
 inline constexpr int kLocalFrameRate = 2;    // local frames per second of video
 inline constexpr int kGlobalFrames = 32;     // spread over the whole video
 

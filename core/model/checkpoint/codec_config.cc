@@ -94,7 +94,7 @@ absl::StatusOr<CodecConfig> ReadSizes(const ConfigReader& reader, const SizeKeys
                                 " ratios or is not a multiple of ", keys.compress, " (",
                                 config.compress, ")"));
   }
-  int64_t samples = 1;  // below 64^8
+  int64_t samples = 1;  // can't overflow: it stays below 64^8
   for (const int ratio : config.ratios) samples *= ratio;
   if (samples > config.sample_rate) {
     return Invalid(absl::StrCat("'", keys.ratios, "' makes frames of ", samples,

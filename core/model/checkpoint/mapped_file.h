@@ -18,7 +18,7 @@ namespace vidmuse {
 // kills the process if the file was truncated or the disk fails. Read returns an error instead.
 class MappedFile {
  public:
-  // NOT_FOUND: no such file; INVALID_ARGUMENT: not a regular file, or empty.
+  // NOT_FOUND: there is no such file. INVALID_ARGUMENT: it isn't a regular file, or it is empty.
   static absl::StatusOr<std::unique_ptr<MappedFile>> Open(const std::string& path);
 
   ~MappedFile();

@@ -15,8 +15,7 @@
 
 namespace vidmuse {
 
-// One Python value. Containers refer to other values, possibly in cycles (a list may contain
-// itself).
+// One Python value. Containers refer to other values, and may even contain themselves.
 struct PickleValue {
   enum class Kind {
     kNone,

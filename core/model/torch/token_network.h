@@ -91,8 +91,8 @@ class TokenNetwork {
   // Predicts the device memory that all slots take, before they are allocated.
   static size_t SlotBytes(const LmConfig& config, const TokenNetworkOptions& options);
 
-  // The methods below are called inside RunTorch, on the caller's stream, and throw what Torch
-  // throws.
+  // The methods below must be called inside RunTorch. They use the caller's stream and throw what
+  // Torch throws.
 
   // Projects a condition's `rows`, [tokens][dim] on the host, to keys and values in a slot, and
   // sets the rest of the slot to zero. Thread-safe for different slots. CANCELLED: `cancel` was

@@ -38,7 +38,7 @@ struct TokenNetwork::Tensors {
 
   // Used within a step.
   at::Tensor row_start;  // long [slots * 2]: a row's first place in `self`
-  at::Tensor spare;      // long [1]: the place behind all slots
+  at::Tensor spare;      // long [1]: the first place behind all slots
   int64_t room = 0;      // steps of a row in `self`
   at::Tensor attention;  // [slots * 2][dim]
   at::Tensor inputs, tokens, logits;

@@ -77,8 +77,7 @@ class TorchMusicModel final : public MusicModel {
   TorchMusicModel(ModelInfo info, Parts parts);
   absl::Status Prepare(std::vector<int> buckets);
   void RecordGraphs(const StepGraphMaker& make_graph);
-  // Fills one piece's input `rows` with each request's step that is `left` steps before its last
-  // one.
+  // Fills a piece's input `rows`: of each request, the step that is `left` steps before its last.
   int FillPiece(absl::Span<const StepRequest> requests, int left, double* rows) const;
   void FillSlotInput(const StepRequest& request, int step, double* row) const;
   void QueuePiece(int piece, int slots);

@@ -1,5 +1,5 @@
-// The conditioner's networks, which compute a fixed number of frames at a time. This header needs
-// no Torch.
+// The conditioner's networks. They compute a fixed number of frames at a time. This header needs no
+// Torch.
 #ifndef VIDMUSE_MODEL_TORCH_VIDEO_NETWORKS_H_
 #define VIDMUSE_MODEL_TORCH_VIDEO_NETWORKS_H_
 

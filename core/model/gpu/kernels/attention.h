@@ -249,7 +249,7 @@ VIDMUSE_DEVICE void Combine(const float* partials, int count, int c, float* resu
   for (int i = 0; i < count; ++i) most = fmaxf(most, partials[i * kPartial]);
   for (int i = 0; i < count; ++i) {
     const float* const from = partials + i * kPartial;
-    const float scale = Exp2(from[0] - most);  // 0 where there was no position
+    const float scale = Exp2(from[0] - most);  // 0 if the part had no position
     sum = fmaf(scale, from[1], sum);
     value = fmaf(scale, from[2 + c], value);
   }

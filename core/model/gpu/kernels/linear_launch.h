@@ -29,8 +29,8 @@ struct Launch {
 };
 
 // Allows a kernel `shared` bytes of shared memory, and gives all kernels the same division between
-// shared memory and L1 cache. A multiprocessor that has to change it can't start one kernel beside
-// another.
+// shared memory and L1 cache. If two kernels' divisions differ, a multiprocessor can't run them at
+// the same time.
 template <class Kernel>
 cudaError_t Prepare(Kernel* kernel, size_t shared) {
   const cudaError_t error = cudaFuncSetAttribute(

@@ -142,8 +142,8 @@ VIDMUSE_DEVICE float Exp2(float x) {
 //   a:    row g in words 0 and 2, row g + 8 in words 1 and 3
 //   b:    column g
 //   sums: columns 2 t and 2 t + 1, first of row g, then of row g + 8
-// Of the 16 numbers that are summed over, the first words of `a` and `b` hold 2 t and 2 t + 1, the
-// last ones 2 t + 8 and 2 t + 9.
+// Of the 16 numbers that are summed over, the first half of the words of `a` and `b` holds 2 t and
+// 2 t + 1, the second half 2 t + 8 and 2 t + 9.
 template <Number kNumber>
 VIDMUSE_DEVICE void MultiplyAccumulate(Block& block, float* sums, const uint32_t* a,
                                        const uint32_t* b) {
