@@ -1,4 +1,4 @@
-// What every model checks of a step's requests before it runs them.
+// The checks that every model makes on a step's requests before it runs them.
 #ifndef VIDMUSE_MODEL_CHECK_STEP_H_
 #define VIDMUSE_MODEL_CHECK_STEP_H_
 
@@ -8,8 +8,8 @@
 
 namespace vidmuse {
 
-// INVALID_ARGUMENT: tokens that aren't whole steps or aren't in [0, card], more steps than the
-// window has left.
+// INVALID_ARGUMENT: the tokens aren't whole steps, a token isn't in [0, card], or there are more
+// steps than the window has left.
 inline absl::Status CheckStep(const StepRequest& request, const ModelInfo& model) {
   const size_t codebooks = model.codebooks;
   const size_t steps = request.tokens.size() / codebooks;

@@ -19,28 +19,28 @@ struct CodecSource {
   std::unique_ptr<TensorFile> file;
   CodecConfig config;
   cpu::CodecNames names = cpu::CodecNames::kAudiocraft;
-  std::string prefix;     // of the tensors' names
-  std::string directory;  // Hugging Face: where the file and its config.json are
+  std::string prefix;     // precedes every tensor's name
+  std::string directory;  // Hugging Face only: where the file and its config.json are
 };
 
-// The codec of MODEL_DIR/compression_state_dict.bin. If that only names facebook/encodec_32khz, the
-// one in `codec_dir`, or in MODEL_DIR/encodec_32khz where `codec_dir` is empty: config.json beside
-// model.safetensors or pytorch_model.bin. NOT_FOUND and INVALID_ARGUMENT name the file, and the
-// setting in it.
+// Opens the codec of MODEL_DIR/compression_state_dict.bin. If that file only names
+// facebook/encodec_32khz, opens the one in `codec_dir` instead, or in MODEL_DIR/encodec_32khz if
+// `codec_dir` is empty: a config.json beside model.safetensors or pytorch_model.bin. NOT_FOUND and
+// INVALID_ARGUMENT name the file, and the setting in it.
 absl::StatusOr<CodecSource> OpenCodec(const std::string& model_dir, const std::string& codec_dir);
 
-// The same from audiocraft's file.
+// Opens the codec of an audiocraft file.
 absl::StatusOr<CodecSource> AudiocraftCodec(std::unique_ptr<TensorFile> file);
 
-// Whether the codec speaks the token model's tokens. INVALID_ARGUMENT names both files, and what
-// differs.
+// Checks that the codec decodes the token model's tokens. INVALID_ARGUMENT names both files and
+// what differs.
 absl::Status CheckMatch(const std::string& lm_file, const LmConfig& lm,
                         const std::string& codec_file, const CodecConfig& codec);
 
-// The string `key` of a checkpoint file. INVALID_ARGUMENT if it is missing.
+// Returns the string `key` of a checkpoint file. INVALID_ARGUMENT: it is missing.
 absl::StatusOr<std::string> CheckpointString(const TensorFile& file, const std::string& key);
 
-// `status` with the file's name before its message.
+// Returns `status` with the file's name before its message.
 absl::Status InFile(absl::string_view file, const absl::Status& status);
 
 }  // namespace vidmuse

@@ -12,7 +12,8 @@
 namespace vidmuse {
 namespace {
 
-// Condition rows projected at a time: a few milliseconds, so that a cancelled request stops soon.
+// Condition rows are projected this many at a time, which takes a few milliseconds, so that a
+// cancelled request stops soon.
 constexpr int kProjectRows = 96;
 
 class CpuCondition final : public VideoCondition {
@@ -66,7 +67,7 @@ CpuMusicModel::CpuMusicModel(ModelInfo info, std::unique_ptr<const VideoEncoder>
       null_cross_(lm_->NewSelfCache(kTokensPerFrame)),
       team_(device_threads),
       samplers_(team_.size()) {
-  // Attention over copies of the same keys equals attention over one copy: one frame stands for
+  // Attention over copies of the same keys equals attention over one copy, so one frame stands for
   // all.
   for (int layer = 0; layer < lm_->config().num_layers; ++layer) {
     lm_->ProjectCondition(layer, encoder_->null_condition().data(), kTokensPerFrame, 0,
@@ -129,7 +130,7 @@ absl::StatusOr<std::unique_ptr<Window>> CpuMusicModel::OpenWindow(const VideoCon
       absl::StrCat("out of memory for a window of ", WindowBytes(frame_count, steps), " bytes"));
 }
 
-// Guidance and sampling, once the logits are there.
+// Applies guidance and draws the tokens, once the logits are computed.
 absl::Status CpuMusicModel::Finish(StepRequest& request, size_t index, Sampler& sampler) {
   if (request.sampling == nullptr && request.logits == nullptr) return absl::OkStatus();
   const size_t size = size_t{1} * info_.codebooks * info_.card;

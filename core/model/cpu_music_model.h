@@ -19,8 +19,8 @@ namespace vidmuse {
 
 class CpuMusicModel final : public MusicModel {
  public:
-  // `device_threads`: of a step, the caller's included; `encode_threads`: of EncodeVideo and
-  // OpenWindow, for all calls together. Throws std::bad_alloc.
+  // `device_threads` is the number of threads that run a step, the caller's included.
+  // `encode_threads` run EncodeVideo and OpenWindow, for all calls together. Throws std::bad_alloc.
   CpuMusicModel(ModelInfo info, std::unique_ptr<const VideoEncoder> encoder,
                 std::unique_ptr<cpu::LanguageModel> lm, std::shared_ptr<const cpu::Codec> codec,
                 int device_threads, int encode_threads);
@@ -31,17 +31,17 @@ class CpuMusicModel final : public MusicModel {
       const VideoFrames& video, const CancelFlag& cancel) override;
   size_t ConditionBytes(int local_frames) const override;
   size_t WindowBytes(int local_frames, int steps) const override;
-  // INVALID_ARGUMENT: frames or steps out of range.
+  // INVALID_ARGUMENT: frames or steps are out of range.
   absl::StatusOr<std::unique_ptr<Window>> OpenWindow(const VideoCondition& condition,
                                                      int first_frame, int frame_count, int steps,
                                                      const CancelFlag& cancel) override;
-  // INVALID_ARGUMENT: tokens out of range, more steps than the window holds. INTERNAL: the logits
-  // aren't finite.
+  // INVALID_ARGUMENT: a token is out of range, or there are more steps than the window holds.
+  // INTERNAL: a logit isn't finite.
   absl::Status Step(absl::Span<StepRequest> requests) override;
   absl::StatusOr<std::unique_ptr<AudioDecoder>> NewAudioDecoder() override;
 
  private:
-  // Keys and values of every layer for `tokens` condition rows, on the pool's threads.
+  // Computes every layer's keys and values of `tokens` condition rows, on the pool's threads.
   absl::Status Project(const float* rows, int tokens, const CancelFlag& cancel,
                        cpu::KvCache* cache);
   absl::Status Finish(StepRequest& request, size_t index, Sampler& sampler);
@@ -54,9 +54,9 @@ class CpuMusicModel final : public MusicModel {
   ChunkPool pool_;  // thread-safe
   std::unique_ptr<cpu::KvCache> null_cross_;
 
-  // The device thread's.
+  // Used by the device thread alone.
   cpu::ThreadTeam team_;
-  std::vector<Sampler> samplers_;  // one a member of the team
+  std::vector<Sampler> samplers_;  // one for each thread of the team
   std::vector<cpu::SequenceInput> sequences_;
   std::vector<float> logits_;  // [requests][conditional, null][codebooks][card]
   std::vector<absl::Status> statuses_;

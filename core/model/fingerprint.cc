@@ -10,8 +10,8 @@
 namespace vidmuse {
 namespace {
 
-// Counts changes of this program that give other tokens or other bytes for the same request, or
-// another meaning to ResumePoint.
+// Increase this whenever a change of this program gives other tokens or bytes for the same request,
+// or changes the meaning of ResumePoint.
 constexpr int kFormat = 1;
 
 std::string Text(const LmConfig& lm) {
@@ -27,8 +27,8 @@ std::string Text(const CodecConfig& codec) {
                       " ", codec.lstm_layers, " ", codec.reflect_padding, " ", codec.elu_alpha);
 }
 
-// glibc's exponentials and powers, which sampling and loudness use, have variants with fused
-// multiply-adds.
+// Sampling and loudness use glibc's exp and pow, whose variants with fused multiply-adds round
+// differently.
 std::string CLibrary() {
   const bool fma = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   return absl::StrCat("glibc ", gnu_get_libc_version(), fma ? " with FMA" : "");
@@ -44,7 +44,8 @@ std::string Fingerprint(const FingerprintParts& parts) {
     hash.Add(absl::StrCat(name, ": ", value, "\n"));
   };
   add("format", absl::StrCat(kFormat));
-  add("compiler", __VERSION__);  // it chooses which products are fused with a sum
+  // The compiler chooses which multiplications and additions are fused.
+  add("compiler", __VERSION__);
   add("C library", CLibrary());
   add("media", MediaLibraries());
   add("token model", Text(parts.lm));

@@ -25,7 +25,7 @@ absl::StatusOr<std::string> ReadLicenseNote(const std::string& model_dir) {
   const std::string path = absl::StrCat(model_dir, "/", kLicenseNoteFile);
   std::error_code error;
   if (!std::filesystem::exists(path, error) && !error) return std::string();
-  // One byte more than fits, so that longer files show.
+  // Reads one byte more than is allowed, to detect longer files.
   std::string text(kMaxLicenseNoteBytes + 1, '\0');
   std::ifstream stream(path, std::ios::binary);
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));

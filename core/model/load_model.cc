@@ -29,8 +29,8 @@ namespace vidmuse {
 namespace {
 
 constexpr size_t kSmallStepBytes = 4 << 20;
-// Up to this many float32 bytes a step (2 ms at 31 GB/s, a tenth of real time), exactness costs
-// nothing that matters.
+// Models whose step reads at most this many float32 bytes (2 ms at 31 GB/s, a tenth of real time)
+// run in float32: they are fast enough.
 constexpr int64_t kExactStepBytes = 64 << 20;
 
 bool IsGpu(const ModelOptions& options) { return absl::StartsWith(options.device, "cuda:"); }
@@ -42,11 +42,12 @@ absl::Status CheckOptions(const ModelOptions& options) {
       absl::StrCat("device '", options.device, "', expected cpu or cuda:0, cuda:1, ..."));
 }
 
-// The fastest whose sampling distribution stays near float32's (mean KL under 0.005, as measured by
-// vidmuse_bench --quality), where speed matters at all.
+// If speed matters, the fastest precision whose sampling distribution stays near float32's: the
+// mean KL divergence is under 0.005, as vidmuse_bench --quality measures it.
 cpu::Precision DefaultPrecision(const LmConfig& lm) {
   const int64_t square = int64_t{lm.dim} * lm.dim;
-  const int64_t layer = square * (4 + 2 + 2 * lm.hidden_scale);  // cross keys and values are kept
+  // Cross-attention's key and value weights aren't read by a step.
+  const int64_t layer = square * (4 + 2 + 2 * lm.hidden_scale);
   const int64_t heads = int64_t{lm.codebooks} * lm.card * lm.dim;
   const int64_t bytes = (lm.num_layers * layer + heads) * static_cast<int64_t>(sizeof(float));
   return bytes <= kExactStepBytes ? cpu::Precision::kFp32 : cpu::Precision::kInt8;
@@ -125,7 +126,7 @@ absl::StatusOr<std::unique_ptr<MusicModel>> ComposeOnDevice(ModelFiles files,
   TorchModelOptions device;
   ASSIGN_OR_RETURN(device.precision, FindDevicePrecision(options.precision));
   device.slots = options.slots;
-  // One chunk fills a GPU; another is prepared meanwhile.
+  // One chunk fills a GPU while another is prepared.
   device.encode_threads = IsGpu(options) ? 2 : Threads(options.encode_threads);
   device.make_graph = IsGpu(options) ? CudaGraphMaker() : StepGraphMaker(NewEagerGraph);
   const CodecSource& codec = files.codec;
@@ -161,7 +162,7 @@ absl::StatusOr<std::unique_ptr<MusicModel>> Compose(ModelFiles files, const Mode
       std::unique_ptr<cpu::LanguageModel> lm,
       cpu::LanguageModel::Load(*config, weights, SinusoidalPositions(positions, config->dim),
                                *kernels, precision, Threads(options.device_threads)));
-  // fp16 is for those who want float32's results at half the bytes.
+  // fp16 is meant to give float32's results at half the bytes, so it keeps the video in float32.
   const bool reduced = precision == cpu::Precision::kBf16 || precision == cpu::Precision::kInt8;
   const VideoPrecision video_precision = BestVideoPrecision(reduced);
   ASSIGN_OR_RETURN(std::unique_ptr<const VideoEncoder> encoder,
@@ -182,7 +183,7 @@ absl::StatusOr<std::unique_ptr<MusicModel>> Compose(ModelFiles files, const Mode
                                   ", LibTorch ", TorchVersion(), " ", TorchCpuCapability());
   print.null_condition = encoder->null_condition();
   info.fingerprint = Fingerprint(print);
-  // Threads that share so little work would only wait for one another.
+  // With so little work per step, more threads would only wait for one another.
   const bool small_step = lm->step_weight_bytes() < kSmallStepBytes;
   const int device_threads =
       options.device_threads == 0 && small_step ? 1 : Threads(options.device_threads);

@@ -12,28 +12,34 @@
 namespace vidmuse {
 
 struct ModelOptions {
-  // state_dict.bin, compression_state_dict.bin and, if there is one, license_note.txt.
+  // Directory with state_dict.bin, compression_state_dict.bin and, optionally, license_note.txt.
   std::string model_dir;
-  std::string codec_dir;       // Hugging Face EnCodec directory; empty: model_dir/encodec_32khz
-  std::string name;            // empty: the last part of model_dir
-  std::string device = "cpu";  // or "cuda:0", ..., one that ChooseDevices chose
-  // "fp32", "bf16", "fp16" or "int8". Empty: fp32 for models so small that a step takes 2 ms at
-  // most, int8 for others.
+  // Directory of the Hugging Face EnCodec. If empty, it is model_dir/encodec_32khz.
+  std::string codec_dir;
+  // The model's name. If empty, it is the last part of model_dir.
+  std::string name;
+  // "cpu", or a GPU that ChooseDevices chose: "cuda:0", "cuda:1", ...
+  std::string device = "cpu";
+  // "fp32", "bf16", "fp16" or, on a CPU, "int8". If empty, it is fp16 on a GPU; on a CPU it is fp32
+  // for models so small that a step takes at most 2 ms, and int8 for others.
   std::string precision;
-  int device_threads = 0;  // threads of a decoding step; 0: one a core (one, if the model is tiny)
-  int encode_threads = 0;  // threads that encode videos and open windows; 0: one a core
-  int slots = 8;           // windows that a GPU has room for
-  // What a GPU runs, on the CPU as well: for tests, and for the self-test.
+  // Threads of a decoding step. 0: one per core, or a single one if the model is tiny.
+  int device_threads = 0;
+  // Threads that encode videos and open windows. 0: one per core.
+  int encode_threads = 0;
+  // Number of windows that fit into a GPU's memory at the same time.
+  int slots = 8;
+  // Runs the GPU's code on the CPU, for tests and for the self-test.
   bool device_code = false;
 };
 
-// INVALID_ARGUMENT names the option, or the file and the tensor or setting in it; NOT_FOUND the
-// file or tensor that is missing; FAILED_PRECONDITION: a device that this build doesn't run on;
+// INVALID_ARGUMENT names the option, or the file and the tensor or setting in it. NOT_FOUND names
+// the file or tensor that is missing. FAILED_PRECONDITION: this build doesn't run on the device.
 // RESOURCE_EXHAUSTED: out of memory.
 absl::StatusOr<std::unique_ptr<MusicModel>> LoadModel(const ModelOptions& options);
 
-// The same from files that are open: `lm` as state_dict.bin, `codec` as audiocraft's
-// compression_state_dict.bin. `options.model_dir` and `codec_dir` are ignored.
+// Like LoadModel, but from open files: `lm` is a state_dict.bin and `codec` an audiocraft
+// compression_state_dict.bin. Ignores `options.model_dir` and `options.codec_dir`.
 absl::StatusOr<std::unique_ptr<MusicModel>> LoadModelFromFiles(std::unique_ptr<TensorFile> lm,
                                                                std::unique_ptr<TensorFile> codec,
                                                                const ModelOptions& options);

@@ -71,7 +71,7 @@ absl::StatusOr<int32_t> Sampler::Draw(absl::Span<const float> logits,
   const double kept = std::accumulate(weights_.begin(), weights_.end(), 0.0);
   const double target = uniform * kept;
   double cumulative = 0;
-  size_t token = best;  // rounding may leave `target` at the very end
+  size_t token = best;  // rounding may put `target` at the very end
   for (size_t i = 0; i < weights_.size(); ++i) {
     if (weights_[i] == 0) continue;
     cumulative += weights_[i];

@@ -16,24 +16,24 @@ namespace vidmuse {
 void GuideLogits(absl::Span<const float> cond, absl::Span<const float> null, float cfg_coef,
                  float* out);
 
-// Every result is a function of the arguments alone: one fixed order of scalar arithmetic. Holds
-// buffers that its calls share: one thread at a time.
+// Every result is a function of the arguments alone, by scalar arithmetic in one fixed order. Calls
+// share buffers, so only one thread may use it at a time.
 class Sampler {
  public:
-  // The next token of one codebook.
+  // Draws the next token of one codebook.
   //
-  // Greedy: the largest logit, the first of equals. Otherwise softmax(logits / temperature), cut
-  // down to the nucleus if top_p > 0 (tokens sorted by probability, those kept whose predecessors'
-  // sum is at most top_p), else to the tokens at least as probable as the top_k-th if top_k > 0;
-  // then the inverse of its distribution function, in token order, at `uniform`, which is on [0,
-  // 1).
+  // Greedy sampling takes the largest logit, and the first of equal ones. Otherwise, the
+  // probabilities are softmax(logits / temperature). If top_p > 0, only the nucleus is kept: of the
+  // tokens sorted by probability, those whose predecessors' sum is at most top_p. Else, if
+  // top_k > 0, only tokens at least as probable as the top_k-th are kept. The result is the inverse
+  // of the cumulative distribution, in token order, at `uniform`, which is in [0, 1).
   //
-  // INTERNAL: a logit is not finite. INVALID_ARGUMENT: temperature below 0 or not a number.
+  // INTERNAL: a logit is not finite. INVALID_ARGUMENT: temperature is below 0 or not a number.
   absl::StatusOr<int32_t> Draw(absl::Span<const float> logits, const SamplingOptions& options,
                                double uniform);
 
-  // All codebooks: `logits` is [codebooks][card]; codebook k's random number is the one of frame
-  // `frame` - k, so it doesn't depend on the step or the window the token is drawn in.
+  // Draws the next token of every codebook. `logits` is [codebooks][card]. Codebook k uses the
+  // random number of frame `frame` - k, so it doesn't depend on the step or the window.
   absl::Status DrawStep(absl::Span<const float> logits, int codebooks,
                         const SamplingOptions& options, int64_t frame, int32_t* tokens);
 

@@ -21,16 +21,16 @@
 namespace vidmuse {
 namespace {
 
-// What the hash model of default sizes makes of TestVideo().
+// The tokens and the RMS that the hash model of default sizes makes of TestVideo().
 constexpr int kSteps = 8;
 constexpr std::array<int32_t, 4 * kSteps> kTokens = {57, 0,  28, 4,  57, 55, 44, 14, 57, 47, 58,
                                                      14, 51, 11, 58, 16, 51, 0,  28, 32, 57, 55,
                                                      55, 4,  51, 55, 44, 4,  51, 55, 44, 4};
 constexpr double kRms = 0.249788766;
-// Instruction sets round differently, in the last digits.
+// Instruction sets differ in how they round the last digits.
 constexpr double kRmsTolerance = 1e-3;
 
-// Two frames, so that time matters too.
+// Makes a video of two different frames, so that their order matters too.
 VideoFrames TestVideo() {
   VideoFrames video;
   video.seconds = 1;
@@ -46,7 +46,7 @@ VideoFrames TestVideo() {
   return video;
 }
 
-// By how much the largest of `logits` is above the next one.
+// Returns the distance between the largest and the second largest of `logits`.
 float Margin(absl::Span<const float> logits) {
   float first = -HUGE_VALF, second = -HUGE_VALF;
   for (const float logit : logits) {
@@ -111,7 +111,7 @@ absl::StatusOr<SelfTestSong> MakeSelfTestSong(MusicModel& model, int steps) {
         std::min(song.step_seconds, absl::ToDoubleSeconds(Clock::Real()->Monotonic() - begin));
     song.logits.insert(song.logits.end(), logits.begin(), logits.end());
     for (int k = 0; k < codebooks; ++k) {
-      // The delay pattern: codebook k begins k steps later.
+      // In the delay pattern, codebook k begins k steps later.
       fed[k] = k <= step ? drawn[k] : card;
       song.margin = std::min(
           song.margin, Margin(absl::MakeConstSpan(logits).subspan(size_t{1} * k * card, card)));
@@ -160,7 +160,7 @@ absl::StatusOr<std::string> TestDevice(const ModelOptions& options, const SelfTe
     return absl::InternalError(absl::StrCat("tokens ", absl::StrJoin(song.tokens, " "),
                                             ", expected ", absl::StrJoin(reference.tokens, " ")));
   }
-  // The same tokens were fed, so the logits may be compared.
+  // The logits are comparable because both songs were fed the same tokens.
   double worst = 0, largest = 0;
   for (size_t i = 0; i < reference.logits.size(); ++i) {
     worst = std::max(worst, std::abs(double{song.logits[i]} - reference.logits[i]));

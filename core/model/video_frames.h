@@ -1,4 +1,4 @@
-// The frames a model is conditioned on, as sampled from one video.
+// The frames sampled from one video, on which a model is conditioned.
 #ifndef VIDMUSE_MODEL_VIDEO_FRAMES_H_
 #define VIDMUSE_MODEL_VIDEO_FRAMES_H_
 
@@ -7,13 +7,14 @@
 
 namespace vidmuse {
 
-inline constexpr int kFrameSize = 224;       // pixels, both ways
-inline constexpr int kLocalFrameRate = 2;    // local frames a second of video
+inline constexpr int kFrameSize = 224;       // pixels, width and height
+inline constexpr int kLocalFrameRate = 2;    // local frames per second of video
 inline constexpr int kGlobalFrames = 32;     // spread over the whole video
 
-// Equal frames (padding, stills, a frame that is both local and global) are held once.
+// Equal frames (padding, stills, a frame that is both local and global) are stored once.
 struct VideoFrames {
-  int seconds = 0;  // whole seconds of music to make: the video's length, truncated, or the limit
+  // Whole seconds of music to make: the video's length, truncated, or the limit.
+  int seconds = 0;
   // Distinct frames, each RGB planes [3, 224, 224] of uint8.
   std::vector<std::vector<uint8_t>> frames;
   std::vector<int> local;   // [2 * seconds] indices into `frames`

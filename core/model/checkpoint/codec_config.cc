@@ -19,7 +19,7 @@ struct Option {
   const char* supported;
 };
 
-// Options of both layouts whose values have no other support.
+// Options of both layouts that have only one supported value.
 constexpr Option kAudiocraftRequired[] = {
     {"compression_model", "encodec"},
     {"encodec.autoencoder", "seanet"},
@@ -31,7 +31,7 @@ constexpr Option kAudiocraftAllowed[] = {
     {"encodec.renormalize", "false"},
     {"encodec.renorm", "false"},
 };
-// In `seanet`, where `seanet.decoder` may say otherwise for the decoder.
+// Options of `seanet`, which `seanet.decoder` may override for the decoder.
 constexpr Option kSeanetRequired[] = {
     {"channels", "1"},
     {"activation", "ELU"},
@@ -50,15 +50,15 @@ constexpr Option kHuggingFaceRequired[] = {
 
 absl::Status Invalid(absl::string_view what) { return absl::InvalidArgumentError(what); }
 
-// Where each layout keeps a size.
+// The keys of a layout's sizes.
 struct SizeKeys {
   std::string dimension, n_filters, bins, ratios, kernel_size, last_kernel_size,
       residual_kernel_size, n_residual_layers, compress, lstm_layers, pad_mode, sample_rate;
 };
 
-// The sizes that both layouts state alike, all but the number of codebooks. Two settings have no
-// say: trim_right_ratio is of causal codecs, and the dilation of the only residual layer is 1
-// whatever its base.
+// Reads the sizes that both layouts have, which is all but the number of codebooks. Two settings
+// don't matter: trim_right_ratio only concerns causal codecs, and the dilation of the only residual
+// layer is 1 whatever its base.
 absl::StatusOr<CodecConfig> ReadSizes(const ConfigReader& reader, const SizeKeys& keys) {
   CodecConfig config;
   ASSIGN_OR_RETURN(config.sample_rate, reader.Int(keys.sample_rate, 8000, 192000));
@@ -94,7 +94,7 @@ absl::StatusOr<CodecConfig> ReadSizes(const ConfigReader& reader, const SizeKeys
                                 " ratios or is not a multiple of ", keys.compress, " (",
                                 config.compress, ")"));
   }
-  int64_t samples = 1;  // below 64^8
+  int64_t samples = 1;  // can't overflow: it stays below 64^8
   for (const int ratio : config.ratios) samples *= ratio;
   if (samples > config.sample_rate) {
     return Invalid(absl::StrCat("'", keys.ratios, "' makes frames of ", samples,
@@ -134,8 +134,8 @@ absl::StatusOr<CodecConfig> ReadAudiocraft(absl::string_view yaml) {
   return config;
 }
 
-// transformers' EncodecConfig.num_quantizers, which counts ten bits a codebook, says how many the
-// file holds; bandwidth over the bits they really take says how many are used.
+// The file holds as many codebooks as transformers' EncodecConfig.num_quantizers, which counts 10
+// bits per codebook. The bandwidth divided by their real number of bits says how many are used.
 absl::StatusOr<int> HuggingFaceCodebooks(const ConfigReader& reader, const CodecConfig& config) {
   ASSIGN_OR_RETURN(const std::vector<double> bandwidths,
                    reader.Numbers("target_bandwidths", 0.0, 1000.0));

@@ -21,7 +21,7 @@ constexpr size_t kMaxShown = 64;
 
 absl::Status Invalid(absl::string_view what) { return absl::InvalidArgumentError(what); }
 
-// A value as errors and comparisons write it.
+// Writes a value for errors and comparisons.
 std::string Show(const YAML::Node& node) {
   if (node.IsNull()) return "null";
   if (node.IsScalar()) return absl::CHexEscape(node.Scalar().substr(0, kMaxShown));
@@ -33,7 +33,7 @@ std::string Show(const YAML::Node& node) {
 }
 
 bool Matches(const YAML::Node& node, absl::string_view supported) {
-  // YAML writes a bool or a number in many ways.
+  // YAML can write the same bool or number in many ways.
   bool flag;
   if (supported == "true" || supported == "false") {
     return node.IsScalar() && YAML::convert<bool>::decode(node, flag) &&
@@ -73,7 +73,7 @@ std::optional<YAML::Node> ConfigReader::Find(absl::string_view key) const {
     YAML::Node node = *root_;
     for (const absl::string_view part : absl::StrSplit(path, '.')) {
       if (!node.IsMap()) return std::nullopt;
-      // Through a const node: a lookup must not add the key.
+      // The node is const, because a lookup in a mutable one would add the key.
       const YAML::Node child = std::as_const(node)[std::string(part)];
       if (!child.IsDefined()) return std::nullopt;
       node.reset(child);
@@ -101,7 +101,7 @@ template <typename T>
 absl::StatusOr<T> ConfigReader::Ranged(absl::string_view key, const YAML::Node& node, T min,
                                        T max) const {
   T value;
-  // Written so that NaN fails.
+  // The comparisons are written so that NaN fails.
   if (!node.IsScalar() || !YAML::convert<T>::decode(node, value) ||
       !(value >= min && value <= max)) {
     return Invalid(

@@ -17,9 +17,9 @@ class Node;
 
 namespace vidmuse {
 
-// A YAML document of up to 256 KiB whose root is a map; JSON is YAML too. A key is a path:
-// "rvq.bins". A value "${a.b}" stands for the value of a.b (OmegaConf's interpolation, which
-// to_yaml keeps). Every error is INVALID_ARGUMENT. Used by one thread.
+// A YAML document of up to 256 KiB whose root is a map; JSON is YAML too. A key is a path, for
+// example "rvq.bins". A value "${a.b}" stands for the value of a.b, which is OmegaConf's
+// interpolation. Every error is INVALID_ARGUMENT. Used by one thread.
 class ConfigReader {
  public:
   static absl::StatusOr<ConfigReader> Parse(absl::string_view text);
@@ -27,27 +27,27 @@ class ConfigReader {
   ConfigReader(ConfigReader&&);
   ~ConfigReader();
 
-  // False also for null.
+  // Returns whether the key is there and isn't null.
   bool Has(absl::string_view key) const;
 
-  // The value, in [min, max].
+  // Returns the value, which must be in [min, max].
   absl::StatusOr<int> Int(absl::string_view key, int min, int max) const;
   absl::StatusOr<double> Number(absl::string_view key, double min, double max) const;
   absl::StatusOr<std::string> String(absl::string_view key) const;
-  // The list's items, each in [min, max]; at most 16.
+  // Returns the list's items, at most 16, each of which must be in [min, max].
   absl::StatusOr<std::vector<int>> Ints(absl::string_view key, int min, int max) const;
   absl::StatusOr<std::vector<double>> Numbers(absl::string_view key, double min, double max) const;
 
-  // Errors unless the option has the only supported value. Null and an empty list or map are
-  // written "null" and "[]", a list of one "[item]". Require: a missing key is an error; Allow: it
-  // is not.
+  // Return an error unless the option has the only supported value. `supported` is "null" for null,
+  // "[]" for an empty list or map, and "[item]" for a list of one item. A missing key is an error
+  // for Require, but not for Allow.
   absl::Status Require(absl::string_view key, absl::string_view supported) const;
   absl::Status Allow(absl::string_view key, absl::string_view supported) const;
 
  private:
   explicit ConfigReader(std::unique_ptr<YAML::Node> root);
 
-  // The value at `key`, interpolations followed; nullopt if it isn't there.
+  // Returns the value at `key` after interpolation, or nullopt if there is none.
   std::optional<YAML::Node> Find(absl::string_view key) const;
   absl::StatusOr<YAML::Node> Get(absl::string_view key) const;
   template <typename T>

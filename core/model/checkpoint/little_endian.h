@@ -1,4 +1,4 @@
-// Little-endian numbers in file formats. The host is little-endian too.
+// Reads and writes little-endian numbers of file formats. The host must be little-endian too.
 #ifndef VIDMUSE_MODEL_CHECKPOINT_LITTLE_ENDIAN_H_
 #define VIDMUSE_MODEL_CHECKPOINT_LITTLE_ENDIAN_H_
 

@@ -18,7 +18,7 @@ struct Option {
   const char* supported;
 };
 
-// What has no meaning unless it says so: the reference's own default is another one.
+// Options that must be present, because the reference's defaults are not the supported values.
 constexpr Option kRequired[] = {
     {"channels", "1"},
     {"transformer_lm.activation", "gelu"},
@@ -32,7 +32,7 @@ constexpr Option kRequired[] = {
     {"video.visual_encoder", "clip"},
 };
 
-// What may be left out, for then it is as we support it.
+// Options that may be missing, because then they have the supported value.
 constexpr Option kAllowed[] = {
     {"lm_model", "transformer_lm"},
     {"transformer_lm.past_context", "null"},
@@ -53,7 +53,7 @@ constexpr Option kAllowed[] = {
     {"fuser.prepend", "[]"},
     {"fuser.input_interpolate", "[]"},
     {"video.video_fps", "2"},
-    {"video.add_global.if_add_gobal", "true"},  // spelt so in published files
+    {"video.add_global.if_add_gobal", "true"},  // spelt like this in published files
 };
 
 absl::StatusOr<LmConfig> Read(absl::string_view yaml) {

@@ -1,4 +1,4 @@
-// A whole file as read-only memory.
+// Maps a whole file as read-only memory.
 #ifndef VIDMUSE_MODEL_CHECKPOINT_MAPPED_FILE_H_
 #define VIDMUSE_MODEL_CHECKPOINT_MAPPED_FILE_H_
 
@@ -14,19 +14,19 @@
 
 namespace vidmuse {
 
-// Immutable, thread-safe. The bytes are read when they are used, so a process that touches them
-// dies if the file is cut short or the disk fails; Read has an error for that.
+// Immutable and thread-safe. The bytes are read from the disk when they are used, so accessing them
+// kills the process if the file was truncated or the disk fails. Read returns an error instead.
 class MappedFile {
  public:
-  // NOT_FOUND: no such file; INVALID_ARGUMENT: not a regular file, or empty.
+  // NOT_FOUND: there is no such file. INVALID_ARGUMENT: it isn't a regular file, or it is empty.
   static absl::StatusOr<std::unique_ptr<MappedFile>> Open(const std::string& path);
 
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
 
-  // Copies `bytes` bytes from `at` on, which are among bytes(). DATA_LOSS: the file is shorter by
-  // now, or the disk fails.
+  // Copies `bytes` bytes from `at` on, which must lie within bytes(). DATA_LOSS: the file was
+  // truncated, or the disk fails.
   absl::Status Read(const char* at, size_t bytes, char* out) const;
 
   bool Contains(const void* at) const {

@@ -10,12 +10,12 @@
 
 namespace vidmuse {
 
-// Of the published files: what comes before a tensor's name, and the string that holds the
+// In the published files, the prefix of tensors' names and the name of the string with the
 // configuration.
 inline constexpr char kPublishedTensors[] = "best_state/";
 inline constexpr char kPublishedConfig[] = "xp.cfg";
 
-// The widest input of a linear layer: so many products of 8-bit numbers have a sum below 2^31.
+// The widest input of a linear layer. A sum of this many products of 8-bit numbers is below 2^31.
 inline constexpr int kMaxInputs = 131072;
 
 // The token model and the conditioner (`xp.cfg` of state_dict.bin).
@@ -31,8 +31,8 @@ struct LmConfig {
   int ffn() const { return dim * hidden_scale; }
 };
 
-// INVALID_ARGUMENT names the option that is missing, out of range or not supported: rope,
-// qk_layer_norm, stereo, another delay pattern, biases, post-norm, ...
+// INVALID_ARGUMENT names an option that is missing, out of range or not supported, such as rope,
+// qk_layer_norm, stereo, another delay pattern, biases or post-norm.
 absl::StatusOr<LmConfig> ParseLmConfig(absl::string_view yaml);
 
 // EnCodec's decoder, from audiocraft's `xp.cfg` or Hugging Face's config.json.
@@ -49,14 +49,14 @@ struct CodecConfig {
   int n_residual_layers = 1;
   int compress = 2;
   int lstm_layers = 2;
-  bool reflect_padding = false;  // pad_mode: "reflect", else "constant"
+  bool reflect_padding = false;  // whether pad_mode is "reflect" rather than "constant"
   float elu_alpha = 1.0f;
   int samples_per_frame() const;
 };
 
 absl::StatusOr<CodecConfig> ParseAudiocraftCodecConfig(absl::string_view yaml);
-// The number of codebooks in use follows from target_bandwidths, sampling rate, ratios and codebook
-// size.
+// Computes the number of codebooks in use from target_bandwidths, sampling rate, ratios and
+// codebook size.
 absl::StatusOr<CodecConfig> ParseHuggingFaceCodecConfig(absl::string_view json);
 
 }  // namespace vidmuse

@@ -1,4 +1,4 @@
-// What both readers share: the parsed file, and checks of what a file claims.
+// The parsed file and the checks that both readers share.
 #ifndef VIDMUSE_MODEL_CHECKPOINT_PARSED_FILE_H_
 #define VIDMUSE_MODEL_CHECKPOINT_PARSED_FILE_H_
 
@@ -13,12 +13,12 @@
 
 namespace vidmuse {
 
-// Limits on what a file may claim; published checkpoints stay far below them.
+// Limits on what a file may contain. Published checkpoints stay far below them.
 inline constexpr size_t kMaxDimensions = 8;
 inline constexpr size_t kMaxNames = 100000;
 inline constexpr size_t kMaxNameLength = 1024;
 
-// Filled by a reader, then only read.
+// Filled by a reader and constant afterwards.
 struct ParsedFile : TensorFile {
   explicit ParsedFile(std::string name) : file_name(std::move(name)) {}
 
@@ -41,8 +41,8 @@ struct ParsedFile : TensorFile {
   std::map<std::string, std::string> string_map;
 };
 
-// Product of `shape` times the element's size; false if a size is negative or the product does not
-// fit.
+// Computes the product of `shape` times the element's size. Returns false if a size is negative or
+// the product overflows.
 inline bool ByteCount(const std::vector<int64_t>& shape, DType dtype, int64_t* bytes) {
   *bytes = DTypeSize(dtype);
   bool empty = false;

@@ -73,7 +73,7 @@ enum Opcode : uint8_t {
   kLong1 = 0x8a,
 };
 
-// Where a list of the stack's values begins; not a value.
+// Marks where a list of values begins on the stack. It isn't a value itself.
 constexpr PickleValue* kMarkOnStack = nullptr;
 
 class Unpickler {
@@ -148,7 +148,7 @@ class Unpickler {
     return value;
   }
 
-  // The values above the last mark; removes them and the mark.
+  // Removes the last mark and the values above it, and returns these values.
   absl::StatusOr<std::vector<const PickleValue*>> PopToMark() {
     size_t begin = stack_.size();
     while (begin > 0 && stack_[begin - 1] != kMarkOnStack) --begin;
@@ -312,7 +312,7 @@ absl::Status Unpickler::PushLong() {
 }
 
 absl::Status Unpickler::PushFloat() {
-  // No float in a checkpoint matters to us: only its place on the stack.
+  // The value isn't needed, only its place on the stack.
   RETURN_IF_ERROR(Take(sizeof(double)).status());
   Push(Kind::kFloat);
   return absl::OkStatus();
@@ -348,7 +348,7 @@ absl::Status Unpickler::PushGlobal() {
                    "' is not allowed: only tensors, strings, numbers and containers are read"));
 }
 
-// A persistent id is ('storage', class, key, device, elements).
+// Pushes the storage of a persistent id: ('storage', class, key, device, elements).
 absl::Status Unpickler::PushStorage() {
   ASSIGN_OR_RETURN(const PickleValue* id, Pop());
   if (id->kind != Kind::kTuple || id->items.size() != 5 || id->items[0]->text != "storage" ||
@@ -394,7 +394,7 @@ absl::Status Unpickler::Reduce() {
   }
   if (callee->text == kRebuildTensor) return RebuildTensor(arguments->items);
   if (callee->text == kRebuildParameter) {
-    // (tensor, requires_grad, hooks); the parameter is its tensor.
+    // The arguments are (tensor, requires_grad, hooks). The parameter is replaced by its tensor.
     if (arguments->items.size() != 3 || arguments->items[0]->kind != Kind::kTensor) {
       return Invalid("bad arguments of torch._utils._rebuild_parameter");
     }
@@ -405,7 +405,7 @@ absl::Status Unpickler::Reduce() {
   return Invalid(absl::StrCat("'", callee->text, "' is called"));
 }
 
-// (storage, offset, shape, strides, requires_grad, hooks[, metadata])
+// The arguments are (storage, offset, shape, strides, requires_grad, hooks[, metadata]).
 absl::Status Unpickler::RebuildTensor(const std::vector<const PickleValue*>& arguments) {
   const auto numbers = [](const PickleValue& tuple, std::vector<int64_t>* out) {
     if (tuple.kind != Kind::kTuple || tuple.items.size() > kMaxDimensions) return false;
@@ -430,7 +430,7 @@ absl::Status Unpickler::RebuildTensor(const std::vector<const PickleValue*>& arg
   return absl::OkStatus();
 }
 
-// A state dict of a module comes with attributes ('_metadata'), which we don't need.
+// A module's state dict comes with attributes ('_metadata'), which aren't needed.
 absl::Status Unpickler::Build() {
   ASSIGN_OR_RETURN(const PickleValue* state, Pop());
   ASSIGN_OR_RETURN(const PickleValue* object, Top());

@@ -1,5 +1,6 @@
-// The part of Python's pickle format that torch.save writes for tensors in containers. Nothing
-// executes: a name outside a fixed list is an error, and the listed ones only make values.
+// Parses the part of Python's pickle format that torch.save writes for tensors in containers. No
+// code is executed: a name outside of a fixed list is an error, and the listed ones only make
+// values.
 #ifndef VIDMUSE_MODEL_CHECKPOINT_PICKLE_H_
 #define VIDMUSE_MODEL_CHECKPOINT_PICKLE_H_
 
@@ -14,7 +15,7 @@
 
 namespace vidmuse {
 
-// One Python value. Containers refer to others, possibly in circles (a list may hold itself).
+// One Python value. Containers refer to other values, and may even contain themselves.
 struct PickleValue {
   enum class Kind {
     kNone,
@@ -31,12 +32,18 @@ struct PickleValue {
   };
 
   Kind kind = Kind::kNone;
-  int64_t integer = 0;                    // kBool, kInt; kStorage, kTensor: elements of the storage
-  absl::string_view text;                 // kString, kGlobal; kStorage, kTensor: the storage's key
-  DType dtype = DType::kFloat32;          // kStorage, kTensor; kGlobal: of a storage class
-  std::vector<const PickleValue*> items;  // kTuple, kList; kDict: key, value, key, value, ...
-  int64_t offset = 0;                     // kTensor, in elements
-  std::vector<int64_t> shape, strides;    // kTensor, in elements, up to 8 each; not checked
+  // kBool and kInt: the value. kStorage and kTensor: the number of elements of the storage.
+  int64_t integer = 0;
+  // kString and kGlobal: the text. kStorage and kTensor: the storage's key.
+  absl::string_view text;
+  // kStorage and kTensor: the element type. kGlobal: the element type of a storage class.
+  DType dtype = DType::kFloat32;
+  // kTuple and kList: the items. kDict: key, value, key, value, ...
+  std::vector<const PickleValue*> items;
+  // kTensor: the offset in the storage, in elements.
+  int64_t offset = 0;
+  // kTensor: the shape and the strides, in elements, up to 8 each. They are not checked.
+  std::vector<int64_t> shape, strides;
 };
 
 const char* PickleKindName(PickleValue::Kind kind);
@@ -47,8 +54,8 @@ struct Pickle {
   const PickleValue* root = nullptr;
 };
 
-// Reads a protocol 2 pickle. INVALID_ARGUMENT says what isn't allowed and at which byte. Memory and
-// time grow linearly with the pickle, which may have up to 16 MiB and a million values.
+// Parses a protocol 2 pickle. INVALID_ARGUMENT says what isn't allowed and at which byte. Memory
+// and time grow linearly with the pickle, which may have up to 16 MiB and a million values.
 absl::StatusOr<Pickle> ParsePickle(absl::string_view bytes);
 
 }  // namespace vidmuse

@@ -1,4 +1,4 @@
-// Safetensors: a length, a JSON header, the tensors' bytes
+// Reads safetensors files: a length, a JSON header and the tensors' bytes
 // (https://github.com/huggingface/safetensors, "Format").
 #include <algorithm>
 #include <set>
@@ -59,7 +59,7 @@ absl::StatusOr<Json> ParseHeader(absl::string_view text) {
   return header;
 }
 
-// A member that is a list of integers from 0 on; false if it isn't.
+// Reads a member that is a list of integers >= 0. Returns false if it isn't.
 bool Integers(const Json& entry, const char* key, std::vector<int64_t>* out) {
   const auto found = entry.find(key);
   if (found == entry.end() || !found->is_array()) return false;
@@ -105,7 +105,7 @@ absl::StatusOr<TensorView> MakeTensor(const Json& entry, absl::string_view data,
   return tensor;
 }
 
-// The format wants every byte of the data to belong to one tensor.
+// Checks that every byte of the data belongs to exactly one tensor, as the format requires.
 absl::Status CheckRanges(std::vector<Range> ranges, int64_t size) {
   std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) {
     return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);

@@ -1,4 +1,4 @@
-// Named tensors of a checkpoint file, read in place. No Torch, and nothing in a file can execute.
+// Reads named tensors of a checkpoint file in place, without Torch. No code in a file is executed.
 #ifndef VIDMUSE_MODEL_CHECKPOINT_TENSOR_FILE_H_
 #define VIDMUSE_MODEL_CHECKPOINT_TENSOR_FILE_H_
 
@@ -29,33 +29,33 @@ enum class DType {
 int DTypeSize(DType dtype);
 const char* DTypeName(DType dtype);
 
-// A contiguous (row-major) tensor whose bytes live as long as the TensorFile it came from. They are
-// little-endian and may be unaligned.
+// A contiguous (row-major) tensor whose bytes live as long as the TensorFile that it came from.
+// They are little-endian and may be unaligned.
 struct TensorView {
   DType dtype = DType::kFloat32;
   std::vector<int64_t> shape;
   const void* data = nullptr;
 
   int64_t elements() const;
-  // "[4, 64]"
+  // Returns the shape as text, for example "[4, 64]".
   std::string ShapeString() const;
 };
 
-// A checkpoint file: tensors by name, and the strings beside them. Immutable, thread-safe. The file
-// is mapped: who reads a tensor's `data` dies if it was cut short since; ReadBytes has an error for
-// that.
+// A checkpoint file with tensors and strings by name. Immutable and thread-safe. As the file is
+// mapped, reading a tensor's `data` kills the process if the file was truncated after it was
+// opened. ReadBytes returns an error instead.
 class TensorFile {
  public:
   // Reads a `torch.save` zip (a pickle subset: tensors, strings, numbers, containers, OrderedDict).
-  // Tensors of nested dicts get their keys joined by '/': "best_state/emb.0.weight"; a flat dict
-  // keeps its keys. Strings likewise: strings()["xp.cfg"]. Errors: NOT_FOUND; INVALID_ARGUMENT with
-  // what is wrong and where (truncated, legacy format, a global that isn't allowed, offsets outside
-  // the file, ...).
+  // The name of a tensor or string in nested dicts is its keys joined by '/', for example
+  // "best_state/emb.0.weight"; in a flat dict it is the key. NOT_FOUND: there is no such file.
+  // INVALID_ARGUMENT says what is wrong and where (truncated, legacy format, a global that isn't
+  // allowed, offsets outside the file, ...).
   static absl::StatusOr<std::unique_ptr<TensorFile>> OpenTorch(const std::string& path);
   // Reads a .safetensors file.
   static absl::StatusOr<std::unique_ptr<TensorFile>> OpenSafetensors(const std::string& path);
 
-  // As above, from memory that the caller keeps alive (fuzzers, tests). `name` is for errors.
+  // Parse bytes that the caller keeps alive, for fuzzers and tests. `name` is used in errors.
   static absl::StatusOr<std::unique_ptr<TensorFile>> ParseTorch(absl::string_view bytes,
                                                                 const std::string& name);
   static absl::StatusOr<std::unique_ptr<TensorFile>> ParseSafetensors(absl::string_view bytes,
@@ -65,7 +65,7 @@ class TensorFile {
   virtual const std::map<std::string, TensorView>& tensors() const = 0;
   virtual const std::map<std::string, std::string>& strings() const = 0;
   virtual const std::string& name() const = 0;
-  // Copies bytes [first, first + bytes) of the tensor. DATA_LOSS: the file was cut short since it
+  // Copies bytes [first, first + bytes) of the tensor. DATA_LOSS: the file was truncated after it
   // was opened, or the disk fails.
   virtual absl::Status ReadBytes(const TensorView& tensor, int64_t first, size_t bytes,
                                  char* out) const;

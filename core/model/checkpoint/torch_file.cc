@@ -1,4 +1,4 @@
-// torch.save's zip files: `X/data.pkl` describes the values, `X/data/KEY` holds the storage KEY.
+// Reads torch.save's zip files. `X/data.pkl` describes the values, and `X/data/KEY` is storage KEY.
 #include <algorithm>
 #include <utility>
 
@@ -18,7 +18,7 @@ namespace {
 
 constexpr int kMaxDepth = 16;
 constexpr absl::string_view kPickleName = "data.pkl";
-// How a file of torch.save before version 1.6 begins: protocol 2, then its magic number.
+// The start of a file of torch.save before version 1.6: protocol 2, then the magic number.
 constexpr absl::string_view kLegacyStart("\x80\x02\x8a\x0a", 4);
 
 absl::Status Invalid(absl::string_view what) { return absl::InvalidArgumentError(what); }
@@ -52,7 +52,7 @@ class TorchReader {
   }
 
  private:
-  // The folder that all of the archive's entries are in, with its '/'.
+  // Finds the folder that all of the archive's entries are in, with its '/'.
   absl::Status FindRoot() {
     for (const auto& [name, contents] : entries_) {
       const size_t slash = name.find('/');
@@ -69,7 +69,7 @@ class TorchReader {
     for (size_t i = 0; i + 1 < dict.items.size(); i += 2) {
       const PickleValue& key = *dict.items[i];
       const PickleValue& value = *dict.items[i + 1];
-      // A dict may be in many places at once, so the walk is bounded too, not just the values.
+      // A dict may occur in many places, so the walk is limited too, not just the number of values.
       if (++visited_ > kMaxNames) return Invalid(absl::StrCat("more than ", kMaxNames, " names"));
       if (key.kind != PickleValue::Kind::kString) continue;
       if (prefix.size() + key.text.size() >= kMaxNameLength) return Invalid("a name is too long");
@@ -125,7 +125,7 @@ class TorchReader {
       tensor.data = storage.data();
       return tensor;
     }
-    // The last element's place; a size above zero makes it the largest.
+    // The last element's offset, which is the largest one.
     int64_t last = value.offset;
     bool overflow = value.offset < 0;
     for (size_t i = 0; i < tensor.shape.size(); ++i) {
@@ -177,7 +177,7 @@ class TorchReader {
     return true;
   }
 
-  // A row-major copy of a strided tensor; the file keeps it.
+  // Makes a row-major copy of a strided tensor. The ParsedFile owns it.
   const char* Copy(const PickleValue& value, const char* first, int64_t bytes) {
     const int size = DTypeSize(value.dtype);
     const size_t dimensions = value.shape.size();
@@ -204,7 +204,7 @@ class TorchReader {
   std::string root_;
   size_t visited_ = 0;
   size_t string_bytes_ = 0;
-  int64_t copy_budget_;  // bytes that may still be copied
+  int64_t copy_budget_;  // number of bytes that may still be copied
 };
 
 absl::Status Parse(absl::string_view bytes, ParsedFile* file) {

@@ -62,8 +62,8 @@ absl::string_view StorageClass(DType dtype) {
   return "";
 }
 
-// torch._utils._rebuild_tensor_v2(('storage', class, key, 'cpu', elements), 0, shape, strides,
-// False, {})
+// Pickles the call torch._utils._rebuild_tensor_v2(('storage', class, key, 'cpu', elements), 0,
+// shape, strides, False, {}).
 std::string PickledTensor(const TensorView& tensor, const std::string& key) {
   std::vector<int64_t> strides(tensor.shape.size());
   int64_t stride = 1;
@@ -89,7 +89,7 @@ absl::Status TorchFileWriter::AddPickled(absl::string_view name, absl::string_vi
   const size_t slash = name.find('/');
   const bool nested = slash != absl::string_view::npos;
   const absl::string_view dict = nested ? name.substr(0, slash) : "";
-  // The outer dict cannot hold a value and a dict under one key.
+  // The outer dict can't have a value and a dict under the same key.
   if (!names_.emplace(name).second ||
       (nested ? names_.count(std::string(dict)) : items_.count(std::string(name)))) {
     return absl::InvalidArgumentError(absl::StrCat("'", name, "' is there twice"));

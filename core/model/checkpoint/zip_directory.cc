@@ -72,8 +72,8 @@ absl::StatusOr<Directory> FindDirectory(absl::string_view bytes) {
   return directory;
 }
 
-// Takes the 64-bit values of the entry's zip64 field; only those that did not fit are there, in
-// this order.
+// Takes 64-bit values from the entry's zip64 field. It only has those that didn't fit into 32 bits,
+// in the order of the code below.
 absl::Status ReadZip64Field(absl::string_view extra, Entry* entry) {
   while (extra.size() >= 4) {
     const uint16_t id = LoadLittle<uint16_t>(extra.data());

@@ -1,4 +1,5 @@
-// The entries of a zip file as torch.save writes it: stored (not compressed), zip64 where needed.
+// Finds the entries of a zip file as torch.save writes it: stored without compression, with zip64
+// where needed.
 #ifndef VIDMUSE_MODEL_CHECKPOINT_ZIP_DIRECTORY_H_
 #define VIDMUSE_MODEL_CHECKPOINT_ZIP_DIRECTORY_H_
 
@@ -10,9 +11,10 @@
 
 namespace vidmuse {
 
-// Contents by name, as parts of `bytes`. INVALID_ARGUMENT: not a zip file, cut short, an entry that
-// is compressed, encrypted or reaches outside the file. Checksums are not looked at: that would
-// read every page. Format: PKWARE APPNOTE.TXT 6.3, sections 4.3.6 to 4.3.16.
+// Returns the entries' contents by name, as parts of `bytes`. INVALID_ARGUMENT: it isn't a zip file
+// or is truncated, or an entry is compressed, encrypted or reaches outside the file. Checksums
+// aren't checked, because that would read every page. Format: PKWARE APPNOTE.TXT 6.3,
+// sections 4.3.6 to 4.3.16.
 absl::StatusOr<std::map<std::string, absl::string_view>> ReadZipDirectory(absl::string_view bytes);
 
 }  // namespace vidmuse

@@ -25,16 +25,16 @@ constexpr uint32_t kInZip64 = 0xffffffff;
 constexpr uint16_t kVersion = 45;  // the first with zip64
 constexpr uint16_t kUtf8 = 0x0800;
 constexpr uint16_t kZip64Field = 1;
-// "FB", as torch.save marks its padding.
+// "FB", with which torch.save marks its padding.
 constexpr uint16_t kPaddingField = 0x4246;
-// Midnight of 1980-01-01, the earliest there is: the same contents make the same file.
+// Midnight of 1980-01-01, the earliest time. It is constant, so equal contents make equal files.
 constexpr uint32_t kTime = 0x00210000;
 
 uint32_t Narrow(uint64_t value) {
   return value < kInZip64 ? static_cast<uint32_t>(value) : kInZip64;
 }
 
-// The fields that a local and a central header share.
+// Appends the fields that local and central headers share.
 void AppendCommon(uint32_t crc, uint64_t size, size_t name_size, size_t extra_size,
                   std::string* out) {
   AppendLittle<uint16_t>(kVersion, out);

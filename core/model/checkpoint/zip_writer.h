@@ -1,4 +1,4 @@
-// Writes a zip file of stored entries, aligned as torch.save aligns them.
+// Writes a zip file of stored (not compressed) entries, aligned as in torch.save.
 #ifndef VIDMUSE_MODEL_CHECKPOINT_ZIP_WRITER_H_
 #define VIDMUSE_MODEL_CHECKPOINT_ZIP_WRITER_H_
 
@@ -13,8 +13,9 @@
 
 namespace vidmuse {
 
-// Writes beside `path` and renames at the end, so `path` is either as before or whole. Each entry's
-// bytes begin at a multiple of 64. Used by one thread. Without Finish, nothing stays behind.
+// Writes to a file beside `path` and renames it at the end, so `path` is either unchanged or
+// complete. Without Finish, nothing is left behind. Each entry's bytes begin at a multiple of 64.
+// Used by one thread.
 class ZipWriter {
  public:
   static absl::StatusOr<std::unique_ptr<ZipWriter>> Create(const std::string& path);
@@ -23,9 +24,9 @@ class ZipWriter {
   ZipWriter(const ZipWriter&) = delete;
   ZipWriter& operator=(const ZipWriter&) = delete;
 
-  // `name`: up to 1000 bytes of UTF-8, not used before.
+  // `name` has up to 1000 bytes of UTF-8 and must not have been used before.
   absl::Status Add(absl::string_view name, absl::string_view contents);
-  // Nothing may be called after it.
+  // Completes the file. Nothing may be called afterwards.
   absl::Status Finish();
 
  private:

@@ -11,7 +11,7 @@ class Tensors {
   void Add(std::string name, std::vector<int64_t> shape, bool ones = false) {
     list_.push_back({std::move(name), std::move(shape), ones});
   }
-  // `shape`: [out, in, kernel] of a convolution, [in, out, kernel] of a transposed one.
+  // `shape` is [out, in, kernel] for a convolution and [in, out, kernel] for a transposed one.
   void WeightNormed(const std::string& name, std::vector<int64_t> shape, int64_t out) {
     Add(name + ".bias", {out});
     Add(name + ".weight_g", {shape[0], 1, 1});
@@ -44,7 +44,7 @@ class Tensors {
   std::vector<NamedShape> list_;
 };
 
-// Layers have the positions of the sequential model, where an activation has one as well.
+// Layers are numbered by their positions in the sequential model, where activations count too.
 void AddEncoder(const CodecConfig& config, Tensors* tensors) {
   const auto layer = [](int i) { return absl::StrCat("encoder.model.", i); };
   int64_t width = config.n_filters;
@@ -92,7 +92,7 @@ std::vector<NamedShape> CodecTensors(const CodecConfig& config) {
 }
 
 std::vector<NamedShape> CodecTensors(const HashModelSizes& sizes) {
-  CodecConfig config;  // the published one, but for its widths
+  CodecConfig config;  // the published sizes, except for the widths
   config.dimension = sizes.codec_dimension;
   config.n_filters = sizes.codec_filters;
   config.bins = sizes.codec_bins;

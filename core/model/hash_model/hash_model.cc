@@ -64,7 +64,7 @@ absl::Status CheckHashModelSizes(const HashModelSizes& sizes) {
                                                    " layers with an MLP of ", sizes.clip_mlp,
                                                    ", expected up to 64 layers and up to 16384"));
   }
-  // Heads of 64 in the tower, 3 heads in cross-attention.
+  // The CLIP tower has heads of 64, and cross-attention has 3 heads.
   if (sizes.clip_width < 192 || sizes.clip_width > 16384 || sizes.clip_width % 192 != 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("a CLIP width of ", sizes.clip_width, ", expected a multiple of 192"));

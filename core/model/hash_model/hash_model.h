@@ -1,6 +1,6 @@
-// A whole VidMuse whose weights are hashes of their names: any size, no file, the same everywhere.
-// For tests and benchmarks; the recipe, and what the published code computes with it, is in
-// tests/data/golden/README.md.
+// A whole VidMuse whose weights are hashes of their names. It has any size, needs no file and is
+// the same everywhere. It serves tests and benchmarks. tests/data/golden/README.md has the recipe,
+// and what the published code computes with it.
 #ifndef VIDMUSE_MODEL_HASH_MODEL_HASH_MODEL_H_
 #define VIDMUSE_MODEL_HASH_MODEL_HASH_MODEL_H_
 
@@ -24,7 +24,7 @@ struct HashModelSizes {
   int card = 64;
   int clip_layers = 1;
   int clip_mlp = 128;    // width of the CLIP tower's MLP
-  int clip_width = 768;  // of the CLIP tower and the temporal transformers; a multiple of 192
+  int clip_width = 768;  // width of the CLIP tower and temporal transformers; a multiple of 192
   int temporal_layers = 2;
   int codec_dimension = 16;
   int codec_filters = 4;
@@ -34,13 +34,13 @@ struct HashModelSizes {
 // INVALID_ARGUMENT if no model can have these sizes.
 absl::Status CheckHashModelSizes(const HashModelSizes& sizes);
 
-// The files of the published layout, in memory: float16 tensors "best_state/...", strings "xp.cfg"
-// and "version". The sizes must be valid.
+// Return the files of the published layout, in memory: float16 tensors "best_state/...", strings
+// "xp.cfg" and "version". The sizes must be valid.
 std::unique_ptr<TensorFile> HashLmFile(const HashModelSizes& sizes);
 std::unique_ptr<TensorFile> HashCodecFile(const HashModelSizes& sizes);
 
-// Writes state_dict.bin and compression_state_dict.bin into `directory`, which is made if it isn't
-// there. Holds one tensor in memory at a time.
+// Writes state_dict.bin and compression_state_dict.bin into `directory`, which it makes if needed.
+// Holds one tensor in memory at a time.
 absl::Status WriteHashModel(const HashModelSizes& sizes, const std::string& directory);
 
 }  // namespace vidmuse

@@ -16,7 +16,7 @@ struct Distribution {
   float scale;
 };
 
-// tests/data/golden/make/scales.py, branch by branch.
+// The same as tests/data/golden/make/scales.py, branch by branch.
 Distribution BaseAndScale(const std::string& name, const std::vector<int64_t>& shape) {
   const std::string last = name.substr(name.rfind('.') + 1);
   const auto has = [&](absl::string_view part) { return absl::StrContains(name, part); };

@@ -1,4 +1,4 @@
-// The values of a tensor, from its name (tests/data/golden/README.md).
+// Computes a tensor's values from its name (tests/data/golden/README.md).
 #ifndef VIDMUSE_MODEL_HASH_MODEL_HASH_VALUES_H_
 #define VIDMUSE_MODEL_HASH_MODEL_HASH_VALUES_H_
 
@@ -11,11 +11,11 @@
 
 namespace vidmuse {
 
-// A tensor of the published layout, yet without values.
+// A tensor of the published layout, without its values.
 struct NamedShape {
   std::string name;
   std::vector<int64_t> shape;
-  bool ones = false;  // float32 ones; otherwise float16 hashes
+  bool ones = false;  // true: float32 ones; false: float16 hashes
 
   DType dtype() const { return ones ? DType::kFloat32 : DType::kFloat16; }
   int64_t elements() const;
@@ -23,7 +23,7 @@ struct NamedShape {
 
 uint64_t Fnv1a64(absl::string_view text);
 
-// Uniform on [0, 1): value `index` of the sequence that `key` (see Fnv1a64) names.
+// Returns value `index`, uniform on [0, 1), of the sequence of `key` (see Fnv1a64).
 inline float HashUniform(uint64_t key, uint64_t index) {
   uint64_t z = key + index + 0x9e3779b97f4a7c15u;
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;

@@ -13,10 +13,10 @@ namespace vidmuse {
 
 std::vector<NamedShape> LmTensors(const HashModelSizes& sizes);
 std::vector<NamedShape> CodecTensors(const HashModelSizes& sizes);
-// audiocraft's layout of a codec, encoder included.
+// audiocraft's layout of a codec, including the encoder.
 std::vector<NamedShape> CodecTensors(const CodecConfig& config);
 
-// `xp.cfg`, as OmegaConf writes it.
+// Return the text of `xp.cfg`, as OmegaConf writes it.
 std::string LmYaml(const HashModelSizes& sizes);
 std::string CodecYaml(const HashModelSizes& sizes);
 

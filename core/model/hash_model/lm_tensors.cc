@@ -4,10 +4,11 @@
 namespace vidmuse {
 namespace {
 
-constexpr int kTokens = 50;     // of a frame
-constexpr int kHeadWidth = 64;  // in the temporal transformers
+constexpr int kTokens = 50;     // per frame
+constexpr int kHeadWidth = 64;  // of the temporal transformers
 constexpr int kCodebooks = 4;
-constexpr int kText = 768;  // width of T5, whose projection is left over in the published files
+// Width of T5. Its projection is left over in the published files.
+constexpr int kText = 768;
 
 class Tensors {
  public:

@@ -1,5 +1,5 @@
-// vidmuse_make_model: writes a VidMuse with hash weights, for tests and benchmarks without the
-// published one.
+// vidmuse_make_model writes a VidMuse with hash weights, for tests and benchmarks that have no
+// published model.
 #include <cstdio>
 #include <string>
 

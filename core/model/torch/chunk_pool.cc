@@ -14,7 +14,7 @@ ChunkPool::ChunkPool(const std::string& name, int threads) {
   for (int i = 0; i < threads; ++i) {
     threads_.emplace_back([this, name] {
       pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
-      // On Linux, of the calling thread alone. If it fails, the thread just isn't nicer.
+      // On Linux, nice() affects the calling thread alone. Its failure does no harm.
       [[maybe_unused]] const int niceness = nice(kNiceness);
       Work();
     });
@@ -34,7 +34,8 @@ absl::Status ChunkPool::Run(int count, const CancelFlag& cancel,
   if (count == 0) return absl::OkStatus();
   Job job{&work, &cancel, count};
   {
-    MutexLock lock(&mutex_);  // unlocking tells the threads; waiting does not
+    // Unlocking wakes the threads; waiting on the mutex would not.
+    MutexLock lock(&mutex_);
     waiting_.push_back(&job);
   }
   MutexLock lock(&mutex_);
@@ -43,11 +44,11 @@ absl::Status ChunkPool::Run(int count, const CancelFlag& cancel,
 }
 
 absl::Status ChunkPool::RunChunk(const Job& job, int chunk) {
-  if (job.cancel->cancelled()) return absl::CancelledError("video encoding was cancelled");
+  if (job.cancel->cancelled()) return absl::CancelledError("cancelled");
   try {
     return (*job.work)(chunk);
   } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError("video encoder: out of memory");
+    return absl::ResourceExhaustedError("out of memory");
   }
 }
 

@@ -1,4 +1,4 @@
-// Threads that share out many callers' work in pieces.
+// A thread pool that runs several callers' work in chunks.
 #ifndef VIDMUSE_MODEL_TORCH_CHUNK_POOL_H_
 #define VIDMUSE_MODEL_TORCH_CHUNK_POOL_H_
 
@@ -15,10 +15,10 @@
 
 namespace vidmuse {
 
-// Thread-safe. Outlives its calls to Run.
+// Thread-safe. It must outlive all calls of Run.
 class ChunkPool {
  public:
-  // The threads' niceness, on top of the process's: they give way to the device thread.
+  // Added to the process's niceness, so that the pool's threads yield to the device thread.
   static constexpr int kNiceness = 5;
 
   // `name` shows in debuggers and `top -H` (15 characters).
@@ -27,32 +27,32 @@ class ChunkPool {
   ChunkPool(const ChunkPool&) = delete;
   ChunkPool& operator=(const ChunkPool&) = delete;
 
-  // Runs work(0) to work(count - 1) on the pool's threads and waits for them. Callers at the same
-  // time take turns, chunk by chunk. The first error ends the call when the chunks under way are
-  // done; CANCELLED after `cancel`. A std::bad_alloc is RESOURCE_EXHAUSTED; `work` throws nothing
-  // else.
+  // Runs work(0) to work(count - 1) on the pool's threads and waits for them. Concurrent callers
+  // take turns, chunk by chunk. After an error, no more chunks begin, and the call returns the
+  // first error once the running chunks are done. CANCELLED: `cancel` was set. RESOURCE_EXHAUSTED:
+  // `work` threw std::bad_alloc; it must throw nothing else.
   absl::Status Run(int count, const CancelFlag& cancel,
                    const std::function<absl::Status(int)>& work);
 
  private:
-  // One call of Run, guarded by mutex_ but for the constants.
+  // One call of Run. All but the constants is guarded by mutex_.
   struct Job {
     const std::function<absl::Status(int)>* const work;
     const CancelFlag* const cancel;
     const int count;
-    int next = 0;     // chunk
-    int running = 0;  // chunks under way
+    int next = 0;     // the next chunk to run
+    int running = 0;  // number of running chunks
     absl::Status status = absl::OkStatus();
   };
 
   static absl::Status RunChunk(const Job& job, int chunk);
-  // The next chunk, and whose it is; null when the pool stops.
+  // Waits for a chunk and returns its job, or null if the pool stops.
   Job* Take(int* chunk);
   void Finish(Job* job, absl::Status status);
   void Work();
 
   Mutex mutex_;
-  std::deque<Job*> waiting_ ABSL_GUARDED_BY(mutex_);  // those with chunks left
+  std::deque<Job*> waiting_ ABSL_GUARDED_BY(mutex_);  // jobs with chunks left
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;  // constant after construction
 };

@@ -17,11 +17,11 @@ namespace {
 
 using at::Tensor;
 
-// Frames before, at and after a position that a convolution of this kernel sees.
+// Frames after and before a position that a convolution with this kernel size covers.
 int RightPad(int kernel) { return (kernel - 1) / 2; }
 int LeftPad(int kernel) { return kernel - 1 - RightPad(kernel); }
 
-// Index `i` of a signal of `size`, mirrored at its ends.
+// Maps index `i` into a signal of `size` that is mirrored at its ends.
 int64_t Mirror(int64_t i, int64_t size) {
   if (i < 0) i = -i;
   return i < size ? i : 2 * (size - 1) - i;
@@ -35,7 +35,7 @@ class CodecNetworkStream final : public AudioDecoder {
                      std::shared_ptr<DeviceStream> stream)
       : network_(std::move(network)), stream_(std::move(stream)), t_(*network_->t_) {}
   ~CodecNetworkStream() override {
-    // Its tensors are the stream's.
+    // The tensors are freed in the stream that uses them.
     stream_
         ->Queue([this] {
           states_.clear();
@@ -54,30 +54,31 @@ class CodecNetworkStream final : public AudioDecoder {
   int64_t context() const { return network_->reach().context_frames; }
   int64_t lookahead() const { return network_->reach().lookahead_samples; }
 
-  // Codebook vectors, convolution and LSTM of the piece that begins at frame `first`: [1][channels]
-  // [kPiece]. Leaves the LSTM's state after the piece in `after`.
+  // Computes codebook vectors, convolution and LSTM of the piece that begins at frame `first`:
+  // [1][channels][kPiece]. Puts the LSTM's state after the piece into `after`.
   Tensor LstmPiece(int64_t first, bool last, std::vector<Tensor>* after) const;
   void RunLstm(int64_t final_frames, bool last);
-  // The rest of the decoder over [1][channels][n] LSTM frames: 640 n samples, on the host.
+  // Runs the rest of the decoder on [1][channels][n] LSTM frames: n * samples_per_frame() samples,
+  // on the host.
   Tensor Upsample(const Tensor& frames) const;
   Tensor Conv(const CodecConv& conv, const Tensor& x, int kernel) const;
-  // LSTM frames [begin, begin + count), zeros where there are none yet.
+  // Returns LSTM frames [begin, begin + count), with zeros where there are none yet.
   Tensor Frames(int64_t begin, int64_t count) const;
   void Emit(int64_t end, std::vector<float>* samples);
   void EmitTail(std::vector<float>* samples);
   void Append(const Tensor& audio, int64_t begin, int64_t end, std::vector<float>* samples);
-  // Drops what no later piece needs.
+  // Drops the tokens and frames that no later piece needs.
   void Forget();
 
   const std::shared_ptr<const CodecNetwork> network_;
   const std::shared_ptr<DeviceStream> stream_;
   const CodecNetwork::Tensors& t_;
 
-  // Positions are frames, or samples, of the stream.
+  // Positions count frames, or samples, from the start of the stream.
   std::vector<int32_t> tokens_;  // [..][codebooks], from frame first_token_ on
   int64_t first_token_ = 0;
   int64_t pushed_ = 0;          // frames
-  std::vector<Tensor> states_;  // the LSTM's, before frame states_at_; empty: zeros
+  std::vector<Tensor> states_;  // of the LSTM before frame states_at_; empty: zeros
   int64_t states_at_ = 0;
   Tensor frames_;  // [1][channels][..]: LSTM frames, from first_frame_ on
   int64_t first_frame_ = 0;
@@ -121,7 +122,8 @@ absl::Status CodecNetworkStream::Push(absl::Span<const int32_t> tokens, bool las
 Tensor CodecNetworkStream::LstmPiece(int64_t first, bool last, std::vector<Tensor>* after) const {
   const int64_t codebooks = config().codebooks, kernel = config().kernel_size;
   const int64_t left = LeftPad(config().kernel_size), right = RightPad(config().kernel_size);
-  // Streams shorter than the padding are mirrored with zeros behind, as the reference does it.
+  // A stream shorter than the padding is extended with zeros before it is mirrored, as in the
+  // reference.
   const int64_t size = std::max(pushed_, std::max(left, right) + 1);
   Tensor indices = at::full({kPiece + kernel - 1, codebooks}, config().bins, at::kLong);
   for (int64_t i = 0; i < indices.size(0); ++i) {
@@ -198,7 +200,8 @@ void CodecNetworkStream::Append(const Tensor& audio, int64_t begin, int64_t end,
   emitted_ += end - begin;
 }
 
-// A piece's samples are those that its frames decide, from where the piece before it ended.
+// Emits the samples up to `end`. Each piece provides those that its frames determine, from where
+// the previous piece ended.
 void CodecNetworkStream::Emit(int64_t end, std::vector<float>* samples) {
   const int64_t frame = config().samples_per_frame();
   while (emitted_ < end) {
@@ -211,7 +214,7 @@ void CodecNetworkStream::Emit(int64_t end, std::vector<float>* samples) {
   }
 }
 
-// The stream's last samples, which the padding behind it decides.
+// Emits the stream's last samples, which depend on the padding behind it.
 void CodecNetworkStream::EmitTail(std::vector<float>* samples) {
   const int64_t end = config().samples_per_frame() * pushed_;
   if (emitted_ >= end) return;

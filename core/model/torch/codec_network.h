@@ -1,5 +1,5 @@
-// EnCodec's decoder as plain ATen on a device: tokens to samples, in pieces. No Torch in this
-// header.
+// EnCodec's decoder in plain ATen on a device. It turns tokens into samples piece by piece. This
+// header needs no Torch.
 #ifndef VIDMUSE_MODEL_TORCH_CODEC_NETWORK_H_
 #define VIDMUSE_MODEL_TORCH_CODEC_NETWORK_H_
 
@@ -14,12 +14,12 @@
 
 namespace vidmuse {
 
-// How much of a stream's surroundings a sample needs.
+// How much of the stream around a sample influences it.
 struct CodecReach {
-  // Samples at the end of a piece that frames to come still change.
+  // Number of samples at the end of a piece that later frames still change.
   int lookahead_samples = 0;
-  // LSTM frames before a piece with which the samples from `lookahead_samples` before it on are
-  // right.
+  // Number of LSTM frames to put before a piece so that the samples are right from
+  // `lookahead_samples` before the piece on.
   int context_frames = 0;
 };
 CodecReach ReachOf(const CodecConfig& config);
@@ -27,11 +27,11 @@ CodecReach ReachOf(const CodecConfig& config);
 // Immutable after Load; thread-safe.
 class CodecNetwork {
  public:
-  // Frames of a piece: as many are computed at once, always in the same places.
+  // Frames of a piece. This many are computed at once, always in the same places.
   static constexpr int kPieceFrames = 25;
 
-  // `hugging_face`: how the checkpoint names the tensors; otherwise audiocraft's way. Errors name
-  // the tensor.
+  // `hugging_face`: whether the checkpoint has Hugging Face's tensor names rather than
+  // audiocraft's. Errors name the tensor.
   static absl::StatusOr<std::shared_ptr<const CodecNetwork>> Load(const CodecConfig& config,
                                                                   bool hugging_face,
                                                                   DeviceReader& reader);
@@ -39,7 +39,8 @@ class CodecNetwork {
 
   const CodecConfig& config() const { return config_; }
   const CodecReach& reach() const { return reach_; }
-  size_t weight_bytes() const;  // counted on the tensors
+  // The sum of the tensors' sizes.
+  size_t weight_bytes() const;
 
  private:
   friend class CodecNetworkStream;
@@ -52,15 +53,15 @@ class CodecNetwork {
   const std::unique_ptr<Tensors> t_;
 };
 
-// See AudioDecoder. After N frames as many samples are out as of cpu::CodecStream.
+// See AudioDecoder. After N frames it has delivered as many samples as cpu::CodecStream would.
 //
-// Pieces begin at multiples of kPieceFrames of the stream, and are computed with a fixed shape:
-// those that aren't full yet with zeros behind, and again when more has come. So each sample is
-// always computed in the same place of the same shape, and doesn't depend, bit for bit, on how the
-// tokens came.
+// Pieces begin at multiples of kPieceFrames of the stream and have a fixed shape: a piece that
+// isn't full yet is padded with zeros, and computed again when more frames have arrived. So each
+// sample is always computed in the same place of the same shape, and doesn't depend, bit for bit,
+// on how the tokens were split over calls.
 //
-// INVALID_ARGUMENT: a token outside its codebook, part of a frame. FAILED_PRECONDITION: pushed
-// after `last`.
+// INVALID_ARGUMENT: a token is outside its codebook, or a frame is incomplete.
+// FAILED_PRECONDITION: something was pushed after `last`.
 std::unique_ptr<AudioDecoder> NewCodecStream(std::shared_ptr<const CodecNetwork> network,
                                              std::shared_ptr<DeviceStream> stream);
 

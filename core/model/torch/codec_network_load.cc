@@ -1,4 +1,4 @@
-// The decoder's weights from a checkpoint, in audiocraft's or Hugging Face's names.
+// Loads the decoder's weights from a checkpoint with audiocraft's or Hugging Face's names.
 #include <ATen/ATen.h>
 
 #include <string>
@@ -15,7 +15,7 @@ namespace vidmuse {
 using at::Tensor;
 
 namespace {
-constexpr int64_t kCudnnLstm = 2;  // of cudnnRNNMode_t
+constexpr int64_t kCudnnLstm = 2;  // CUDNN_LSTM of cudnnRNNMode_t
 }
 
 class CodecNetworkLoader {
@@ -25,8 +25,8 @@ class CodecNetworkLoader {
 
   absl::Status Load() {
     RETURN_IF_ERROR(LoadCodebooks());
-    // Positions in the sequential model: conv, LSTM, then ELU, transposed conv, residual block a
-    // ratio, then ELU and conv.
+    // The sequential model has these positions: convolution, LSTM, for each ratio an ELU, a
+    // transposed convolution and a residual block, and at the end an ELU and a convolution.
     int64_t channels = int64_t{config_.n_filters} << config_.ratios.size();
     int position = 0;
     ASSIGN_OR_RETURN(
@@ -93,7 +93,7 @@ class CodecNetworkLoader {
       }
     }
     if (!t_.lstm[0].device().is_cpu()) {
-      // One after the other in one buffer; cuDNN copies them there at each call otherwise.
+      // Puts the weights into one buffer, or cuDNN would copy them into one at each call.
       at::_cudnn_rnn_flatten_weight(t_.lstm, /*weight_stride0=*/4, size, kCudnnLstm, size,
                                     /*proj_size=*/0, config_.lstm_layers, /*batch_first=*/false,
                                     /*bidirectional=*/false);
@@ -105,8 +105,8 @@ class CodecNetworkLoader {
     return absl::StrCat(hf_ ? "decoder.layers." : "decoder.model.", at);
   }
 
-  // weight = g v / |v|, the norm taken over all dimensions but the first (Salimans and Kingma,
-  // 2016).
+  // weight = g v / |v|, where the norm is taken over all dimensions but the first (Salimans and
+  // Kingma, 2016).
   absl::StatusOr<Tensor> NormedWeight(const std::string& prefix,
                                       const std::vector<int64_t>& shape) {
     const std::string parametrized = prefix + ".parametrizations.weight.original";
@@ -133,7 +133,8 @@ CodecReach ReachOf(const CodecConfig& config) {
   const auto right = [](int kernel) { return (kernel - 1) / 2; };
   const auto left = [&](int kernel) { return kernel - 1 - right(kernel); };
   CodecReach reach;
-  int spoilt = 0;  // samples at a piece's start that miss what came before
+  // Number of samples at a piece's start that are wrong because the frames before are missing.
+  int spoilt = 0;
   for (const int stride : config.ratios) {
     const int trim = stride - stride / 2;
     reach.lookahead_samples =

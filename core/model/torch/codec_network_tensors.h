@@ -1,4 +1,4 @@
-// What a CodecNetwork holds. For its .cc files alone: they include Torch before this.
+// The tensors of a CodecNetwork. Only its .cc files include this, and they include Torch first.
 #ifndef VIDMUSE_MODEL_TORCH_CODEC_NETWORK_TENSORS_H_
 #define VIDMUSE_MODEL_TORCH_CODEC_NETWORK_TENSORS_H_
 
@@ -8,20 +8,22 @@
 
 namespace vidmuse {
 
+// `weight` is [out][in][kernel], or [in][out][kernel] for a transposed convolution.
 struct CodecConv {
-  at::Tensor weight, bias;  // [out][in][kernel]; transposed: [in][out][kernel]
+  at::Tensor weight, bias;
 };
 
-struct CodecStage {  // ELU, transposed convolution, residual block
+// ELU, transposed convolution and residual block.
+struct CodecStage {
   CodecConv upsampling, residual3, residual1;
 };
 
 struct CodecNetwork::Tensors {
-  // [codebooks * (bins + 1)][dimension]; each codebook's last row is zero: padding.
+  // [codebooks * (bins + 1)][dimension]. Each codebook's last row is zero, for padding.
   at::Tensor codebooks;
   at::Tensor codebook_start;  // long [codebooks]
   CodecConv first, last;
-  std::vector<at::Tensor> lstm;  // at::lstm's: four a layer
+  std::vector<at::Tensor> lstm;  // four per layer, as at::lstm takes them
   std::vector<CodecStage> stages;
 };
 

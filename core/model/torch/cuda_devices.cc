@@ -19,11 +19,11 @@ namespace {
 constexpr char kTorchCuda[] = "libtorch_cuda.so";
 constexpr char kGraphs[] = "libvidmuse_cuda.so";
 constexpr char kInstall[] = "deploy/setup.sh --cuda installs it";
-constexpr int kLeastCapability = 75;  // of LibTorch's builds for CUDA 13
+constexpr int kLeastCapability = 75;  // required by LibTorch's builds for CUDA 13
 constexpr int kMaxGpus = 64;
 
-// Functions of libcudart, which LibTorch's CPU half brings along: the driver can be asked before
-// anything is opened. Its attributes' numbers are part of CUDA's ABI.
+// The driver is asked through libcudart, which comes with LibTorch's CPU half, so nothing has to be
+// opened first. The numbers of its attributes are part of CUDA's ABI.
 constexpr int kCapabilityMajor = 75;
 constexpr int kCapabilityMinor = 76;
 
@@ -40,7 +40,7 @@ absl::Status Open(const std::string& path) {
   return absl::FailedPreconditionError(why == nullptr ? path : why);
 }
 
-// The first field of CUDA's cudaDeviceProp, which is smaller than this.
+// Reads the first field of CUDA's cudaDeviceProp, which is smaller than this struct.
 std::string CardName(int index) {
   struct {
     char name[256];
@@ -77,7 +77,7 @@ CudaHost Probe() {
   return host;
 }
 
-// Why this host has no GPU for LibTorch, or OK.
+// Returns an error that says why LibTorch can't use a GPU of this host, or OK.
 absl::Status CheckHost(const CudaHost& host) {
   const auto missing = [](const auto&... what) {
     return absl::FailedPreconditionError(absl::StrCat(what...));
@@ -144,7 +144,7 @@ absl::StatusOr<std::vector<std::string>> Gpus(const std::string& devices, const 
   return names;
 }
 
-// Beside this program, or above it, where tests are.
+// Looks for the library beside this program and, for tests, in the folder above.
 StepGraph* (*FindGraphFactory())() {
   const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe");
   absl::Status opened;

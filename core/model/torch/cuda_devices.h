@@ -1,7 +1,7 @@
-// Which GPUs this host has, and what LibTorch needs to use them. No Torch in this header.
+// Finds this host's GPUs, and opens what LibTorch needs to use them. This header needs no Torch.
 //
-// LibTorch's CUDA half is never linked: it is opened when a GPU is asked for, so one program serves
-// hosts with and without.
+// LibTorch's CUDA half is never linked. It is opened when a GPU is requested, so one program runs
+// on hosts with and without GPUs.
 #ifndef VIDMUSE_MODEL_TORCH_CUDA_DEVICES_H_
 #define VIDMUSE_MODEL_TORCH_CUDA_DEVICES_H_
 
@@ -14,7 +14,7 @@
 
 namespace vidmuse {
 
-// What a host can do. CUDA versions are 1000 * major + 10 * minor.
+// What a host has. CUDA versions are 1000 * major + 10 * minor.
 struct CudaHost {
   struct Gpu {
     std::string name;
@@ -22,32 +22,39 @@ struct CudaHost {
     std::string card{};  // "NVIDIA H100 80GB HBM3"
   };
 
-  int driver_version = 0;   // the newest CUDA that the driver speaks; 0: no driver
-  int runtime_version = 0;  // that LibTorch was built with; 0: its CUDA runtime isn't there
-  std::string error;        // the driver's, if it has no GPU to show
+  // The newest CUDA version that the driver supports. 0: there is no driver.
+  int driver_version = 0;
+  // The CUDA version that LibTorch was built with. 0: its CUDA runtime is missing.
+  int runtime_version = 0;
+  // The driver's error, if it reports no GPU.
+  std::string error;
   std::vector<Gpu> gpus;
-  absl::Status library;  // whether LibTorch's CUDA half could be opened; OK if it wasn't tried
+  // The error of opening LibTorch's CUDA half. OK if that succeeded or wasn't tried.
+  absl::Status library;
 };
 
-// Asks the driver, and opens LibTorch's CUDA half if there is a GPU for it. The answer stays the
-// same for the process.
+// Asks the driver, and opens LibTorch's CUDA half if there is a GPU for it. The process keeps the
+// first answer.
 const CudaHost& ThisHost();
 
 struct DeviceChoice {
   std::vector<std::string> devices;  // "cpu", or "cuda:0", "cuda:1", ...
-  std::string warning;  // why "auto" chose the CPU; empty: a GPU was chosen, or asked for
+  // Why "auto" chose the CPU. Empty if a GPU was chosen, or if "auto" wasn't given.
+  std::string warning;
 };
 
-// `devices`: "auto": all GPUs, else the CPU; "cpu"; "cuda": all GPUs; or a list, "cuda:0,cuda:2".
+// `devices` is "auto" (all GPUs, or the CPU if there are none), "cpu", "cuda" (all GPUs), or a list
+// like "cuda:0,cuda:2".
 //
-// INVALID_ARGUMENT: not such a list, or a GPU twice; FAILED_PRECONDITION names what is missing: the
-// driver, a newer one, a GPU, LibTorch's CUDA half. With "auto" that is a warning.
+// INVALID_ARGUMENT: `devices` is none of these, or has a GPU twice. FAILED_PRECONDITION names what
+// is missing: the driver, a newer driver, a GPU, or LibTorch's CUDA half. With "auto" that is only
+// a warning.
 absl::StatusOr<DeviceChoice> ChooseDevices(const std::string& devices, const CudaHost& host);
-// On this host, which isn't asked where "cpu" is.
+// Chooses from ThisHost(), which isn't called for "cpu".
 absl::StatusOr<DeviceChoice> ChooseDevices(const std::string& devices);
 
-// Makes CUDA graphs, from libvidmuse_cuda.so beside this program; one that can't be opened is an
-// error when the graph is made.
+// Returns a function that makes CUDA graphs with libvidmuse_cuda.so, which lies beside this
+// program. If that can't be opened, making a graph fails.
 StepGraphMaker CudaGraphMaker();
 
 }  // namespace vidmuse

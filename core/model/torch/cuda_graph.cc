@@ -1,4 +1,4 @@
-// CUDA's graphs, as the shared object libvidmuse_cuda.so. It is opened after LibTorch's CUDA half,
+// CUDA graphs, in the shared object libvidmuse_cuda.so. It is opened after LibTorch's CUDA half,
 // which it isn't linked with (see cuda_devices.h).
 #include <ATen/core/CachingHostAllocator.h>
 #include <ATen/cuda/CUDAGraph.h>
@@ -15,12 +15,12 @@ namespace allocator = c10::cuda::CUDACachingAllocator;
 
 class CudaGraph final : public StepGraph {
  public:
-  // A pool ends with its last graph, and its name can't be used again. So it is the graphs' own.
+  // A memory pool ends with its last graph, and its handle can't be reused, so graphs own the pool.
   void Record(const std::function<void()>& body, const StepGraph* beside) override {
     pool_ = beside == nullptr ? at::cuda::graph_pool_handle()
                               : static_cast<const CudaGraph*>(beside)->pool_;
     try {
-      // Other threads, of other devices, may allocate meanwhile.
+      // Threads of other devices may allocate meanwhile.
       graph_.capture_begin(pool_, cudaStreamCaptureModeThreadLocal);
       body();
       graph_.capture_end();
@@ -32,10 +32,10 @@ class CudaGraph final : public StepGraph {
   void Replay() override { graph_.replay(); }
 
  private:
-  // Ends what LibTorch leaves open when a capture fails. An allocator that is told to serve a
-  // capture for ever never gives memory back, and refuses to record another graph.
+  // Ends what LibTorch leaves open when a capture fails. An allocator that still serves a capture
+  // never returns memory, and refuses to record another graph.
   void Abandon() noexcept {
-    if (IsRecorded()) return;  // its destructor sees to it
+    if (IsRecorded()) return;  // the graph's destructor cleans up
     Try([&] { graph_.capture_end(); });
     if (IsRecorded()) return;
     const c10::DeviceIndex device = c10::cuda::current_device();
@@ -50,7 +50,7 @@ class CudaGraph final : public StepGraph {
     return Try([&] { static_cast<void>(graph_.pool()); });
   }
 
-  // Whether `action` does without an exception: each of these is right to refuse what wasn't begun.
+  // Returns whether `action` threw nothing. Each action may throw if there is nothing to end.
   template <typename Action>
   static bool Try(Action action) noexcept {
     try {

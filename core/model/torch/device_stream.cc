@@ -86,7 +86,7 @@ void SetExactMath() {
   context.setAllowBF16ReductionCuBLAS(false);
   context.setDeterministicCuDNN(true);
   context.setBenchmarkCuDNN(false);
-  // Attention by one family of kernels, whatever the driver's version.
+  // Without cuDNN, attention uses the same family of kernels whatever the driver's version.
   context.setSDPUseCuDNN(false);
 }
 

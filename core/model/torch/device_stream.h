@@ -1,5 +1,5 @@
-// Where a device's work is queued. No Torch in this header, and nothing of CUDA: one code for every
-// device, through Torch's own interface.
+// A device's work queue. It uses Torch's own interface, so the code is the same for every device.
+// This header needs neither Torch nor CUDA.
 #ifndef VIDMUSE_MODEL_TORCH_DEVICE_STREAM_H_
 #define VIDMUSE_MODEL_TORCH_DEVICE_STREAM_H_
 
@@ -13,8 +13,8 @@
 
 namespace vidmuse {
 
-// Work of one stream runs in order, beside that of others. The CPU has none: work runs at once, on
-// the caller's thread. Thread-safe: two threads' work is queued as it comes.
+// One stream's work runs in order, concurrently with other streams' work. The CPU has no streams,
+// so work runs at once, on the caller's thread. Thread-safe: several threads may queue work.
 class DeviceStream {
  public:
   enum class Priority { kNormal, kHigh };
@@ -26,13 +26,12 @@ class DeviceStream {
 
   const std::string& device() const { return device_; }
 
-  // Runs `body` as RunTorch does, with this as the thread's stream, and doesn't wait for the
-  // device.
+  // Runs `body` as RunTorch does, with this as the thread's stream. Doesn't wait for the device.
   absl::Status Queue(absl::FunctionRef<absl::Status()> body);
-  // Likewise, and waits until everything in the stream is done, after an error of `body` too: what
-  // it used may be freed.
+  // Like Queue, but waits until everything in the stream is done, even after an error, so that what
+  // `body` used may be freed.
   absl::Status Run(absl::FunctionRef<absl::Status()> body);
-  // Waits. Throws what Torch throws.
+  // Waits until everything in the stream is done. Throws what Torch throws.
   void Synchronize();
 
  private:
@@ -48,11 +47,11 @@ struct DeviceMemory {
   uint64_t total = 0;
 };
 
-// Of a GPU, as its driver tells when Torch has given back what it keeps without need; of "cpu",
-// AvailableMemory(). Waits for the GPU.
+// A GPU's memory, as its driver reports it after Torch has released its unused cache. For "cpu" it
+// is AvailableMemory(). Waits for the GPU.
 absl::StatusOr<DeviceMemory> MemoryOf(const std::string& device);
 
-// Settings of the process that every device's results rest on: no TF32, no sums in half precision,
+// Makes the settings of the process that all results depend on: no TF32, no sums in half precision,
 // deterministic convolutions.
 void SetExactMath();
 

@@ -1,4 +1,5 @@
-// Tensors on a device, from a checkpoint. Tensors are declared alone: no Torch in this header.
+// Reads a checkpoint's tensors onto a device. at::Tensor is only declared, so this header needs no
+// Torch.
 #ifndef VIDMUSE_MODEL_TORCH_DEVICE_TENSORS_H_
 #define VIDMUSE_MODEL_TORCH_DEVICE_TENSORS_H_
 
@@ -15,8 +16,9 @@ class Tensor;
 
 namespace vidmuse {
 
-// How the token model stores its weights, keys and values on a device, and multiplies them. Norms,
-// softmax, the residual stream, logits, positions and the codec are float32 in all of them.
+// The precision in which the token model stores weights, keys and values on a device, and
+// multiplies them. Norms, softmax, the residual stream, logits, positions and the codec are always
+// float32.
 enum class DevicePrecision { kFp32, kFp16, kBf16 };
 
 constexpr const char* DevicePrecisionName(DevicePrecision precision) {
@@ -24,10 +26,12 @@ constexpr const char* DevicePrecisionName(DevicePrecision precision) {
   return kNames[static_cast<int>(precision)];
 }
 
-// INVALID_ARGUMENT names what a GPU supports. Empty: fp16, which the published code decodes in.
+// An empty name means fp16, in which the published code decodes. INVALID_ARGUMENT names what a GPU
+// supports.
 absl::StatusOr<DevicePrecision> FindDevicePrecision(const std::string& name);
 
-// Reads a model's tensors onto one device. Methods throw c10::Error too: call them inside RunTorch.
+// Reads a model's tensors onto one device. Methods may throw c10::Error, so call them inside
+// RunTorch.
 class DeviceReader {
  public:
   // `device`: "cpu", "cuda:0", ...
@@ -37,7 +41,7 @@ class DeviceReader {
   const std::string& device() const { return device_; }
   WeightReader& weights() { return *weights_; }
 
-  // See WeightReader::Read. Contiguous.
+  // See WeightReader::Read. The tensor is contiguous.
   absl::StatusOr<at::Tensor> Read(const std::string& name, const std::vector<int64_t>& shape,
                                   DevicePrecision precision = DevicePrecision::kFp32);
 
@@ -46,7 +50,7 @@ class DeviceReader {
   const std::string device_;
 };
 
-// Copies of the numbers, on the device.
+// Copies `values` to the device.
 at::Tensor ToDevice(std::vector<float> values, const std::vector<int64_t>& shape,
                     const std::string& device, DevicePrecision precision = DevicePrecision::kFp32);
 

@@ -122,7 +122,7 @@ class Networks final : public VideoNetworks {
  private:
   at::Device device() const { return t_.clip_position.device(); }
 
-  // Between frames' own memory and a chunk on the device.
+  // Gather copies the frames' states from the host into a chunk on the device; Scatter copies back.
   Tensor Gather(absl::Span<const float* const> states) const {
     Tensor chunk = at::zeros({kChunkFrames, kTokensPerFrame, t_.width});
     for (size_t i = 0; i < states.size(); ++i) {

@@ -1,4 +1,4 @@
-// The conditioner's networks as plain ATen on a device. No Torch in this header.
+// The conditioner's networks in plain ATen on a device. This header needs no Torch.
 #ifndef VIDMUSE_MODEL_TORCH_DEVICE_VIDEO_NETWORKS_H_
 #define VIDMUSE_MODEL_TORCH_DEVICE_VIDEO_NETWORKS_H_
 
@@ -12,9 +12,9 @@
 
 namespace vidmuse {
 
-// float32, on a stream of its own. See VideoNetworks; each frame is a matrix of its own in every
-// product, so that its place and its neighbours don't matter. `weight_bytes`: counted on the
-// tensors; may be null. Called inside DeviceStream::Run.
+// Loads networks that compute in float32 on `stream`. See VideoNetworks. Each frame is a matrix of
+// its own in every product, so that its place and its neighbours don't matter. `weight_bytes`,
+// which may be null, receives the sum of the tensors' sizes. Called inside DeviceStream::Run.
 absl::StatusOr<std::unique_ptr<const VideoNetworks>> LoadDeviceVideoNetworks(
     const LmConfig& config, DeviceReader& reader, std::shared_ptr<DeviceStream> stream,
     size_t* weight_bytes);

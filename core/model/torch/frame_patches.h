@@ -1,4 +1,4 @@
-// A frame's pixels as CLIP ViT-B/32 takes them.
+// Converts a frame's pixels to the patches that CLIP ViT-B/32 takes.
 #ifndef VIDMUSE_MODEL_TORCH_FRAME_PATCHES_H_
 #define VIDMUSE_MODEL_TORCH_FRAME_PATCHES_H_
 
@@ -6,12 +6,12 @@
 
 namespace vidmuse {
 
-inline constexpr int kPatchSize = 32;  // pixels, both ways
+inline constexpr int kPatchSize = 32;  // pixels, width and height
 inline constexpr int kPatchFloats = 3 * kPatchSize * kPatchSize;
 
-// Normalises a frame's bytes, x / 255, minus mean, over std of each channel, and lays them out by
-// patch. `frame`: RGB planes [3][224][224]; `patches`: [50][3][32][32], whose first patch, the
-// class token's, is left as it is.
+// Normalises a frame's bytes to (x / 255 - mean) / std of each channel, and arranges them by patch.
+// `frame`: RGB planes [3][224][224]. `patches`: [50][3][32][32]; the first patch, the class
+// token's, is left unchanged.
 void ReadPatches(const uint8_t* frame, float* patches);
 
 }  // namespace vidmuse

@@ -14,11 +14,11 @@
 namespace vidmuse {
 namespace {
 
-// For what is computed on the way: activations, library workspaces, graphs. An H200 took 1.1 GB.
+// Memory for activations, library workspaces and graphs. They took 1.1 GB on an H200.
 constexpr uint64_t kScratchBytes = uint64_t{5} << 28;
 
-// Of the token model, which takes most of the memory, before it is loaded and after the rest is: so
-// that the error can say how much would do.
+// Checks that the token model, which takes most of the memory, fits. Called before it is loaded,
+// but after everything else is, so that the error can say how much memory would be enough.
 absl::Status CheckMemory(const std::string& device, const LmConfig& lm,
                          const TokenNetworkOptions& options) {
   if (device == "cpu") return absl::OkStatus();
@@ -32,8 +32,8 @@ absl::Status CheckMemory(const std::string& device, const LmConfig& lm,
       options.slots, " requests at once (--max_batch), and ", kScratchBytes >> 20, " MiB beside"));
 }
 
-// What decides how products are summed: the libraries and the chip, and the number of rows, for a
-// step always computes all slots.
+// Names what determines the order of sums in products: the libraries, the chip, and the number of
+// slots, since a step always computes all of them.
 std::string Arithmetic(const std::string& device, int slots) {
   const std::string torch = absl::StrCat(slots, " slots, LibTorch ", TorchVersion(), ", ");
   int index = 0;
@@ -59,7 +59,7 @@ absl::StatusOr<std::unique_ptr<TorchMusicModel>> LoadTorchModel(
   room.condition_tokens = info.window_seconds * kLocalFrameRate * kTokensPerFrame;
 
   using Priority = DeviceStream::Priority;
-  // What it queues is done before another stream uses it.
+  // What this stream queues is finished before another stream uses it.
   ASSIGN_OR_RETURN(const auto loading, DeviceStream::Create(info.device, Priority::kNormal));
   ASSIGN_OR_RETURN(std::shared_ptr<DeviceStream> encoding,
                    DeviceStream::Create(info.device, Priority::kNormal));

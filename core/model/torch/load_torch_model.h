@@ -1,4 +1,4 @@
-// A checkpoint's weights on a device, as a model that is ready to run. No Torch in this header.
+// Loads a checkpoint onto a device as a model that is ready to run. This header needs no Torch.
 #ifndef VIDMUSE_MODEL_TORCH_LOAD_TORCH_MODEL_H_
 #define VIDMUSE_MODEL_TORCH_LOAD_TORCH_MODEL_H_
 
@@ -15,13 +15,13 @@ namespace vidmuse {
 struct TorchModelOptions {
   DevicePrecision precision = DevicePrecision::kFp16;
   int slots = 8;
-  int encode_threads = 1;     // chunks of video frames on their way at once
-  StepGraphMaker make_graph;  // null: steps run operation by operation
+  int encode_threads = 1;     // number of chunks of video frames that are encoded at once
+  StepGraphMaker make_graph;  // see TorchMusicModel::Create
   std::vector<int> buckets;   // see TorchMusicModel::Create
 };
 
-// `info.device` says where; `info.precision`, `parameters` and `step_graphs` are filled in. Errors
-// name the tensor. FAILED_PRECONDITION: the GPU's memory is too small, with how much it takes.
+// Loads onto `info.device`, and fills in `info.precision`, `parameters` and `step_graphs`. Errors
+// name the tensor. FAILED_PRECONDITION: the GPU's memory is too small; says how much it takes.
 absl::StatusOr<std::unique_ptr<TorchMusicModel>> LoadTorchModel(
     ModelInfo info, const LmConfig& lm, WeightReader& lm_weights, const CodecConfig& codec,
     bool hugging_face_codec, WeightReader& codec_weights, TorchModelOptions options);

@@ -19,12 +19,12 @@
 namespace vidmuse {
 namespace {
 
-// Each of Torch's warnings once, as a line like others of ours.
+// Prints each of Torch's warnings once, in the same form as the program's own lines.
 class WarnOnce final : public c10::WarningHandler {
  public:
   void process(const c10::Warning& warning) override {
     MutexLock lock(&mutex_);
-    // There are few places that warn, but their texts may hold numbers.
+    // Few places warn, but the set is limited because their texts may contain numbers.
     if (said_.size() < kMost && said_.insert(warning.msg()).second) {
       std::fprintf(stderr, "vidmuse: Torch warns: %s\n", warning.msg().c_str());
     }
@@ -36,11 +36,12 @@ class WarnOnce final : public c10::WarningHandler {
   std::set<std::string> said_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Settings that Torch keeps for each thread.
+// Makes the settings that Torch keeps for each thread.
 bool SetUpThread() {
   static auto* const warnings = new WarnOnce();
   c10::WarningUtils::set_warning_handler(warnings);
-  at::set_num_threads(1);  // OpenMP's; chunks run side by side instead
+  // Turns OpenMP off, because chunks already run in parallel.
+  at::set_num_threads(1);
   return true;
 }
 
@@ -58,7 +59,7 @@ absl::Status RunTorch(absl::FunctionRef<absl::Status()> body) {
     return absl::ResourceExhaustedError(absl::StrCat("Torch: ", error.what_without_backtrace()));
   } catch (const c10::Error& error) {
     const std::string message = absl::StrCat("Torch: ", error.what_without_backtrace());
-    // The allocator of CPU memory throws a plain c10::Error.
+    // The CPU allocator throws a plain c10::Error.
     return absl::StrContains(message, "allocate memory") ? absl::ResourceExhaustedError(message)
                                                          : absl::InternalError(message);
   } catch (const std::exception& error) {

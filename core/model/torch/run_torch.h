@@ -1,4 +1,4 @@
-// The boundary to Torch. No Torch in this header.
+// The boundary to Torch. This header needs no Torch.
 #ifndef VIDMUSE_MODEL_TORCH_RUN_TORCH_H_
 #define VIDMUSE_MODEL_TORCH_RUN_TORCH_H_
 
@@ -10,8 +10,8 @@
 namespace vidmuse {
 
 // Runs `body` in inference mode, with Torch on this thread alone; that setting stays for the
-// process. Torch's exceptions end here: RESOURCE_EXHAUSTED when memory is short, else INTERNAL. Its
-// warnings become lines on stderr, each once.
+// process. Torch's exceptions become errors: RESOURCE_EXHAUSTED if memory is short, else INTERNAL.
+// Each of its warnings is printed to stderr once.
 absl::Status RunTorch(absl::FunctionRef<absl::Status()> body);
 
 // LibTorch's version, and the instruction set that it chose for this CPU: "AVX2", "AVX512", ...

@@ -19,7 +19,7 @@ std::vector<float> SinusoidalPositions(int positions, int dim) {
     values.assign(table.const_data_ptr<float>(), table.const_data_ptr<float>() + table.numel());
     return absl::OkStatus();
   });
-  if (!status.ok()) throw std::bad_alloc();  // nothing else can fail
+  if (!status.ok()) throw std::bad_alloc();  // no other failure is possible
   return values;
 }
 

@@ -1,4 +1,4 @@
-// Places for windows in memory that is set aside.
+// Hands out slots, which are reserved memory for windows.
 #ifndef VIDMUSE_MODEL_TORCH_SLOT_POOL_H_
 #define VIDMUSE_MODEL_TORCH_SLOT_POOL_H_
 
@@ -20,8 +20,8 @@ class SlotPool {
  public:
   explicit SlotPool(int slots) : taken_(slots) {}
 
-  // The lowest free slot, waiting for one for up to `wait`. RESOURCE_EXHAUSTED: none came free;
-  // CANCELLED.
+  // Takes the lowest free slot, waiting up to `wait` for one. RESOURCE_EXHAUSTED: none became free.
+  // CANCELLED: `cancel` was set.
   absl::StatusOr<int> Take(absl::Duration wait, const CancelFlag& cancel) {
     MutexLock lock(&mutex_);
     int slot = -1;
@@ -29,7 +29,7 @@ class SlotPool {
       for (slot = 0; slot < static_cast<int>(taken_.size()) && taken_[slot];) ++slot;
       return slot < static_cast<int>(taken_.size());
     };
-    // A cancelled call is looked for now and then: flags don't wake anybody.
+    // The flag is polled, because setting it doesn't wake a waiting thread.
     constexpr absl::Duration kLook = absl::Milliseconds(20);
     for (; !mutex_.AwaitFor(std::min(wait, kLook), found); wait -= kLook) {
       if (cancel.cancelled()) return absl::CancelledError("cancelled while a window waited");
@@ -52,7 +52,7 @@ class SlotPool {
   std::vector<bool> taken_ ABSL_GUARDED_BY(mutex_);
 };
 
-// A slot while it is taken.
+// Holds a taken slot and returns it when destroyed.
 class SlotLease {
  public:
   SlotLease(std::shared_ptr<SlotPool> pool, int slot) : pool_(std::move(pool)), slot_(slot) {}

@@ -16,11 +16,11 @@ namespace {
 using at::Tensor;
 
 constexpr double kNormEpsilon = 1e-5;
-// Of a head's width, for the library's fused attention.
+// The library's fused attention needs a head width that is a multiple of this.
 constexpr int64_t kFusedMultiple = 8;
 
-// q: [rows][heads][1][head_dim]; k, v: [rows][length][heads * head_dim]. For lengths that are used
-// as a whole.
+// Attention without a mask, for keys that are all in use. q: [rows][heads][1][head_dim]; k, v:
+// [rows][length][heads * head_dim].
 Tensor Attend(const Tensor& q, const Tensor& k, const Tensor& v) {
   const auto by_head = [&](const Tensor& x) {
     return x.unflatten(2, {q.size(1), q.size(3)}).transpose(1, 2);
@@ -28,8 +28,8 @@ Tensor Attend(const Tensor& q, const Tensor& k, const Tensor& v) {
   return at::scaled_dot_product_attention(q, by_head(k), by_head(v)).reshape({q.size(0), -1});
 }
 
-// Softmax over each part by itself: its result, and the logarithm of its sum of exponentials,
-// [rows][heads][1 or more], float.
+// Attention over each part by itself. Returns its result and the logarithm of its sum of
+// exponentials, [rows][heads][1 or more], float.
 std::pair<Tensor, Tensor> AttendPart(const Tensor& q, const Tensor& k, const Tensor& v,
                                      const Tensor& mask) {
   if (q.size(3) % kFusedMultiple != 0) {
@@ -47,7 +47,7 @@ std::pair<Tensor, Tensor> AttendPart(const Tensor& q, const Tensor& k, const Ten
   return {out, log_sum};
 }
 
-// The same in parts of kSplit keys; mask: [rows * parts][heads][1][kSplit].
+// Attention in parts of kSplit keys, which are combined. mask: [rows * parts][heads][1][kSplit].
 Tensor AttendInParts(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask) {
   const int64_t rows = q.size(0), heads = q.size(1), head_dim = q.size(3);
   const int64_t parts = k.size(1) / kSplit;
@@ -81,7 +81,7 @@ void TokenNetwork::FillIdle(double* row) const {
   input.condition_tokens() = 1;
 }
 
-// [slots * 2][dim]: the same for both rows of a slot.
+// Returns [slots * 2][dim], where both rows of a slot are equal.
 Tensor TokenNetwork::Embed() const {
   const int64_t slots = options_.slots, codebooks = config_.codebooks;
   const Tensor tokens = t_->inputs.narrow(1, kSamplingColumns + 3, codebooks).to(at::kLong);
@@ -92,9 +92,9 @@ Tensor TokenNetwork::Embed() const {
   return x.unsqueeze(1).expand({slots, 2, config_.dim}).reshape({slots * 2, config_.dim});
 }
 
-// 0 below the slot's number in an input's `column`, and above what leaves no weight: a finite
-// number, so that parts with no key at all come to no share instead of to NaN. `rows`: of a slot.
-// See AttendInParts.
+// Returns AttendInParts's mask. It is 0 for places below the slot's number in the input's `column`,
+// and kMasked for others. kMasked is finite, so a part without any key gets a weight of 0 rather
+// than NaN. `rows` is the number of rows per slot.
 Tensor TokenNetwork::Mask(int column, int64_t length, int bucket, int rows) const {
   const Tensor limit =
       t_->inputs.select(1, column).narrow(0, 0, bucket).to(at::kLong).view({-1, 1, 1});
@@ -105,7 +105,7 @@ Tensor TokenNetwork::Mask(int column, int64_t length, int bucket, int rows) cons
       .expand({-1, config_.num_heads, -1, -1});
 }
 
-// Where each row's keys and values of this step belong in `self`, long [bucket * 2].
+// Returns where each row's keys and values of this step belong in `self`, long [bucket * 2].
 Tensor TokenNetwork::Places(int bucket) const {
   const Tensor position = t_->inputs.select(1, kSamplingColumns)
                               .narrow(0, 0, bucket)

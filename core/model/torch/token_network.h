@@ -1,5 +1,5 @@
-// VidMuse's token model as plain ATen on a device: keys and values in slots, and one decoding step
-// of static shape. Tensors are declared alone: no Torch in this header.
+// VidMuse's token model in plain ATen on a device, with its KV cache in slots and a decoding step
+// of static shape. at::Tensor is only declared, so this header needs no Torch.
 #ifndef VIDMUSE_MODEL_TORCH_TOKEN_NETWORK_H_
 #define VIDMUSE_MODEL_TORCH_TOKEN_NETWORK_H_
 
@@ -18,28 +18,30 @@
 namespace vidmuse {
 
 struct TokenNetworkOptions {
-  int slots = 8;  // windows at once
-  // Of a window, at most. The device reads all of them at every step, whatever is in use: shapes
-  // are static.
+  int slots = 8;  // number of windows at the same time
+  // A window's largest numbers of steps and condition tokens. As shapes are static, the device
+  // reads all of them at every step, even those that aren't in use.
   int steps = 1504;
   int condition_tokens = 3000;
   DevicePrecision precision = DevicePrecision::kFp16;
 };
 
-// Keys that one row of attention goes over at once; the parts are put together afterwards. A GPU so
-// has work for many processors where there are few rows, and sums are taken in one order whatever
-// the bucket.
+// Attention splits each row's keys into parts of this many, and combines the parts afterwards. So a
+// few rows keep many of a GPU's processors busy, and the order of sums doesn't depend on the
+// bucket.
 inline constexpr int kSplit = 256;
 
-// What a step is told of one slot, as doubles: it crosses to the device in one copy. Integers are
-// exact in it.
+// A step's input for one slot. All of it is doubles, which represent its integers exactly, so that
+// one copy brings it to the device.
 struct SlotInput {
   explicit SlotInput(double* row, int codebooks) : row_(row), codebooks_(codebooks) {}
   static int Columns(int codebooks) { return kSamplingColumns + 3 + 2 * codebooks; }
 
   double& option(SamplingColumn column) { return row_[column]; }
-  double& write_position() { return row_[kSamplingColumns]; }  // of the step's keys and values
-  double& length() { return row_[kSamplingColumns + 1]; }      // sequence steps to attend to, >= 1
+  // Position where the step's keys and values are written.
+  double& write_position() { return row_[kSamplingColumns]; }
+  // Number of sequence steps to attend to, >= 1.
+  double& length() { return row_[kSamplingColumns + 1]; }
   double& condition_tokens() { return row_[kSamplingColumns + 2]; }  // >= 1
   double& token(int codebook) { return row_[kSamplingColumns + 3 + codebook]; }
   double& uniform(int codebook) { return row_[kSamplingColumns + 3 + codebooks_ + codebook]; }
@@ -49,25 +51,30 @@ struct SlotInput {
   const int codebooks_;
 };
 
-// Bytes that one step reads, counted on the tensors themselves.
+// Bytes that one step reads, as sums of the tensors' sizes.
 struct TokenNetworkBytes {
-  size_t weights = 0;    // of every linear layer, the heads included
-  size_t slot_self = 0;  // a slot's keys and values of both rows, room that isn't used included
-  size_t slot_condition = 0;  // likewise, of its condition
-  size_t null_condition = 0;  // shared by all
-  size_t unread = 0;          // held, but not read as a whole by a step: embeddings, cross_kv
+  // Weights of all linear layers, including the heads.
+  size_t weights = 0;
+  // Self-attention keys and values of one slot's two rows, including unused room.
+  size_t slot_self = 0;
+  // Cross-attention keys and values of one slot's condition, including unused room.
+  size_t slot_condition = 0;
+  // Keys and values of the null condition, which all slots share.
+  size_t null_condition = 0;
+  // Weights that a step doesn't read, or not as a whole: embeddings and cross_kv.
+  size_t unread = 0;
 };
 
-// Rows: two a slot, conditional and null, always for all slots in linear layers; attention goes
-// over the first slots of a bucket.
+// Each slot has two rows, conditional and null. Linear layers always compute the rows of all slots;
+// attention covers the first slots, as many as the bucket has.
 //
-// A row's numbers depend on its own slot alone, bit for bit, as far as the library's products of
-// one fixed shape keep rows apart, in whichever place they are. See TorchMusicModel for what is
-// promised.
+// A row's numbers depend on its own slot alone, bit for bit, provided that the library's matrix
+// products of one fixed shape compute each row independently of the others and of its place. See
+// TorchMusicModel for what is promised.
 class TokenNetwork {
  public:
-  // `positions`: [options.steps][dim], SinusoidalPositions'. `null_condition`: [50][dim]. Errors
-  // name the tensor. RESOURCE_EXHAUSTED: out of memory, of the host or of the device.
+  // `positions`: [options.steps][dim], from SinusoidalPositions. `null_condition`: [50][dim].
+  // Errors name the tensor. RESOURCE_EXHAUSTED: the host or the device is out of memory.
   static absl::StatusOr<std::unique_ptr<TokenNetwork>> Load(const LmConfig& config,
                                                             DeviceReader& reader,
                                                             std::vector<float> positions,
@@ -79,31 +86,32 @@ class TokenNetwork {
   const TokenNetworkOptions& options() const { return options_; }
   TokenNetworkBytes bytes() const;
 
-  // Device memory that the weights take, before they are loaded: everything beside slots.
+  // Predicts the device memory of everything except slots, before the weights are loaded.
   static size_t WeightBytes(const LmConfig& config, const TokenNetworkOptions& options);
-  // Device memory that slots of this kind take, before there are any.
+  // Predicts the device memory that all slots take, before they are allocated.
   static size_t SlotBytes(const LmConfig& config, const TokenNetworkOptions& options);
 
-  // The rest is called inside RunTorch, on the caller's stream, and throws what Torch throws.
+  // The methods below must be called inside RunTorch. They use the caller's stream and throw what
+  // Torch throws.
 
-  // Keys and values of a condition, [tokens][dim] on the host, into a slot; the rest of the slot
-  // becomes zeros. Thread-safe for different slots. CANCELLED between two layers.
+  // Projects a condition's `rows`, [tokens][dim] on the host, to keys and values in a slot, and
+  // sets the rest of the slot to zero. Thread-safe for different slots. CANCELLED: `cancel` was
+  // set, which is checked between layers.
   absl::Status FillSlot(int slot, const float* rows, int tokens, const CancelFlag& cancel);
 
-  // Row of an input that leaves a slot as it is, while it is filled too: it reads the slot's first
-  // keys, and writes outside of all slots.
+  // Fills an input row with which a step leaves the slot unchanged, even while the slot is being
+  // filled: the step reads the slot's first keys and writes outside of all slots.
   void FillIdle(double* row) const;
 
-  // One step of slots [0, bucket), from `inputs` to `tokens` and `logits`, all on the device.
-  // Touches memory of the network alone, and never waits for the device, so that it can be
-  // recorded.
+  // Runs one step of slots [0, bucket), from `inputs` to `tokens` and `logits`, all on the device.
+  // It uses the network's own memory alone and never waits for the device, so it can be recorded.
   void Step(int bucket);
 
-  // A slot's keys (0) or values (1) of its own steps in a layer, [2 rows * room][dim].
+  // A slot's self-attention keys (`part` 0) or values (`part` 1) in a layer, [2 rows * room][dim].
   at::Tensor SlotSelf(int layer, int part, int slot) const;
 
   at::Tensor& inputs();  // double [slots][SlotInput::Columns]
-  at::Tensor& tokens();  // int32 [slots][codebooks], drawn; -1: the logits aren't finite
+  at::Tensor& tokens();  // int32 [slots][codebooks], drawn; -1: a logit isn't finite
   at::Tensor& logits();  // float [slots][codebooks][card], guided
 
  private:

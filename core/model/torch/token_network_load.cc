@@ -1,4 +1,4 @@
-// Weights and memory of a TokenNetwork.
+// Loads the weights of a TokenNetwork and allocates its memory.
 #include <ATen/ATen.h>
 
 #include <string>
@@ -15,9 +15,9 @@ namespace {
 
 using at::Tensor;
 
-// Places that idle slots write to, behind all slots.
+// Number of spare places behind all slots, where idle slots write.
 constexpr int64_t kSpare = 8;
-// Leaves no weight beside any score, and is finite in half precision.
+// A masked key's score: its weight is 0 beside any other score, and it is finite in half precision.
 constexpr double kMasked = -65504;
 
 int64_t RoundUp(int64_t value) { return (value + kSplit - 1) / kSplit * kSplit; }
@@ -123,7 +123,8 @@ void TokenNetwork::Allocate(const std::string& device, std::vector<float> positi
   const int64_t slots = options_.slots, layers = config_.num_layers, dim = config_.dim;
   const int64_t steps = RoundUp(options_.steps), tokens = RoundUp(options_.condition_tokens);
   const int64_t codebooks = config_.codebooks, card = config_.card;
-  positions.resize((options_.steps + 1) * dim);  // idle slots are at the place behind the last
+  // Idle slots use the position after the last one.
+  positions.resize((options_.steps + 1) * dim);
   t_->positions = ToDevice(std::move(positions), {options_.steps + 1, dim}, device);
   const auto stored = t_->layers[0].linear1.options();
   const auto floats = t_->heads.options();
@@ -163,7 +164,7 @@ absl::Status TokenNetwork::FillSlot(int slot, const float* rows, int tokens,
     for (int part = 0; part < 2; ++part) {
       const Tensor place = t_->condition.select(0, i).select(0, part).select(0, slot);
       place.narrow(0, 0, tokens).copy_(parts[part]);
-      // What is masked counts zero times, which only finite numbers survive.
+      // Masked values are multiplied by a weight of 0, so they must be finite.
       place.narrow(0, tokens, place.size(0) - tokens).zero_();
       SlotSelf(i, part, slot).zero_();
     }

@@ -1,4 +1,4 @@
-// What a TokenNetwork holds. For its .cc files alone: they include Torch before this.
+// The tensors of a TokenNetwork. Only its .cc files include this, and they include Torch first.
 #ifndef VIDMUSE_MODEL_TORCH_TOKEN_NETWORK_TENSORS_H_
 #define VIDMUSE_MODEL_TORCH_TOKEN_NETWORK_TENSORS_H_
 
@@ -27,16 +27,18 @@ struct TokenNetwork::Tensors {
   at::Tensor heads;  // float [codebooks * card][dim]
   at::Tensor zero, masked;
 
-  // Keys and values, one after the other in dimension 1. Room for steps and condition tokens is a
-  // multiple of kSplit.
-  at::Tensor self;  // [layers][2][slots * 2 rows * steps + kSpare][dim]; idle slots write behind
-                    // all slots
+  // Dimension 1 selects keys or values. Room for steps and condition tokens is a multiple of
+  // kSplit.
+  //
+  // [layers][2][slots * 2 rows * room + kSpare][dim]. Idle slots write to the spare places behind
+  // all slots.
+  at::Tensor self;
   at::Tensor condition;  // [layers][2][slots][tokens][dim]
   at::Tensor null;       // [layers][2][50][dim]
 
-  // A step's own.
+  // Used within a step.
   at::Tensor row_start;  // long [slots * 2]: a row's first place in `self`
-  at::Tensor spare;      // long [1]: the place behind all slots
+  at::Tensor spare;      // long [1]: the first place behind all slots
   int64_t room = 0;      // steps of a row in `self`
   at::Tensor attention;  // [slots * 2][dim]
   at::Tensor inputs, tokens, logits;

@@ -14,10 +14,10 @@ Tensor Column(const Tensor& options, SamplingColumn column) {
   return options.narrow(1, column, 1).unsqueeze(2);
 }
 
-// Weights that top_p, else top_k, leave; 0 for what was cut.
+// Sets the weights to 0 that top_p, or else top_k, cuts.
 Tensor Cut(const Tensor& weights, const Tensor& options) {
   const int64_t card = weights.size(2);
-  // Stable: equal weights in token order, as the nucleus takes them.
+  // The sort is stable because the nucleus takes equal weights in token order.
   const auto [sorted, order] = weights.sort(/*stable=*/true, /*dim=*/2, /*descending=*/true);
   const Tensor zero = at::zeros_like(weights);
 
@@ -33,8 +33,8 @@ Tensor Cut(const Tensor& weights, const Tensor& options) {
   return nucleus.where(top_p > 0, most_probable.where(top_k > 0, weights));
 }
 
-// The inverse of the distribution function, in token order: the first kept token with which the sum
-// passes uniform * total.
+// Inverts the cumulative distribution in token order. Returns the first kept token at which the sum
+// exceeds uniform * total.
 Tensor Invert(const Tensor& kept, const Tensor& uniforms) {
   const int64_t card = kept.size(2);
   const Tensor token = at::arange(card, kept.options().dtype(at::kLong));
@@ -43,7 +43,7 @@ Tensor Invert(const Tensor& kept, const Tensor& uniforms) {
   const Tensor is_kept = kept > 0;
   const Tensor none = at::full_like(token, card);
   const Tensor first = token.where(is_kept & (sums > target), none).amin(2);
-  // Rounding may leave the target at the very end.
+  // Rounding may put the target at the very end.
   const Tensor last = token.where(is_kept, token - card).amax(2);
   return first.where(first < card, last);
 }
@@ -60,7 +60,7 @@ Tensor DrawOnDevice(const Tensor& logits, const Tensor& options, const Tensor& u
   const Tensor greedy = Column(options, kGreedyColumn).squeeze(2) > 0;
   const Tensor finite = logits.isfinite().all(2);
   const auto [best, argmax] = logits.max(2, /*keepdim=*/true);
-  // Greedy rows, whose temperature may be 0, are computed as well, and not used.
+  // Greedy rows, whose temperature may be 0, are also computed, but their result isn't used.
   const Tensor temperature = Column(options, kTemperatureColumn).clamp_min(1e-30);
   const Tensor exponent = (logits.to(at::kDouble) - best.to(at::kDouble)) / temperature;
   Tensor weights = exponent.exp();

@@ -1,5 +1,5 @@
-// The sampler of core/model/sampler.h on a device, for all requests of a step at once. Tensors are
-// declared alone: no Torch in this header.
+// The sampler of core/model/sampler.h on a device, for all requests of a step at once. at::Tensor
+// is only declared, so this header needs no Torch.
 #ifndef VIDMUSE_MODEL_TORCH_TOKEN_SAMPLER_H_
 #define VIDMUSE_MODEL_TORCH_TOKEN_SAMPLER_H_
 
@@ -9,7 +9,7 @@ class Tensor;
 
 namespace vidmuse {
 
-// Columns of `options`, [rows][kSamplingColumns] doubles; `top_k` 0 and `top_p` 0: off.
+// Columns of `options`, [rows][kSamplingColumns] doubles. A `top_k` or `top_p` of 0 is off.
 enum SamplingColumn {
   kGreedyColumn,  // 1: argmax
   kTemperatureColumn,
@@ -19,17 +19,17 @@ enum SamplingColumn {
   kSamplingColumns,
 };
 
-// Classifier-free guidance (GuideLogits): `logits` is [rows][conditional, null][codebooks][card];
-// the result [rows][codebooks][card]. float32.
+// Classifier-free guidance, as in GuideLogits, in float32. `logits` is
+// [rows][conditional, null][codebooks][card], the result [rows][codebooks][card].
 at::Tensor GuideOnDevice(const at::Tensor& logits, const at::Tensor& options);
 
-// The next tokens, int32 [rows][codebooks]: by Sampler's rules and with its numbers, in double.
-// `logits`: [rows][codebooks][card]; `uniforms`: [rows][codebooks], TokenUniform's. -1 where a
-// logit isn't finite. Never waits for the device.
+// Draws the next tokens, int32 [rows][codebooks], by Sampler's rules and in double, as it does.
+// `logits`: [rows][codebooks][card]; `uniforms`: [rows][codebooks], from TokenUniform. A token is
+// -1 if one of its logits isn't finite. Never waits for the device.
 //
-// The same token as Sampler's for equal logits, unless `uniform` times the sum of what was kept
-// lies within a few units in the last place (about 1e-15) of where one token ends and the next
-// begins: sums of doubles are taken in another order.
+// Equal logits give the same token as Sampler, unless `uniform` times the sum of the kept weights
+// lies within a few units in the last place (about 1e-15) of the boundary between two tokens,
+// because the doubles are summed in another order.
 at::Tensor DrawOnDevice(const at::Tensor& logits, const at::Tensor& options,
                         const at::Tensor& uniforms);
 

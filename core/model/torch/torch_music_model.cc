@@ -16,7 +16,7 @@
 namespace vidmuse {
 namespace {
 
-// Steps that are queued without waiting, at most: as many inputs are on their way at once.
+// Largest number of steps that are queued without waiting. Each has its own input buffer.
 constexpr int kPieces = 64;
 
 class HostCondition final : public VideoCondition {
@@ -52,7 +52,7 @@ SlotWindow& WindowOf(const StepRequest& request) {
   return static_cast<SlotWindow&>(*request.window);
 }
 
-// The device can't refuse it, as the CPU's sampler does.
+// The CPU's sampler rejects a bad temperature, but the device can't, so it is checked here.
 absl::Status CheckTemperature(const StepRequest& request) {
   const SamplingOptions* sampling = request.sampling;
   if (sampling == nullptr || sampling->IsGreedy() || sampling->temperature > 0) {
@@ -61,7 +61,7 @@ absl::Status CheckTemperature(const StepRequest& request) {
   return absl::InvalidArgumentError(absl::StrCat("temperature is ", sampling->temperature));
 }
 
-// Powers of two below `slots`, then `slots`.
+// Returns the powers of two below `slots`.
 std::vector<int> DefaultBuckets(int slots) {
   std::vector<int> buckets;
   for (int bucket = 1; bucket < slots; bucket *= 2) buckets.push_back(bucket);
@@ -70,7 +70,7 @@ std::vector<int> DefaultBuckets(int slots) {
 
 }  // namespace
 
-// Page-locked where the device reads it by itself.
+// Page-locked if the device is a GPU, which reads it directly.
 struct TorchMusicModel::HostBuffers {
   at::Tensor inputs;  // double [kPieces][slots][SlotInput::Columns]
   at::Tensor tokens;  // int32 [slots][codebooks]
@@ -121,7 +121,7 @@ void TorchMusicModel::RecordGraphs(const StepGraphMaker& make_graph) {
     TokenNetwork& network = *parts_.network;
     FillPiece({}, 0, host_->inputs.mutable_data_ptr<double>());
     network.inputs().copy_(host_->inputs[0], /*non_blocking=*/true);
-    // The largest first: the others find its memory.
+    // The largest bucket is recorded first, so that the others reuse its memory.
     for (size_t i = buckets_.size(); i-- > 0;) {
       const auto body = [&network, bucket = buckets_[i]] { network.Step(bucket); };
       body();
@@ -175,7 +175,7 @@ absl::StatusOr<std::unique_ptr<Window>> TorchMusicModel::OpenWindow(const VideoC
   const int tokens = frame_count * kTokensPerFrame;
   const float* rows =
       own.rows() + size_t{kTokensPerFrame} * first_frame * parts_.network->config().dim;
-  // It has ended when this returns: the device thread's stream needn't wait for it.
+  // Run waits for the work's end, so the device thread's stream needn't wait for it.
   RETURN_IF_ERROR(
       window_stream_->Run([&] { return parts_.network->FillSlot(slot, rows, tokens, cancel); }));
   return std::make_unique<SlotWindow>(std::move(lease), tokens, steps);
@@ -227,7 +227,7 @@ void TorchMusicModel::QueuePiece(int piece, int slots) {
   try {
     graph->Replay();
   } catch (...) {
-    graph = nullptr;  // the next step goes without
+    graph = nullptr;  // the next step runs without a graph
     throw;
   }
 }
@@ -252,7 +252,7 @@ absl::Status TorchMusicModel::RunPieces(absl::Span<StepRequest> requests, bool l
   });
 }
 
-// Whoever draws a token, or asks for logits, does so at the last step.
+// Delivers tokens and logits, which requests get from their last step only.
 absl::Status TorchMusicModel::Deliver(absl::Span<StepRequest> requests) const {
   const int codebooks = info_.codebooks;
   const size_t size = size_t{1} * codebooks * info_.card;

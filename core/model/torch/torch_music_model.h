@@ -1,5 +1,5 @@
-// VidMuse as plain ATen on one device: a GPU, or the CPU, where tests run the same code. No Torch
-// in this header.
+// VidMuse in plain ATen on one device: a GPU, or the CPU, where tests run the same code. This
+// header needs no Torch.
 #ifndef VIDMUSE_MODEL_TORCH_TORCH_MUSIC_MODEL_H_
 #define VIDMUSE_MODEL_TORCH_TORCH_MUSIC_MODEL_H_
 
@@ -17,21 +17,20 @@
 
 namespace vidmuse {
 
-// A window lives in one of `slots`. A step has the static shape of a bucket: 1, 2, 4, 8, ... slots,
-// the smallest that holds every slot in use; new windows take the lowest free one. Each bucket is
-// recorded once as a graph, where the device has graphs.
+// Each window occupies one slot; a new window takes the lowest free one. A step has the static
+// shape of a bucket, which is a number of slots: 1, 2, 4, 8, ... It uses the smallest bucket that
+// covers every slot in use. Where the device has graphs, each bucket is recorded once as a graph.
 //
-// What is promised, beside MusicModel's contract:
-// - Prompts are fed one sequence step at a time, so n steps at once are n single steps.
-// - Nothing is read across slots, linear layers always have the rows of all slots, and a slot's
-// part of
-//   attention has the same shape in every bucket. So what is drawn for a request doesn't depend on
-//   the others' data.
-// - On the CPU, results are the same bit for bit whatever the bucket and the slot (tested).
-// - On a GPU they are within one bucket, as long as cuBLAS computes a product's rows alike, which
-// it
-//   doesn't document. Attention's library kernels may differ from bucket to bucket in the last
-//   bits; with `buckets` = {slots} there is one bucket, at the cost of reading idle slots' memory.
+// Besides MusicModel's contract, it promises:
+// - Prompts are fed one sequence step at a time, so feeding n steps at once equals n single steps.
+// - What is drawn for a request doesn't depend on the others' data: nothing is read across slots,
+//   linear layers always have the rows of all slots, and a slot's part of attention has the same
+//   shape in every bucket.
+// - On the CPU, results are the same bit for bit in every bucket and slot (tested).
+// - On a GPU, results are the same bit for bit within one bucket if cuBLAS computes all rows of a
+//   product alike, which it doesn't document. The library's attention kernels may differ between
+//   buckets in the last bits. With `buckets` = {slots} there is only one bucket, at the cost of
+//   reading idle slots' memory.
 class TorchMusicModel final : public MusicModel {
  public:
   struct Parts {
@@ -40,9 +39,10 @@ class TorchMusicModel final : public MusicModel {
     std::shared_ptr<const CodecNetwork> codec;
   };
 
-  // `make_graph`: null: steps run operation by operation. Buckets below the number of slots,
-  // ascending; empty: powers of two. If a graph can't be recorded, info().step_graphs says 0, and
-  // steps run all the same. Errors: of the device.
+  // If `make_graph` is null, steps run operation by operation. `buckets` are ascending numbers of
+  // slots; if empty, they are powers of two. The number of all slots is added if it is missing. If
+  // a graph can't be recorded, info().step_graphs is 0, and steps run without graphs. Errors are
+  // the device's.
   static absl::StatusOr<std::unique_ptr<TorchMusicModel>> Create(ModelInfo info, Parts parts,
                                                                  const StepGraphMaker& make_graph,
                                                                  std::vector<int> buckets = {});
@@ -51,17 +51,17 @@ class TorchMusicModel final : public MusicModel {
   const ModelInfo& info() const override { return info_; }
   const TokenNetwork& network() const { return *parts_.network; }
   const CodecNetwork& codec() const { return *parts_.codec; }
-  // Why steps aren't graphs.
+  // Says why steps don't run as graphs.
   std::string notice() const override { return std::string(graph_status_.message()); }
 
   absl::StatusOr<std::shared_ptr<const VideoCondition>> EncodeVideo(
       const VideoFrames& video, const CancelFlag& cancel) override;
   size_t ConditionBytes(int local_frames) const override;
-  // The same for every window: a slot's.
+  // The bytes of a slot, the same for every window.
   size_t WindowBytes(int local_frames, int steps) const override;
   size_t WindowMemory() const override;
-  // Waits for a slot for up to kSlotWait, then RESOURCE_EXHAUSTED. INVALID_ARGUMENT: frames or
-  // steps out of range.
+  // Waits up to kSlotWait for a slot. RESOURCE_EXHAUSTED: none became free. INVALID_ARGUMENT:
+  // frames or steps are out of range.
   absl::StatusOr<std::unique_ptr<Window>> OpenWindow(const VideoCondition& condition,
                                                      int first_frame, int frame_count, int steps,
                                                      const CancelFlag& cancel) override;
@@ -77,7 +77,7 @@ class TorchMusicModel final : public MusicModel {
   TorchMusicModel(ModelInfo info, Parts parts);
   absl::Status Prepare(std::vector<int> buckets);
   void RecordGraphs(const StepGraphMaker& make_graph);
-  // Fills one piece's inputs: each request's step that is `left` steps before its last one.
+  // Fills a piece's input `rows`: of each request, the step that is `left` steps before its last.
   int FillPiece(absl::Span<const StepRequest> requests, int left, double* rows) const;
   void FillSlotInput(const StepRequest& request, int step, double* row) const;
   void QueuePiece(int piece, int slots);
@@ -93,8 +93,8 @@ class TorchMusicModel final : public MusicModel {
   std::vector<int> buckets_;
   absl::Status graph_status_;
 
-  // The device thread's.
-  std::vector<std::unique_ptr<StepGraph>> graphs_;  // of each bucket; null: run it
+  // Used by the device thread alone.
+  std::vector<std::unique_ptr<StepGraph>> graphs_;  // one per bucket; null: runs without a graph
   std::unique_ptr<HostBuffers> host_;
 };
 

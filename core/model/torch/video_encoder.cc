@@ -38,7 +38,7 @@ absl::Status CheckFrames(const VideoFrames& video) {
   return absl::OkStatus();
 }
 
-// The distinct values, in order.
+// Returns the distinct values in ascending order.
 std::vector<int> Distinct(std::vector<int> values) {
   std::sort(values.begin(), values.end());
   values.erase(std::unique(values.begin(), values.end()), values.end());
@@ -53,7 +53,7 @@ absl::Span<const int> Chunk(const std::vector<int>& frames, int index) {
   return absl::MakeConstSpan(frames).subspan(size_t{kChunkFrames} * index, kChunkFrames);
 }
 
-// Memory for one chunk's results, frame after frame.
+// Memory for one chunk's results, one frame after another.
 class ChunkBuffer {
  public:
   ChunkBuffer(size_t frames, size_t floats) : values_(frames * floats) {
@@ -153,7 +153,8 @@ absl::Status VideoEncoder::EncodeLocal(const VideoFrames& video, const GlobalCon
                                        const States& states, const CancelFlag& cancel,
                                        float* rows) const {
   const size_t frame_rows = size_t{kTokensPerFrame} * dim_;
-  std::vector<std::vector<int>> places(video.frames.size());  // of each frame among the local ones
+  // The indices in `local` at which each frame occurs.
+  std::vector<std::vector<int>> places(video.frames.size());
   for (size_t i = 0; i < video.local.size(); ++i) {
     places[video.local[i]].push_back(static_cast<int>(i));
   }

@@ -1,9 +1,9 @@
-// VidMuse's conditioner: frames of a video to the token model's cross-attention source.
+// VidMuse's conditioner: it turns a video's frames into the token model's cross-attention source.
 //
-// CLIP ViT-B/32 of each frame, a local and a global temporal transformer, cross-attention from the
-// local to the global frames, and a projection to the token model's width (Long-Short-Term
-// modelling in "VidMuse: A Simple Video-to-Music Generation Framework with Long-Short-Term
-// Modeling", CVPR 2025). No Torch in this header.
+// It applies CLIP ViT-B/32 to each frame, a local and a global temporal transformer,
+// cross-attention from the local to the global frames, and a projection to the token model's width
+// (Long-Short-Term modelling in "VidMuse: A Simple Video-to-Music Generation Framework with
+// Long-Short-Term Modeling", CVPR 2025). This header needs no Torch.
 #ifndef VIDMUSE_MODEL_TORCH_VIDEO_ENCODER_H_
 #define VIDMUSE_MODEL_TORCH_VIDEO_ENCODER_H_
 
@@ -21,47 +21,46 @@
 
 namespace vidmuse {
 
-// Parts of the names of a checkpoint's tensors that no part of inference reads: a T5 conditioner's
-// leftovers and CLIP's unused outputs. For WeightReader::CheckAllUsed.
+// Returns parts of the names of tensors that inference doesn't read, for
+// WeightReader::CheckAllUsed: a T5 conditioner's leftovers and CLIP's unused outputs.
 std::vector<std::string> UnusedVideoTensors();
 
-// Immutable after Load, thread-safe. Torch runs on one thread per call: Load sets that for the
-// process.
+// Immutable after Load and thread-safe. Each call of Torch runs on one thread; Load makes that
+// setting for the process.
 class VideoEncoder {
  public:
-  // `threads` >= 1: how many chunks of frames are computed at once, over all calls of Encode.
-  // Errors name the tensor. RESOURCE_EXHAUSTED: out of memory.
+  // `threads` >= 1 is the number of chunks of frames that are computed at once, over all Encode
+  // calls. Errors name the tensor. RESOURCE_EXHAUSTED: out of memory.
   static absl::StatusOr<std::unique_ptr<VideoEncoder>> Load(
       const LmConfig& config, WeightReader& weights, int threads,
       VideoPrecision precision = VideoPrecision::kFp32);
-  // Over networks that are loaded; `dim`: width of what they make.
+  // Makes an encoder of loaded networks. `dim` is the width of their result.
   static absl::StatusOr<std::unique_ptr<VideoEncoder>> Create(
       std::unique_ptr<const VideoNetworks> networks, int dim, int threads);
 
-  // The condition of every local frame, row-major [local frames * 50][dim]. A frame's rows are a
-  // function of that frame and of the global frames, bit for bit: not of the other local frames, of
-  // `threads` or of other calls. Frames that are equal are computed once.
+  // Computes the condition of every local frame, row-major [local frames * 50][dim]. A frame's rows
+  // depend, bit for bit, only on that frame and the global frames, not on the other local frames,
+  // `threads` or other calls. Equal frames are computed once.
   //
-  // INVALID_ARGUMENT: no local frame, not 32 global ones, a frame that isn't 3 x 224 x 224, an
-  // index outside `frames`. CANCELLED: within one chunk's time (4 frames) after `cancel`.
-  // RESOURCE_EXHAUSTED: out of memory.
+  // INVALID_ARGUMENT: there is no local frame, there aren't 32 global ones, a frame isn't
+  // 3 x 224 x 224, or an index is outside `frames`. CANCELLED: `cancel` was set; returned within
+  // the time of one chunk (4 frames). RESOURCE_EXHAUSTED: out of memory.
   absl::StatusOr<std::vector<float>> Encode(const VideoFrames& video,
                                             const CancelFlag& cancel) const;
 
-  // The condition of a frame of a video that is black throughout, [50][dim]: the same for every
-  // frame.
+  // The condition of one frame of a black video, [50][dim]. All its frames have the same one.
   const std::vector<float>& null_condition() const { return null_condition_; }
 
   int tokens_per_frame() const { return kTokensPerFrame; }
   int dim() const { return dim_; }
 
  private:
-  // What CLIP made of a frame, by index in VideoFrames.frames; empty where it isn't kept.
+  // CLIP's states of each frame, by index in VideoFrames.frames. Empty if they aren't kept.
   using States = std::vector<std::vector<float>>;
 
   VideoEncoder(std::unique_ptr<const VideoNetworks> networks, int dim, int threads);
 
-  // Keeps the states of those global frames that are local too.
+  // Puts the states of global frames that are also local into `states`.
   absl::StatusOr<std::unique_ptr<const GlobalContext>> EncodeGlobal(const VideoFrames& video,
                                                                     const CancelFlag& cancel,
                                                                     States* states) const;
@@ -76,8 +75,7 @@ class VideoEncoder {
 
 // The token model's sinusoidal embedding of sequence steps 0 .. positions - 1, row-major
 // [positions][dim], in float32 as audiocraft computes it: cat(cos(p), sin(p)),
-// p = step / 10000^(i / (dim/2 - 1)). `dim` is even and at least 4. Throws
-// std::bad_alloc alone.
+// p = step / 10000^(i / (dim/2 - 1)). `dim` is even and at least 4. Throws only std::bad_alloc.
 std::vector<float> SinusoidalPositions(int positions, int dim);
 
 }  // namespace vidmuse

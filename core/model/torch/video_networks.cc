@@ -22,21 +22,21 @@ using OptionalTensor = std::optional<Tensor>;
 
 constexpr int kChunkRows = kChunkFrames * kTokensPerFrame;
 
-// A tensor that keeps the vector alive.
+// Returns a tensor that owns the vector.
 Tensor OwnFloats(std::vector<float> values, at::IntArrayRef shape) {
   auto owner = std::make_shared<std::vector<float>>(std::move(values));
   return at::from_blob(owner->data(), shape, [owner](void*) {});
 }
 
-// What follows a matrix product, fused into it. kAdd: plus another tensor.
+// The operation that is fused into a matrix product. kAdd adds another tensor.
 enum class Epilogue { kNone, kGelu, kSwish, kAdd };
 
-// A linear layer in oneDNN's blocked layout: near the core's peak, where at::linear may stay below
-// half of it (its BLAS favours one vendor).
+// A linear layer in oneDNN's blocked layout, which runs near the core's peak. at::linear may reach
+// less than half of it, because its BLAS favours one vendor.
 class PackedLinear {
  public:
   PackedLinear() = default;
-  // `weight`: [out, in]; `bias`: [out], or undefined. `type`: of the product's operands.
+  // `weight`: [out, in]; `bias`: [out], or undefined; `type`: the type of the product's operands.
   PackedLinear(const Tensor& weight, const Tensor& bias, at::ScalarType type,
                Epilogue epilogue = Epilogue::kNone)
       : type_(type), epilogue_(epilogue) {
@@ -48,8 +48,8 @@ class PackedLinear {
     place_matters_ = PlaceMatters(weight.size(0), weight.size(1));
   }
 
-  // x: [kChunkRows, in]; `other`, for kAdd: [kChunkRows, out]. What is added to stays in float32,
-  // and so does the sum; else the result has the operands' type.
+  // x: [kChunkRows, in]; `other`, for kAdd alone: [kChunkRows, out]. With kAdd, `other` and the
+  // result are float32; otherwise the result has the operands' type.
   Tensor operator()(const Tensor& x, const Tensor& other = Tensor()) const {
     if (!place_matters_) return Run(x, other);
     std::vector<Tensor> frames;
@@ -60,8 +60,9 @@ class PackedLinear {
   }
 
  private:
-  // Whether a frame's rows depend, bit for bit, on where in a chunk they are: some kernels sum a
-  // product's last rows in another order than its first. Such a layer takes frame by frame.
+  // Returns whether a frame's rows depend, bit for bit, on their place in a chunk, because some
+  // kernels sum a product's last rows in another order than its first. Such a layer computes frame
+  // by frame.
   bool PlaceMatters(int64_t out, int64_t in) const {
     const Tensor frame = at::arange(kTokensPerFrame * in, at::kFloat).sin().view({-1, in});
     const Tensor y = Run(frame.repeat({kChunkFrames, 1}), at::zeros({kChunkRows, out}));
@@ -132,7 +133,7 @@ struct Context : GlobalContext {
   Tensor keys, values;
 };
 
-// `type`: of the product's operands.
+// `type` is the type of the product's operands.
 PackedLinear Pack(const Tensor& weight, const Tensor& bias, LinearUse use, at::ScalarType type) {
   switch (use) {
     case LinearUse::kPlain:
@@ -151,7 +152,7 @@ PackedLinear Pack(const Tensor& weight, const Tensor& bias, LinearUse use, at::S
   return {};
 }
 
-// A frame's rows, once for each frame of a chunk: [kChunkRows, width].
+// Repeats a frame's rows for each frame of a chunk: [kChunkRows, width].
 void RepeatForChunk(Tensor& rows) { rows = rows.repeat({kChunkFrames, 1}); }
 
 class TorchVideoNetworks : public VideoNetworks {
@@ -229,7 +230,7 @@ class TorchVideoNetworks : public VideoNetworks {
   }
 
  private:
-  // Cross-attention of a chunk's tokens, [kChunkRows, width].
+  // Applies cross-attention to a chunk's tokens, [kChunkRows, width].
   Tensor Attend(const Tensor& local, const Context& context) const {
     const int64_t head_dim = t_.width / kCrossHeads;
     const Tensor query = t_.cross_query(local)
@@ -243,7 +244,7 @@ class TorchVideoNetworks : public VideoNetworks {
     return attention.transpose(1, 2).reshape({kChunkRows, t_.width});
   }
 
-  // Between frames' own memory and a chunk's rows.
+  // Gather copies the frames' states into a chunk's rows; Scatter copies rows back to the frames.
   Tensor Gather(absl::Span<const float* const> states) const {
     Tensor chunk = at::zeros({kChunkRows, t_.width});
     for (size_t i = 0; i < states.size(); ++i) {

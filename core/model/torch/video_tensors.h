@@ -1,5 +1,5 @@
-// The conditioner's weights by name, read alike for both ways to compute it. For their .cc files
-// alone: they include Torch before this.
+// Reads the conditioner's weights by name, for both implementations of VideoNetworks. Only their
+// .cc files include this, and they include Torch first.
 #ifndef VIDMUSE_MODEL_TORCH_VIDEO_TENSORS_H_
 #define VIDMUSE_MODEL_TORCH_VIDEO_TENSORS_H_
 
@@ -25,7 +25,7 @@ inline constexpr int kVideoHeadDim = 64;  // of CLIP and of the temporal transfo
 inline constexpr int kCrossHeads = 3;
 inline constexpr double kQuickGelu = 1.702;
 
-// What becomes of a linear layer's result.
+// How a linear layer's result is used.
 enum class LinearUse { kPlain, kAdded, kGelu, kQuickGelu, kAddedAfterQuickGelu };
 
 struct VideoNorm {
@@ -73,7 +73,7 @@ class VideoTensorReader {
   using MakeLinear =
       std::function<Linear(const at::Tensor& weight, const at::Tensor& bias, LinearUse use)>;
 
-  // `weights` says what there is, `read` reads it.
+  // `weights` provides the tensors' shapes, and `read` reads them.
   VideoTensorReader(const LmConfig& config, WeightReader& weights, ReadTensor read, MakeLinear make)
       : config_(config), weights_(weights), read_(std::move(read)), make_(std::move(make)) {}
 
@@ -95,13 +95,13 @@ class VideoTensorReader {
   }
 
  private:
-  // Rows of the matrix that is read next: reading it refuses what has no rows.
+  // Returns the number of rows of a matrix that is read next, which fails if it has none.
   absl::StatusOr<int64_t> Rows(const std::string& name) {
     ASSIGN_OR_RETURN(const std::vector<int64_t> shape, weights_.Shape(name));
     return shape.empty() ? 1 : std::max<int64_t>(1, shape[0]);
   }
 
-  // Of all networks: the rows of `name`.
+  // Sets the width of all networks to the number of rows of `name`.
   absl::Status FindWidth(const std::string& name) {
     constexpr int kMaxWidth = 16384;
     ASSIGN_OR_RETURN(width_, Rows(name));
@@ -119,7 +119,7 @@ class VideoTensorReader {
     return make_(weight, bias, use);
   }
 
-  // Layers of the same shape, [width][width], as one.
+  // Stacks layers of the same shape, [width][width], into one.
   absl::StatusOr<Linear> Stacked(const std::vector<std::string>& names,
                                  LinearUse use = LinearUse::kPlain) {
     std::vector<at::Tensor> weights, biases;
@@ -195,7 +195,8 @@ class VideoTensorReader {
     ASSIGN_OR_RETURN(tensors.clip_position,
                      read_(embeddings + "position_embedding.weight", {kTokensPerFrame, width_}));
     tensors.clip_patch = make_(patch.view({width_, kPatchFloats}), at::Tensor(), LinearUse::kAdded);
-    // The class token has no pixels: with a patch of zeros, it is all in what is added.
+    // The class token has no pixels: its patch is zeros, and its embedding is added to the
+    // position.
     tensors.clip_position.select(0, 0).add_(token);
     ASSIGN_OR_RETURN(tensors.clip_norm, Norm(prefix + "pre_layrnorm"));
     const std::string layers = prefix + "encoder.layers.";

@@ -15,9 +15,9 @@
 namespace vidmuse {
 namespace {
 
-// Values converted and checked at a time, so that the check finds them in the cache.
+// Number of values that are converted and checked at a time, few enough to stay in the cache.
 constexpr int64_t kBlock = 4096;
-// Values read from the file at a time: whole blocks.
+// Number of values that are read from the file at a time. It is a multiple of kBlock.
 constexpr int64_t kPiece = 16 * kBlock;
 
 template <typename Stored, typename Convert>
@@ -29,7 +29,7 @@ void ConvertBlock(const char* bytes, int64_t count, Convert convert, float* out)
   }
 }
 
-// False if the type is not a floating-point one.
+// Returns false if the type is not a floating-point one.
 bool ConvertBlock(DType dtype, const char* bytes, int64_t count, float* out) {
   switch (dtype) {
     case DType::kFloat32:

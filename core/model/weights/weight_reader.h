@@ -1,4 +1,4 @@
-// A model's weights by name, checked against what the model expects.
+// Reads a model's weights by name and checks them against what the model expects.
 #ifndef VIDMUSE_MODEL_WEIGHTS_WEIGHT_READER_H_
 #define VIDMUSE_MODEL_WEIGHTS_WEIGHT_READER_H_
 
@@ -17,33 +17,33 @@
 
 namespace vidmuse {
 
-// Reads tensors of one checkpoint file as float32 and remembers which were asked for. Errors name
-// the file and the tensor. Thread-safe.
+// Reads tensors of one checkpoint file as float32 and remembers which were used. Errors name the
+// file and the tensor. Thread-safe.
 class WeightReader {
  public:
-  // `prefix` comes before every name: "best_state/". `file` outlives the reader.
+  // `prefix` precedes every name, for example "best_state/". `file` must outlive the reader.
   WeightReader(const TensorFile* file, std::string prefix);
 
   bool Has(absl::string_view name) const;
 
-  // The tensor's shape. NOT_FOUND if it is missing.
+  // Returns the tensor's shape. NOT_FOUND: it is missing.
   absl::StatusOr<std::vector<int64_t>> Shape(absl::string_view name);
 
-  // The tensor's values, row-major. NOT_FOUND: missing; INVALID_ARGUMENT: another shape, not a
-  // float type, or a value that isn't finite; DATA_LOSS: the file was cut short since it was
-  // opened.
+  // Returns the tensor's values, row-major. NOT_FOUND: it is missing. INVALID_ARGUMENT: it has
+  // another shape, its type isn't a floating-point one, or a value isn't finite. DATA_LOSS: the
+  // file was truncated after it was opened, or the disk fails.
   absl::StatusOr<std::vector<float>> Read(absl::string_view name,
                                           const std::vector<int64_t>& shape);
 
-  // INVALID_ARGUMENT names tensors that nothing asked for, unless their name contains one of
+  // INVALID_ARGUMENT names tensors that were never used, except those whose name contains one of
   // `ignored`.
   absl::Status CheckAllUsed(const std::vector<std::string>& ignored) const;
 
-  // Values read so far.
+  // Number of values read so far.
   int64_t parameters() const;
 
-  // A hash of what was read so far: every tensor's name and values, as float32. Neither the order
-  // of reading nor the type in the file matters. 32 hexadecimal digits.
+  // A hash of every tensor read so far: its name and its values as float32. Neither the order of
+  // reading nor the type in the file matters. 32 hexadecimal digits.
   std::string Digest() const;
 
  private:

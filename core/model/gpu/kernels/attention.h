@@ -1,25 +1,26 @@
-// Attention of one query a row and head over keys and values in memory: a decoding step's.
+// A decoding step's attention: each row and head has one query over a KV cache in memory.
 //
-// One launch has all requests' rows, conditional and null. A row has `heads` heads of 64 numbers.
-// Self-attention reads positions [0, position] of the row's own cache. Cross-attention reads a
-// request's condition in conditional rows, and one null condition, shared by all, in null rows.
-// Lengths and slots are read on the device.
+// One launch computes all requests' rows, conditional and null. A row has `heads` heads of 64
+// numbers. Self-attention reads positions [0, position] of the row's own cache. In cross-attention,
+// conditional rows read their request's condition, and null rows read one null condition, which all
+// share. The device reads lengths and slots from memory.
 //
-// Keys are cut in pieces of 256 positions; a block of 8 warps has one piece of one head of one row,
-// each warp 32 positions. Blocks past a row's end leave at once. Keys and values are on their way
-// to shared memory, each thread's own to its own place, before the kernel before has ended, but for
-// those that it writes.
+// Keys are split into pieces of 256 positions. A block of 8 warps computes one piece of one head of
+// one row, and each warp 32 positions. Blocks past a row's end return at once. Before the previous
+// kernel has ended, each thread starts to copy its keys and values to its own place in shared
+// memory, except for the newest position, which that kernel writes.
 //
-// Order of sums: a score, 8 channels in each of 8 threads in order, then by halves; a warp's 32
-// positions, 8 in each of 4 threads, then by halves; warps in order; pieces in order, by the block
-// that ends last. Each level is relative to its own maximum. It depends on the row's length alone:
-// a row's bits are the same in any company, bucket, place and slot.
+// Order of sums: for a score, each of 8 threads sums 8 channels in order, and a butterfly adds the
+// threads. For a warp's 32 positions, each of 4 threads sums 8 positions in order, and a butterfly
+// adds the threads. Then the warps are added in order, and the block that ends last adds the pieces
+// in order. Each level is relative to its own maximum. The order depends on the row's length alone,
+// so a row's bits don't depend on other rows, the bucket, its place or its slot.
 //
-// 16-bit keys and values are used as they are, in float32. With 8 bits a condition's key channel c
-// of a slot is k * k_scales[c], and a position's values of a head are v * v_scales[position]. Both
-// are rounded to nearest, so with s = max |key| / 127 of a channel and t = max |value| / 127 of a
-// position, and d = sum over channels |q[c]| * s[c] / 2 / sqrt(64), weights change by a factor of
-// exp(2 d) at most, and an output by max |value| * (exp(2 d) - 1) + max t / 2.
+// 16-bit keys and values are converted to float32. If a condition has 8 bits, key channel c of a
+// slot is k * k_scales[c], and a head's values at a position are v * v_scales[position]. Both are
+// rounded to nearest. So with s = max |key| / 127 of a channel, t = max |value| / 127 of a position
+// and d = sum over channels |q[c]| * s[c] / 2 / sqrt(64), a weight changes at most by a factor of
+// exp(2 d), and an output at most by max |value| * (exp(2 d) - 1) + max t / 2.
 #ifndef VIDMUSE_MODEL_GPU_KERNELS_ATTENTION_H_
 #define VIDMUSE_MODEL_GPU_KERNELS_ATTENTION_H_
 
@@ -42,42 +43,43 @@ constexpr int kPartial = kHeadDim + 2;  // floats: maximum, sum, weighted values
 
 constexpr int Pieces(int positions) { return (positions + kPiece - 1) / kPiece; }
 
-// Floats of scratch, and counters, which are 0 before the first launch.
+// Sizes of the scratch memory: floats, and counters, which must be 0 before the first launch.
 constexpr size_t AttentionPartials(int rows, int heads, int positions) {
   return static_cast<size_t>(rows) * heads * Pieces(positions) * kPartial;
 }
 constexpr size_t AttentionCounters(int rows, int heads) {
   return static_cast<size_t>(rows) * heads;
 }
-constexpr int kTurns = 8;  // of 4 positions that a warp reads side by side
-// Of a block: keys and values of its warps, partial results, a flag.
+// A warp reads its 32 positions in this many turns of 4.
+constexpr int kTurns = 8;
+// A block's shared memory: its warps' keys and values, partial results and a flag.
 constexpr size_t AttentionSharedBytes(bool bytes) {
   return size_t{2} * kTurns * kAttentionThreads * (bytes ? sizeof(Words2) : sizeof(Words4)) +
          sizeof(float) * kAttentionWarps * kPartial + 16;
 }
-// Of 16 bits in a block that has room for keys and values of 8.
+// The null condition's 16-bit keys and values must fit where a piece of 8-bit ones does.
 constexpr int kMaxNullTokens = kPiece / 2;
 
 struct AttentionArgs {
   const StepInput* steps = nullptr;  // [rows / 2]
   const uint16_t* q = nullptr;       // [rows][heads * 64]
-  uint16_t* out = nullptr;           // likewise
-  const void* keys = nullptr;        // by `layout`; of int8 where there are scales
+  uint16_t* out = nullptr;           // [rows][heads * 64]
+  const void* keys = nullptr;        // by `layout`; int8 if there are scales
   const void* values = nullptr;
   KvLayout layout;
   const float* k_scales = nullptr;      // [slots][heads * 64]
   const float* v_scales = nullptr;      // [slots][heads][positions]
-  const uint16_t* null_keys = nullptr;  // [heads][null_tokens][64]; none: self-attention
+  const uint16_t* null_keys = nullptr;  // [heads][null_tokens][64]; null: self-attention
   const uint16_t* null_values = nullptr;
   int null_tokens = 0;
   int heads = 0;
-  int positions = 0;  // room in `layout`
+  int positions = 0;  // that `layout` has room for
   float* partials = nullptr;
   uint32_t* counters = nullptr;
 };
 
-// Blocks: self-attention has Pieces(positions), heads, rows; cross-attention one piece more, which
-// is the null row's, heads, requests.
+// Number of blocks. Self-attention has Pieces(positions) x heads x rows. Cross-attention has one
+// more piece, for the null row: (Pieces(positions) + 1) x heads x requests.
 struct AttentionGrid {
   AttentionGrid(const AttentionArgs& args, int rows)
       : x(Pieces(args.positions) + (args.null_keys != nullptr ? 1 : 0)),
@@ -101,13 +103,13 @@ VIDMUSE_DEVICE void Widen(const Words2& from, float* to) {
   }
 }
 
-// A row's keys and values of one head, and how many.
+// One row's keys and values of one head.
 struct RowKv {
   const void* keys;
   const void* values;
-  int64_t stride;  // from one position to the next
-  int length;
-  int newest;  // written by the kernel before; -1: none
+  int64_t stride;  // from one position to the next, in numbers
+  int length;      // positions
+  int newest;      // position that the previous kernel writes; -1: none
   const float* k_scales;
   const float* v_scales;
 };
@@ -148,14 +150,14 @@ VIDMUSE_DEVICE RowKv FindRow(const AttentionArgs& args, int row, int head) {
 VIDMUSE_DEVICE Words4 LoadChannels(const Words4*, const void* from) { return LoadFresh4(from); }
 VIDMUSE_DEVICE Words2 LoadChannels(const Words2*, const void* from) { return LoadFresh2(from); }
 
-// A warp's 32 positions: maximum, sum and weighted values, to partial[kPartial]. `staged`: the
-// warp's, [2][kTurns][32].
+// Computes a warp's 32 positions and puts maximum, sum and weighted values into partial[kPartial].
+// `staged` is the warp's shared memory, [2][kTurns][32].
 template <Number kNumber, class Words>
 VIDMUSE_DEVICE void AttendWarp(Block& block, const RowKv& kv, const uint16_t* q, int first,
                                Words* staged, float* partial) {
   const int lane = block.thread() % kWarpThreads, channel = lane % 8 * 8;
   const int own = first + lane / 8;
-  constexpr int64_t kSize = sizeof(Words) / 8;  // of a number
+  constexpr int64_t kSize = sizeof(Words) / 8;  // bytes per number
   Words* const keys = staged + lane;
   Words* const values = keys + kTurns * kWarpThreads;
   const auto place = [&](const void* all, int position) {
@@ -185,7 +187,7 @@ VIDMUSE_DEVICE void AttendWarp(Block& block, const RowKv& kv, const uint16_t* q,
   Widen<kNumber>(LoadFresh4(q + channel), query);
   VIDMUSE_UNROLL
   for (int c = 0; c < 8; ++c) {
-    query[c] *= 0.125f * 1.44269504f;  // 1 / sqrt(64); exponents are of 2
+    query[c] *= 0.125f * 1.44269504f;  // 1 / sqrt(64), and log2(e) for Exp2
     if (kv.k_scales != nullptr) query[c] *= kv.k_scales[channel + c];
   }
 
@@ -240,20 +242,21 @@ VIDMUSE_DEVICE void AttendWarp(Block& block, const RowKv& kv, const uint16_t* q,
   }
 }
 
-// `count` partials in shared memory, in their order: maximum, sum and channel c's weighted values.
+// Combines `count` partials in shared memory, in order, to maximum, sum and channel c's weighted
+// values.
 VIDMUSE_DEVICE void Combine(const float* partials, int count, int c, float* result) {
   float most = -INFINITY, sum = 0, value = 0;
   for (int i = 0; i < count; ++i) most = fmaxf(most, partials[i * kPartial]);
   for (int i = 0; i < count; ++i) {
     const float* const from = partials + i * kPartial;
-    const float scale = Exp2(from[0] - most);  // 0 where there was no position
+    const float scale = Exp2(from[0] - most);  // 0 if the part had no position
     sum = fmaf(scale, from[1], sum);
     value = fmaf(scale, from[2 + c], value);
   }
   result[0] = most, result[1] = sum, result[2] = value;
 }
 
-// A head's partials, of all its pieces, from where other blocks left them to shared memory.
+// Copies the partials of all of a head's pieces, which other blocks wrote, to shared memory.
 VIDMUSE_DEVICE void FetchPartials(Block& block, const float* from, int count, float* to) {
   constexpr int kLoads = (kMaxPieces * kPartial + kAttentionThreads - 1) / kAttentionThreads;
   float part[kLoads] = {};
@@ -270,7 +273,7 @@ VIDMUSE_DEVICE void FetchPartials(Block& block, const float* from, int count, fl
   block.Sync();
 }
 
-// kBytes: keys and values by `layout` are of 8 bits.
+// kBytes: whether the keys and values in `layout` have 8 bits.
 template <Number kNumber, bool kBytes>
 VIDMUSE_DEVICE void AttentionBody(Block& block, const AttentionArgs& args) {
   const int thread = block.thread(), warp = thread / kWarpThreads;
@@ -320,7 +323,8 @@ VIDMUSE_DEVICE void AttentionBody(Block& block, const AttentionArgs& args) {
   if (pieces == 1) return;
   uint32_t* const counter = args.counters + static_cast<size_t>(row) * args.heads + head;
   if (!block.IsLast(counter, static_cast<uint32_t>(pieces), flag)) return;
-  float* const fetched = reinterpret_cast<float*>(block.shared());  // over keys and values
+  // The partials overwrite keys and values, which are no longer needed.
+  float* const fetched = reinterpret_cast<float*>(block.shared());
   FetchPartials(block, all, pieces, fetched);
   if (thread < kHeadDim) {
     Combine(fetched, pieces, thread, result);

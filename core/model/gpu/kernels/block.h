@@ -1,13 +1,13 @@
-// The thin layer that kernels are written against, so that one source runs on a GPU and on a host.
+// A thin layer under the kernels, so that one source runs on a GPU and on a host.
 //
-// A kernel's body is a function of its arguments and of a Block: the thread's place, shared memory,
-// barriers, shuffles within a warp of 32 threads, matrix products by a warp, and the order of
-// kernels after one another. nvcc compiles it with the Block below; for the host, host_grid.h has
-// another, which runs the threads of a block one after the other.
+// A kernel's body is a function of its arguments and of a Block, which provides the thread's place,
+// shared memory, barriers, shuffles and matrix products within a warp of 32 threads, and the order
+// of successive kernels. nvcc compiles it with the Block below. host_grid.h has the host's Block,
+// which runs the threads of a block one after the other.
 //
-// A body calls Sync, Shuffle*, MultiplyAccumulate and IsLast with all threads of the
-// block, or of the warp. It calls WaitForPrevious in every block, before it reads what an earlier
-// kernel writes and before it ends.
+// All threads of a block must call Sync and IsLast together, and all threads of a warp Shuffle* and
+// MultiplyAccumulate. Every block must call WaitForPrevious before it reads what an earlier kernel
+// writes, and before it ends.
 #ifndef VIDMUSE_MODEL_GPU_KERNELS_BLOCK_H_
 #define VIDMUSE_MODEL_GPU_KERNELS_BLOCK_H_
 
@@ -25,7 +25,7 @@ namespace vidmuse::gpu {
 
 constexpr int kWarpThreads = 32;
 
-// 16 and 8 bytes, as one load moves them.
+// 16 and 8 bytes, each moved by one load.
 struct alignas(16) Words4 {
   uint32_t word[4];
 };
@@ -59,18 +59,18 @@ class Block {
   __device__ T ShuffleXor(T value, int mask) {
     return __shfl_xor_sync(~0u, value, mask);
   }
-  // The value of the thread `delta` places before; a thread's own where there is none.
+  // Returns the value of the thread `delta` places before, or the thread's own if there is none.
   template <class T>
   __device__ T ShuffleUp(T value, int delta) {
     return __shfl_up_sync(~0u, value, delta);
   }
 
-  // Of counters in shared memory.
+  // Increments a counter in shared memory atomically.
   __device__ void Increment(uint32_t* counter) { atomicAdd(counter, 1u); }
 
-  // True in the block that comes here as the last of `blocks`, which then sees what the others
-  // wrote before. The counter is 0 at first, and again afterwards. Uses 4 bytes at `flag`, in
-  // shared memory.
+  // Returns true in the last of `blocks` blocks to call it, which then sees what the others wrote
+  // before. The counter must be 0 at first, and is 0 again afterwards. `flag` is 4 bytes of shared
+  // memory.
   __device__ bool IsLast(uint32_t* counter, uint32_t blocks, uint32_t* flag) {
     __syncthreads();
     if (threadIdx.x == 0) {
@@ -82,8 +82,8 @@ class Block {
     return *flag == blocks - 1;
   }
 
-  // The kernel after this one may start as soon as all blocks have started; it then waits for the
-  // end of this one by itself.
+  // Lets the next kernel start once all blocks have called this. That kernel's WaitForPrevious
+  // waits for the end of this one.
   __device__ void LaunchNext() {
 #if __CUDA_ARCH__ >= 900
     asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
@@ -96,7 +96,7 @@ class Block {
   }
 };
 
-// What is read once, and doesn't change while the kernel runs. May come before WaitForPrevious.
+// Loads what is read once and doesn't change while the kernel runs. May precede WaitForPrevious.
 __device__ __forceinline__ Words4 LoadOnce4(const void* from) {
   Words4 to;
   asm volatile("ld.global.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
@@ -105,7 +105,7 @@ __device__ __forceinline__ Words4 LoadOnce4(const void* from) {
   return to;
 }
 
-// What another kernel, or another block, has written: past the caches that may hold older bytes.
+// Loads what another kernel or block has written, bypassing caches that may hold older bytes.
 __device__ __forceinline__ Words4 LoadFresh4(const void* from) {
   Words4 to;
   asm volatile("ld.global.cg.v4.u32 {%0, %1, %2, %3}, [%4];"
@@ -124,8 +124,8 @@ __device__ __forceinline__ Words2 LoadFresh2(const void* from) {
 }
 __device__ __forceinline__ float LoadFresh(const float* from) { return __ldcg(from); }
 
-// Copies to shared memory that a thread starts, and waits for itself; other threads don't see them
-// before a barrier. What doesn't change while the kernel runs; may come before WaitForPrevious.
+// Starts a copy to shared memory, for which the same thread must wait. Other threads see it only
+// after a barrier. The source must not change while the kernel runs. May precede WaitForPrevious.
 __device__ __forceinline__ void StartCopy(Words4* to, const void* from) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(
                    static_cast<uint32_t>(__cvta_generic_to_shared(to))),
@@ -141,7 +141,7 @@ __device__ __forceinline__ void StartCopy(Words2* to, const void* from) {
 __device__ __forceinline__ void EndCopyGroup() {
   asm volatile("cp.async.commit_group;" ::: "memory");
 }
-// Until at most the newest kGroups are on their way.
+// Waits until at most the newest kGroups groups of copies are unfinished.
 template <int kGroups>
 __device__ __forceinline__ void WaitForCopies() {
   asm volatile("cp.async.wait_group %0;" ::"n"(kGroups) : "memory");

@@ -1,4 +1,4 @@
-// From arguments known at run time to the kernels' template parameters, for device and host alike.
+// Maps arguments known at run time to the kernels' template parameters, on device and host.
 #ifndef VIDMUSE_MODEL_GPU_KERNELS_DISPATCH_H_
 #define VIDMUSE_MODEL_GPU_KERNELS_DISPATCH_H_
 

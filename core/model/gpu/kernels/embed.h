@@ -1,8 +1,9 @@
-// A step's input: the sum of the tokens' embeddings and of the position's, float32, the same for
-// both rows of a request.
+// Computes a step's input: the sum of the tokens' embeddings and the position's, in float32. It is
+// the same for both rows of a request.
 //
-// A block of 256 threads has one request, a thread 8 numbers side by side; codebooks are summed in
-// order, the position last. Moments of 8 are stored for the LayerNorm that follows.
+// A block of 256 threads computes one request, and a thread 8 adjacent numbers at a time. Codebooks
+// are summed in order, and the position is added last. The Moments of each 8 numbers are stored for
+// the LayerNorm that follows.
 #ifndef VIDMUSE_MODEL_GPU_KERNELS_EMBED_H_
 #define VIDMUSE_MODEL_GPU_KERNELS_EMBED_H_
 
@@ -17,7 +18,7 @@ namespace vidmuse::gpu {
 
 constexpr int kEmbedThreads = 256;
 
-// The grid is requests.
+// The grid has one block per request.
 struct EmbedArgs {
   const StepInput* steps = nullptr;
   const float* embeddings = nullptr;  // [codebooks][card + 1][dim]

@@ -36,7 +36,7 @@ struct Barrier {
 
 }  // namespace
 
-// One block after the other, on the same fibers' stacks.
+// Runs one block after the other on the same fibers' stacks.
 class HostBlock {
  public:
   HostBlock(const HostGrid& grid, const std::function<void(Block&)>& body)
@@ -50,7 +50,7 @@ class HostBlock {
   }
 
   void Run(int x, int y, int z) {
-    // Exactly as large as asked for, so that an address sanitizer sees what lies outside.
+    // Each block has its own allocation, so that an address sanitizer sees accesses outside of it.
     const std::unique_ptr<Words4[]> shared(new Words4[(grid_.shared_bytes + 15) / 16]);
     std::memset(static_cast<void*>(shared.get()), 0xff, (grid_.shared_bytes + 15) / 16 * 16);
     all_ = {};
@@ -76,7 +76,8 @@ class HostBlock {
   }
 
   void Sync(Block&) { Wait(all_, grid_.threads); }
-  // Into one of two places in turn: who is a turn ahead leaves what others still read.
+  // Two buffers alternate, so that a thread which is one turn ahead doesn't overwrite what others
+  // still read.
   const uint32_t* Gather(Block& block, const uint32_t* mine, int words) {
     const int warp = block.thread() / kWarpThreads;
     const size_t place = 2 * warp + (block.odd_ ? 1 : 0);
@@ -88,8 +89,8 @@ class HostBlock {
   }
 
  private:
-  // Sanitizers follow contexts; jumps within the process are faster, since contexts also restore
-  // signals by system calls.
+  // Sanitizers can follow contexts. Otherwise jumps are used, which are faster because they don't
+  // restore signal masks by system calls.
   struct Place {
     ucontext_t context;
     jmp_buf jump;
@@ -130,7 +131,7 @@ class HostBlock {
 #endif
   }
 
-  // From the scheduler into a fiber, until the fiber leaves.
+  // Switches from the scheduler to a fiber. Returns when the fiber leaves.
   void Enter(Fiber& fiber) {
     current_ = &fiber;
     active_ = this;
@@ -151,7 +152,7 @@ class HostBlock {
 #endif
   }
 
-  // From a fiber to the scheduler.
+  // Switches from a fiber to the scheduler.
   void Leave() {
     Fiber& fiber = *current_;
 #ifdef VIDMUSE_ASAN_FIBERS
@@ -205,7 +206,7 @@ class HostBlock {
   Place scheduler_;
   Fiber* current_ = nullptr;
   int running_ = 0;
-  bool moved_ = false;  // in this round, anybody
+  bool moved_ = false;  // whether any fiber made progress in this round
   const void* scheduler_stack_ = nullptr;
   size_t scheduler_size_ = 0;
   void* tsan_ = nullptr;

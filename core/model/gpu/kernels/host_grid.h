@@ -1,9 +1,10 @@
-// Runs a kernel's body on the host: block by block, the threads of a block as fibers that take
-// turns at barriers and shuffles. Included through block.h.
+// Runs a kernel's body on the host, block by block. The threads of a block are fibers, which switch
+// at barriers and shuffles. Included through block.h.
 //
-// A fault that a GPU may hide stops the process here, with a message: a barrier that not all
-// threads come to. Shared memory has its exact size and begins as NaNs. The order of threads
-// between barriers can be turned round: a body that lacks a barrier then gives other results.
+// It finds errors that a GPU may hide. A barrier that not all threads reach stops the process with
+// a message. Shared memory has the requested size, rounded up to 16 bytes, and is initially NaNs.
+// The order of threads between barriers can be reversed: a body that lacks a barrier then gives
+// other results.
 #ifndef VIDMUSE_MODEL_GPU_KERNELS_HOST_GRID_H_
 #define VIDMUSE_MODEL_GPU_KERNELS_HOST_GRID_H_
 
@@ -40,8 +41,8 @@ class Block {
   void LaunchNext() {}
   void WaitForPrevious() {}
 
-  // For MultiplyAccumulate: what all 32 threads of the warp bring, [32][words]. Valid until the
-  // thread's next shuffle or product.
+  // For MultiplyAccumulate: returns the words of all 32 threads of the warp, [32][words]. They are
+  // valid until the thread's next shuffle or product.
   const uint32_t* Gather(const uint32_t* mine, int words);
 
  private:
@@ -62,15 +63,15 @@ class Block {
   HostBlock* host_ = nullptr;
   int thread_ = 0;
   int x_ = 0, y_ = 0, z_ = 0;
-  bool odd_ = false;  // shuffles so far
+  bool odd_ = false;  // whether the number of shuffles so far is odd
   unsigned char* shared_ = nullptr;
 };
 
 struct HostGrid {
   int x = 1, y = 1, z = 1;
-  int threads = 32;         // of a block: a multiple of 32
-  size_t shared_bytes = 0;  // of a block
-  bool last_first = false;  // threads and blocks in the opposite order
+  int threads = 32;         // per block, a multiple of 32
+  size_t shared_bytes = 0;  // per block
+  bool last_first = false;  // runs threads and blocks in reverse order
 };
 
 void RunOnHost(const HostGrid& grid, const std::function<void(Block&)>& body);

@@ -11,7 +11,7 @@ __global__ void __launch_bounds__(kAttentionThreads, kBytes ? 4 : 3)
   AttentionBody<kNumber, kBytes>(block, args);
 }
 
-// Calls run(kernel) with the kernel for a format and 8 or 16 bits.
+// Calls run(kernel) with the kernel for a format and for 8-bit (`bytes`) or 16-bit keys and values.
 template <class Run>
 cudaError_t WithAttention(WeightFormat format, bool bytes, Run&& run) {
   if (format == WeightFormat::kBf16) {
@@ -38,8 +38,9 @@ __global__ void __launch_bounds__(kEmbedThreads) EmbedKernel(const EmbedArgs arg
   EmbedBody(block, args);
 }
 
-// The device's code of this build waits for earlier kernels by itself from compute capability 9
-// on; older code, or such that the driver makes of older PTX, starts after them.
+// Returns whether a kernel may start before the previous one has ended. Code for compute capability
+// 9 and above waits for earlier kernels by itself. Older code, or code that the driver makes of
+// older PTX, must start after them.
 bool StartsEarly() {
   static const bool early = [] {
     cudaFuncAttributes attributes;

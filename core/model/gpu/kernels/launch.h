@@ -1,4 +1,4 @@
-// The kernels' C interface, in libvidmuse_cuda.so where it was built with kernels. All launches go
+// The kernels' C interface, in libvidmuse_cuda.so if that was built with kernels. All launches go
 // to `stream` (a cudaStream_t) of the current device, may be recorded in a graph, and never wait.
 // The result is a cudaError_t, 0 for success.
 #ifndef VIDMUSE_MODEL_GPU_KERNELS_LAUNCH_H_
@@ -9,7 +9,7 @@
 
 #define VIDMUSE_KERNEL_API extern "C" __attribute__((visibility("default")))
 
-// Once for each device, before the first launch there.
+// Call this once for each device, before the first launch there.
 VIDMUSE_KERNEL_API int vidmuse_prepare_kernels();
 VIDMUSE_KERNEL_API int vidmuse_token_step(const vidmuse::gpu::TokenStep* step, int requests,
                                           void* stream);

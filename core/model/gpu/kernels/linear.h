@@ -1,23 +1,24 @@
-// A linear layer over few rows: out = f(norm(x) * weights^T), with LayerNorm in front and what
-// follows behind.
+// A linear layer over few rows: out = f(norm(x) * weights^T), where LayerNorm is optional and f is
+// the epilogue.
 //
-// Shapes: x [rows][inputs], 16 bits, or float32 where LayerNorm comes first; weights [outputs]
-// [inputs], as a checkpoint has them: fp16 or bf16, or int8 with a scale for each output (x and
-// the products are fp16 then). `inputs` is a multiple of 256, of 512 for int8, and up to 2,048 with
-// LayerNorm; `outputs` a multiple of 8 * kTiles.
+// Shapes: x is [rows][inputs], in 16 bits, or in float32 if LayerNorm comes first. Weights are
+// [outputs][inputs], as in a checkpoint: fp16, bf16, or int8 with a scale for each output, where x
+// and the products are fp16. `inputs` is a multiple of 256, or of 512 for int8, and at most 2,048
+// with LayerNorm. `outputs` is a multiple of 8 * kTiles.
 //
-// A block of 8 warps makes 8 * kTiles outputs of all rows. Each warp takes an eighth of the inputs
-// and holds its weights in registers, which it asks for before the kernel before has ended: all
-// weights are read once, as fast as memory gives them, and rows pass by, 8 * kHalves at once.
+// A block of 8 warps computes 8 * kTiles outputs of all rows. Each warp takes an eighth of the
+// inputs and holds its weights in registers. It requests them before the previous kernel has ended,
+// so weights stream in at the memory's speed. The rows are then multiplied, 8 * kHalves at a time.
+// Weights are read only once if they fit into the registers (one chunk).
 //
-// LayerNorm's mean and variance come from moments of 8 numbers side by side, which whoever wrote x
-// left beside it: a warp joins a row's, each thread those 32 apart in order, then by halves.
+// LayerNorm's mean and variance come from the Moments of each 8 adjacent numbers, which the kernel
+// that wrote x stored too. A warp combines a row's: each thread takes those 32 apart in order, and
+// a butterfly combines the threads.
 //
-// Order of sums: the 8 pieces of the inputs, each in steps of 16 from the first to the last, in
-// float32 from 0, where kTiles is 1 alternately to two sums, added at the end; then piece 0 to
-// piece
-// 7. It depends on the layer's shape and kind of weights alone: a row's bits are the same whatever
-// rows are beside it, how many, and in which place it is.
+// Order of sums: each of the inputs' 8 pieces is summed in steps of 16, from the first to the last,
+// in float32 from 0. If kTiles is 1, the steps alternate between two sums, which are added at the
+// end. Then the pieces are added from 0 to 7. The order depends on the layer's shape and kind of
+// weights alone, so a row's bits don't depend on the other rows, their number, or the row's place.
 #ifndef VIDMUSE_MODEL_GPU_KERNELS_LINEAR_H_
 #define VIDMUSE_MODEL_GPU_KERNELS_LINEAR_H_
 
@@ -41,10 +42,10 @@ enum class Epilogue {
   kGelu,      // 16 bits
   kFloat,     // float32
   kResidual,  // added to float32
-  kQkv,       // thirds: queries stored in 16 bits, keys and values at each request's position
+  kQkv,       // 16 bits: a third is queries; keys and values go to each request's position
 };
 
-// Mean of 8 numbers, and the sum of their squared distances from it.
+// The mean of 8 numbers, and the sum of their squared distances from it.
 struct Moments {
   float mean;
   float squares;
@@ -52,19 +53,19 @@ struct Moments {
 
 struct LinearArgs {
   const void* x = nullptr;
-  const Moments* moments = nullptr;    // [rows][inputs / 8], of x, for LayerNorm
+  const Moments* moments = nullptr;    // of x, [rows][inputs / 8], for LayerNorm
   const float* norm_weight = nullptr;  // [inputs], for LayerNorm
   const float* norm_bias = nullptr;
   const void* weights = nullptr;
-  const float* scales = nullptr;   // [outputs], of int8
-  const float* bias = nullptr;     // [outputs], or none
-  void* out = nullptr;             // [rows][outputs]; of kQkv [rows][outputs / 3]
-  Moments* out_moments = nullptr;  // [rows][outputs / 8], of kResidual
+  const float* scales = nullptr;   // [outputs], for int8
+  const float* bias = nullptr;     // [outputs], or null
+  void* out = nullptr;             // [rows][outputs]; for kQkv [rows][outputs / 3]
+  Moments* out_moments = nullptr;  // [rows][outputs / 8], for kResidual
   int rows = 0;
   int inputs = 0;
   int outputs = 0;
   Epilogue epilogue = Epilogue::kStore;
-  // Of kQkv:
+  // For kQkv:
   const StepInput* steps = nullptr;  // [rows / 2]
   uint16_t* keys = nullptr;
   uint16_t* values = nullptr;
@@ -74,13 +75,14 @@ struct LinearArgs {
 constexpr int kMaxNormInputs = 2048;
 constexpr int kMaxRows = 256;
 
-// Of a block: partial sums; of LayerNorm each row's mean and scale, then weights and biases.
+// A block's shared memory: partial sums and, for LayerNorm, each row's mean and scale, then weights
+// and biases.
 constexpr size_t LinearSharedBytes(int tiles, int halves, bool norm, int rows, int inputs) {
   const size_t sums = size_t{kLinearWarps} * 64 * halves * tiles;
   return sizeof(float) * (sums + (norm ? (2 * rows + 3) / 4 * 4 + 2 * inputs : 0));
 }
 
-// All rows' mean and 1 / deviation, to `stats`, kAtOnce rows of a warp side by side.
+// Puts all rows' mean and 1 / deviation into `stats`. Each warp computes kAtOnce rows at a time.
 template <int kAtOnce>
 VIDMUSE_DEVICE void RowStats(Block& block, const LinearArgs& args, float* stats) {
   constexpr int kMost = kMaxNormInputs / 8 / kWarpThreads;
@@ -129,7 +131,8 @@ VIDMUSE_DEVICE void RowStats(Block& block, const LinearArgs& args, float* stats)
   }
 }
 
-// What becomes of one sum. `old`: what kResidual adds to. Returns what was stored.
+// Applies the epilogue to one sum. `old` is the number that kResidual adds to. Returns the result
+// before rounding and, for kGelu, before GELU.
 template <Number kNumber>
 VIDMUSE_DEVICE float FinishOutput(const LinearArgs& args, int row, int column, float value,
                                   float old) {
@@ -170,19 +173,24 @@ VIDMUSE_DEVICE float FinishOutput(const LinearArgs& args, int row, int column, f
   return value;
 }
 
-// kTiles: of 8 outputs. kHalves: of tiles of 16 rows, at once: 1, 2 or 4. kChunk: loads of 16 bytes
-// that a thread has in registers for each tile.
+// kTiles: number of tiles of 8 outputs. kHalves: number of half tiles, of 8 rows each, that are
+// computed at once: 1, 2 or 4. kChunk: number of 16-byte loads of weights that a thread holds in
+// registers for each tile.
 template <Number kNumber, bool kInt8, int kTiles, int kHalves, int kChunk, bool kNorm>
 struct LinearBody {
-  static constexpr int kBlocks = kHalves == 1 ? 2 : 1;  // on a multiprocessor at once, at least
-  static constexpr int kLoad = kInt8 ? 16 : 8;          // numbers of weights in 16 bytes
-  static constexpr int kParts = kInt8 ? 2 : 1;  // times 8 numbers of x for a load of weights
-  static constexpr int kWords = kParts * (kNorm ? 2 : 1);  // loads of x, as it is in memory
+  // Minimum number of blocks that fit on a multiprocessor at once.
+  static constexpr int kBlocks = kHalves == 1 ? 2 : 1;
+  // Number of weights in a load of 16 bytes.
+  static constexpr int kLoad = kInt8 ? 16 : 8;
+  // Each load of weights is multiplied by this many times 8 numbers of x.
+  static constexpr int kParts = kInt8 ? 2 : 1;
+  // Number of 16-byte loads that bring these numbers of x.
+  static constexpr int kWords = kParts * (kNorm ? 2 : 1);
   static constexpr int kRows = 8 * kHalves, kColumns = 8 * kTiles;
   static constexpr int kRowTiles = (kHalves + 1) / 2;
   static constexpr int kChains = kTiles == 1 ? 2 : 1;
   static constexpr int kOutputs = (kRows * kColumns + kLinearThreads - 1) / kLinearThreads;
-  // Loads of x on their way at once.
+  // Number of loads of x in flight at once.
   static constexpr int kBudget = kHalves > 1 ? 16 : kTiles == 4 ? 4 : 8;
   static constexpr int kFits = kBudget / (kHalves * kWords) > 0 ? kBudget / (kHalves * kWords) : 1;
   static constexpr int kBatch = kFits < kChunk ? kFits : kChunk;
@@ -207,7 +215,7 @@ struct LinearBody {
     }
   }
 
-  // What a thread has of x for one load of weights: 8 * kParts numbers of kHalves rows.
+  // Loads a thread's part of x for one load of weights: 8 * kParts numbers of kHalves rows.
   VIDMUSE_DEVICE static void LoadX(const LinearArgs& args, int row0, int k, int lane,
                                    Words4 (&x)[kHalves][kWords]) {
     VIDMUSE_UNROLL
@@ -227,7 +235,8 @@ struct LinearBody {
     }
   }
 
-  // 8 numbers after LayerNorm, in 16 bits. `weight`: in shared memory, with biases behind.
+  // Applies LayerNorm to 8 numbers and rounds them to 16 bits. `weight` is in shared memory and
+  // followed by the biases.
   VIDMUSE_DEVICE static Words4 Normed(const Words4* x, float mean, float scale, const float* weight,
                                       int inputs) {
     Words4 result;
@@ -247,7 +256,7 @@ struct LinearBody {
     return result;
   }
 
-  // The products of one load of weights: of kLoad * 4 inputs.
+  // Adds the products of one load of weights, which covers kLoad * 4 inputs.
   VIDMUSE_DEVICE static void Multiply(Block& block, const Words4 (&x)[kHalves][kParts],
                                       const Words4 (&w)[kTiles],
                                       float (&sums)[kTiles][kRowTiles][kChains][4]) {
@@ -297,7 +306,8 @@ struct LinearBody {
       }
     }
     block.WaitForPrevious();
-    Words4 early[kBatch][kHalves][kWords];  // the first of x, on its way beside its moments
+    // The first batch of x, which is loaded at the same time as its moments.
+    Words4 early[kBatch][kHalves][kWords];
     LoadBatch(args, place, 0, 0, 0, early);
     if constexpr (kNorm) {
       RowStats<kHalves>(block, args, stats);
@@ -323,7 +333,7 @@ struct LinearBody {
     return place.piece_start + load * 4 * kLoad + place.lane % 4 * kLoad;
   }
 
-  // What belongs to the chunk's loads of weights from `first` on.
+  // Loads the batch of x that belongs to the chunk's loads of weights from `first` on.
   VIDMUSE_DEVICE static void LoadBatch(const LinearArgs& args, const Place& place, int chunk,
                                        int first, int row0,
                                        Words4 (&raw)[kBatch][kHalves][kWords]) {
@@ -334,7 +344,7 @@ struct LinearBody {
     }
   }
 
-  // `raw` holds the chunk's first batch of x.
+  // Adds the products of a chunk. `raw` holds the chunk's first batch of x.
   VIDMUSE_DEVICE static void AddChunk(Block& block, const LinearArgs& args, const Place& place,
                                       int chunk, int row0, const float* stats, const float* norm,
                                       Words4 (&raw)[kBatch][kHalves][kWords],
@@ -368,7 +378,7 @@ struct LinearBody {
     }
   }
 
-  // Sums of the warps' pieces, in their order, and what follows.
+  // Adds the warps' pieces in order and applies the epilogue.
   VIDMUSE_DEVICE static void Reduce(Block& block, const LinearArgs& args, int row0,
                                     int first_output, float* partial,
                                     const float (&sums)[kTiles][kRowTiles][kChains][4]) {
@@ -403,7 +413,7 @@ struct LinearBody {
     VIDMUSE_UNROLL
     for (int i = 0; i < kOutputs; ++i) {
       const int at = thread + i * kLinearThreads, row = row0 + at / kColumns;
-      if (at >= kRows * kColumns) continue;  // all of a warp, or none
+      if (at >= kRows * kColumns) continue;  // true for a whole warp or for none of it
       float value = 0;
       if (row < args.rows) {
         float sum = partial[at];
@@ -417,7 +427,7 @@ struct LinearBody {
     block.Sync();
   }
 
-  // Of 8 threads' numbers side by side.
+  // Stores the moments of 8 adjacent threads' numbers.
   VIDMUSE_DEVICE static void StoreMoments(Block& block, const LinearArgs& args, int row,
                                           int first_output, float value) {
     float mean = value;

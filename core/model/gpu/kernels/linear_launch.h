@@ -1,5 +1,5 @@
-// Launches of linear layers, whose kernels are in one file for each format of weights: they are
-// many, and compile side by side.
+// Launches of linear layers. There are many kernels, so each weight format has its own file, and
+// the files compile in parallel.
 #ifndef VIDMUSE_MODEL_GPU_KERNELS_LINEAR_LAUNCH_H_
 #define VIDMUSE_MODEL_GPU_KERNELS_LINEAR_LAUNCH_H_
 
@@ -9,8 +9,8 @@
 
 namespace vidmuse::gpu {
 
-// How a kernel is launched: it may start before the one before has ended, where the device's code
-// knows how to wait for it.
+// A kernel's launch configuration. With `early`, the kernel may start before the previous one has
+// ended, so its code must wait for that by itself.
 struct Launch {
   Launch(dim3 grid, int threads, size_t shared, cudaStream_t stream, bool early) {
     config.gridDim = grid;
@@ -28,8 +28,9 @@ struct Launch {
   cudaLaunchConfig_t config = {};
 };
 
-// Lets a kernel have `shared` bytes of shared memory, and as little of the first level of cache as
-// all others: a multiprocessor that divides the two anew can't begin one kernel beside another.
+// Allows a kernel `shared` bytes of shared memory, and gives all kernels the same division between
+// shared memory and L1 cache. If two kernels' divisions differ, a multiprocessor can't run them at
+// the same time.
 template <class Kernel>
 cudaError_t Prepare(Kernel* kernel, size_t shared) {
   const cudaError_t error = cudaFuncSetAttribute(

@@ -1,4 +1,4 @@
-// Linear layers' kernels, for the files that instantiate them.
+// Linear layers' kernels, included by the files that instantiate them.
 #ifndef VIDMUSE_MODEL_GPU_KERNELS_LINEAR_LAUNCH_IMPL_H_
 #define VIDMUSE_MODEL_GPU_KERNELS_LINEAR_LAUNCH_IMPL_H_
 

@@ -1,6 +1,6 @@
 // 16-bit and 8-bit numbers in kernels, and the matrix product of a warp.
 //
-// Narrowing rounds to nearest, ties to even. Values are finite.
+// Conversions to fewer bits round to nearest, ties to even. Values must be finite.
 #ifndef VIDMUSE_MODEL_GPU_KERNELS_NUMBERS_H_
 #define VIDMUSE_MODEL_GPU_KERNELS_NUMBERS_H_
 
@@ -30,7 +30,7 @@ inline uint32_t FloatToBits(float value) { return std::bit_cast<uint32_t>(value)
 inline float HostFp16ToFloat(uint16_t half) {
   const uint32_t sign = uint32_t{half & 0x8000u} << 16, size = half & 0x7fffu;
   if (size >= 0x7c00) return BitsToFloat(sign | 0x7f800000u | ((size & 0x3ff) << 13));
-  // 2^112 moves the exponent's bias, of denormals too.
+  // Multiplying by 2^112 corrects the exponent's bias, for denormals too.
   return BitsToFloat(sign | FloatToBits(BitsToFloat(size << 13) * 0x1p112f));
 }
 
@@ -38,7 +38,8 @@ inline uint16_t HostFloatToFp16(float value) {
   const uint32_t bits = FloatToBits(value), sign = (bits >> 16) & 0x8000;
   const float size = BitsToFloat(bits & 0x7fffffff);
   if (!(size < 65520.0f)) return static_cast<uint16_t>(sign | (size != size ? 0x7e00 : 0x7c00));
-  if (size < 0x1p-14f) {  // steps of 2^-24: the sum's low bits count them
+  if (size < 0x1p-14f) {
+    // A denormal counts steps of 2^-24, which are the low bits of the sum.
     return static_cast<uint16_t>(sign | (FloatToBits(size + 0.5f) - FloatToBits(0.5f)));
   }
   const uint32_t raw = FloatToBits(size);
@@ -71,7 +72,7 @@ VIDMUSE_DEVICE uint16_t FromFloat(float value) {
 #endif
 }
 
-// Two in a word, the first in the low half.
+// Packs two numbers into a word, the first in the low half.
 template <Number kNumber>
 VIDMUSE_DEVICE uint32_t Pack(float first, float second) {
 #ifdef __CUDACC__
@@ -97,7 +98,8 @@ VIDMUSE_DEVICE void Unpack(uint32_t word, float* to) {
   to[1] = ToFloat<kNumber>(static_cast<uint16_t>(word >> 16));
 }
 
-// Byte i of a word as a signed number. Exact: the byte becomes the low bits of a float near 2^23.
+// Returns byte i of a word as a signed number, exactly. On a GPU, the byte becomes the low bits of
+// a float near 2^23.
 template <int i>
 VIDMUSE_DEVICE float SignedByte(uint32_t word) {
 #ifdef __CUDACC__
@@ -107,10 +109,10 @@ VIDMUSE_DEVICE float SignedByte(uint32_t word) {
 #endif
 }
 
-// Four signed bytes as fp16 pairs, exactly.
+// Converts four signed bytes to two pairs of fp16 numbers, exactly.
 VIDMUSE_DEVICE void BytesToFp16(uint32_t word, uint32_t* pairs) {
 #ifdef __CUDACC__
-  // 0x6400 | byte is 1024 + byte; the sign's bit was turned round, which adds 128.
+  // As fp16, 0x6400 | byte is 1024 + byte. Flipping the sign bit has added 128.
   const uint32_t bytes = word ^ 0x80808080u;
   const __half2 bias = __halves2half2(__ushort_as_half(0x6480), __ushort_as_half(0x6480));
   const uint32_t raw[2] = {__byte_perm(bytes, 0x64646464u, 0x4140),
@@ -135,10 +137,13 @@ VIDMUSE_DEVICE float Exp2(float x) {
 #endif
 }
 
-// sums[16][8] += a[16][16] * b[16][8], by the 32 threads of a warp, in float32. Thread 4 g + t has
-// of `a` rows g (words 0, 2) and g + 8 (1, 3), of `b` column g, in both the numbers 2 t, 2 t + 1
-// (the first words) and 2 t + 8, 2 t + 9 of the 16 that are summed over; of `sums` columns 2 t and
-// 2 t + 1 of row g, then of row g + 8. The instruction mma.m16n8k16.
+// The 32 threads of a warp compute sums[16][8] += a[16][16] * b[16][8] in float32, as the PTX
+// instruction mma.m16n8k16. Thread 4 g + t holds:
+//   a:    row g in words 0 and 2, row g + 8 in words 1 and 3
+//   b:    column g
+//   sums: columns 2 t and 2 t + 1, first of row g, then of row g + 8
+// Of the 16 numbers that are summed over, the first half of the words of `a` and `b` holds 2 t and
+// 2 t + 1, the second half 2 t + 8 and 2 t + 9.
 template <Number kNumber>
 VIDMUSE_DEVICE void MultiplyAccumulate(Block& block, float* sums, const uint32_t* a,
                                        const uint32_t* b) {

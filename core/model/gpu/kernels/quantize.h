@@ -1,8 +1,9 @@
-// A condition's keys and values in 8 bits, made when its window opens: keys with a scale for each
-// channel, since some channels are far larger than others; values with one for each position.
+// Quantises a condition's keys and values to 8 bits when its window opens. Keys have a scale for
+// each channel, because some channels are far larger than others. Values have a scale for each
+// position.
 //
-// A block of 256 threads has one head: 64 channels of all positions, 8 channels a thread. Scales
-// are the largest magnitude / 127, numbers rounded to nearest, ties to even.
+// A block of 256 threads computes one head: 64 channels of all positions, with 8 channels per
+// thread. A scale is the largest magnitude / 127. Numbers are rounded to nearest, ties to even.
 #ifndef VIDMUSE_MODEL_GPU_KERNELS_QUANTIZE_H_
 #define VIDMUSE_MODEL_GPU_KERNELS_QUANTIZE_H_
 
@@ -19,9 +20,9 @@ namespace vidmuse::gpu {
 constexpr int kQuantizeThreads = 256;
 constexpr size_t kQuantizeSharedBytes = sizeof(float) * kHeadDim * (kQuantizeThreads / 8);
 
-// The grid is heads.
+// The grid has one block per head.
 struct QuantizeArgs {
-  const uint16_t* keys = nullptr;  // [tokens][row_stride], head h's channels at 64 h
+  const uint16_t* keys = nullptr;  // [tokens][row_stride]; head h's channels begin at 64 h
   const uint16_t* values = nullptr;
   int64_t row_stride = 0;
   int tokens = 0;
@@ -33,9 +34,9 @@ struct QuantizeArgs {
   int positions = 0;
 };
 
-// `inverse`: 1 / scale, or 0.
+// `inverse` is 1 / scale, or 0.
 VIDMUSE_DEVICE uint32_t ToByte(float value, float inverse) {
-  // Adding 1.5 * 2^23 rounds to an integer, which then is in the low bits.
+  // Adding 1.5 * 2^23 rounds to an integer, which is then in the low bits.
   return FloatToBits(value * inverse + 12582912.0f) & 0xff;
 }
 VIDMUSE_DEVICE float InverseScale(float scale) { return scale > 1e-30f ? 1 / scale : 0; }
@@ -71,7 +72,7 @@ VIDMUSE_DEVICE void QuantizeBody(Block& block, const QuantizeArgs& args) {
     k_inverse[c] = InverseScale(scale);
     if (thread < 8) args.k_scales[head * kHeadDim + channel + c] = scale;
   }
-  // All threads of a warp go round as often: they shuffle.
+  // All threads of a warp run the same number of iterations, because they shuffle.
   for (int first = 0; first < args.tokens; first += kQuantizeThreads / 8) {
     const int i = first + thread / 8;
     const bool used = i < args.tokens;

@@ -1,15 +1,15 @@
-// Guidance and sampling of the next tokens, for all requests and codebooks in one launch: by the
-// rules of core/model/sampler.h and with its numbers, in double.
+// Applies guidance and draws the next tokens of all requests and codebooks in one launch, by the
+// rules of core/model/sampler.h and in double, as it does.
 //
-// A block of 256 threads has one codebook of one request; up to 2,048 tokens, 8 a thread in token
-// order. Guided logits are rounded as GuideLogits rounds them. The top_k-th logit is found by its
-// bits, 8 at a time; where top_p cuts, weights are sorted in shared memory, equal ones in token
+// A block of 256 threads computes one codebook of one request: up to 2,048 tokens, 8 per thread in
+// token order. Guided logits are rounded as in GuideLogits. The top_k-th logit is found by a radix
+// search, 8 bits at a time. If top_p cuts, weights are sorted in shared memory, equal ones in token
 // order.
 //
-// Order of sums: a thread's 8 numbers in order, the threads of a warp by doubling distance, warps
-// in order. The token is Sampler's for equal logits, unless `uniform` times the sum of what was
-// kept, or top_p, lies within about 1e-15 of where one token ends and the next begins. It depends
-// on the request's own logits and options alone.
+// Order of sums: a thread's 8 numbers in order, then a warp's threads by a prefix sum with doubling
+// distance, then warps in order. Equal logits give the same token as Sampler, unless `uniform`
+// times the sum of the kept weights, or top_p, lies within about 1e-15 of the boundary between two
+// tokens. A token depends on the request's own logits and options alone.
 #ifndef VIDMUSE_MODEL_GPU_KERNELS_SAMPLE_H_
 #define VIDMUSE_MODEL_GPU_KERNELS_SAMPLE_H_
 
@@ -28,7 +28,7 @@ constexpr int kSampleWarps = kSampleThreads / kWarpThreads;
 constexpr int kTokensPerThread = 8;
 constexpr int kMaxCard = kSampleThreads * kTokensPerThread;
 
-// The grid is codebooks, requests.
+// The grid is codebooks x requests.
 struct SampleArgs {
   const StepInput* steps = nullptr;
   const float* logits = nullptr;  // [requests * 2][codebooks * card]
@@ -40,8 +40,8 @@ struct SampleArgs {
 
 struct SampleShared {
   double weights[kMaxCard];  // in token order; 0 for what was cut
-  double sorted[kMaxCard];   // from the largest
-  uint16_t order[kMaxCard];  // their tokens
+  double sorted[kMaxCard];   // in descending order
+  uint16_t order[kMaxCard];  // the tokens of `sorted`
   double warp_sums[kSampleWarps];
   float warp_best[kSampleWarps];
   int warp_token[kSampleWarps];
@@ -59,7 +59,8 @@ inline float MultiplyRounded(float a, float b) { return a * b; }
 inline bool IsFinite(float x) { return std::isfinite(x); }
 #endif
 
-// Sums of all numbers before a thread's own, with `total` of all.
+// Returns the sum of the numbers of all threads before this one, and puts the sum of all into
+// `total`.
 VIDMUSE_DEVICE double SumBefore(Block& block, double own, double* warp_sums, double* total) {
   const int thread = block.thread(), warp = thread / kWarpThreads, lane = thread % kWarpThreads;
   double sum = own;
@@ -69,7 +70,7 @@ VIDMUSE_DEVICE double SumBefore(Block& block, double own, double* warp_sums, dou
   }
   double before = block.ShuffleUp(sum, 1);
   if (lane == 0) before = 0;
-  block.Sync();  // nobody reads what an earlier call left
+  block.Sync();  // no thread still reads an earlier call's warp_sums
   if (lane == kWarpThreads - 1) warp_sums[warp] = sum;
   block.Sync();
   double all = 0, of_warps = 0;
@@ -81,7 +82,7 @@ VIDMUSE_DEVICE double SumBefore(Block& block, double own, double* warp_sums, dou
   return of_warps + before;
 }
 
-// Bitonic: by weight downwards, then by token upwards.
+// Bitonic sort by descending weight, then by ascending token.
 VIDMUSE_DEVICE void Sort(Block& block, SampleShared& shared, int size) {
   for (int run = 2; run <= size; run *= 2) {
     for (int distance = run / 2; distance > 0; distance /= 2) {
@@ -101,7 +102,7 @@ VIDMUSE_DEVICE void Sort(Block& block, SampleShared& shared, int size) {
   block.Sync();
 }
 
-// A float's bits, in the order of floats.
+// Maps a float to bits that are ordered as floats are.
 VIDMUSE_DEVICE uint32_t OrderedBits(float value) {
   const uint32_t bits = FloatToBits(value);
   return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
@@ -110,7 +111,7 @@ VIDMUSE_DEVICE float FromOrderedBits(uint32_t bits) {
   return BitsToFloat(bits & 0x80000000u ? bits & 0x7fffffffu : ~bits);
 }
 
-// The k-th largest of all threads' logits, 1 the largest.
+// Returns the k-th largest of all threads' logits; k = 1 is the largest.
 VIDMUSE_DEVICE float KthLargest(Block& block, const float* logits, int count, int k,
                                 SampleShared& shared) {
   const int thread = block.thread(), warp = thread / kWarpThreads, lane = thread % kWarpThreads;
@@ -123,7 +124,7 @@ VIDMUSE_DEVICE float KthLargest(Block& block, const float* logits, int count, in
       if ((bits & mask) == found) block.Increment(&shared.bins[(bits >> shift) & 0xff]);
     }
     block.Sync();
-    // A thread for each digit, from the largest down.
+    // Each thread handles one digit, in descending order.
     const uint32_t digit = kSampleThreads - 1 - thread, own = shared.bins[digit];
     uint32_t sum = own;
     for (int delta = 1; delta < kWarpThreads; delta *= 2) {
@@ -142,7 +143,7 @@ VIDMUSE_DEVICE float KthLargest(Block& block, const float* logits, int count, in
   return FromOrderedBits(found);
 }
 
-// Sets a thread's own weights to 0 that are below `least`.
+// Sets those of a thread's own weights to 0 that are below `least`.
 VIDMUSE_DEVICE void CutBelow(Block& block, double least, int count, SampleShared& shared) {
   double* const own = shared.weights + block.thread() * kTokensPerThread;
   for (int i = 0; i < count; ++i) {
@@ -150,7 +151,7 @@ VIDMUSE_DEVICE void CutBelow(Block& block, double least, int count, SampleShared
   }
 }
 
-// Sets the weights to 0 that are outside of the nucleus.
+// Sets the weights outside of the nucleus to 0.
 VIDMUSE_DEVICE void CutNucleus(Block& block, double top_p, int card, SampleShared& shared) {
   int size = 1;
   while (size < card) size *= 2;
@@ -173,7 +174,8 @@ VIDMUSE_DEVICE void CutNucleus(Block& block, double top_p, int card, SampleShare
   block.Sync();
 }
 
-// The largest logit, the first of equals, and whether all are finite, to all threads.
+// The largest logit, its token (the first of equal ones), and whether all logits are finite. All
+// threads get the same result.
 struct Best {
   float logit;
   int token;
@@ -212,7 +214,7 @@ VIDMUSE_DEVICE Best FindBest(Block& block, const float* logits, int count, Sampl
   return best;
 }
 
-// The first kept token with which the sum passes uniform * total.
+// Returns the first kept token at which the sum exceeds uniform * total.
 VIDMUSE_DEVICE int Invert(Block& block, const SampleShared& shared, int card, double uniform,
                           double* warp_sums, int* warp_token) {
   const int thread = block.thread(), first = thread * kTokensPerThread;
@@ -222,7 +224,7 @@ VIDMUSE_DEVICE int Invert(Block& block, const SampleShared& shared, int card, do
   }
   double sum = SumBefore(block, own, warp_sums, &total);
   const double target = uniform * total;
-  int found = kMaxCard, last = -1;  // rounding may leave the target at the very end
+  int found = kMaxCard, last = -1;  // rounding may put the target at the very end
   for (int i = 0; i < kTokensPerThread; ++i) {
     if (first + i >= card || shared.weights[first + i] == 0) continue;
     sum += shared.weights[first + i];
@@ -234,7 +236,7 @@ VIDMUSE_DEVICE int Invert(Block& block, const SampleShared& shared, int card, do
     found = other < found ? other : found;
     last = behind > last ? behind : last;
   }
-  // Both in one number: the first found, else the last kept.
+  // One number encodes both: the first token found, or else the last one kept.
   if (thread % kWarpThreads == 0) {
     warp_token[thread / kWarpThreads] = found < kMaxCard ? found : kMaxCard + kMaxCard - last;
   }
@@ -285,7 +287,7 @@ VIDMUSE_DEVICE void SampleBody(Block& block, const SampleArgs& args) {
   if (step.top_p > 0) {
     CutNucleus(block, step.top_p, card, shared);
   } else if (step.top_k > 0 && step.top_k < card) {
-    // Weights grow with logits, and equal ones have equal weights.
+    // Weights increase with logits, and equal logits have equal weights.
     const float least = KthLargest(block, logits, count, step.top_k, shared);
     CutBelow(block, weight(least) / total, count, shared);
   }

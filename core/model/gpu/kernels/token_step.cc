@@ -3,8 +3,8 @@
 namespace vidmuse::gpu {
 namespace {
 
-// Enough blocks for the multiprocessors of a large device, or nearly: fewer, wider ones read x
-// less often.
+// Least number of blocks that still uses nearly all multiprocessors of a large device. Given that,
+// fewer and wider blocks are better, because they read x less often.
 constexpr int kBlocks = 120;
 
 class StepLaunches {

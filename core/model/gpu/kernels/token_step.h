@@ -1,4 +1,4 @@
-// One decoding step of the token model as a sequence of kernel launches: 8 a layer, and 3.
+// One decoding step of the token model as a sequence of kernel launches: 8 per layer, and 3 more.
 //
 //   embed
 //   each layer: norm + qkv + K/V write, self-attention, projection + residual,
@@ -6,7 +6,8 @@
 //               norm + linear1 + GELU, linear2 + residual
 //   norm + heads, sample
 //
-// Plain C++, without CUDA: a Launcher runs the launches, on a device, or on the host in tests.
+// This is plain C++ without CUDA. A Launcher runs the launches, on a device or, in tests, on the
+// host.
 #ifndef VIDMUSE_MODEL_GPU_KERNELS_TOKEN_STEP_H_
 #define VIDMUSE_MODEL_GPU_KERNELS_TOKEN_STEP_H_
 
@@ -20,12 +21,12 @@
 
 namespace vidmuse::gpu {
 
-// Weights' numbers. With int8, all else in 16 bits is fp16.
+// The number format of weights. With int8, all 16-bit numbers are fp16.
 enum class WeightFormat { kFp16, kBf16, kInt8 };
 
 struct Matrix {
   const void* weights = nullptr;  // [outputs][inputs]
-  const float* scales = nullptr;  // [outputs], of int8
+  const float* scales = nullptr;  // [outputs], for int8
 };
 
 struct Norm {
@@ -33,15 +34,15 @@ struct Norm {
   const float* bias = nullptr;
 };
 
-// Pointers are the device's.
+// Pointers are to the device's memory.
 struct TokenStepLayer {
   Norm norm1, norm_cross, norm2;
   Matrix qkv, self_out, cross_q, cross_out, linear1, linear2;
   uint16_t* self_keys = nullptr;  // by self_layout
   uint16_t* self_values = nullptr;
-  const void* condition_keys = nullptr;  // by condition_layout; int8 where there are scales
+  const void* condition_keys = nullptr;  // by condition_layout; int8 if there are scales
   const void* condition_values = nullptr;
-  const float* k_scales = nullptr;  // as AttentionArgs has them
+  const float* k_scales = nullptr;  // see AttentionArgs
   const float* v_scales = nullptr;
   const uint16_t* null_keys = nullptr;  // [heads][null_tokens][64]
   const uint16_t* null_values = nullptr;
@@ -55,8 +56,8 @@ struct TokenStep {
   int ffn = 0;
   int codebooks = 0;
   int card = 0;
-  int positions = 0;         // room for a window's keys
-  int condition_tokens = 0;  // room for a condition's
+  int positions = 0;         // that self_layout has room for
+  int condition_tokens = 0;  // that condition_layout has room for
   int null_tokens = 0;
   const TokenStepLayer* layers = nullptr;  // on the host
   Norm out_norm;
@@ -65,7 +66,7 @@ struct TokenStep {
   const float* position_rows = nullptr;  // [positions][dim]
   KvLayout self_layout;
   KvLayout condition_layout;
-  // In and out, and scratch, for as many requests as there may be:
+  // Input, output and scratch memory, for the largest number of requests:
   const StepInput* inputs = nullptr;  // [requests]
   float* x = nullptr;                 // [requests * 2][dim]
   Moments* moments = nullptr;         // [requests * 2][dim / 8]
@@ -73,21 +74,22 @@ struct TokenStep {
   uint16_t* attention = nullptr;      // [requests * 2][dim]
   uint16_t* hidden = nullptr;         // [requests * 2][ffn]
   float* logits = nullptr;            // [requests * 2][codebooks * card]
-  float* partials = nullptr;          // AttentionPartials of the longer of both caches
+  float* partials = nullptr;          // AttentionPartials of the longer cache
   uint32_t* counters = nullptr;       // AttentionCounters, 0 before the first step
   float* guided = nullptr;            // [requests][codebooks][card]
   int32_t* tokens = nullptr;          // [requests][codebooks]
 };
 
-// Whether the kernels have this model's sizes: heads of 64, `dim` and `ffn` multiples of 256 (of
-// 512 for int8), `dim` up to 2,048, `card` a multiple of 8 up to 2,048, up to 8 codebooks, room for
-// up to 4,096 positions, a null condition of up to 128 tokens.
+// Returns whether the kernels support this model's sizes: heads of 64, `dim` and `ffn` multiples of
+// 256 (of 512 for int8), `dim` up to 2,048, `card` a multiple of 8 up to 2,048, up to 8 codebooks,
+// up to 4,096 positions and condition tokens, and a null condition of up to 128 tokens.
 bool KernelsFit(const TokenStep& step);
 
-// How a linear layer is laid out. No choice changes the bits of a result.
+// How a linear layer is divided. `tiles` follows from the layer's shape alone; the other choices
+// don't change the bits of a result.
 struct LinearShape {
-  int tiles = 1;   // of 8 outputs, a block: 1, 3 or 4
-  int halves = 1;  // of 16 rows, at once: 1, 2 or 4
+  int tiles = 1;   // tiles of 8 outputs per block: 1, 3 or 4
+  int halves = 1;  // groups of 8 rows at once: 1, 2 or 4
   int chunk = 4;   // see LinearBody
   int blocks(int outputs) const { return outputs / (8 * tiles); }
 };
@@ -102,7 +104,7 @@ class Launcher {
   virtual void Sample(const SampleArgs& args, int requests) = 0;
 };
 
-// The step of `requests` requests, up to kMaxRows / 2, from inputs to tokens.
+// Launches the step of `requests` requests, at most kMaxRows / 2, from inputs to tokens.
 void LaunchTokenStep(const TokenStep& step, int requests, Launcher& launcher);
 
 }  // namespace vidmuse::gpu
