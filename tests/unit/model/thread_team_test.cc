@@ -140,7 +140,9 @@ TEST(ThreadTeamTest, AllMayThrow) {
                  std::bad_alloc);
   }
   int calls = 0;
-  team.Run([&](int member) { calls += member == 0 ? 1 : 0; });
+  team.Run([&](int member) {
+    if (member == 0) ++calls;
+  });
   EXPECT_EQ(calls, 1);
 }
 
