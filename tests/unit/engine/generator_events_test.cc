@@ -59,7 +59,13 @@ TEST_F(GeneratorTest, AFinishedSongCountsAsOkHoweverFastItsStreamIsDropped) {
 // The stream ends when its reader throws, and can be let go of.
 TEST_F(GeneratorTest, AReaderThatThrowsEndsItsStreamAlone) {
   Start();
-  const auto other = Submit(Request(), "2 2");
+  // No song may end before its reader has thrown.
+  Notification readers_threw;
+  model_->on_step = [&](absl::Span<StepRequest>) {
+    readers_threw.WaitFor(kSoon);
+    return absl::OkStatus();
+  };
+  auto other = Submit(Request(), "2 2");
   for (const bool out_of_memory : {true, false}) {
     auto stream = Submit(Request(), "2 1");
     Notification called;
@@ -76,7 +82,10 @@ TEST_F(GeneratorTest, AReaderThatThrowsEndsItsStreamAlone) {
         << end;
     stream = nullptr;
   }
+  readers_threw.Notify();
   EXPECT_TRUE(ReadAll(*other).finished.ok());
+  other = nullptr;
+  generator_ = nullptr;  // before what its model refers to
 }
 
 TEST_F(GeneratorTest, ASongIsMadeOnceItsReaderHasTheLastEvent) {
