@@ -8,9 +8,9 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/generator/generator_impl.h"
+#include "core/model/gpu/cuda_devices.h"
 #include "core/model/load_model.h"
 #include "core/model/self_test.h"
-#include "core/model/torch/cuda_devices.h"
 #include "core/video/frame_sampler.h"
 #include "core/video/sandbox.h"
 

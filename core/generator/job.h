@@ -26,8 +26,8 @@
 #include "core/generator/admission.h"
 #include "core/generator/device_set.h"
 #include "core/generator/stage.h"
+#include "core/model/architecture/video_frames.h"
 #include "core/model/music_model.h"
-#include "core/model/video_frames.h"
 #include "vidmuse/metrics_sink.h"
 #include "vidmuse/types.h"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/engine/window_plan.h"
-#include "core/model/video_frames.h"
+#include "core/model/architecture/video_frames.h"
 
 namespace vidmuse {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/model/checkpoint/model_config.h"
+#include "core/model/architecture/model_config.h"
 
 namespace vidmuse {
 

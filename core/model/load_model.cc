@@ -14,16 +14,17 @@
 #include "absl/strings/str_join.h"
 #include "core/base/cpus.h"
 #include "core/base/status_macros.h"
-#include "core/model/checkpoint/model_config.h"
-#include "core/model/codec_source.h"
-#include "core/model/cpu/kernel_choice.h"
-#include "core/model/cpu_music_model.h"
+#include "core/model/architecture/model_config.h"
+#include "core/model/architecture/positions.h"
+#include "core/model/checkpoint/codec_source.h"
+#include "core/model/checkpoint/weight_reader.h"
+#include "core/model/cpu/kernels/kernel_choice.h"
+#include "core/model/cpu/music_model.h"
 #include "core/model/fingerprint.h"
+#include "core/model/gpu/cuda_devices.h"
+#include "core/model/gpu/load.h"
 #include "core/model/license_note.h"
-#include "core/model/torch/cuda_devices.h"
-#include "core/model/torch/load_torch_model.h"
 #include "core/model/torch/run_torch.h"
-#include "core/model/weights/weight_reader.h"
 
 namespace vidmuse {
 namespace {
@@ -123,7 +124,7 @@ ModelInfo Describe(const LmConfig& lm, const ModelFiles& files, const ModelOptio
 absl::StatusOr<std::unique_ptr<MusicModel>> ComposeOnDevice(ModelFiles files,
                                                             const LmConfig& config,
                                                             const ModelOptions& options) {
-  TorchModelOptions device;
+  GpuModelOptions device;
   ASSIGN_OR_RETURN(device.precision, FindDevicePrecision(options.precision));
   device.slots = options.slots;
   // One chunk fills a GPU while another is prepared.
@@ -132,10 +133,10 @@ absl::StatusOr<std::unique_ptr<MusicModel>> ComposeOnDevice(ModelFiles files,
   const CodecSource& codec = files.codec;
   WeightReader weights(files.lm.get(), kPublishedTensors);
   WeightReader codec_weights(codec.file.get(), codec.prefix);
-  ASSIGN_OR_RETURN(std::unique_ptr<MusicModel> model,
-                   LoadTorchModel(Describe(config, files, options), config, weights, codec.config,
-                                  codec.names == cpu::CodecNames::kHuggingFace, codec_weights,
-                                  std::move(device)));
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<MusicModel> model,
+      LoadGpuModel(Describe(config, files, options), config, weights, codec.config,
+                   codec.names == CodecNames::kHuggingFace, codec_weights, std::move(device)));
   RETURN_IF_ERROR(weights.CheckAllUsed(UnusedVideoTensors()));
   RETURN_IF_ERROR(CheckCodecUsed(codec, codec_weights));
   return model;
@@ -159,9 +160,9 @@ absl::StatusOr<std::unique_ptr<MusicModel>> Compose(ModelFiles files, const Mode
   const int positions = info.window_seconds * info.frame_rate + info.codebooks;
   WeightReader weights(files.lm.get(), kPublishedTensors);
   ASSIGN_OR_RETURN(
-      std::unique_ptr<cpu::LanguageModel> lm,
-      cpu::LanguageModel::Load(*config, weights, SinusoidalPositions(positions, config->dim),
-                               *kernels, precision, Threads(options.device_threads)));
+      std::unique_ptr<cpu::TokenModel> lm,
+      cpu::TokenModel::Load(*config, weights, SinusoidalPositions(positions, config->dim), *kernels,
+                            precision, Threads(options.device_threads)));
   // fp16 is meant to give float32's results at half the bytes, so it keeps the video in float32.
   const bool reduced = precision == cpu::Precision::kBf16 || precision == cpu::Precision::kInt8;
   const VideoPrecision video_precision = BestVideoPrecision(reduced);

@@ -12,7 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "core/base/cancel.h"
-#include "core/model/video_frames.h"
+#include "core/model/architecture/video_frames.h"
 #include "vidmuse/types.h"
 
 namespace vidmuse {

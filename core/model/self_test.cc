@@ -14,8 +14,8 @@
 #include "core/base/cancel.h"
 #include "core/base/clock.h"
 #include "core/base/status_macros.h"
-#include "core/model/hash_model/hash_model.h"
-#include "core/model/torch/cuda_devices.h"
+#include "core/model/gpu/cuda_devices.h"
+#include "core/model/synthetic/hash_model.h"
 #include "vidmuse/self_test.h"
 
 namespace vidmuse {

@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "core/model/video_frames.h"
+#include "core/model/architecture/video_frames.h"
 
 namespace vidmuse::train {
 

@@ -7,7 +7,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "core/model/checkpoint/model_config.h"
+#include "core/model/architecture/model_config.h"
 #include "core/train/parameters.h"
 #include "core/train/random.h"
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/model/architecture/video_frames.h"
 #include "core/model/music_model.h"
-#include "core/model/video_frames.h"
 #include "core/train/model_files.h"
 
 namespace vidmuse::train {

@@ -13,7 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/cancel.h"
 #include "core/base/status_macros.h"
-#include "core/model/hash_model/hash_values.h"
+#include "core/model/synthetic/hash_values.h"
 #include "core/train/clip_source.h"
 #include "core/train/media_files.h"
 #include "core/train/synthetic_music.h"

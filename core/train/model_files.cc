@@ -13,10 +13,10 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/substitute.h"
 #include "core/base/status_macros.h"
+#include "core/model/architecture/tensor_table.h"
+#include "core/model/checkpoint/codec_source.h"
 #include "core/model/checkpoint/tensor_file.h"
 #include "core/model/checkpoint/torch_file_writer.h"
-#include "core/model/codec_source.h"
-#include "core/model/hash_model/layout.h"
 
 namespace vidmuse::train {
 namespace {
@@ -43,7 +43,7 @@ absl::Status MakeDirectory(const std::string& directory) {
 // The name in the codec's file of the tensor that audiocraft calls `name`.
 std::string NameInFile(const CodecSource& source, const std::string& name) {
   std::string in_file = source.prefix + name;
-  if (source.names == cpu::CodecNames::kHuggingFace) {
+  if (source.names == CodecNames::kHuggingFace) {
     absl::StrReplaceAll({{"coder.model.", "coder.layers."},
                          {".conv.conv.", ".conv."},
                          {".convtr.convtr.", ".conv."},
@@ -154,7 +154,7 @@ absl::StatusOr<CodecModel> ReadCodec(const std::string& directory, const std::st
   CodecModel model;
   model.config = source.config;
   model.type = TypeOf(*source.file, source.prefix);
-  if (source.names == cpu::CodecNames::kAudiocraft)
+  if (source.names == CodecNames::kAudiocraft)
     model.yaml = source.file->strings().at(kPublishedConfig);
   for (const NamedShape& tensor : CodecTensors(source.config)) {
     model.parameters.Add(tensor.name, at::empty(tensor.shape, at::kFloat));

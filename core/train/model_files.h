@@ -6,8 +6,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "core/model/checkpoint/model_config.h"
-#include "core/model/hash_model/hash_model.h"
+#include "core/model/architecture/model_config.h"
+#include "core/model/synthetic/hash_model.h"
 #include "core/train/parameters.h"
 
 namespace vidmuse::train {

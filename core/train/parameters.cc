@@ -12,7 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "core/model/weights/weight_reader.h"
+#include "core/model/checkpoint/weight_reader.h"
 #include "core/train/random.h"
 
 namespace vidmuse::train {

@@ -13,7 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "core/model/checkpoint/tensor_file.h"
 #include "core/model/checkpoint/torch_file_writer.h"
-#include "core/model/hash_model/hash_values.h"
+#include "core/model/synthetic/hash_values.h"
 
 namespace vidmuse::train {
 

@@ -9,7 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "core/model/hash_model/hash_values.h"
+#include "core/model/synthetic/hash_values.h"
 
 namespace vidmuse::train {
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/model/architecture/positions.h"
 
 namespace vidmuse::train {
 namespace {
@@ -76,12 +77,11 @@ Tensor TemporalLayer(const Parameters& parameters, const std::string& at, int64_
   return y + Linear(parameters, at + ".1.fn.net.3", hidden);
 }
 
-// Sinusoidal positions: cat(cos(p), sin(p)) with p = step / 10000^(i / (dim/2 - 1)).
+// [steps][dim], in the type of `like` and on its device.
 Tensor Positions(int64_t steps, int64_t dim, const Tensor& like) {
-  const Tensor step = at::arange(steps, at::kFloat).unsqueeze(1);
-  const Tensor exponent = at::arange(dim / 2, at::kFloat) / static_cast<double>(dim / 2 - 1);
-  const Tensor phase = step / at::pow(at::scalar_tensor(10000.0, at::kFloat), exponent);
-  return at::cat({phase.cos(), phase.sin()}, 1).to(like.device(), like.scalar_type());
+  std::vector<float> table = SinusoidalPositions(static_cast<int>(steps), static_cast<int>(dim));
+  return at::from_blob(table.data(), {steps, dim}, at::kFloat)
+      .to(like.device(), like.scalar_type(), /*non_blocking=*/false, /*copy=*/true);
 }
 
 }  // namespace

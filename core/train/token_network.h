@@ -7,12 +7,10 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "core/model/checkpoint/model_config.h"
+#include "core/model/architecture/model_config.h"
 #include "core/train/parameters.h"
 
 namespace vidmuse::train {
-
-inline constexpr int kFrameTokens = 50;  // CLIP's class token and 7 x 7 patches
 
 // CLIP's last hidden states. frames: [n][3][224][224] uint8; result: [n][50][width].
 at::Tensor ClipStates(const Parameters& parameters, const at::Tensor& frames);

@@ -3,7 +3,7 @@
 #define VIDMUSE_TRAIN_TRAIN_CODEC_H_
 
 #include "absl/status/status.h"
-#include "core/model/checkpoint/model_config.h"
+#include "core/model/architecture/model_config.h"
 #include "core/train/clip_source.h"
 #include "core/train/parameters.h"
 #include "core/train/training_run.h"

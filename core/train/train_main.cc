@@ -12,7 +12,7 @@
 #include "absl/flags/usage.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "core/model/codec_source.h"
+#include "core/model/checkpoint/codec_source.h"
 #include "core/model/load_model.h"
 #include "core/train/clip_source.h"
 #include "core/train/evaluate.h"

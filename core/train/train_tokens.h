@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "core/model/checkpoint/model_config.h"
+#include "core/model/architecture/model_config.h"
 #include "core/train/clip_source.h"
 #include "core/train/model_files.h"
 #include "core/train/parameters.h"

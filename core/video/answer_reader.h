@@ -9,7 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "core/model/video_frames.h"
+#include "core/model/architecture/video_frames.h"
 #include "core/video/decode_watch.h"
 #include "core/video/sandbox_protocol.h"
 

@@ -5,7 +5,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/base/cancel.h"
-#include "core/model/video_frames.h"
+#include "core/model/architecture/video_frames.h"
 #include "core/video/frame_sampler.h"
 #include "vidmuse/types.h"
 

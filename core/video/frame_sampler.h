@@ -8,7 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "core/base/cancel.h"
-#include "core/model/video_frames.h"
+#include "core/model/architecture/video_frames.h"
 #include "vidmuse/types.h"
 
 namespace vidmuse {

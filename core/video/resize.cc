@@ -4,7 +4,7 @@
 #include <array>
 #include <cmath>
 
-#include "core/model/video_frames.h"
+#include "core/model/architecture/video_frames.h"
 
 // Not with sanitizers: they would instrument the code that chooses between versions, which runs
 // before they are set up.

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/model/video_frames.h"
+#include "core/model/architecture/video_frames.h"
 
 namespace vidmuse {
 

@@ -19,7 +19,7 @@
 #include <type_traits>
 
 #include "absl/strings/string_view.h"
-#include "core/model/video_frames.h"
+#include "core/model/architecture/video_frames.h"
 #include "vidmuse/types.h"
 
 namespace vidmuse {

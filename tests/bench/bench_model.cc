@@ -6,8 +6,8 @@
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "core/model/hash_model/hash_model.h"
 #include "core/model/load_model.h"
+#include "core/model/synthetic/hash_model.h"
 
 namespace vidmuse {
 absl::StatusOr<HashModelSizes> ScaleSizes(const std::string& scale) {

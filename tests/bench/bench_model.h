@@ -10,9 +10,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "core/model/cpu_music_model.h"
-#include "core/model/hash_model/hash_model.h"
+#include "core/model/cpu/music_model.h"
 #include "core/model/music_model.h"
+#include "core/model/synthetic/hash_model.h"
 
 namespace vidmuse {
 

@@ -9,7 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "core/model/torch/cuda_devices.h"
+#include "core/model/gpu/cuda_devices.h"
 #include "tests/bench/bench_model.h"
 #include "tests/bench/first_audio.h"
 
@@ -57,7 +57,7 @@ absl::Status DecodeSeconds(MusicModel& model, int seconds) {
 class Measurement {
  public:
   Measurement(const DeviceBenchOptions& options, const ModelSizes& sizes, std::string card,
-              TorchMusicModel& model)
+              GpuMusicModel& model)
       : options_(options), sizes_(sizes), card_(std::move(card)), model_(model) {}
 
   absl::StatusOr<json> Stages(const VideoFrames& video) {
@@ -132,7 +132,7 @@ class Measurement {
     const double best = *std::min_element(times.begin(), times.end());
     const double median = Median(std::move(times));
     const int tokens = condition_->local_frames() * kTokensPerFrame;
-    const TokenNetworkOptions& room = model_.network().options();
+    const gpu::TokenModelOptions& room = model_.network().options();
     const Cost read = vidmuse::Step(sizes_.lm, Precision(), count,
                                     StaticPositions(room.steps, room.condition_tokens));
     json result = Beside({{"median_ms", 1e3 * median}, {"best_ms", 1e3 * best}}, read, Half());
@@ -161,18 +161,18 @@ class Measurement {
   const DeviceBenchOptions& options_;
   const ModelSizes& sizes_;
   const std::string card_;
-  TorchMusicModel& model_;
+  GpuMusicModel& model_;
   std::shared_ptr<const VideoCondition> condition_;
 };
 
 absl::StatusOr<json> MeasureModel(const DeviceBenchOptions& options, const HashFiles& files,
                                   const ModelSizes& sizes, const std::string& device,
-                                  const std::string& card, TorchModelOptions model_options) {
+                                  const std::string& card, GpuModelOptions model_options) {
   json result = {{"slots", model_options.slots}, {"graphs", model_options.make_graph != nullptr}};
   const bool with_graphs = model_options.make_graph != nullptr;
   ASSIGN_OR_RETURN(const DeviceMemory before, MemoryOf(device));
   const Stopwatch loading;
-  ASSIGN_OR_RETURN(std::unique_ptr<TorchMusicModel> model,
+  ASSIGN_OR_RETURN(std::unique_ptr<GpuMusicModel> model,
                    LoadDeviceModel(files, device, std::move(model_options)));
   result["load_s"] = loading.Seconds();
   result["step_graphs"] = model->info().step_graphs;
@@ -182,7 +182,7 @@ absl::StatusOr<json> MeasureModel(const DeviceBenchOptions& options, const HashF
   ASSIGN_OR_RETURN(result["stages"], measurement.Stages(video));
   ASSIGN_OR_RETURN(result["step"], measurement.Steps());
   ASSIGN_OR_RETURN(const DeviceMemory after, MemoryOf(device));
-  const TokenNetworkBytes bytes = model->network().bytes();
+  const gpu::TokenModelBytes bytes = model->network().bytes();
   result["memory"] = {
       {"taken_gb", (static_cast<double>(before.free) - static_cast<double>(after.free)) / 1e9},
       {"card_gb", static_cast<double>(after.total) / 1e9},
@@ -215,7 +215,7 @@ absl::StatusOr<json> MeasureDevice(const DeviceBenchOptions& options, const Hash
   for (const std::string& precision : options.precisions) {
     for (const int slots : options.slots) {
       for (const bool graphs : options.graphs) {
-        TorchModelOptions model_options;
+        GpuModelOptions model_options;
         ASSIGN_OR_RETURN(model_options.precision, FindDevicePrecision(precision));
         model_options.slots = slots;
         model_options.encode_threads = 2;

@@ -5,8 +5,8 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
+#include "core/model/architecture/video_frames.h"
 #include "core/model/music_model.h"
-#include "core/model/video_frames.h"
 #include "nlohmann/json.hpp"
 
 namespace vidmuse {

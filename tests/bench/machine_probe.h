@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/model/cpu/aligned_buffer.h"
+#include "core/model/cpu/kernels/aligned_buffer.h"
 #include "core/model/cpu/thread_team.h"
 
 namespace vidmuse {

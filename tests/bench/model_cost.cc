@@ -4,7 +4,7 @@
 #include <cmath>
 #include <string>
 
-#include "core/model/torch/token_network.h"
+#include "core/model/gpu/token_model.h"
 
 namespace vidmuse {
 namespace {

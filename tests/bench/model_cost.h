@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/model/checkpoint/model_config.h"
+#include "core/model/architecture/model_config.h"
 #include "core/model/torch/device_tensors.h"
 #include "nlohmann/json.hpp"
 

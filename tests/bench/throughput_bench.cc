@@ -17,8 +17,8 @@
 #include "absl/strings/numbers.h"
 #include "core/base/clock.h"
 #include "core/generator/generator_impl.h"
-#include "core/model/hash_model/hash_model.h"
 #include "core/model/load_model.h"
+#include "core/model/synthetic/hash_model.h"
 #include "nlohmann/json.hpp"
 #include "tests/support/stream_reader.h"
 

@@ -21,8 +21,8 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/cpus.h"
 #include "core/base/status_macros.h"
-#include "core/model/cpu/kernel_choice.h"
-#include "core/model/cpu/kernels.h"
+#include "core/model/cpu/kernels/kernel_choice.h"
+#include "core/model/cpu/kernels/kernels.h"
 #include "core/model/cpu/thread_team.h"
 #include "nlohmann/json.hpp"
 #include "tests/bench/bench_model.h"
@@ -88,7 +88,7 @@ double PeakRssGb() {
 }
 
 // Bytes that a step of `requests` requests reads.
-double StepBytes(const cpu::LanguageModel& lm, size_t requests, int local_frames, double position) {
+double StepBytes(const cpu::TokenModel& lm, size_t requests, int local_frames, double position) {
   const double token =
       static_cast<double>(lm.CrossCacheBytes(cpu::kKeyPositions)) / cpu::kKeyPositions;
   const double step =

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "core/model/cpu/kernel_choice.h"
+#include "core/model/cpu/kernels/kernel_choice.h"
 #include "gtest/gtest.h"
 
 namespace vidmuse {
@@ -77,7 +77,7 @@ TEST_P(GoldenCodecTest, AudiocraftsDecoder) {
   ASSERT_TRUE(config.ok()) << config.status();
   WeightReader weights(file.get(), "best_state/");
   const auto codec =
-      cpu::Codec::Load(*config, cpu::CodecNames::kAudiocraft, weights, **cpu::CpuKernels());
+      cpu::Codec::Load(*config, CodecNames::kAudiocraft, weights, **cpu::CpuKernels());
   ASSERT_TRUE(codec.ok()) << codec.status();
 
   const std::string video = absl::StrCat(GetParam(), "/");
@@ -105,7 +105,7 @@ TEST(GoldenHuggingFaceCodecTest, TransformersDecoder) {
   ASSERT_TRUE(file.ok()) << file.status();
   WeightReader weights(file->get(), "");
   const auto codec =
-      cpu::Codec::Load(*config, cpu::CodecNames::kHuggingFace, weights, **cpu::CpuKernels());
+      cpu::Codec::Load(*config, CodecNames::kHuggingFace, weights, **cpu::CpuKernels());
   ASSERT_TRUE(codec.ok()) << codec.status();
 
   const auto expected = Open("hf_codec/expected.pt");

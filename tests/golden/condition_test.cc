@@ -9,10 +9,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/model/architecture/positions.h"
 #include "core/model/checkpoint/tensor_file.h"
-#include "core/model/hash_model/hash_model.h"
-#include "core/model/torch/video_encoder.h"
-#include "core/model/weights/weight_reader.h"
+#include "core/model/checkpoint/weight_reader.h"
+#include "core/model/conditioner/video_encoder.h"
+#include "core/model/synthetic/hash_model.h"
 #include "core/video/frame_sampler.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

@@ -11,8 +11,8 @@
 
 #include "core/base/clock.h"
 #include "core/generator/generator_impl.h"
-#include "core/model/hash_model/hash_model.h"
 #include "core/model/load_model.h"
+#include "core/model/synthetic/hash_model.h"
 #include "core/video/frame_sampler.h"
 #include "tests/support/sanitized.h"
 #include "tests/support/stream_reader.h"

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "core/model/hash_model/hash_model.h"
-#include "core/model/hash_model/hash_values.h"
+#include "core/model/checkpoint/weight_reader.h"
 #include "core/model/load_model.h"
-#include "core/model/weights/weight_reader.h"
+#include "core/model/synthetic/hash_model.h"
+#include "core/model/synthetic/hash_values.h"
 #include "core/video/frame_sampler.h"
 #include "gtest/gtest.h"
 

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "core/model/hash_model/hash_model.h"
-#include "core/model/hash_model/hash_values.h"
 #include "core/model/load_model.h"
+#include "core/model/synthetic/hash_model.h"
+#include "core/model/synthetic/hash_values.h"
 
 namespace vidmuse {
 namespace {

@@ -9,8 +9,8 @@
 
 #include "absl/status/statusor.h"
 #include "core/base/status_macros.h"
-#include "core/model/hash_model/hash_model.h"
-#include "core/model/torch/load_torch_model.h"
+#include "core/model/gpu/load.h"
+#include "core/model/synthetic/hash_model.h"
 #include "tests/support/grey_video.h"
 
 namespace vidmuse {
@@ -24,9 +24,9 @@ struct HashFiles {
   const std::unique_ptr<TensorFile> lm, codec;
 };
 
-inline absl::StatusOr<std::unique_ptr<TorchMusicModel>> LoadDeviceModel(const HashFiles& files,
-                                                                        const std::string& device,
-                                                                        TorchModelOptions options) {
+inline absl::StatusOr<std::unique_ptr<GpuMusicModel>> LoadDeviceModel(const HashFiles& files,
+                                                                      const std::string& device,
+                                                                      GpuModelOptions options) {
   ASSIGN_OR_RETURN(const LmConfig lm_config, ParseLmConfig(files.lm->strings().at("xp.cfg")));
   ASSIGN_OR_RETURN(const CodecConfig codec_config,
                    ParseAudiocraftCodecConfig(files.codec->strings().at("xp.cfg")));
@@ -36,13 +36,13 @@ inline absl::StatusOr<std::unique_ptr<TorchMusicModel>> LoadDeviceModel(const Ha
   info.name = "test";
   info.device = device;
   info.card = files.sizes.card;
-  return LoadTorchModel(std::move(info), lm_config, lm_weights, codec_config, false, codec_weights,
-                        std::move(options));
+  return LoadGpuModel(std::move(info), lm_config, lm_weights, codec_config, false, codec_weights,
+                      std::move(options));
 }
 
-inline absl::StatusOr<std::unique_ptr<TorchMusicModel>> LoadDeviceModel(const HashModelSizes& sizes,
-                                                                        const std::string& device,
-                                                                        TorchModelOptions options) {
+inline absl::StatusOr<std::unique_ptr<GpuMusicModel>> LoadDeviceModel(const HashModelSizes& sizes,
+                                                                      const std::string& device,
+                                                                      GpuModelOptions options) {
   return LoadDeviceModel(HashFiles(sizes), device, std::move(options));
 }
 

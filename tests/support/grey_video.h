@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "core/model/video_frames.h"
+#include "core/model/architecture/video_frames.h"
 
 namespace vidmuse {
 

@@ -6,8 +6,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/model/architecture/model_config.h"
 #include "core/model/checkpoint/config_reader.h"
-#include "core/model/checkpoint/model_config.h"
 
 namespace vidmuse {
 namespace {

@@ -5,8 +5,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/status_macros.h"
+#include "core/model/architecture/model_config.h"
 #include "core/model/checkpoint/config_reader.h"
-#include "core/model/checkpoint/model_config.h"
 
 namespace vidmuse {
 namespace {

@@ -12,15 +12,12 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "core/model/checkpoint/model_config.h"
+#include "core/model/architecture/model_config.h"
+#include "core/model/checkpoint/weight_reader.h"
 #include "core/model/cpu/codec_layers.h"
 #include "core/model/music_model.h"
-#include "core/model/weights/weight_reader.h"
 
 namespace vidmuse::cpu {
-
-// How a checkpoint names the decoder's tensors.
-enum class CodecNames { kAudiocraft, kHuggingFace };
 
 // Immutable after Load; thread-safe.
 class Codec {

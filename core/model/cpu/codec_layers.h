@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/model/cpu/kernels.h"
-#include "core/model/cpu/packed_linear.h"
+#include "core/model/cpu/kernels/kernels.h"
+#include "core/model/cpu/kernels/packed_linear.h"
 
 namespace vidmuse::cpu {
 

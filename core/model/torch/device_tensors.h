@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "core/model/weights/weight_reader.h"
+#include "core/model/checkpoint/weight_reader.h"
 
 namespace at {
 class Tensor;

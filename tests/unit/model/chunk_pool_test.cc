@@ -1,4 +1,4 @@
-#include "core/model/torch/chunk_pool.h"
+#include "core/model/conditioner/chunk_pool.h"
 
 #include <sys/resource.h>
 

@@ -1,6 +1,4 @@
 // The CPU model through the engine's interface: what a request gets depends on that request alone.
-#include "core/model/cpu_music_model.h"
-
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -8,8 +6,9 @@
 #include <utility>
 #include <vector>
 
-#include "core/model/hash_model/hash_model.h"
+#include "core/model/cpu/music_model.h"
 #include "core/model/load_model.h"
+#include "core/model/synthetic/hash_model.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/grey_video.h"

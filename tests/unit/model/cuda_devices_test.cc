@@ -1,5 +1,5 @@
 // Which devices a host offers, and what it says of those it doesn't.
-#include "core/model/torch/cuda_devices.h"
+#include "core/model/gpu/cuda_devices.h"
 
 #include <string>
 #include <vector>

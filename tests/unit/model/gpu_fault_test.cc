@@ -71,7 +71,7 @@ TEST_F(GpuFaultTest, StepsGoOnAfterMemoryWasShort) {
 }
 
 TEST_F(GpuFaultTest, TooManySlotsAreRefusedBeforeTheyAreTaken) {
-  TorchModelOptions options;
+  GpuModelOptions options;
   options.slots = 1 << 20;
   const auto model = LoadDeviceModel(HashModelSizes(), device_, std::move(options));
   EXPECT_EQ(model.status().code(), absl::StatusCode::kFailedPrecondition) << model.status();

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/model/torch/cuda_devices.h"
+#include "core/model/gpu/cuda_devices.h"
 #include "gtest/gtest.h"
 #include "tests/support/device_model.h"
 
@@ -26,11 +26,11 @@ class GpuTest : public testing::Test {
     device_ = choice->devices[0];
   }
 
-  static std::unique_ptr<TorchMusicModel> Load(const HashFiles& files, const std::string& device,
-                                               DevicePrecision precision,
-                                               const StepGraphMaker& make_graph,
-                                               std::vector<int> buckets = {}, int slots = 8) {
-    TorchModelOptions options;
+  static std::unique_ptr<GpuMusicModel> Load(const HashFiles& files, const std::string& device,
+                                             DevicePrecision precision,
+                                             const StepGraphMaker& make_graph,
+                                             std::vector<int> buckets = {}, int slots = 8) {
+    GpuModelOptions options;
     options.precision = precision;
     options.slots = slots;
     options.make_graph = make_graph;
@@ -41,9 +41,9 @@ class GpuTest : public testing::Test {
   }
 
   // Of tiny sizes.
-  static std::unique_ptr<TorchMusicModel> Load(const std::string& device, DevicePrecision precision,
-                                               const StepGraphMaker& make_graph,
-                                               std::vector<int> buckets = {}) {
+  static std::unique_ptr<GpuMusicModel> Load(const std::string& device, DevicePrecision precision,
+                                             const StepGraphMaker& make_graph,
+                                             std::vector<int> buckets = {}) {
     return Load(HashFiles({}), device, precision, make_graph, std::move(buckets));
   }
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/model/sampler.h"
+#include "core/model/architecture/sampler.h"
 #include "tests/unit/model/gpu_kernels_test_util.h"
 
 namespace vidmuse::gpu {

@@ -17,7 +17,7 @@ class GpuScaleTest : public GpuTest {
     return *files_;
   }
   // On the CPU, in float32.
-  static TorchMusicModel& Reference() {
+  static GpuMusicModel& Reference() {
     if (reference_ == nullptr) {
       reference_ = Load(Files(), "cpu", DevicePrecision::kFp32, nullptr, {}, 1);
     }
@@ -56,11 +56,11 @@ class GpuScaleTest : public GpuTest {
   }
 
   static std::unique_ptr<HashFiles> files_;
-  static std::unique_ptr<TorchMusicModel> reference_;
+  static std::unique_ptr<GpuMusicModel> reference_;
 };
 
 std::unique_ptr<HashFiles> GpuScaleTest::files_;
-std::unique_ptr<TorchMusicModel> GpuScaleTest::reference_;
+std::unique_ptr<GpuMusicModel> GpuScaleTest::reference_;
 
 TEST_F(GpuScaleTest, LogitsAndAudioAreNearTheCpus) {
   constexpr int kLogitSteps = 4;

@@ -1,11 +1,11 @@
-#include "core/model/hash_model/hash_model.h"
+#include "core/model/synthetic/hash_model.h"
 
 #include <cstring>
 #include <string>
 
-#include "core/model/checkpoint/model_config.h"
+#include "core/model/architecture/model_config.h"
 #include "core/model/checkpoint/tensor_file.h"
-#include "core/model/hash_model/hash_values.h"
+#include "core/model/synthetic/hash_values.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/unit/model/checkpoint_test_util.h"

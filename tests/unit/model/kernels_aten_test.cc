@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "core/model/cpu/codec_layers.h"
-#include "core/model/cpu/kernels.h"
-#include "core/model/cpu/kv_cache.h"
-#include "core/model/cpu/packed_linear.h"
+#include "core/model/cpu/kernels/kernels.h"
+#include "core/model/cpu/kernels/packed_linear.h"
+#include "core/model/cpu/kv/kv_cache.h"
 #include "gtest/gtest.h"
 
 namespace vidmuse::cpu {

@@ -1,6 +1,6 @@
 // Every kernel, for every instruction set this machine has, against plain double-precision forms;
 // and row independence, bit for bit.
-#include "core/model/cpu/kernels.h"
+#include "core/model/cpu/kernels/kernels.h"
 
 #include <algorithm>
 #include <cmath>
@@ -11,9 +11,9 @@
 #include <tuple>
 #include <vector>
 
-#include "core/model/cpu/kernel_choice.h"
-#include "core/model/cpu/kv_cache.h"
-#include "core/model/cpu/packed_linear.h"
+#include "core/model/cpu/kernels/kernel_choice.h"
+#include "core/model/cpu/kernels/packed_linear.h"
+#include "core/model/cpu/kv/kv_cache.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

@@ -1,4 +1,4 @@
-#include "core/model/cpu/kv_memory.h"
+#include "core/model/cpu/kv/kv_memory.h"
 
 #include <thread>
 #include <utility>

@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/model/cpu/kernels.h"
-#include "core/model/hash_model/hash_model.h"
+#include "core/model/cpu/kernels/kernels.h"
+#include "core/model/synthetic/hash_model.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

@@ -1,4 +1,4 @@
-#include "core/model/checkpoint/model_config.h"
+#include "core/model/architecture/model_config.h"
 
 #include <string>
 #include <utility>
@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "core/model/hash_model/layout.h"
+#include "core/model/architecture/tensor_table.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/unit/model/checkpoint_test_util.h"

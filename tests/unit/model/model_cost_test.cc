@@ -4,8 +4,8 @@
 #include <memory>
 #include <string>
 
-#include "core/model/hash_model/hash_model.h"
-#include "core/model/torch/device_video_networks.h"
+#include "core/model/conditioner/device_video_networks.h"
+#include "core/model/synthetic/hash_model.h"
 #include "gtest/gtest.h"
 #include "tests/support/device_model.h"
 
@@ -40,12 +40,12 @@ TEST(ModelCostTest, CountsWhatTheModelHolds) {
     const ModelSizes sizes = SizesOf(hash);
     for (const DevicePrecision precision :
          {DevicePrecision::kFp32, DevicePrecision::kFp16, DevicePrecision::kBf16}) {
-      TorchModelOptions options;
+      GpuModelOptions options;
       options.precision = precision;
       options.slots = 2;
       const auto model = LoadDeviceModel(hash, "cpu", options);
       ASSERT_TRUE(model.ok()) << model.status();
-      const TokenNetworkBytes bytes = (*model)->network().bytes();
+      const gpu::TokenModelBytes bytes = (*model)->network().bytes();
       const int steps = (*model)->network().options().steps;
       const double position = KeyValue(sizes.lm, precision).bytes;
       EXPECT_EQ(bytes.weights, StepWeights(sizes.lm, precision).bytes);

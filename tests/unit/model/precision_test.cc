@@ -19,8 +19,8 @@
 #include "absl/types/span.h"
 #include "core/base/cancel.h"
 #include "core/model/checkpoint/half.h"
-#include "core/model/hash_model/hash_model.h"
 #include "core/model/load_model.h"
+#include "core/model/synthetic/hash_model.h"
 #include "gtest/gtest.h"
 
 namespace vidmuse {

@@ -1,4 +1,4 @@
-#include "core/model/sampler.h"
+#include "core/model/architecture/sampler.h"
 
 #include <algorithm>
 #include <cmath>

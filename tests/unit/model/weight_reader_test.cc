@@ -1,4 +1,4 @@
-#include "core/model/weights/weight_reader.h"
+#include "core/model/checkpoint/weight_reader.h"
 
 #include <cmath>
 #include <filesystem>

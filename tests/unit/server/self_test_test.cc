@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "absl/time/clock.h"
-#include "core/model/hash_model/hash_model.h"
 #include "core/model/load_model.h"
+#include "core/model/synthetic/hash_model.h"
 #include "vidmuse/self_test.h"
 
 namespace vidmuse {

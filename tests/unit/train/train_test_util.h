@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "core/model/hash_model/hash_model.h"
+#include "core/model/synthetic/hash_model.h"
 #include "core/train/parameters.h"
 #include "core/train/random.h"
 #include "tests/unit/train/fresh_folder.h"

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "core/base/cancel.h"
+#include "core/model/architecture/tensor_table.h"
 #include "core/model/checkpoint/torch_file_writer.h"
-#include "core/model/hash_model/layout.h"
 #include "core/model/load_model.h"
 #include "core/train/clip_source.h"
 #include "core/train/codec_network.h"

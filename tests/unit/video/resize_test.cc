@@ -1,6 +1,6 @@
 #include "core/video/resize.h"
 
-#include "core/model/video_frames.h"
+#include "core/model/architecture/video_frames.h"
 #include "gtest/gtest.h"
 
 namespace vidmuse {

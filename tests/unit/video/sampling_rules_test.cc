@@ -1,6 +1,6 @@
 #include "core/video/sampling_rules.h"
 
-#include "core/model/video_frames.h"
+#include "core/model/architecture/video_frames.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

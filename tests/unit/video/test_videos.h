@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/model/video_frames.h"
+#include "core/model/architecture/video_frames.h"
 
 namespace vidmuse {
 

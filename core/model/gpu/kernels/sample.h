@@ -1,5 +1,5 @@
 // Applies guidance and draws the next tokens of all requests and codebooks in one launch, by the
-// rules of core/model/sampler.h and in double, as it does.
+// rules of core/model/architecture/sampler.h and in double, as it does.
 //
 // A block of 256 threads computes one codebook of one request: up to 2,048 tokens, 8 per thread in
 // token order. Guided logits are rounded as in GuideLogits. The top_k-th logit is found by a radix

@@ -1,0 +1,41 @@
+#include "core/model/conditioner/frame_patches.h"
+
+#include <array>
+
+#include "core/model/architecture/video_frames.h"
+
+namespace vidmuse {
+namespace {
+
+using PixelTable = std::array<std::array<float, 256>, 3>;
+
+PixelTable MakePixelTable() {
+  constexpr double kMean[] = {0.48145466, 0.4578275, 0.40821073};
+  constexpr double kStd[] = {0.26862954, 0.26130258, 0.27577711};
+  PixelTable table;
+  for (int channel = 0; channel < 3; ++channel) {
+    for (int byte = 0; byte < 256; ++byte) {
+      table[channel][byte] = static_cast<float>((byte / 255.0 - kMean[channel]) / kStd[channel]);
+    }
+  }
+  return table;
+}
+
+}  // namespace
+
+void ReadPatches(const uint8_t* frame, float* patches) {
+  static const PixelTable kTable = MakePixelTable();
+  constexpr int kAcross = kFrameSize / kPatchSize;
+  for (int channel = 0; channel < 3; ++channel) {
+    for (int y = 0; y < kFrameSize; ++y) {
+      const uint8_t* line = frame + (channel * kFrameSize + y) * kFrameSize;
+      for (int x = 0; x < kFrameSize; ++x) {
+        const int patch = 1 + y / kPatchSize * kAcross + x / kPatchSize;
+        patches[patch * kPatchFloats + (channel * kPatchSize + y % kPatchSize) * kPatchSize +
+                x % kPatchSize] = kTable[channel][line[x]];
+      }
+    }
+  }
+}
+
+}  // namespace vidmuse

@@ -1,4 +1,0 @@
-#define VIDMUSE_KERNELS_NAME "avx512"
-#define VIDMUSE_KERNELS_FUSED true
-#define VIDMUSE_KERNELS_SYMBOL kAvx512Kernels
-#include "core/model/cpu/kernels_impl.h"

@@ -1,4 +1,0 @@
-#define VIDMUSE_KERNELS_NAME "base"
-#define VIDMUSE_KERNELS_FUSED false
-#define VIDMUSE_KERNELS_SYMBOL kBaseKernels
-#include "core/model/cpu/kernels_impl.h"

@@ -1,0 +1,194 @@
+#include "core/model/cpu/music_model.h"
+
+#include <algorithm>
+#include <exception>
+#include <new>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/model/architecture/check_step.h"
+
+namespace vidmuse {
+namespace {
+
+// Condition rows are projected this many at a time, which takes a few milliseconds, so that a
+// cancelled request stops soon.
+constexpr int kProjectRows = 96;
+
+class CpuCondition final : public VideoCondition {
+ public:
+  CpuCondition(int frames, std::vector<float> rows) : frames_(frames), rows_(std::move(rows)) {}
+  int local_frames() const override { return frames_; }
+  size_t bytes() const override { return rows_.size() * sizeof(float); }
+  // [frames * 50][dim]
+  const float* rows() const { return rows_.data(); }
+
+ private:
+  const int frames_;
+  const std::vector<float> rows_;
+};
+
+class CpuWindow final : public Window {
+ public:
+  CpuWindow(const cpu::TokenModel& lm, int condition_tokens, int steps)
+      : steps_(steps),
+        condition_tokens_(condition_tokens),
+        cross_(lm.NewCrossCache(condition_tokens)),
+        cond_(lm.NewSelfCache(steps)),
+        null_(lm.NewSelfCache(steps)) {}
+
+  int length() const override { return length_; }
+  int capacity() const override { return steps_; }
+  int condition_tokens() const { return condition_tokens_; }
+  cpu::KvCache* cross() { return cross_.get(); }
+  cpu::KvCache* cond() { return cond_.get(); }
+  cpu::KvCache* null() { return null_.get(); }
+  void Advance(int steps) { length_ += steps; }
+
+ private:
+  const int steps_;
+  const int condition_tokens_;
+  const std::unique_ptr<cpu::KvCache> cross_, cond_, null_;
+  int length_ = 0;
+};
+
+}  // namespace
+
+CpuMusicModel::CpuMusicModel(ModelInfo info, std::unique_ptr<const VideoEncoder> encoder,
+                             std::unique_ptr<cpu::TokenModel> lm,
+                             std::shared_ptr<const cpu::Codec> codec, int device_threads,
+                             int encode_threads)
+    : info_(std::move(info)),
+      encoder_(std::move(encoder)),
+      lm_(std::move(lm)),
+      codec_(std::move(codec)),
+      pool_("condition", encode_threads),
+      null_cross_(lm_->NewSelfCache(kTokensPerFrame)),
+      team_(device_threads),
+      samplers_(team_.size()) {
+  // Attention over copies of the same keys equals attention over one copy, so one frame stands for
+  // all.
+  for (int layer = 0; layer < lm_->config().num_layers; ++layer) {
+    lm_->ProjectCondition(layer, encoder_->null_condition().data(), kTokensPerFrame, 0,
+                          null_cross_.get());
+  }
+}
+
+absl::StatusOr<std::shared_ptr<const VideoCondition>> CpuMusicModel::EncodeVideo(
+    const VideoFrames& video, const CancelFlag& cancel) {
+  ASSIGN_OR_RETURN(std::vector<float> rows, encoder_->Encode(video, cancel));
+  return std::make_shared<const CpuCondition>(static_cast<int>(video.local.size()),
+                                              std::move(rows));
+}
+
+size_t CpuMusicModel::ConditionBytes(int local_frames) const {
+  return size_t{1} * local_frames * kTokensPerFrame * lm_->config().dim * sizeof(float);
+}
+
+size_t CpuMusicModel::WindowBytes(int local_frames, int steps) const {
+  return lm_->CrossCacheBytes(local_frames * kTokensPerFrame) + 2 * lm_->SelfCacheBytes(steps);
+}
+
+absl::Status CpuMusicModel::Project(const float* rows, int tokens, const CancelFlag& cancel,
+                                    cpu::KvCache* cache) {
+  const int chunks = (tokens + kProjectRows - 1) / kProjectRows;
+  const size_t dim = lm_->config().dim;
+  return pool_.Run(lm_->config().num_layers * chunks, cancel, [&](int index) -> absl::Status {
+    const int first = index % chunks * kProjectRows;
+    const int count = std::min(kProjectRows, tokens - first);
+    try {
+      lm_->ProjectCondition(index / chunks, rows + first * dim, count, first, cache);
+    } catch (const std::bad_alloc&) {
+      return absl::ResourceExhaustedError("out of memory for the condition's keys and values");
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::unique_ptr<Window>> CpuMusicModel::OpenWindow(const VideoCondition& condition,
+                                                                  int first_frame, int frame_count,
+                                                                  int steps,
+                                                                  const CancelFlag& cancel) try {
+  const auto& own = static_cast<const CpuCondition&>(condition);
+  if (first_frame < 0 || frame_count < 1 || frame_count > own.local_frames() - first_frame) {
+    return absl::InvalidArgumentError(absl::StrCat("local frames [", first_frame, ", ", first_frame,
+                                                   " + ", frame_count, ") of a video with ",
+                                                   own.local_frames()));
+  }
+  if (steps < 1 || steps > lm_->max_positions()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a window of ", steps, " sequence steps, expected 1 to ", lm_->max_positions()));
+  }
+  const int tokens = frame_count * kTokensPerFrame;
+  auto window = std::make_unique<CpuWindow>(*lm_, tokens, steps);
+  const size_t offset = size_t{kTokensPerFrame} * first_frame * lm_->config().dim;
+  RETURN_IF_ERROR(Project(own.rows() + offset, tokens, cancel, window->cross()));
+  return window;
+} catch (const std::bad_alloc&) {
+  return absl::ResourceExhaustedError(
+      absl::StrCat("out of memory for a window of ", WindowBytes(frame_count, steps), " bytes"));
+}
+
+// Applies guidance and draws the tokens, once the logits are computed.
+absl::Status CpuMusicModel::Finish(StepRequest& request, size_t index, Sampler& sampler) {
+  if (request.sampling == nullptr && request.logits == nullptr) return absl::OkStatus();
+  const size_t size = size_t{1} * info_.codebooks * info_.card;
+  float* cond = logits_.data() + index * 2 * size;
+  const float coef = request.sampling ? request.sampling->cfg_coef : info_.default_cfg_coef;
+  GuideLogits({cond, size}, {cond + size, size}, coef, cond);
+  if (request.logits != nullptr) std::copy_n(cond, size, request.logits);
+  if (request.sampling == nullptr) return absl::OkStatus();
+  return sampler.DrawStep({cond, size}, info_.codebooks, *request.sampling, request.frame,
+                          request.next_tokens);
+}
+
+absl::Status CpuMusicModel::Step(absl::Span<StepRequest> requests) try {
+  const size_t size = size_t{1} * info_.codebooks * info_.card;
+  logits_.resize(std::max(logits_.size(), requests.size() * 2 * size));
+  sequences_.clear();
+  for (size_t i = 0; i < requests.size(); ++i) {
+    const StepRequest& request = requests[i];
+    RETURN_IF_ERROR(CheckStep(request, info_));
+    auto& window = static_cast<CpuWindow&>(*request.window);
+    cpu::SequenceInput input;
+    input.tokens = request.tokens.data();
+    input.count = static_cast<int>(request.tokens.size()) / info_.codebooks;
+    input.position = window.length();
+    input.self = window.cond();
+    input.cross = window.cross();
+    input.cross_length = window.condition_tokens();
+    const bool wanted = request.sampling != nullptr || request.logits != nullptr;
+    if (wanted) input.logits = logits_.data() + i * 2 * size;
+    sequences_.push_back(input);
+    input.self = window.null();
+    input.cross = null_cross_.get();
+    input.cross_length = kTokensPerFrame;
+    if (wanted) input.logits += size;
+    sequences_.push_back(input);
+  }
+  lm_->Step(sequences_, team_);
+
+  statuses_.assign(requests.size(), absl::OkStatus());
+  team_.Run([&](int member) {
+    const auto [begin, end] =
+        cpu::ThreadTeam::Share(static_cast<int>(requests.size()), member, team_.size());
+    for (int i = begin; i < end; ++i) statuses_[i] = Finish(requests[i], i, samplers_[member]);
+  });
+  for (const absl::Status& status : statuses_) RETURN_IF_ERROR(status);
+  for (StepRequest& request : requests) {
+    static_cast<CpuWindow&>(*request.window)
+        .Advance(static_cast<int>(request.tokens.size()) / info_.codebooks);
+  }
+  return absl::OkStatus();
+} catch (const std::bad_alloc&) {
+  return absl::ResourceExhaustedError("out of memory in a decoding step");
+} catch (const std::exception& error) {
+  return absl::InternalError(absl::StrCat("a decoding step failed: ", error.what()));
+}
+
+absl::StatusOr<std::unique_ptr<AudioDecoder>> CpuMusicModel::NewAudioDecoder() {
+  return std::make_unique<cpu::CodecStream>(codec_);
+}
+
+}  // namespace vidmuse

@@ -1,0 +1,32 @@
+// The tensors of a Codec. Only its .cc files include this, and they include Torch first.
+#ifndef VIDMUSE_MODEL_GPU_CODEC_TENSORS_H_
+#define VIDMUSE_MODEL_GPU_CODEC_TENSORS_H_
+
+#include <vector>
+
+#include "core/model/gpu/codec.h"
+
+namespace vidmuse::gpu {
+
+// `weight` is [out][in][kernel], or [in][out][kernel] for a transposed convolution.
+struct CodecConv {
+  at::Tensor weight, bias;
+};
+
+// ELU, transposed convolution and residual block.
+struct CodecStage {
+  CodecConv upsampling, residual3, residual1;
+};
+
+struct Codec::Tensors {
+  // [codebooks * (bins + 1)][dimension]. Each codebook's last row is zero, for padding.
+  at::Tensor codebooks;
+  at::Tensor codebook_start;  // long [codebooks]
+  CodecConv first, last;
+  std::vector<at::Tensor> lstm;  // four per layer, as at::lstm takes them
+  std::vector<CodecStage> stages;
+};
+
+}  // namespace vidmuse::gpu
+
+#endif  // VIDMUSE_MODEL_GPU_CODEC_TENSORS_H_

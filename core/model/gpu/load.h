@@ -1,0 +1,31 @@
+// Loads a checkpoint onto a device as a model that is ready to run. This header needs no Torch.
+#ifndef VIDMUSE_MODEL_GPU_LOAD_H_
+#define VIDMUSE_MODEL_GPU_LOAD_H_
+
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/model/architecture/model_config.h"
+#include "core/model/checkpoint/weight_reader.h"
+#include "core/model/gpu/music_model.h"
+
+namespace vidmuse {
+
+struct GpuModelOptions {
+  DevicePrecision precision = DevicePrecision::kFp16;
+  int slots = 8;
+  int encode_threads = 1;     // number of chunks of video frames that are encoded at once
+  StepGraphMaker make_graph;  // see GpuMusicModel::Create
+  std::vector<int> buckets;   // see GpuMusicModel::Create
+};
+
+// Loads onto `info.device`, and fills in `info.precision`, `parameters` and `step_graphs`. Errors
+// name the tensor. FAILED_PRECONDITION: the GPU's memory is too small; says how much it takes.
+absl::StatusOr<std::unique_ptr<GpuMusicModel>> LoadGpuModel(
+    ModelInfo info, const LmConfig& lm, WeightReader& lm_weights, const CodecConfig& codec,
+    bool hugging_face_codec, WeightReader& codec_weights, GpuModelOptions options);
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_MODEL_GPU_LOAD_H_

@@ -1,0 +1,177 @@
+// Loads the weights of a TokenModel and allocates its memory.
+#include <ATen/ATen.h>
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/model/conditioner/video_networks.h"
+#include "core/model/gpu/token_model_tensors.h"
+#include "core/model/torch/run_torch.h"
+
+namespace vidmuse::gpu {
+namespace {
+
+using at::Tensor;
+
+// Number of spare places behind all slots, where idle slots write.
+constexpr int64_t kSpare = 8;
+// A masked key's score: its weight is 0 beside any other score, and it is finite in half precision.
+constexpr double kMasked = -65504;
+
+int64_t RoundUp(int64_t value) { return (value + kSplit - 1) / kSplit * kSplit; }
+
+size_t Bytes(const Tensor& tensor) { return tensor.nbytes(); }
+
+}  // namespace
+
+TokenModel::TokenModel(const LmConfig& config, const TokenModelOptions& options)
+    : config_(config), options_(options), t_(std::make_unique<Tensors>()) {}
+
+TokenModel::~TokenModel() = default;
+
+size_t TokenModel::SlotBytes(const LmConfig& config, const TokenModelOptions& options) {
+  const size_t number = options.precision == DevicePrecision::kFp32 ? 4 : 2;
+  const auto places =
+      static_cast<size_t>(2 * RoundUp(options.steps) + RoundUp(options.condition_tokens));
+  return 2 * size_t{1} * config.num_layers * places * config.dim * number;
+}
+
+size_t TokenModel::WeightBytes(const LmConfig& config, const TokenModelOptions& options) {
+  const size_t number = options.precision == DevicePrecision::kFp32 ? 4 : 2;
+  const auto dim = static_cast<size_t>(config.dim);
+  const size_t layer = dim * dim * (8 + 2 * config.hidden_scale) + 2 * kTokensPerFrame * dim;
+  const size_t rows = size_t{1} * config.codebooks * (2 * config.card + 1) + options.steps + 1;
+  return number * config.num_layers * layer + sizeof(float) * rows * dim;
+}
+
+TokenModelBytes TokenModel::bytes() const {
+  TokenModelBytes bytes;
+  bytes.weights = Bytes(t_->heads);
+  bytes.unread = Bytes(t_->embedding) + Bytes(t_->positions);
+  for (const Layer& layer : t_->layers) {
+    for (const Tensor* weight : {&layer.self_qkv, &layer.self_out, &layer.cross_q, &layer.cross_out,
+                                 &layer.linear1, &layer.linear2}) {
+      bytes.weights += Bytes(*weight);
+    }
+    bytes.unread += Bytes(layer.cross_kv);
+  }
+  bytes.slot_self = 2 * config_.num_layers * Bytes(SlotSelf(0, 0, 0));
+  bytes.slot_condition = Bytes(t_->condition) / options_.slots;
+  bytes.null_condition = Bytes(t_->null);
+  return bytes;
+}
+
+absl::StatusOr<std::unique_ptr<TokenModel>> TokenModel::Load(const LmConfig& config,
+                                                             DeviceReader& reader,
+                                                             std::vector<float> positions,
+                                                             std::vector<float> null_condition,
+                                                             const TokenModelOptions& options) {
+  std::unique_ptr<TokenModel> network(new TokenModel(config, options));
+  RETURN_IF_ERROR(RunTorch([&]() -> absl::Status {
+    RETURN_IF_ERROR(network->LoadWeights(reader));
+    network->Allocate(reader.device(), std::move(positions));
+    network->ProjectNull(std::move(null_condition), reader.device());
+    return absl::OkStatus();
+  }));
+  return network;
+}
+
+absl::StatusOr<TokenModel::Layer> TokenModel::LoadLayer(int index, DeviceReader& reader) {
+  const int64_t dim = config_.dim, ffn = config_.ffn();
+  const std::string prefix = absl::StrCat("transformer.layers.", index, ".");
+  const auto matrix = [&](const std::string& name, int64_t out, int64_t in) {
+    return reader.Read(prefix + name, {out, in}, options_.precision);
+  };
+  Layer layer;
+  for (const auto& [name, norm] : {std::pair<const char*, Norm*>{"norm1", &layer.norm1},
+                                   {"norm_cross", &layer.norm_cross},
+                                   {"norm2", &layer.norm2}}) {
+    ASSIGN_OR_RETURN(norm->weight, reader.Read(absl::StrCat(prefix, name, ".weight"), {dim}));
+    ASSIGN_OR_RETURN(norm->bias, reader.Read(absl::StrCat(prefix, name, ".bias"), {dim}));
+  }
+  ASSIGN_OR_RETURN(layer.self_qkv, matrix("self_attn.in_proj_weight", 3 * dim, dim));
+  ASSIGN_OR_RETURN(layer.self_out, matrix("self_attn.out_proj.weight", dim, dim));
+  ASSIGN_OR_RETURN(const Tensor cross, matrix("cross_attention.in_proj_weight", 3 * dim, dim));
+  layer.cross_q = cross.narrow(0, 0, dim).clone();
+  layer.cross_kv = cross.narrow(0, dim, 2 * dim).clone();
+  ASSIGN_OR_RETURN(layer.cross_out, matrix("cross_attention.out_proj.weight", dim, dim));
+  ASSIGN_OR_RETURN(layer.linear1, matrix("linear1.weight", ffn, dim));
+  ASSIGN_OR_RETURN(layer.linear2, matrix("linear2.weight", dim, ffn));
+  return layer;
+}
+
+absl::Status TokenModel::LoadWeights(DeviceReader& reader) {
+  std::vector<Tensor> embeddings, heads;
+  for (int k = 0; k < config_.codebooks; ++k) {
+    ASSIGN_OR_RETURN(embeddings.emplace_back(), reader.Read(absl::StrCat("emb.", k, ".weight"),
+                                                            {config_.card + 1, config_.dim}));
+    ASSIGN_OR_RETURN(heads.emplace_back(), reader.Read(absl::StrCat("linears.", k, ".weight"),
+                                                       {config_.card, config_.dim}));
+  }
+  t_->embedding = at::cat(embeddings);
+  t_->heads = at::cat(heads);
+  for (int i = 0; i < config_.num_layers; ++i) {
+    ASSIGN_OR_RETURN(Layer layer, LoadLayer(i, reader));
+    t_->layers.push_back(std::move(layer));
+  }
+  ASSIGN_OR_RETURN(t_->out_norm.weight, reader.Read("out_norm.weight", {config_.dim}));
+  ASSIGN_OR_RETURN(t_->out_norm.bias, reader.Read("out_norm.bias", {config_.dim}));
+  return absl::OkStatus();
+}
+
+void TokenModel::Allocate(const std::string& device, std::vector<float> positions) {
+  const int64_t slots = options_.slots, layers = config_.num_layers, dim = config_.dim;
+  const int64_t steps = RoundUp(options_.steps), tokens = RoundUp(options_.condition_tokens);
+  const int64_t codebooks = config_.codebooks, card = config_.card;
+  // Idle slots use the position after the last one.
+  positions.resize((options_.steps + 1) * dim);
+  t_->positions = ToDevice(std::move(positions), {options_.steps + 1, dim}, device);
+  const auto stored = t_->layers[0].linear1.options();
+  const auto floats = t_->heads.options();
+  const auto longs = floats.dtype(at::kLong);
+  t_->embedding_start = at::arange(codebooks, longs) * (card + 1);
+  t_->zero = at::zeros({}, stored);
+  t_->masked = at::full({}, kMasked, stored);
+  t_->self = at::zeros({layers, 2, slots * 2 * steps + kSpare, dim}, stored);
+  t_->condition = at::zeros({layers, 2, slots, tokens, dim}, stored);
+  t_->null = at::zeros({layers, 2, kTokensPerFrame, dim}, stored);
+  t_->row_start = at::arange(slots * 2, longs) * steps;
+  t_->spare = at::full({1}, slots * 2 * steps, longs);
+  t_->room = steps;
+  t_->attention = at::zeros({slots * 2, dim}, stored);
+  t_->inputs = at::zeros({slots, SlotInput::Columns(config_.codebooks)}, floats.dtype(at::kDouble));
+  t_->tokens = at::zeros({slots, codebooks}, floats.dtype(at::kInt));
+  t_->logits = at::zeros({slots, codebooks, card}, floats);
+}
+
+void TokenModel::ProjectNull(std::vector<float> null_condition, const std::string& device) {
+  const Tensor rows = ToDevice(std::move(null_condition), {kTokensPerFrame, config_.dim}, device,
+                               options_.precision);
+  for (int i = 0; i < config_.num_layers; ++i) {
+    const std::vector<Tensor> parts = at::linear(rows, t_->layers[i].cross_kv).chunk(2, 1);
+    for (int part = 0; part < 2; ++part) t_->null.select(0, i).select(0, part).copy_(parts[part]);
+  }
+}
+
+absl::Status TokenModel::FillSlot(int slot, const float* rows, int tokens,
+                                  const CancelFlag& cancel) {
+  const Tensor host =
+      at::from_blob(const_cast<float*>(rows), {tokens, config_.dim}, at::TensorOptions(at::kFloat));
+  const Tensor source = host.to(t_->condition.options());
+  for (int i = 0; i < config_.num_layers; ++i) {
+    if (cancel.cancelled()) return absl::CancelledError("opening a window was cancelled");
+    const std::vector<Tensor> parts = at::linear(source, t_->layers[i].cross_kv).chunk(2, 1);
+    for (int part = 0; part < 2; ++part) {
+      const Tensor place = t_->condition.select(0, i).select(0, part).select(0, slot);
+      place.narrow(0, 0, tokens).copy_(parts[part]);
+      // Masked values are multiplied by a weight of 0, so they must be finite.
+      place.narrow(0, tokens, place.size(0) - tokens).zero_();
+      SlotSelf(i, part, slot).zero_();
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace vidmuse::gpu
