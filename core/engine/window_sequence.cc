@@ -8,17 +8,17 @@ WindowSequence::WindowSequence(int frames, int codebooks, int card, absl::Span<c
     : frames_(frames),
       codebooks_(codebooks),
       special_(card),
-      steps_(static_cast<size_t>(frames + codebooks) * codebooks, special_) {
+      steps_(static_cast<size_t>(SequenceSteps(frames, codebooks)) * codebooks, special_) {
   const int known_frames = static_cast<int>(known.size()) / codebooks;
   for (int frame = 0; frame < frames; ++frame) {
     for (int k = 0; k < codebooks; ++k) {
-      At(frame + 1 + k, k) =
+      At(StepOf(frame, k), k) =
           frame < known_frames ? known[static_cast<size_t>(frame) * codebooks + k] : kUnknown;
     }
   }
   // The first step to draw is the first one that holds frame `known_frames`. Its later codebooks
   // hold earlier frames, whose known tokens stay.
-  drawn_ = known_frames + 1;
+  drawn_ = StepOf(known_frames, 0);
 }
 
 absl::Span<const int32_t> WindowSequence::Next(int n) const {
@@ -35,11 +35,13 @@ void WindowSequence::Drawn(absl::Span<const int32_t> tokens) {
   ++drawn_;
 }
 
-int WindowSequence::complete_frames() const { return std::clamp(drawn_ - codebooks_, 0, frames_); }
+int WindowSequence::complete_frames() const {
+  return std::clamp(FrameAt(drawn_, codebooks_ - 1), 0, frames_);
+}
 
 void WindowSequence::AppendFrame(int frame, std::vector<int32_t>* out) const {
   for (int k = 0; k < codebooks_; ++k) {
-    out->push_back(steps_[static_cast<size_t>(frame + 1 + k) * codebooks_ + k]);
+    out->push_back(steps_[static_cast<size_t>(StepOf(frame, k)) * codebooks_ + k]);
   }
 }
 

@@ -6,12 +6,12 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "core/model/architecture/delay_pattern.h"
 
 namespace vidmuse {
 
-// MusicGen's delay pattern (Copet et al., 2023, section 2.2): sequence step s holds frame s - 1 - k
-// of codebook k. Positions outside the window's frames hold the special token `card`, so step 0
-// holds nothing else. T frames take T + codebooks steps, and the last step is drawn but never fed.
+// Steps and codebooks are those of core/model/architecture/delay_pattern.h. Positions outside the
+// window's frames hold the special token `card`, so step 0 holds nothing else.
 // Not thread-safe.
 class WindowSequence {
  public:
@@ -20,21 +20,21 @@ class WindowSequence {
   WindowSequence(int frames, int codebooks, int card, absl::Span<const int32_t> known);
 
   // How many sequence steps are fed in all. The KV cache must hold them.
-  static int Capacity(int frames, int codebooks) { return frames + codebooks - 1; }
+  static int Capacity(int frames, int codebooks) { return SequenceSteps(frames, codebooks) - 1; }
 
   // How many steps have known tokens and are not fed yet; >= 1 until done().
   int pending() const { return drawn_ - fed_; }
   // The tokens of the next `n` <= pending() steps, [n][codebooks].
   absl::Span<const int32_t> Next(int n) const;
   // The window's frame that codebook 0 has in the step drawn after all pending ones.
-  int drawn_frame() const { return drawn_ - 1; }
+  int drawn_frame() const { return FrameAt(drawn_, 0); }
 
   // To be called when `n` < pending() steps were fed, so that nothing was drawn.
   void Fed(int n) { fed_ += n; }
   // To be called when all pending steps were fed and `tokens` [codebooks] were drawn.
   void Drawn(absl::Span<const int32_t> tokens);
 
-  bool done() const { return drawn_ == frames_ + codebooks_; }
+  bool done() const { return drawn_ == SequenceSteps(frames_, codebooks_); }
   // Frames [0, complete_frames()) of the window have all their tokens.
   int complete_frames() const;
   // Appends the tokens of a complete frame, [codebooks].

@@ -14,6 +14,9 @@
 #include "absl/strings/str_join.h"
 #include "core/base/cpus.h"
 #include "core/base/status_macros.h"
+#include "core/model/architecture/codec_tensors.h"
+#include "core/model/architecture/conditioner_tensors.h"
+#include "core/model/architecture/delay_pattern.h"
 #include "core/model/architecture/model_config.h"
 #include "core/model/architecture/positions.h"
 #include "core/model/checkpoint/codec_source.h"
@@ -66,8 +69,7 @@ absl::StatusOr<cpu::Precision> FindPrecision(const std::string& name, const LmCo
 }
 
 absl::Status CheckCodecUsed(const CodecSource& source, const WeightReader& weights) {
-  return weights.CheckAllUsed({source.prefix + "encoder.", "codebook.inited",
-                               "codebook.cluster_size", "codebook.embed_avg"});
+  return weights.CheckAllUsed(UnusedCodecTensors(source.prefix));
 }
 
 absl::StatusOr<std::shared_ptr<const cpu::Codec>> LoadCodec(const CodecSource& source,
@@ -133,13 +135,26 @@ absl::StatusOr<std::unique_ptr<MusicModel>> ComposeOnDevice(ModelFiles files,
   const CodecSource& codec = files.codec;
   WeightReader weights(files.lm.get(), kPublishedTensors);
   WeightReader codec_weights(codec.file.get(), codec.prefix);
+  ModelInfo info = Describe(config, files, options);
   ASSIGN_OR_RETURN(
-      std::unique_ptr<MusicModel> model,
-      LoadGpuModel(Describe(config, files, options), config, weights, codec.config,
-                   codec.names == CodecNames::kHuggingFace, codec_weights, std::move(device)));
-  RETURN_IF_ERROR(weights.CheckAllUsed(UnusedVideoTensors()));
+      GpuMusicModel::Parts parts,
+      LoadGpuModelParts(info, config, weights, codec.config, codec.names, codec_weights, device));
+  RETURN_IF_ERROR(weights.CheckAllUsed(LeftoverTensors()));
   RETURN_IF_ERROR(CheckCodecUsed(codec, codec_weights));
-  return model;
+  info.precision = DevicePrecisionName(device.precision);
+  info.parameters = weights.parameters() + codec_weights.parameters();
+  FingerprintParts print;
+  print.lm = config;
+  print.codec = codec.config;
+  print.weights = weights.Digest();
+  print.codec_weights = codec_weights.Digest();
+  print.precision = info.precision;
+  print.video_precision = print.codec_precision = DevicePrecisionName(DevicePrecision::kFp32);
+  print.arithmetic = GpuArithmetic(info.device, device.slots);
+  print.null_condition = parts.encoder->null_condition();
+  info.fingerprint = Fingerprint(print);
+  return GpuMusicModel::Create(std::move(info), std::move(parts), device.make_graph,
+                               std::move(device.buckets));
 }
 
 absl::StatusOr<std::unique_ptr<MusicModel>> Compose(ModelFiles files, const ModelOptions& options) {
@@ -156,8 +171,7 @@ absl::StatusOr<std::unique_ptr<MusicModel>> Compose(ModelFiles files, const Mode
   ModelInfo info = Describe(*config, files, options);
   info.precision = cpu::PrecisionName(precision);
   const int encode_threads = Threads(options.encode_threads);
-  // A window's T frames take T + codebooks sequence steps.
-  const int positions = info.window_seconds * info.frame_rate + info.codebooks;
+  const int positions = SequenceSteps(info.window_seconds * info.frame_rate, info.codebooks);
   WeightReader weights(files.lm.get(), kPublishedTensors);
   ASSIGN_OR_RETURN(
       std::unique_ptr<cpu::TokenModel> lm,
@@ -168,7 +182,7 @@ absl::StatusOr<std::unique_ptr<MusicModel>> Compose(ModelFiles files, const Mode
   const VideoPrecision video_precision = BestVideoPrecision(reduced);
   ASSIGN_OR_RETURN(std::unique_ptr<const VideoEncoder> encoder,
                    VideoEncoder::Load(*config, weights, encode_threads, video_precision));
-  RETURN_IF_ERROR(weights.CheckAllUsed(UnusedVideoTensors()));
+  RETURN_IF_ERROR(weights.CheckAllUsed(LeftoverTensors()));
   info.parameters = weights.parameters();
   FingerprintParts print;
   print.weights = weights.Digest();

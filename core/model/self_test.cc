@@ -14,6 +14,7 @@
 #include "core/base/cancel.h"
 #include "core/base/clock.h"
 #include "core/base/status_macros.h"
+#include "core/model/architecture/delay_pattern.h"
 #include "core/model/gpu/cuda_devices.h"
 #include "core/model/synthetic/hash_model.h"
 #include "vidmuse/self_test.h"
@@ -111,8 +112,7 @@ absl::StatusOr<SelfTestSong> MakeSelfTestSong(MusicModel& model, int steps) {
         std::min(song.step_seconds, absl::ToDoubleSeconds(Clock::Real()->Monotonic() - begin));
     song.logits.insert(song.logits.end(), logits.begin(), logits.end());
     for (int k = 0; k < codebooks; ++k) {
-      // In the delay pattern, codebook k begins k steps later.
-      fed[k] = k <= step ? drawn[k] : card;
+      fed[k] = FrameAt(step + 1, k) >= 0 ? drawn[k] : card;
       song.margin = std::min(
           song.margin, Margin(absl::MakeConstSpan(logits).subspan(size_t{1} * k * card, card)));
     }

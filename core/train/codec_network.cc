@@ -3,64 +3,63 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
-#include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
+#include "core/model/architecture/codec_tensors.h"
 
 namespace vidmuse::train {
 namespace {
 
 using at::Tensor;
 
-// Layers of one half of the codec, addressed by their position. The prefix is "encoder.model." or
-// "decoder.model.".
+// The layers of both halves of the codec.
 class Layers {
  public:
-  Layers(const CodecConfig& config, const Parameters& parameters, std::string prefix)
-      : config_(config), parameters_(parameters), prefix_(std::move(prefix)) {}
+  Layers(const CodecConfig& config, const Parameters& parameters)
+      : config_(config), parameters_(parameters) {}
 
   // A convolution, padded so that n inputs give n / stride outputs.
-  Tensor Conv(const std::string& at, const Tensor& x, int64_t stride = 1) const {
-    const std::string name = absl::StrCat(prefix_, at, ".conv.conv");
-    const Tensor weight = Weight(name);
+  Tensor Conv(const ConvTensors& conv, const Tensor& x, int64_t stride = 1) const {
+    const Tensor weight = Weight(conv);
     const int64_t padding = weight.size(2) - stride;
     const int64_t right = padding / 2;
-    return at::conv1d(Pad(x, padding - right, right), weight, parameters_[name + ".bias"], stride);
+    return at::conv1d(Pad(x, padding - right, right), weight, parameters_[conv.bias.name], stride);
   }
 
-  Tensor Upsampling(const std::string& at, const Tensor& x, int64_t stride) const {
-    const std::string name = absl::StrCat(prefix_, at, ".convtr.convtr");
-    const Tensor y = at::conv_transpose1d(x, Weight(name), parameters_[name + ".bias"], {stride});
+  Tensor Upsampling(const ConvTensors& conv, const Tensor& x, int64_t stride) const {
+    const Tensor y = at::conv_transpose1d(x, Weight(conv), parameters_[conv.bias.name], {stride});
     return y.narrow(2, stride - stride / 2, x.size(2) * stride);
   }
 
-  Tensor Residual(const std::string& at, const Tensor& x) const {
-    const Tensor hidden = Conv(at + ".block.1", Elu(x));
-    return x + Conv(at + ".block.3", Elu(hidden));
+  Tensor Residual(const ResidualTensors& block, const Tensor& x) const {
+    const Tensor hidden = Conv(block.conv3, Elu(x));
+    return x + Conv(block.conv1, Elu(hidden));
   }
 
-  Tensor Lstm(const std::string& at, const Tensor& x) const {
+  // `layers` may be empty.
+  Tensor Lstm(const std::vector<LstmTensors>& layers, const Tensor& x) const {
+    if (layers.empty()) return x;
     const Tensor input = x.permute({2, 0, 1});
     std::vector<Tensor> weights;
-    for (int layer = 0; layer < config_.lstm_layers; ++layer) {
-      for (const char* part : {"weight_ih", "weight_hh", "bias_ih", "bias_hh"}) {
-        weights.push_back(parameters_[absl::StrCat(prefix_, at, ".lstm.", part, "_l", layer)]);
+    for (const LstmTensors& layer : layers) {
+      for (const NamedShape* tensor :
+           {&layer.weight_ih, &layer.weight_hh, &layer.bias_ih, &layer.bias_hh}) {
+        weights.push_back(parameters_[tensor->name]);
       }
     }
-    const Tensor zeros = at::zeros({config_.lstm_layers, x.size(0), x.size(1)}, x.options());
-    const Tensor output =
-        std::get<0>(at::lstm(input, {zeros, zeros}, weights, /*has_biases=*/true,
-                             config_.lstm_layers, /*dropout=*/0.0, /*train=*/false,
-                             /*bidirectional=*/false, /*batch_first=*/false));
+    const auto count = static_cast<int64_t>(layers.size());
+    const Tensor zeros = at::zeros({count, x.size(0), x.size(1)}, x.options());
+    const Tensor output = std::get<0>(
+        at::lstm(input, {zeros, zeros}, weights, /*has_biases=*/true, count, /*dropout=*/0.0,
+                 /*train=*/false, /*bidirectional=*/false, /*batch_first=*/false));
     return (output + input).permute({1, 2, 0});
   }
 
   Tensor Elu(const Tensor& x) const { return at::elu(x, config_.elu_alpha); }
 
  private:
-  Tensor Weight(const std::string& name) const {
-    return at::_weight_norm(parameters_[name + ".weight_v"], parameters_[name + ".weight_g"], 0);
+  Tensor Weight(const ConvTensors& conv) const {
+    return at::_weight_norm(parameters_[conv.direction.name], parameters_[conv.gain.name], 0);
   }
 
   Tensor Pad(const Tensor& x, int64_t left, int64_t right) const {
@@ -70,10 +69,7 @@ class Layers {
 
   const CodecConfig& config_;
   const Parameters& parameters_;
-  const std::string prefix_;
 };
-
-std::string Codebook(int k) { return absl::StrCat("quantizer.vq.layers.", k, "._codebook."); }
 
 // For each row of `x`, the index of the nearest row of `embed`.
 Tensor Nearest(const Tensor& x, const Tensor& embed) {
@@ -105,12 +101,12 @@ void PlaceCodebook(const Tensor& x, Random& random, const Tensor& embed) {
   }
 }
 
-void MoveCodebook(const Parameters& parameters, int k, const Tensor& x, const Tensor& codes,
-                  const CodebookUpdate& update) {
+void MoveCodebook(const Parameters& parameters, const CodebookTensors& codebook, const Tensor& x,
+                  const Tensor& codes, const CodebookUpdate& update) {
   constexpr double kEpsilon = 1e-5;
-  const Tensor embed = parameters[Codebook(k) + "embed"];
-  const Tensor sums = parameters[Codebook(k) + "embed_avg"];
-  const Tensor sizes = parameters[Codebook(k) + "cluster_size"];
+  const Tensor embed = parameters[codebook.embed.name];
+  const Tensor sums = parameters[codebook.embed_avg.name];
+  const Tensor sizes = parameters[codebook.cluster_size.name];
   const Tensor choices = Choices(codes, embed.size(0), x);
   if (update.first) {
     // Every code starts with an equal share of the vectors, so that none is dead at once.
@@ -136,30 +132,29 @@ void MoveCodebook(const Parameters& parameters, int k, const Tensor& x, const Te
 }  // namespace
 
 Tensor EncodeAudio(const CodecConfig& config, const Parameters& parameters, const Tensor& audio) {
-  const Layers layers(config, parameters, "encoder.model.");
-  int at = 0;
-  Tensor x = layers.Conv(absl::StrCat(at++), audio.unsqueeze(1));
-  for (auto ratio = config.ratios.rbegin(); ratio != config.ratios.rend(); ++ratio) {
-    x = layers.Residual(absl::StrCat(at), x);
-    x = layers.Conv(absl::StrCat(at + 2), layers.Elu(x), *ratio);
-    at += 3;
+  const CodecEncoderTensors encoder = CodecEncoderTensors::Of(config);
+  const Layers layers(config, parameters);
+  Tensor x = layers.Conv(encoder.first, audio.unsqueeze(1));
+  auto ratio = config.ratios.rbegin();
+  for (const CodecEncoderTensors::Stage& stage : encoder.stages) {
+    x = layers.Residual(stage.residual, x);
+    x = layers.Conv(stage.downsampling, layers.Elu(x), *ratio++);
   }
-  if (config.lstm_layers > 0) x = layers.Lstm(absl::StrCat(at++), x);
-  return layers.Conv(absl::StrCat(at + 1), layers.Elu(x));
+  x = layers.Lstm(encoder.lstm, x);
+  return layers.Conv(encoder.last, layers.Elu(x));
 }
 
 Tensor DecodeLatents(const CodecConfig& config, const Parameters& parameters,
                      const Tensor& latents) {
-  const Layers layers(config, parameters, "decoder.model.");
-  int at = 0;
-  Tensor x = layers.Conv(absl::StrCat(at++), latents);
-  if (config.lstm_layers > 0) x = layers.Lstm(absl::StrCat(at++), x);
-  for (const int ratio : config.ratios) {
-    x = layers.Upsampling(absl::StrCat(at + 1), layers.Elu(x), ratio);
-    x = layers.Residual(absl::StrCat(at + 2), x);
-    at += 3;
+  const CodecDecoderTensors decoder = CodecDecoderTensors::Of(config);
+  const Layers layers(config, parameters);
+  Tensor x = layers.Lstm(decoder.lstm, layers.Conv(decoder.first, latents));
+  auto ratio = config.ratios.begin();
+  for (const CodecDecoderTensors::Stage& stage : decoder.stages) {
+    x = layers.Upsampling(stage.upsampling, layers.Elu(x), *ratio++);
+    x = layers.Residual(stage.residual, x);
   }
-  return layers.Conv(absl::StrCat(at + 1), layers.Elu(x)).squeeze(1);
+  return layers.Conv(decoder.last, layers.Elu(x)).squeeze(1);
 }
 
 Quantized Quantize(const CodecConfig& config, const Parameters& parameters, const Tensor& latents,
@@ -171,7 +166,8 @@ Quantized Quantize(const CodecConfig& config, const Parameters& parameters, cons
   Tensor commitment = at::zeros({}, x.options());
   std::vector<Tensor> codes;
   for (int k = 0; k < config.codebooks; ++k) {
-    const Tensor embed = parameters[Codebook(k) + "embed"];
+    const CodebookTensors codebook = CodebookTensors::Of(config, k);
+    const Tensor embed = parameters[codebook.embed.name];
     Tensor chosen, vectors;
     {
       c10::NoGradGuard no_grad;
@@ -179,7 +175,7 @@ Quantized Quantize(const CodecConfig& config, const Parameters& parameters, cons
       if (update != nullptr && update->first) PlaceCodebook(rows, *update->random, embed);
       chosen = Nearest(rows, embed);
       vectors = embed.index_select(0, chosen);
-      if (update != nullptr) MoveCodebook(parameters, k, rows, chosen, *update);
+      if (update != nullptr) MoveCodebook(parameters, codebook, rows, chosen, *update);
     }
     commitment = commitment + (residual - vectors).pow(2).mean();
     residual = residual - vectors;
@@ -195,7 +191,7 @@ Tensor LookUp(const CodecConfig& config, const Parameters& parameters, const Ten
   Tensor sum;
   for (int k = 0; k < config.codebooks; ++k) {
     const Tensor chosen = codes.select(1, k);
-    const Tensor vectors = parameters[Codebook(k) + "embed"]
+    const Tensor vectors = parameters[CodebookTensors::Of(config, k).embed.name]
                                .index_select(0, chosen.reshape(-1))
                                .view({chosen.size(0), chosen.size(1), config.dimension});
     sum = k == 0 ? vectors : sum + vectors;

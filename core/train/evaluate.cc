@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "core/base/cancel.h"
 #include "core/base/status_macros.h"
+#include "core/model/architecture/delay_pattern.h"
 #include "core/train/clip_source.h"
 #include "core/train/clip_spec.h"
 #include "core/train/codec_network.h"
@@ -24,7 +25,7 @@ absl::StatusOr<std::vector<int32_t>> MakeTokens(MusicModel& model, const VideoFr
   const CancelFlag never;
   const int codebooks = model.info().codebooks;
   const int frames = video.seconds * model.info().frame_rate;
-  const int steps = frames + codebooks - 1;
+  const int steps = SequenceSteps(frames, codebooks) - 1;
   ASSIGN_OR_RETURN(const std::shared_ptr<const VideoCondition> condition,
                    model.EncodeVideo(video, never));
   ASSIGN_OR_RETURN(const std::unique_ptr<Window> window,
@@ -40,8 +41,7 @@ absl::StatusOr<std::vector<int32_t>> MakeTokens(MusicModel& model, const VideoFr
     request.next_tokens = drawn.data();
     RETURN_IF_ERROR(model.Step(absl::MakeSpan(&request, 1)));
     for (int k = 0; k < codebooks; ++k) {
-      // Delay pattern: codebook k is k steps late.
-      const int frame = step - k;
+      const int frame = FrameAt(step + 1, k);
       const bool inside = frame >= 0 && frame < frames;
       fed[k] = inside ? drawn[k] : model.info().card;
       if (inside) tokens[static_cast<size_t>(frame) * codebooks + k] = drawn[k];

@@ -4,19 +4,20 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
-#include "absl/strings/substitute.h"
 #include "core/base/status_macros.h"
-#include "core/model/architecture/tensor_table.h"
+#include "core/model/architecture/conditioner_tensors.h"
 #include "core/model/checkpoint/codec_source.h"
+#include "core/model/checkpoint/codec_weights.h"
 #include "core/model/checkpoint/tensor_file.h"
 #include "core/model/checkpoint/torch_file_writer.h"
+#include "core/model/synthetic/layout.h"
 
 namespace vidmuse::train {
 namespace {
@@ -25,11 +26,9 @@ constexpr char kTokenFile[] = "state_dict.bin";
 constexpr char kCodecFile[] = "compression_state_dict.bin";
 constexpr char kVersion[] = "1.2.0";
 
+// Leaves out what no network reads but the norm of CLIP's output, which published files have.
 std::vector<NamedShape> WithoutText(std::vector<NamedShape> layout) {
-  std::erase_if(layout, [](const NamedShape& tensor) {
-    return absl::StrContains(tensor.name, "condition_provider.") ||
-           absl::StrContains(tensor.name, "visual_projection");
-  });
+  std::erase_if(layout, [](const NamedShape& tensor) { return IsUnreadProjection(tensor.name); });
   return layout;
 }
 
@@ -40,54 +39,24 @@ absl::Status MakeDirectory(const std::string& directory) {
   return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot make ", directory));
 }
 
-// The name in the codec's file of the tensor that audiocraft calls `name`.
-std::string NameInFile(const CodecSource& source, const std::string& name) {
-  std::string in_file = source.prefix + name;
-  if (source.names == CodecNames::kHuggingFace) {
-    absl::StrReplaceAll({{"coder.model.", "coder.layers."},
-                         {".conv.conv.", ".conv."},
-                         {".convtr.convtr.", ".conv."},
-                         {"quantizer.vq.", "quantizer."},
-                         {"._codebook.", ".codebook."}},
-                        &in_file);
-  }
-  if (source.file->tensors().contains(in_file)) return in_file;
-  // PyTorch's newer names for the tensors of a weight norm.
-  const std::string newer =
-      absl::StrReplaceAll(in_file, {{".weight_g", ".parametrizations.weight.original0"},
-                                    {".weight_v", ".parametrizations.weight.original1"}});
-  return source.file->tensors().contains(newer) ? newer : in_file;
-}
-
-// Number of layers in `file`. `probe` names one tensor of each layer, with $0 for the layer's
-// number.
-int CountLayers(const TensorFile& file, const char* probe) {
-  int layers = 0;
-  while (file.tensors().contains(kPublishedTensors + absl::Substitute(probe, layers))) ++layers;
-  return layers;
-}
-
-// Number of rows of a tensor, or 0 if the file lacks it.
-int Rows(const TensorFile& file, const std::string& name) {
-  const auto found = file.tensors().find(kPublishedTensors + name);
-  const bool has_rows = found != file.tensors().end() && !found->second.shape.empty();
-  return has_rows ? static_cast<int>(found->second.shape[0]) : 0;
-}
-
 // Sizes of the model in `file`. The conditioner's are derived from its tensors' names and shapes.
-HashModelSizes SizesOf(const TensorFile& file, const LmConfig& config) {
-  const std::string tower = "visual_encoder_model.vision_model.";
+absl::StatusOr<HashModelSizes> SizesOf(const TensorFile& file, const LmConfig& config) {
+  ASSIGN_OR_RETURN(
+      const ConditionerConfig conditioner, FindConditionerConfig([&](const std::string& name) {
+        const auto found = file.tensors().find(kPublishedTensors + name);
+        return found == file.tensors().end() ? std::nullopt : std::optional(found->second.shape);
+      }));
   HashModelSizes sizes;
   sizes.dim = config.dim;
   sizes.num_heads = config.num_heads;
   sizes.num_layers = config.num_layers;
   sizes.hidden_scale = config.hidden_scale;
   sizes.card = config.card;
-  sizes.clip_width = Rows(file, tower + "embeddings.class_embedding");
-  sizes.clip_mlp = Rows(file, tower + "encoder.layers.0.mlp.fc1.bias");
-  sizes.clip_layers =
-      CountLayers(file, "visual_encoder_model.vision_model.encoder.layers.$0.layer_norm1.weight");
-  sizes.temporal_layers = CountLayers(file, "local_temporal_transformer.layers.$0.0.norm.weight");
+  sizes.clip_width = conditioner.width;
+  sizes.clip_mlp = conditioner.clip_mlp;
+  sizes.clip_layers = conditioner.clip_layers;
+  sizes.temporal_layers = conditioner.temporal_layers;
+  RETURN_IF_ERROR(CheckHashModelSizes(sizes));
   return sizes;
 }
 
@@ -159,8 +128,12 @@ absl::StatusOr<CodecModel> ReadCodec(const std::string& directory, const std::st
   for (const NamedShape& tensor : CodecTensors(source.config)) {
     model.parameters.Add(tensor.name, at::empty(tensor.shape, at::kFloat));
   }
-  RETURN_IF_ERROR(model.parameters.ReadFrom(
-      *source.file, [&](const std::string& name) { return NameInFile(source, name); }));
+  const auto has = [&](const std::string& name) {
+    return source.file->tensors().contains(source.prefix + name);
+  };
+  RETURN_IF_ERROR(model.parameters.ReadFrom(*source.file, [&](const std::string& name) {
+    return source.prefix + CodecNameInFile(source.names, name, has);
+  }));
   return model;
 }
 
@@ -173,16 +146,15 @@ absl::StatusOr<TokenModel> ReadTokenModel(const std::string& directory) {
   absl::StatusOr<LmConfig> config = ParseLmConfig(model.yaml);
   if (!config.ok()) return InFile(file->name(), config.status());
   model.config = *config;
-  const HashModelSizes sizes = SizesOf(*file, model.config);
-  const absl::Status valid = CheckHashModelSizes(sizes);
-  if (!valid.ok()) return InFile(file->name(), valid);
-  for (const NamedShape& tensor : WithoutText(LmTensors(sizes))) {
+  const absl::StatusOr<HashModelSizes> sizes = SizesOf(*file, model.config);
+  if (!sizes.ok()) return InFile(file->name(), sizes.status());
+  for (const NamedShape& tensor : WithoutText(LmTensors(*sizes))) {
     model.parameters.Add(tensor.name, at::empty(tensor.shape, at::kFloat));
   }
   // Tensors that training doesn't use are kept, so that they are written again.
   const std::string prefix = kPublishedTensors;
   for (const auto& [name, view] : file->tensors()) {
-    if (!absl::StartsWith(name, prefix) || absl::StrContains(name, "position_ids")) continue;
+    if (!absl::StartsWith(name, prefix) || IsPositionIds(name)) continue;
     const std::string own = name.substr(prefix.size());
     if (!model.parameters.Has(own)) model.parameters.Add(own, at::empty(view.shape, at::kFloat));
   }

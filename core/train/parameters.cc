@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <new>
@@ -12,47 +13,40 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/model/architecture/codec_tensors.h"
+#include "core/model/architecture/conditioner_tensors.h"
 #include "core/model/checkpoint/weight_reader.h"
 #include "core/train/random.h"
 
 namespace vidmuse::train {
 namespace {
 
-bool Contains(absl::string_view name, absl::string_view part) {
-  return absl::StrContains(name, part);
-}
-
 // Standard deviation of a new tensor's values.
 double InitialScale(const NamedShape& tensor) {
-  const std::string& name = tensor.name;
   double fan_in = 1;
   for (size_t i = 1; i < tensor.shape.size(); ++i) fan_in *= static_cast<double>(tensor.shape[i]);
-  if (absl::StartsWith(name, "emb.")) return 0.5;
-  if (Contains(name, "pos_embedding") || Contains(name, "position_embedding") ||
-      Contains(name, "class_embedding")) {
-    return 0.3;
+  switch (tensor.role) {
+    case TensorRole::kTokenEmbedding:
+      return 0.5;
+    case TensorRole::kPosition:
+      return 0.3;
+    // With a kernel of 2r and a stride of r, each output sums two positions of every input channel.
+    case TensorRole::kTransposedDirection:
+      return 1 / std::sqrt(2.0 * static_cast<double>(tensor.shape[0]));
+    // Layers that add to the residual stream start small.
+    case TensorRole::kResidualWeight:
+      return 0.3 / std::sqrt(fan_in);
+    default:
+      return 1 / std::sqrt(fan_in);
   }
-  // In a transposed convolution of kernel 2r and stride r, each output sums two positions of every
-  // input channel.
-  if (Contains(name, ".convtr.")) return 1 / std::sqrt(2.0 * static_cast<double>(tensor.shape[0]));
-  if (Contains(name, "_weight") || Contains(name, "weight_")) return 1 / std::sqrt(fan_in);
-  // Layers that add to the residual stream start small.
-  const bool adds = Contains(name, "out_proj") || Contains(name, "linear2") ||
-                    Contains(name, ".to_out.") || Contains(name, ".net.3") || Contains(name, "fc2");
-  return (adds ? 0.3 : 1.0) / std::sqrt(fan_in);
 }
-
-bool IsNorm(const NamedShape& tensor) {
-  return tensor.shape.size() == 1 && Contains(tensor.name, "norm") &&
-         absl::EndsWith(tensor.name, ".weight");
-}
-
-bool IsBias(absl::string_view name) { return Contains(name.substr(name.rfind('.') + 1), "bias"); }
 
 at::Tensor InitialValues(const NamedShape& tensor, uint64_t seed) {
   at::Tensor values = at::zeros(tensor.shape, at::kFloat);
-  if (IsBias(tensor.name)) return values;
-  if (tensor.ones || IsNorm(tensor)) return values.fill_(1);
+  if (tensor.role == TensorRole::kBias) return values;
+  if (tensor.role == TensorRole::kCount || tensor.role == TensorRole::kNormScale) {
+    return values.fill_(1);
+  }
   Random random(seed, tensor.name);
   const double scale = InitialScale(tensor);
   float* out = values.data_ptr<float>();
@@ -65,21 +59,22 @@ at::Tensor InitialValues(const NamedShape& tensor, uint64_t seed) {
 }  // namespace
 
 bool IsTrainable(absl::string_view name) {
-  for (const char* part : {"quantizer.", "condition_provider.", "visual_projection",
-                           "post_layernorm", "position_ids"}) {
-    if (Contains(name, part)) return false;
-  }
-  return true;
+  static const std::vector<std::string> kLeftovers = LeftoverTensors();
+  return !IsCodebookTensor(name) &&
+         std::none_of(kLeftovers.begin(), kLeftovers.end(),
+                      [name](const std::string& part) { return absl::StrContains(name, part); });
 }
 
 Parameters Parameters::Initialize(const std::vector<NamedShape>& layout, uint64_t seed) {
   Parameters parameters;
+  const NamedShape* gain = nullptr;
   for (const NamedShape& tensor : layout) {
     parameters.Add(tensor.name, InitialValues(tensor, seed));
-    // weight_g starts as the norm of weight_v, so that the layer's weight equals weight_v.
-    if (absl::EndsWith(tensor.name, ".weight_v")) {
-      const std::string g = tensor.name.substr(0, tensor.name.size() - 1) + "g";
-      parameters[g].copy_(at::norm_except_dim(parameters[tensor.name], 2, 0));
+    // A gain starts as the length of its direction, which follows it in the layout, so that the
+    // layer's weight equals the direction.
+    if (tensor.role == TensorRole::kGain) gain = &tensor;
+    if (tensor.role == TensorRole::kDirection || tensor.role == TensorRole::kTransposedDirection) {
+      parameters[gain->name].copy_(at::norm_except_dim(parameters[tensor.name], 2, 0));
     }
   }
   return parameters;
@@ -129,8 +124,7 @@ absl::Status Parameters::ReadFrom(
 absl::Status Parameters::WriteTo(TorchFileWriter& writer, const std::string& prefix,
                                  DType type) const {
   for (const Entry& entry : entries_) {
-    const bool half = type == DType::kFloat16 && !absl::EndsWith(entry.name, ".inited") &&
-                      !absl::EndsWith(entry.name, ".cluster_size");
+    const bool half = type == DType::kFloat16 && !IsCodebookCount(entry.name);
     const at::Tensor values =
         entry.tensor.detach().to(at::kCPU, half ? at::kHalf : at::kFloat).contiguous();
     if (half && !at::isfinite(values).all().item<bool>()) {

@@ -1,7 +1,5 @@
-// The token model and its conditioner with gradients.
-//
-// core/model/torch and core/model/cpu compute the same for inference and name the formulas'
-// sources.
+// The token model and its conditioner with gradients. core/model/architecture describes both, and
+// core/model/cpu, gpu and conditioner compute the same for inference.
 #ifndef VIDMUSE_TRAIN_TOKEN_NETWORK_H_
 #define VIDMUSE_TRAIN_TOKEN_NETWORK_H_
 
@@ -12,19 +10,25 @@
 
 namespace vidmuse::train {
 
-// CLIP's last hidden states. frames: [n][3][224][224] uint8; result: [n][50][width].
-at::Tensor ClipStates(const Parameters& parameters, const at::Tensor& frames);
+// The conditioner's sizes are those of the parameters. Functions that need them throw
+// std::invalid_argument if no conditioner can have these.
 
-// Runs the temporal transformer of a branch, "local" or "global", over each frame's states on its
-// own. states and result: [n][50][width].
-at::Tensor TemporalStates(const LmConfig& config, const Parameters& parameters,
-                          const std::string& branch, const at::Tensor& states);
+// CLIP's last hidden states. frames: [n][3][224][224] uint8; result: [n][50][width].
+at::Tensor ClipStates(const LmConfig& config, const Parameters& parameters,
+                      const at::Tensor& frames);
+
+enum class VideoBranch { kLocal, kGlobal };
+
+// Runs a branch's temporal transformer over each frame's states on its own. states and result:
+// [n][50][width].
+at::Tensor TemporalStates(const LmConfig& config, const Parameters& parameters, VideoBranch branch,
+                          const at::Tensor& states);
 
 // Cross-attention from local to global tokens, and the projection to the token model's width.
 // local: [batch][tokens][width]; global: [batch][global tokens][width]; result:
 // [batch][tokens][dim].
-at::Tensor CrossCondition(const Parameters& parameters, const at::Tensor& local,
-                          const at::Tensor& global);
+at::Tensor CrossCondition(const LmConfig& config, const Parameters& parameters,
+                          const at::Tensor& local, const at::Tensor& global);
 
 // The whole conditioner. local: [batch][frames][3][224][224] uint8; global:
 // [batch][global frames][3][224][224] uint8; result: [batch][frames * 50][dim].
@@ -40,9 +44,8 @@ at::Tensor TransformerLayer(const LmConfig& config, const Parameters& parameters
 at::Tensor TokenLogits(const LmConfig& config, const Parameters& parameters,
                        const at::Tensor& sequence, const at::Tensor& condition);
 
-// The delay pattern. codes: [batch][codebooks][frames]; result: [batch][codebooks][steps] with
-// steps = frames + codebooks. Step s holds frame s - 1 - k of codebook k, or `card` where there is
-// no such frame.
+// The delay pattern (core/model/architecture/delay_pattern.h). codes: [batch][codebooks][frames];
+// result: [batch][codebooks][steps], with `card` where there is no frame.
 at::Tensor DelaySequence(const at::Tensor& codes, int64_t card);
 
 // Mean cross-entropy of predicting every code from the steps before it. `hidden`, if defined, marks

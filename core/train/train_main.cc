@@ -12,6 +12,7 @@
 #include "absl/flags/usage.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/model/architecture/conditioner_tensors.h"
 #include "core/model/checkpoint/codec_source.h"
 #include "core/model/load_model.h"
 #include "core/train/clip_source.h"
@@ -184,8 +185,8 @@ absl::Status RunTokens() {
   const std::string out = absl::GetFlag(FLAGS_out);
   const uint64_t seed = absl::GetFlag(FLAGS_seed);
   ASSIGN_OR_RETURN(TrainingOptions options, Options("tokens"));
-  for (const char* part : {"visual_", "local_", "global_", "multi_head_cross_attention."}) {
-    options.rate_factors.emplace_back(part, absl::GetFlag(FLAGS_conditioner_rate));
+  for (const std::string& beginning : ConditionerBeginnings()) {
+    options.rate_factors.emplace_back(beginning, absl::GetFlag(FLAGS_conditioner_rate));
   }
   TokenTrainingOptions token_options;
   token_options.batch = absl::GetFlag(FLAGS_batch);

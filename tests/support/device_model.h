@@ -36,8 +36,12 @@ inline absl::StatusOr<std::unique_ptr<GpuMusicModel>> LoadDeviceModel(const Hash
   info.name = "test";
   info.device = device;
   info.card = files.sizes.card;
-  return LoadGpuModel(std::move(info), lm_config, lm_weights, codec_config, false, codec_weights,
-                      std::move(options));
+  ASSIGN_OR_RETURN(GpuMusicModel::Parts parts,
+                   LoadGpuModelParts(info, lm_config, lm_weights, codec_config,
+                                     CodecNames::kAudiocraft, codec_weights, options));
+  info.precision = DevicePrecisionName(options.precision);
+  return GpuMusicModel::Create(std::move(info), std::move(parts), options.make_graph,
+                               std::move(options.buckets));
 }
 
 inline absl::StatusOr<std::unique_ptr<GpuMusicModel>> LoadDeviceModel(const HashModelSizes& sizes,

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/engine/window_plan.h"
+#include "core/model/architecture/delay_pattern.h"
 
 namespace vidmuse {
 namespace {
@@ -193,18 +194,18 @@ std::vector<int32_t> FakeSong(int seconds, uint64_t video_seed, const SamplingOp
     const int prompt = static_cast<int>(window.size());
     window.resize(frames, std::vector<int32_t>(codebooks, -1));
     const auto token = [&](int step, int k) -> int32_t {
-      const int frame = step - 1 - k;
+      const int frame = FrameAt(step, k);
       return frame < 0 || frame >= frames ? card : window[frame][k];
     };
     int fed = 0;
-    for (int step = prompt + 1; step < frames + codebooks; ++step) {
+    for (int step = StepOf(prompt, 0); step < SequenceSteps(frames, codebooks); ++step) {
       for (; fed < step; ++fed) {
         for (int k = 0; k < codebooks; ++k) hash = Mix(hash, token(fed, k));
       }
       for (int k = 0; k < codebooks; ++k) {
-        const int frame = step - 1 - k;
+        const int frame = FrameAt(step, k);
         if (frame < prompt || frame >= frames) continue;
-        window[frame][k] = Draw(hash, sampling, offset + step - 1, k, card);
+        window[frame][k] = Draw(hash, sampling, offset + FrameAt(step, 0), k, card);
       }
     }
     song.insert(song.end(), window.begin() + prompt, window.end());

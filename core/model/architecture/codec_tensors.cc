@@ -1,102 +1,167 @@
-#include <utility>
+#include "core/model/architecture/codec_tensors.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "core/model/architecture/tensor_table.h"
+#include "absl/strings/str_replace.h"
 
 namespace vidmuse {
 namespace {
 
-class Tensors {
- public:
-  void Add(std::string name, std::vector<int64_t> shape, bool ones = false) {
-    list_.push_back({std::move(name), std::move(shape), ones});
-  }
-  // `shape` is [out, in, kernel] for a convolution and [in, out, kernel] for a transposed one.
-  void WeightNormed(const std::string& name, std::vector<int64_t> shape, int64_t out) {
-    Add(name + ".bias", {out});
-    Add(name + ".weight_g", {shape[0], 1, 1});
-    Add(name + ".weight_v", std::move(shape));
-  }
-  void Conv(const std::string& layer, int64_t out, int64_t in, int64_t kernel) {
-    WeightNormed(layer + ".conv.conv", {out, in, kernel}, out);
-  }
-  void Upsampling(const std::string& layer, int64_t in, int64_t out, int64_t kernel) {
-    WeightNormed(layer + ".convtr.convtr", {in, out, kernel}, out);
-  }
-  void Residual(const std::string& layer, const CodecConfig& config, int64_t width) {
-    const int64_t hidden = width / config.compress;
-    Conv(layer + ".block.1", hidden, width, config.residual_kernel_size);
-    Conv(layer + ".block.3", width, hidden, 1);
-  }
-  void Lstm(const std::string& layer, int layers, int64_t width) {
-    for (int i = 0; i < layers; ++i) {
-      for (const char* part : {"weight_ih", "weight_hh"}) {
-        Add(absl::StrCat(layer, ".lstm.", part, "_l", i), {4 * width, width});
-      }
-      for (const char* part : {"bias_ih", "bias_hh"}) {
-        Add(absl::StrCat(layer, ".lstm.", part, "_l", i), {4 * width});
-      }
-    }
-  }
-  std::vector<NamedShape> Take() { return std::move(list_); }
+constexpr char kEncoder[] = "encoder.model.";
+constexpr char kDecoder[] = "decoder.model.";
 
- private:
-  std::vector<NamedShape> list_;
-};
-
-// Layers are numbered by their positions in the sequential model, where activations count too.
-void AddEncoder(const CodecConfig& config, Tensors* tensors) {
-  const auto layer = [](int i) { return absl::StrCat("encoder.model.", i); };
-  int64_t width = config.n_filters;
-  int at = 0;
-  tensors->Conv(layer(at++), width, 1, config.kernel_size);
-  for (auto ratio = config.ratios.rbegin(); ratio != config.ratios.rend(); ++ratio) {
-    tensors->Residual(layer(at), config, width);
-    tensors->Conv(layer(at + 2), 2 * width, width, 2 * *ratio);
-    width *= 2;
-    at += 3;
-  }
-  if (config.lstm_layers > 0) tensors->Lstm(layer(at++), config.lstm_layers, width);
-  tensors->Conv(layer(at + 1), config.dimension, width, config.last_kernel_size);
+// `shape` is that of the direction, and `out` the number of outputs.
+ConvTensors WeightNormed(const std::string& name, const std::vector<int64_t>& shape, int64_t out,
+                         TensorRole direction) {
+  return {{name + ".bias", {out}, TensorRole::kBias},
+          {name + ".weight_g", {shape[0], 1, 1}, TensorRole::kGain},
+          {name + ".weight_v", shape, direction}};
 }
 
-void AddDecoder(const CodecConfig& config, Tensors* tensors) {
-  const auto layer = [](int i) { return absl::StrCat("decoder.model.", i); };
-  int64_t width = int64_t{config.n_filters} << config.ratios.size();
-  int at = 0;
-  tensors->Conv(layer(at++), width, config.dimension, config.kernel_size);
-  if (config.lstm_layers > 0) tensors->Lstm(layer(at++), config.lstm_layers, width);
-  for (const int ratio : config.ratios) {
-    tensors->Upsampling(layer(at + 1), width, width / 2, 2 * ratio);
-    width /= 2;
-    tensors->Residual(layer(at + 2), config, width);
-    at += 3;
+ConvTensors Conv(const std::string& layer, int64_t out, int64_t in, int64_t kernel) {
+  return WeightNormed(layer + ".conv.conv", {out, in, kernel}, out, TensorRole::kDirection);
+}
+
+ConvTensors TransposedConv(const std::string& layer, int64_t in, int64_t out, int64_t kernel) {
+  return WeightNormed(layer + ".convtr.convtr", {in, out, kernel}, out,
+                      TensorRole::kTransposedDirection);
+}
+
+ResidualTensors Residual(const CodecConfig& config, const std::string& layer, int64_t width) {
+  const int64_t hidden = width / config.compress;
+  return {Conv(layer + ".block.1", hidden, width, config.residual_kernel_size),
+          Conv(layer + ".block.3", width, hidden, 1)};
+}
+
+std::vector<LstmTensors> Lstm(const CodecConfig& config, const std::string& layer, int64_t width) {
+  std::vector<LstmTensors> lstm;
+  for (int i = 0; i < config.lstm_layers; ++i) {
+    const auto tensor = [&](const char* part, std::vector<int64_t> shape, TensorRole role) {
+      return NamedShape{absl::StrCat(layer, ".lstm.", part, "_l", i), std::move(shape), role};
+    };
+    lstm.push_back({tensor("weight_ih", {4 * width, width}, TensorRole::kWeight),
+                    tensor("weight_hh", {4 * width, width}, TensorRole::kWeight),
+                    tensor("bias_ih", {4 * width}, TensorRole::kBias),
+                    tensor("bias_hh", {4 * width}, TensorRole::kBias)});
   }
-  tensors->Conv(layer(at + 1), 1, width, config.last_kernel_size);
+  return lstm;
+}
+
+void AddConv(const ConvTensors& conv, TensorList* list) {
+  list->Add(conv.bias);
+  list->Add(conv.gain);
+  list->Add(conv.direction);
+}
+
+void AddResidual(const ResidualTensors& residual, TensorList* list) {
+  AddConv(residual.conv3, list);
+  AddConv(residual.conv1, list);
+}
+
+void AddLstm(const std::vector<LstmTensors>& lstm, TensorList* list) {
+  for (const LstmTensors& layer : lstm) {
+    list->Add(layer.weight_ih);
+    list->Add(layer.weight_hh);
+    list->Add(layer.bias_ih);
+    list->Add(layer.bias_hh);
+  }
 }
 
 }  // namespace
 
-std::vector<NamedShape> CodecTensors(const CodecConfig& config) {
-  Tensors tensors;
-  AddEncoder(config, &tensors);
-  AddDecoder(config, &tensors);
-  for (int k = 0; k < config.codebooks; ++k) {
-    const std::string codebook = absl::StrCat("quantizer.vq.layers.", k, "._codebook.");
-    tensors.Add(codebook + "inited", {1}, /*ones=*/true);
-    tensors.Add(codebook + "cluster_size", {config.bins}, /*ones=*/true);
-    tensors.Add(codebook + "embed", {config.bins, config.dimension});
-    tensors.Add(codebook + "embed_avg", {config.bins, config.dimension});
+// In both halves, layers are numbered by their positions in a sequential model, where activations
+// count too.
+CodecEncoderTensors CodecEncoderTensors::Of(const CodecConfig& config) {
+  const auto layer = [](int i) { return absl::StrCat(kEncoder, i); };
+  int64_t width = config.n_filters;
+  int at = 0;
+  CodecEncoderTensors tensors;
+  tensors.first = Conv(layer(at++), width, 1, config.kernel_size);
+  for (auto ratio = config.ratios.rbegin(); ratio != config.ratios.rend(); ++ratio) {
+    tensors.stages.push_back(
+        {Residual(config, layer(at), width), Conv(layer(at + 2), 2 * width, width, 2 * *ratio)});
+    width *= 2;
+    at += 3;
   }
-  return tensors.Take();
+  if (config.lstm_layers > 0) tensors.lstm = Lstm(config, layer(at++), width);
+  tensors.last = Conv(layer(at + 1), config.dimension, width, config.last_kernel_size);
+  return tensors;
 }
 
-std::vector<NamedShape> CodecTensors(const HashModelSizes& sizes) {
-  CodecConfig config;  // the published sizes, except for the widths
-  config.dimension = sizes.codec_dimension;
-  config.n_filters = sizes.codec_filters;
-  config.bins = sizes.codec_bins;
-  return CodecTensors(config);
+CodecDecoderTensors CodecDecoderTensors::Of(const CodecConfig& config) {
+  const auto layer = [](int i) { return absl::StrCat(kDecoder, i); };
+  int64_t width = int64_t{config.n_filters} << config.ratios.size();
+  int at = 0;
+  CodecDecoderTensors tensors;
+  tensors.first = Conv(layer(at++), width, config.dimension, config.kernel_size);
+  if (config.lstm_layers > 0) tensors.lstm = Lstm(config, layer(at++), width);
+  for (const int ratio : config.ratios) {
+    tensors.stages.push_back({TransposedConv(layer(at + 1), width, width / 2, 2 * ratio),
+                              Residual(config, layer(at + 2), width / 2)});
+    width /= 2;
+    at += 3;
+  }
+  tensors.last = Conv(layer(at + 1), 1, width, config.last_kernel_size);
+  return tensors;
+}
+
+CodebookTensors CodebookTensors::Of(const CodecConfig& config, int codebook) {
+  const std::string at = absl::StrCat("quantizer.vq.layers.", codebook, "._codebook.");
+  return {{at + "inited", {1}, TensorRole::kCount},
+          {at + "cluster_size", {config.bins}, TensorRole::kCount},
+          {at + "embed", {config.bins, config.dimension}, TensorRole::kCode},
+          {at + "embed_avg", {config.bins, config.dimension}, TensorRole::kCodeSum}};
+}
+
+std::vector<NamedShape> CodecTensors(const CodecConfig& config) {
+  TensorList list;
+  const CodecEncoderTensors encoder = CodecEncoderTensors::Of(config);
+  AddConv(encoder.first, &list);
+  for (const CodecEncoderTensors::Stage& stage : encoder.stages) {
+    AddResidual(stage.residual, &list);
+    AddConv(stage.downsampling, &list);
+  }
+  AddLstm(encoder.lstm, &list);
+  AddConv(encoder.last, &list);
+  const CodecDecoderTensors decoder = CodecDecoderTensors::Of(config);
+  AddConv(decoder.first, &list);
+  AddLstm(decoder.lstm, &list);
+  for (const CodecDecoderTensors::Stage& stage : decoder.stages) {
+    AddConv(stage.upsampling, &list);
+    AddResidual(stage.residual, &list);
+  }
+  AddConv(decoder.last, &list);
+  for (int k = 0; k < config.codebooks; ++k) {
+    const CodebookTensors codebook = CodebookTensors::Of(config, k);
+    list.Add(codebook.inited);
+    list.Add(codebook.cluster_size);
+    list.Add(codebook.embed);
+    list.Add(codebook.embed_avg);
+  }
+  return list.Take();
+}
+
+std::vector<std::string> UnusedCodecTensors(const std::string& prefix) {
+  return {prefix + "encoder.", "codebook.inited", "codebook.cluster_size", "codebook.embed_avg"};
+}
+
+bool IsCodebookTensor(absl::string_view name) { return absl::StrContains(name, "quantizer."); }
+
+bool IsCodebookCount(absl::string_view name) {
+  return absl::EndsWith(name, ".inited") || absl::EndsWith(name, ".cluster_size");
+}
+
+std::string HuggingFaceCodecName(const std::string& name) {
+  return absl::StrReplaceAll(name, {{"coder.model.", "coder.layers."},
+                                    {".conv.conv.", ".conv."},
+                                    {".convtr.convtr.", ".conv."},
+                                    {"quantizer.vq.", "quantizer."},
+                                    {"._codebook.", ".codebook."}});
+}
+
+std::string ParametrizedName(const std::string& name) {
+  return absl::StrReplaceAll(name, {{".weight_g", ".parametrizations.weight.original0"},
+                                    {".weight_v", ".parametrizations.weight.original1"}});
 }
 
 }  // namespace vidmuse

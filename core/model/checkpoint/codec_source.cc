@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "core/model/music_model.h"
+#include "vidmuse/types.h"
 
 namespace vidmuse {
 namespace {

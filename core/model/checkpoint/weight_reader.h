@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/base/mutex.h"
+#include "core/model/architecture/tensors.h"
 #include "core/model/checkpoint/tensor_file.h"
 
 namespace vidmuse {
@@ -34,6 +35,9 @@ class WeightReader {
   // file was truncated after it was opened, or the disk fails.
   absl::StatusOr<std::vector<float>> Read(absl::string_view name,
                                           const std::vector<int64_t>& shape);
+  absl::StatusOr<std::vector<float>> Read(const NamedShape& tensor) {
+    return Read(tensor.name, tensor.shape);
+  }
 
   // INVALID_ARGUMENT names tensors that were never used, except those whose name contains one of
   // `ignored`.

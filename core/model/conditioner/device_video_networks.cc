@@ -151,8 +151,8 @@ absl::StatusOr<std::unique_ptr<const VideoNetworks>> LoadDeviceVideoNetworks(
   size_t bytes = 0;
   VideoTensorReader<Linear> tensors(
       config, reader.weights(),
-      [&](const std::string& name, const std::vector<int64_t>& shape) -> absl::StatusOr<Tensor> {
-        ASSIGN_OR_RETURN(Tensor tensor, reader.Read(name, shape));
+      [&](const NamedShape& source) -> absl::StatusOr<Tensor> {
+        ASSIGN_OR_RETURN(Tensor tensor, reader.Read(source));
         bytes += tensor.nbytes();
         return tensor;
       },

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "core/model/architecture/conditioner_tensors.h"
 #include "core/model/architecture/video_frames.h"
 
 namespace vidmuse {
@@ -10,12 +11,11 @@ namespace {
 using PixelTable = std::array<std::array<float, 256>, 3>;
 
 PixelTable MakePixelTable() {
-  constexpr double kMean[] = {0.48145466, 0.4578275, 0.40821073};
-  constexpr double kStd[] = {0.26862954, 0.26130258, 0.27577711};
   PixelTable table;
   for (int channel = 0; channel < 3; ++channel) {
     for (int byte = 0; byte < 256; ++byte) {
-      table[channel][byte] = static_cast<float>((byte / 255.0 - kMean[channel]) / kStd[channel]);
+      table[channel][byte] =
+          static_cast<float>((byte / 255.0 - kPixelMean[channel]) / kPixelDeviation[channel]);
     }
   }
   return table;

@@ -6,9 +6,6 @@
 
 namespace vidmuse {
 
-inline constexpr int kPatchSize = 32;  // pixels, width and height
-inline constexpr int kPatchFloats = 3 * kPatchSize * kPatchSize;
-
 // Normalises a frame's bytes to (x / 255 - mean) / std of each channel, and arranges them by patch.
 // `frame`: RGB planes [3][224][224]. `patches`: [50][3][32][32]; the first patch, the class
 // token's, is left unchanged.

@@ -78,10 +78,6 @@ absl::Status Clip(const VideoNetworks& networks, const VideoFrames& video,
 
 }  // namespace
 
-std::vector<std::string> UnusedVideoTensors() {
-  return {"condition_provider.", "position_ids", "visual_projection", "post_layernorm"};
-}
-
 VideoEncoder::VideoEncoder(std::unique_ptr<const VideoNetworks> networks, int dim, int threads)
     : networks_(std::move(networks)),
       pool_(std::make_unique<ChunkPool>("video-encoder", threads)),

@@ -21,10 +21,6 @@
 
 namespace vidmuse {
 
-// Returns parts of the names of tensors that inference doesn't read, for
-// WeightReader::CheckAllUsed: a T5 conditioner's leftovers and CLIP's unused outputs.
-std::vector<std::string> UnusedVideoTensors();
-
 // Immutable after Load and thread-safe. Each call of Torch runs on one thread; Load makes that
 // setting for the process.
 class VideoEncoder {

@@ -1,16 +1,15 @@
 #include "core/model/conditioner/video_networks.h"
 
 #include <ATen/ATen.h>
-#include <ATen/core/dispatch/Dispatcher.h>
 
 #include <cstring>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 
 #include "core/base/status_macros.h"
 #include "core/model/conditioner/frame_patches.h"
+#include "core/model/conditioner/onednn_linear.h"
 #include "core/model/conditioner/video_tensors.h"
 #include "core/model/torch/run_torch.h"
 
@@ -18,9 +17,6 @@ namespace vidmuse {
 namespace {
 
 using at::Tensor;
-using OptionalTensor = std::optional<Tensor>;
-
-constexpr int kChunkRows = kChunkFrames * kTokensPerFrame;
 
 // Returns a tensor that owns the vector.
 Tensor OwnFloats(std::vector<float> values, at::IntArrayRef shape) {
@@ -28,86 +24,8 @@ Tensor OwnFloats(std::vector<float> values, at::IntArrayRef shape) {
   return at::from_blob(owner->data(), shape, [owner](void*) {});
 }
 
-// The operation that is fused into a matrix product. kAdd adds another tensor.
-enum class Epilogue { kNone, kGelu, kSwish, kAdd };
-
-// A linear layer in oneDNN's blocked layout, which runs near the core's peak. at::linear may reach
-// less than half of it, because its BLAS favours one vendor.
-class PackedLinear {
- public:
-  PackedLinear() = default;
-  // `weight`: [out, in]; `bias`: [out], or undefined; `type`: the type of the product's operands.
-  PackedLinear(const Tensor& weight, const Tensor& bias, at::ScalarType type,
-               Epilogue epilogue = Epilogue::kNone)
-      : type_(type), epilogue_(epilogue) {
-    static const auto reorder = c10::Dispatcher::singleton()
-                                    .findSchemaOrThrow("mkldnn::_reorder_linear_weight", "")
-                                    .typed<Tensor(const Tensor&, std::optional<c10::SymInt>)>();
-    weight_ = reorder.call(weight.to(type_), c10::SymInt(kChunkRows));
-    if (bias.defined()) bias_ = bias.to(type_);
-    place_matters_ = PlaceMatters(weight.size(0), weight.size(1));
-  }
-
-  // x: [kChunkRows, in]; `other`, for kAdd alone: [kChunkRows, out]. With kAdd, `other` and the
-  // result are float32; otherwise the result has the operands' type.
-  Tensor operator()(const Tensor& x, const Tensor& other = Tensor()) const {
-    if (!place_matters_) return Run(x, other);
-    std::vector<Tensor> frames;
-    for (int i = 0; i < kChunkFrames; ++i) {
-      frames.push_back(Run(FrameOf(x, i), other.defined() ? FrameOf(other, i) : other));
-    }
-    return at::cat(frames);
-  }
-
- private:
-  // Returns whether a frame's rows depend, bit for bit, on their place in a chunk, because some
-  // kernels sum a product's last rows in another order than its first. Such a layer computes frame
-  // by frame.
-  bool PlaceMatters(int64_t out, int64_t in) const {
-    const Tensor frame = at::arange(kTokensPerFrame * in, at::kFloat).sin().view({-1, in});
-    const Tensor y = Run(frame.repeat({kChunkFrames, 1}), at::zeros({kChunkRows, out}));
-    for (int i = 1; i < kChunkFrames; ++i) {
-      if (!at::equal(FrameOf(y, i), FrameOf(y, 0))) return true;
-    }
-    return false;
-  }
-
-  static Tensor FrameOf(const Tensor& chunk, int i) {
-    return chunk.narrow(0, i * kTokensPerFrame, kTokensPerFrame);
-  }
-
-  Tensor Run(const Tensor& input, const Tensor& other) const {
-    const Tensor x = input.to(type_);
-    static const auto plain =
-        c10::Dispatcher::singleton()
-            .findSchemaOrThrow("mkldnn::_linear_pointwise", "")
-            .typed<Tensor(const Tensor&, const Tensor&, const OptionalTensor&, std::string_view,
-                          c10::List<std::optional<at::Scalar>>, std::optional<std::string_view>)>();
-    static const auto binary = c10::Dispatcher::singleton()
-                                   .findSchemaOrThrow("mkldnn::_linear_pointwise", "binary")
-                                   .typed<Tensor(const Tensor&, const Tensor&, const Tensor&,
-                                                 const OptionalTensor&, std::string_view)>();
-    if (epilogue_ == Epilogue::kAdd && type_ == at::kFloat) {
-      return binary.call(x, other, weight_, bias_, "add");
-    }
-    const c10::List<std::optional<at::Scalar>> none;
-    if (epilogue_ == Epilogue::kAdd) {
-      return plain.call(x, weight_, bias_, "none", none, std::nullopt) + other;
-    }
-    if (epilogue_ == Epilogue::kGelu) return plain.call(x, weight_, bias_, "gelu", none, "none");
-    return plain.call(x, weight_, bias_, epilogue_ == Epilogue::kSwish ? "swish" : "none", none,
-                      std::nullopt);
-  }
-
-  at::ScalarType type_ = at::kFloat;
-  Epilogue epilogue_ = Epilogue::kNone;
-  Tensor weight_;
-  OptionalTensor bias_;
-  bool place_matters_ = false;
-};
-
-using Layer = VideoLayer<PackedLinear>;
-using Transformer = VideoTransformer<PackedLinear>;
+using Layer = VideoLayer<OneDnnLinear>;
+using Transformer = VideoTransformer<OneDnnLinear>;
 
 Tensor Apply(const Layer& layer, const Tensor& x) {
   const Tensor projected =
@@ -134,20 +52,21 @@ struct Context : GlobalContext {
 };
 
 // `type` is the type of the product's operands.
-PackedLinear Pack(const Tensor& weight, const Tensor& bias, LinearUse use, at::ScalarType type) {
+OneDnnLinear Pack(const Tensor& weight, const Tensor& bias, LinearUse use, at::ScalarType type) {
   switch (use) {
     case LinearUse::kPlain:
-      return PackedLinear(weight, bias, type);
+      return OneDnnLinear(weight, bias, type);
     case LinearUse::kAdded:
-      return PackedLinear(weight, bias, type, Epilogue::kAdd);
+      return OneDnnLinear(weight, bias, type, OneDnnLinear::Epilogue::kAdd);
     case LinearUse::kGelu:
-      return PackedLinear(weight, bias, type, Epilogue::kGelu);
+      return OneDnnLinear(weight, bias, type, OneDnnLinear::Epilogue::kGelu);
     // Quick-GELU is x * sigmoid(1.702 x) = swish(1.702 x) / 1.702, and swish is fused into the
     // product.
     case LinearUse::kQuickGelu:
-      return PackedLinear(weight * kQuickGelu, bias * kQuickGelu, type, Epilogue::kSwish);
+      return OneDnnLinear(weight * kQuickGelu, bias * kQuickGelu, type,
+                          OneDnnLinear::Epilogue::kSwish);
     case LinearUse::kAddedAfterQuickGelu:
-      return PackedLinear(weight / kQuickGelu, bias, type, Epilogue::kAdd);
+      return OneDnnLinear(weight / kQuickGelu, bias, type, OneDnnLinear::Epilogue::kAdd);
   }
   return {};
 }
@@ -159,11 +78,11 @@ class TorchVideoNetworks : public VideoNetworks {
  public:
   absl::Status Read(const LmConfig& config, WeightReader& weights, VideoPrecision precision) {
     const at::ScalarType type = precision == VideoPrecision::kBf16 ? at::kBFloat16 : at::kFloat;
-    VideoTensorReader<PackedLinear> reader(
+    VideoTensorReader<OneDnnLinear> reader(
         config, weights,
-        [&](const std::string& name, const std::vector<int64_t>& shape) -> absl::StatusOr<Tensor> {
-          ASSIGN_OR_RETURN(std::vector<float> values, weights.Read(name, shape));
-          return OwnFloats(std::move(values), shape);
+        [&](const NamedShape& tensor) -> absl::StatusOr<Tensor> {
+          ASSIGN_OR_RETURN(std::vector<float> values, weights.Read(tensor));
+          return OwnFloats(std::move(values), tensor.shape);
         },
         [type](const Tensor& weight, const Tensor& bias, LinearUse use) {
           return Pack(weight, bias, use, type);
@@ -260,7 +179,7 @@ class TorchVideoNetworks : public VideoNetworks {
     }
   }
 
-  VideoTensors<PackedLinear> t_;
+  VideoTensors<OneDnnLinear> t_;
 };
 
 }  // namespace
@@ -273,6 +192,7 @@ VideoPrecision BestVideoPrecision(bool reduced) {
 absl::StatusOr<std::unique_ptr<const VideoNetworks>> VideoNetworks::Load(const LmConfig& config,
                                                                          WeightReader& weights,
                                                                          VideoPrecision precision) {
+  RETURN_IF_ERROR(CheckOneDnnOperators());
   auto networks = std::make_unique<TorchVideoNetworks>();
   RETURN_IF_ERROR(RunTorch([&] { return networks->Read(config, weights, precision); }));
   return networks;

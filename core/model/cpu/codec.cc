@@ -3,9 +3,8 @@
 #include <cmath>
 #include <utility>
 
-#include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/model/architecture/checks.h"
 
 namespace vidmuse::cpu {
 
@@ -19,18 +18,8 @@ constexpr size_t kPieceFrames = 50;
 
 absl::Status CodecStream::Push(absl::Span<const int32_t> tokens, bool last,
                                std::vector<float>* samples) {
-  const size_t codebooks = codec_->codebooks_.size();
-  if (ended_) return absl::FailedPreconditionError("the stream of audio has ended");
-  if (tokens.size() % codebooks != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(tokens.size(), " tokens are not whole frames of ", codebooks));
-  }
-  for (const int32_t token : tokens) {
-    if (token < 0 || token >= codec_->config_.bins) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("token ", token, " is outside the codebook of ", codec_->config_.bins));
-    }
-  }
+  const int codebooks = codec_->config_.codebooks;
+  RETURN_IF_ERROR(CheckPush(tokens, codebooks, codec_->config_.bins, ended_));
   ended_ = last;
   const size_t piece = kPieceFrames * codebooks;
   while (tokens.size() > piece) {

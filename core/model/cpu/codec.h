@@ -23,7 +23,7 @@ namespace vidmuse::cpu {
 class Codec {
  public:
   static absl::StatusOr<std::shared_ptr<const Codec>> Load(const CodecConfig& config,
-                                                           CodecNames names, WeightReader& weights,
+                                                           CodecNames names, WeightReader& reader,
                                                            const Kernels& kernels);
 
   const CodecConfig& config() const { return config_; }

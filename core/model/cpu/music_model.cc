@@ -7,7 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "core/model/architecture/check_step.h"
+#include "core/model/architecture/checks.h"
+#include "core/model/conditioner/host_condition.h"
 
 namespace vidmuse {
 namespace {
@@ -15,19 +16,6 @@ namespace {
 // Condition rows are projected this many at a time, which takes a few milliseconds, so that a
 // cancelled request stops soon.
 constexpr int kProjectRows = 96;
-
-class CpuCondition final : public VideoCondition {
- public:
-  CpuCondition(int frames, std::vector<float> rows) : frames_(frames), rows_(std::move(rows)) {}
-  int local_frames() const override { return frames_; }
-  size_t bytes() const override { return rows_.size() * sizeof(float); }
-  // [frames * 50][dim]
-  const float* rows() const { return rows_.data(); }
-
- private:
-  const int frames_;
-  const std::vector<float> rows_;
-};
 
 class CpuWindow final : public Window {
  public:
@@ -78,12 +66,12 @@ CpuMusicModel::CpuMusicModel(ModelInfo info, std::unique_ptr<const VideoEncoder>
 absl::StatusOr<std::shared_ptr<const VideoCondition>> CpuMusicModel::EncodeVideo(
     const VideoFrames& video, const CancelFlag& cancel) {
   ASSIGN_OR_RETURN(std::vector<float> rows, encoder_->Encode(video, cancel));
-  return std::make_shared<const CpuCondition>(static_cast<int>(video.local.size()),
-                                              std::move(rows));
+  return std::make_shared<const HostCondition>(static_cast<int>(video.local.size()),
+                                               std::move(rows));
 }
 
 size_t CpuMusicModel::ConditionBytes(int local_frames) const {
-  return size_t{1} * local_frames * kTokensPerFrame * lm_->config().dim * sizeof(float);
+  return HostCondition::Bytes(local_frames, lm_->config().dim);
 }
 
 size_t CpuMusicModel::WindowBytes(int local_frames, int steps) const {
@@ -110,20 +98,12 @@ absl::StatusOr<std::unique_ptr<Window>> CpuMusicModel::OpenWindow(const VideoCon
                                                                   int first_frame, int frame_count,
                                                                   int steps,
                                                                   const CancelFlag& cancel) try {
-  const auto& own = static_cast<const CpuCondition&>(condition);
-  if (first_frame < 0 || frame_count < 1 || frame_count > own.local_frames() - first_frame) {
-    return absl::InvalidArgumentError(absl::StrCat("local frames [", first_frame, ", ", first_frame,
-                                                   " + ", frame_count, ") of a video with ",
-                                                   own.local_frames()));
-  }
-  if (steps < 1 || steps > lm_->max_positions()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "a window of ", steps, " sequence steps, expected 1 to ", lm_->max_positions()));
-  }
+  const auto& own = static_cast<const HostCondition&>(condition);
+  RETURN_IF_ERROR(CheckWindow(first_frame, frame_count, own.local_frames(), own.local_frames(),
+                              steps, lm_->max_positions()));
   const int tokens = frame_count * kTokensPerFrame;
   auto window = std::make_unique<CpuWindow>(*lm_, tokens, steps);
-  const size_t offset = size_t{kTokensPerFrame} * first_frame * lm_->config().dim;
-  RETURN_IF_ERROR(Project(own.rows() + offset, tokens, cancel, window->cross()));
+  RETURN_IF_ERROR(Project(own.rows(first_frame), tokens, cancel, window->cross()));
   return window;
 } catch (const std::bad_alloc&) {
   return absl::ResourceExhaustedError(
@@ -149,8 +129,9 @@ absl::Status CpuMusicModel::Step(absl::Span<StepRequest> requests) try {
   sequences_.clear();
   for (size_t i = 0; i < requests.size(); ++i) {
     const StepRequest& request = requests[i];
-    RETURN_IF_ERROR(CheckStep(request, info_));
     auto& window = static_cast<CpuWindow&>(*request.window);
+    RETURN_IF_ERROR(CheckStep(request.tokens, info_.codebooks, info_.card,
+                              window.capacity() - window.length()));
     cpu::SequenceInput input;
     input.tokens = request.tokens.data();
     input.count = static_cast<int>(request.tokens.size()) / info_.codebooks;

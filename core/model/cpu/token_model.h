@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "core/model/architecture/model_config.h"
+#include "core/model/architecture/token_model_tensors.h"
 #include "core/model/checkpoint/weight_reader.h"
 #include "core/model/cpu/kernels/kernels.h"
 #include "core/model/cpu/kernels/packed_linear.h"
@@ -88,12 +89,13 @@ class TokenModel {
       : config_(config), kernels_(kernels), precision_(precision) {}
   std::unique_ptr<KvCache> NewCache(KvFormat format, int positions) const;
   size_t CacheBytes(KvFormat format, int positions) const;
-  static absl::StatusOr<Norm> LoadNorm(const std::string& name, int dim, WeightReader& weights);
+  static absl::StatusOr<Norm> LoadNorm(const NormTensors& source, WeightReader& weights);
   // Bytes of one layer's packed weights.
   size_t LayerBytes() const;
-  absl::StatusOr<Layer> LoadLayer(int index, WeightReader& weights);
-  absl::Status LoadLayers(WeightReader& weights, int threads);
-  absl::Status LoadHeads(WeightReader& weights);
+  absl::StatusOr<Layer> LoadLayer(int index, const TokenLayerTensors& source,
+                                  WeightReader& weights);
+  absl::Status LoadLayers(const TokenModelTensors& source, WeightReader& weights, int threads);
+  absl::Status LoadHeads(const TokenModelTensors& source, WeightReader& weights);
 
   void Prepare(absl::Span<const SequenceInput> sequences, int threads);
   void Embed(absl::Span<const SequenceInput> sequences, int row_begin, int row_end);

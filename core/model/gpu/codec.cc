@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/model/architecture/checks.h"
 #include "core/model/gpu/codec_tensors.h"
 #include "core/model/torch/run_torch.h"
 
@@ -88,18 +88,8 @@ class CodecStream final : public AudioDecoder {
 
 absl::Status CodecStream::Push(absl::Span<const int32_t> tokens, bool last,
                                std::vector<float>* samples) {
-  const size_t codebooks = config().codebooks;
-  if (ended_) return absl::FailedPreconditionError("the stream of audio has ended");
-  if (tokens.size() % codebooks != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(tokens.size(), " tokens are not whole frames of ", codebooks));
-  }
-  for (const int32_t token : tokens) {
-    if (token < 0 || token >= config().bins) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("token ", token, " is outside the codebook of ", config().bins));
-    }
-  }
+  const int codebooks = config().codebooks;
+  RETURN_IF_ERROR(CheckPush(tokens, codebooks, config().bins, ended_));
   ended_ = last;
   tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
   pushed_ += static_cast<int64_t>(tokens.size() / codebooks);

@@ -30,10 +30,9 @@ class Codec {
   // Frames of a piece. This many are computed at once, always in the same places.
   static constexpr int kPieceFrames = 25;
 
-  // `hugging_face`: whether the checkpoint has Hugging Face's tensor names rather than
-  // audiocraft's. Errors name the tensor.
+  // Errors name the tensor.
   static absl::StatusOr<std::shared_ptr<const Codec>> Load(const CodecConfig& config,
-                                                           bool hugging_face, DeviceReader& reader);
+                                                           CodecNames names, DeviceReader& reader);
   ~Codec();
 
   const CodecConfig& config() const { return config_; }

@@ -1,6 +1,8 @@
-// The tensors of a Codec. Only its .cc files include this, and they include Torch first.
+// The tensors of a Codec. Only its .cc files include this: it includes Torch.
 #ifndef VIDMUSE_MODEL_GPU_CODEC_TENSORS_H_
 #define VIDMUSE_MODEL_GPU_CODEC_TENSORS_H_
+
+#include <ATen/core/Tensor.h>
 
 #include <vector>
 

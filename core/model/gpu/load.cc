@@ -6,9 +6,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "core/base/status_macros.h"
+#include "core/model/architecture/delay_pattern.h"
 #include "core/model/architecture/positions.h"
 #include "core/model/conditioner/device_video_networks.h"
-#include "core/model/fingerprint.h"
 #include "core/model/gpu/cuda_devices.h"
 #include "core/model/torch/run_torch.h"
 
@@ -33,9 +33,9 @@ absl::Status CheckMemory(const std::string& device, const LmConfig& lm,
       options.slots, " requests at once (--max_batch), and ", kScratchBytes >> 20, " MiB beside"));
 }
 
-// Names what determines the order of sums in products: the libraries, the chip, and the number of
-// slots, since a step always computes all of them.
-std::string Arithmetic(const std::string& device, int slots) {
+}  // namespace
+
+std::string GpuArithmetic(const std::string& device, int slots) {
   const std::string torch = absl::StrCat(slots, " slots, LibTorch ", TorchVersion(), ", ");
   int index = 0;
   if (!absl::SimpleAtoi(absl::StripPrefix(device, "cuda:"), &index)) {
@@ -46,17 +46,16 @@ std::string Arithmetic(const std::string& device, int slots) {
   return absl::StrCat(torch, "CUDA ", host.runtime_version, ", ", gpu.name, ", ", gpu.capability);
 }
 
-}  // namespace
-
-absl::StatusOr<std::unique_ptr<GpuMusicModel>> LoadGpuModel(
-    ModelInfo info, const LmConfig& lm, WeightReader& lm_weights, const CodecConfig& codec,
-    bool hugging_face_codec, WeightReader& codec_weights, GpuModelOptions options) {
+absl::StatusOr<GpuMusicModel::Parts> LoadGpuModelParts(const ModelInfo& info, const LmConfig& lm,
+                                                       WeightReader& lm_weights,
+                                                       const CodecConfig& codec, CodecNames names,
+                                                       WeightReader& codec_weights,
+                                                       const GpuModelOptions& options) {
   SetExactMath();
   gpu::TokenModelOptions room;
   room.slots = options.slots;
   room.precision = options.precision;
-  // A window's T frames take T + codebooks sequence steps.
-  room.steps = info.window_seconds * info.frame_rate + info.codebooks;
+  room.steps = SequenceSteps(info.window_seconds * info.frame_rate, info.codebooks);
   room.condition_tokens = info.window_seconds * kLocalFrameRate * kTokensPerFrame;
 
   using Priority = DeviceStream::Priority;
@@ -70,7 +69,7 @@ absl::StatusOr<std::unique_ptr<GpuMusicModel>> LoadGpuModel(
   DeviceReader codec_reader(&codec_weights, info.device);
   RETURN_IF_ERROR(loading->Run([&]() -> absl::Status {
     ASSIGN_OR_RETURN(networks, LoadDeviceVideoNetworks(lm, lm_reader, encoding, nullptr));
-    ASSIGN_OR_RETURN(parts.codec, gpu::Codec::Load(codec, hugging_face_codec, codec_reader));
+    ASSIGN_OR_RETURN(parts.codec, gpu::Codec::Load(codec, names, codec_reader));
     return absl::OkStatus();
   }));
   ASSIGN_OR_RETURN(std::unique_ptr<VideoEncoder> encoder,
@@ -82,21 +81,8 @@ absl::StatusOr<std::unique_ptr<GpuMusicModel>> LoadGpuModel(
                                            encoder->null_condition(), room));
     return absl::OkStatus();
   }));
-  FingerprintParts print;
-  print.lm = lm;
-  print.codec = codec;
-  print.weights = lm_weights.Digest();
-  print.codec_weights = codec_weights.Digest();
-  print.precision = DevicePrecisionName(options.precision);
-  print.video_precision = print.codec_precision = DevicePrecisionName(DevicePrecision::kFp32);
-  print.arithmetic = Arithmetic(info.device, options.slots);
-  print.null_condition = encoder->null_condition();
-  info.fingerprint = Fingerprint(print);
   parts.encoder = std::move(encoder);
-  info.precision = DevicePrecisionName(options.precision);
-  info.parameters = lm_weights.parameters() + codec_weights.parameters();
-  return GpuMusicModel::Create(std::move(info), std::move(parts), options.make_graph,
-                               std::move(options.buckets));
+  return parts;
 }
 
 }  // namespace vidmuse

@@ -20,11 +20,17 @@ struct GpuModelOptions {
   std::vector<int> buckets;   // see GpuMusicModel::Create
 };
 
-// Loads onto `info.device`, and fills in `info.precision`, `parameters` and `step_graphs`. Errors
-// name the tensor. FAILED_PRECONDITION: the GPU's memory is too small; says how much it takes.
-absl::StatusOr<std::unique_ptr<GpuMusicModel>> LoadGpuModel(
-    ModelInfo info, const LmConfig& lm, WeightReader& lm_weights, const CodecConfig& codec,
-    bool hugging_face_codec, WeightReader& codec_weights, GpuModelOptions options);
+// Loads a model's parts onto `info.device`. Errors name the tensor. FAILED_PRECONDITION: the GPU's
+// memory is too small; says how much it takes.
+absl::StatusOr<GpuMusicModel::Parts> LoadGpuModelParts(const ModelInfo& info, const LmConfig& lm,
+                                                       WeightReader& lm_weights,
+                                                       const CodecConfig& codec, CodecNames names,
+                                                       WeightReader& codec_weights,
+                                                       const GpuModelOptions& options);
+
+// Names what determines the order of sums in products: the libraries, the chip, and the number of
+// slots, since a step always computes all of them.
+std::string GpuArithmetic(const std::string& device, int slots);
 
 }  // namespace vidmuse
 

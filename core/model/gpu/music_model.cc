@@ -10,7 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/philox.h"
 #include "core/base/status_macros.h"
-#include "core/model/architecture/check_step.h"
+#include "core/model/architecture/checks.h"
+#include "core/model/conditioner/host_condition.h"
 #include "core/model/torch/run_torch.h"
 
 namespace vidmuse {
@@ -18,18 +19,6 @@ namespace {
 
 // Largest number of steps that are queued without waiting. Each has its own input buffer.
 constexpr int kPieces = 64;
-
-class HostCondition final : public VideoCondition {
- public:
-  HostCondition(int frames, std::vector<float> rows) : frames_(frames), rows_(std::move(rows)) {}
-  int local_frames() const override { return frames_; }
-  size_t bytes() const override { return rows_.size() * sizeof(float); }
-  const float* rows() const { return rows_.data(); }  // [frames * 50][dim]
-
- private:
-  const int frames_;
-  const std::vector<float> rows_;
-};
 
 class SlotWindow final : public Window {
  public:
@@ -143,7 +132,7 @@ absl::StatusOr<std::shared_ptr<const VideoCondition>> GpuMusicModel::EncodeVideo
 }
 
 size_t GpuMusicModel::ConditionBytes(int local_frames) const {
-  return size_t{1} * local_frames * kTokensPerFrame * parts_.network->config().dim * sizeof(float);
+  return HostCondition::Bytes(local_frames, parts_.network->config().dim);
 }
 
 size_t GpuMusicModel::WindowBytes(int /*local_frames*/, int /*steps*/) const {
@@ -160,21 +149,12 @@ absl::StatusOr<std::unique_ptr<Window>> GpuMusicModel::OpenWindow(const VideoCon
                                                                   const CancelFlag& cancel) {
   const auto& own = static_cast<const HostCondition&>(condition);
   const gpu::TokenModelOptions& room = parts_.network->options();
-  if (first_frame < 0 || frame_count < 1 || frame_count > own.local_frames() - first_frame ||
-      frame_count > room.condition_tokens / kTokensPerFrame) {
-    return absl::InvalidArgumentError(absl::StrCat("local frames [", first_frame, ", ", first_frame,
-                                                   " + ", frame_count, ") of a video with ",
-                                                   own.local_frames()));
-  }
-  if (steps < 1 || steps > room.steps) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a window of ", steps, " sequence steps, expected 1 to ", room.steps));
-  }
+  RETURN_IF_ERROR(CheckWindow(first_frame, frame_count, own.local_frames(),
+                              room.condition_tokens / kTokensPerFrame, steps, room.steps));
   ASSIGN_OR_RETURN(const int slot, slots_->Take(kSlotWait, cancel));
   auto lease = std::make_unique<SlotLease>(slots_, slot);
   const int tokens = frame_count * kTokensPerFrame;
-  const float* rows =
-      own.rows() + size_t{kTokensPerFrame} * first_frame * parts_.network->config().dim;
+  const float* rows = own.rows(first_frame);
   // Run waits for the work's end, so the device thread's stream needn't wait for it.
   RETURN_IF_ERROR(
       window_stream_->Run([&] { return parts_.network->FillSlot(slot, rows, tokens, cancel); }));
@@ -189,14 +169,14 @@ void GpuMusicModel::FillSlotInput(const StepRequest& request, int step, double* 
   input.length() = window.length() + step + 1;
   input.condition_tokens() = window.condition_tokens();
   for (int k = 0; k < codebooks; ++k) input.token(k) = request.tokens[step * codebooks + k];
-  input.option(kCfgCoefColumn) = info_.default_cfg_coef;
+  input.option(gpu::kCfgCoefColumn) = info_.default_cfg_coef;
   if (request.sampling == nullptr) return;
   const SamplingOptions& sampling = *request.sampling;
-  input.option(kCfgCoefColumn) = sampling.cfg_coef;
-  input.option(kGreedyColumn) = sampling.IsGreedy();
-  input.option(kTemperatureColumn) = sampling.temperature;
-  input.option(kTopKColumn) = sampling.top_k;
-  input.option(kTopPColumn) = sampling.top_p;
+  input.option(gpu::kCfgCoefColumn) = sampling.cfg_coef;
+  input.option(gpu::kGreedyColumn) = sampling.IsGreedy();
+  input.option(gpu::kTemperatureColumn) = sampling.temperature;
+  input.option(gpu::kTopKColumn) = sampling.top_k;
+  input.option(gpu::kTopPColumn) = sampling.top_p;
   for (int k = 0; k < codebooks; ++k) {
     input.uniform(k) = TokenUniform(sampling.seed, static_cast<uint64_t>(request.frame - k), k);
   }
@@ -279,7 +259,9 @@ absl::Status GpuMusicModel::Deliver(absl::Span<StepRequest> requests) const {
 absl::Status GpuMusicModel::Step(absl::Span<StepRequest> requests) {
   bool logits = false;
   for (const StepRequest& request : requests) {
-    RETURN_IF_ERROR(CheckStep(request, info_));
+    const Window& window = *request.window;
+    RETURN_IF_ERROR(CheckStep(request.tokens, info_.codebooks, info_.card,
+                              window.capacity() - window.length()));
     RETURN_IF_ERROR(CheckTemperature(request));
     logits = logits || request.logits != nullptr;
   }

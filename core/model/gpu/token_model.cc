@@ -15,7 +15,6 @@ namespace {
 
 using at::Tensor;
 
-constexpr double kNormEpsilon = 1e-5;
 // The library's fused attention needs a head width that is a multiple of this.
 constexpr int64_t kFusedMultiple = 8;
 

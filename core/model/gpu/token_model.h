@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "core/base/cancel.h"
 #include "core/model/architecture/model_config.h"
+#include "core/model/architecture/token_model_tensors.h"
 #include "core/model/gpu/sampler.h"
 #include "core/model/torch/device_tensors.h"
 
@@ -121,7 +122,8 @@ class TokenModel {
 
   TokenModel(const LmConfig& config, const TokenModelOptions& options);
   absl::Status LoadWeights(DeviceReader& reader);
-  absl::StatusOr<Layer> LoadLayer(int index, DeviceReader& reader);
+  static absl::StatusOr<Norm> LoadNorm(const NormTensors& source, DeviceReader& reader);
+  absl::StatusOr<Layer> LoadLayer(const TokenLayerTensors& source, DeviceReader& reader);
   void Allocate(const std::string& device, std::vector<float> positions);
   void ProjectNull(std::vector<float> null_condition, const std::string& device);
 

@@ -4,7 +4,6 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/model/conditioner/video_networks.h"
 #include "core/model/gpu/token_model_tensors.h"
@@ -78,46 +77,48 @@ absl::StatusOr<std::unique_ptr<TokenModel>> TokenModel::Load(const LmConfig& con
   return network;
 }
 
-absl::StatusOr<TokenModel::Layer> TokenModel::LoadLayer(int index, DeviceReader& reader) {
-  const int64_t dim = config_.dim, ffn = config_.ffn();
-  const std::string prefix = absl::StrCat("transformer.layers.", index, ".");
-  const auto matrix = [&](const std::string& name, int64_t out, int64_t in) {
-    return reader.Read(prefix + name, {out, in}, options_.precision);
+absl::StatusOr<TokenModel::Norm> TokenModel::LoadNorm(const NormTensors& source,
+                                                      DeviceReader& reader) {
+  Norm norm;
+  ASSIGN_OR_RETURN(norm.weight, reader.Read(source.weight));
+  ASSIGN_OR_RETURN(norm.bias, reader.Read(source.bias));
+  return norm;
+}
+
+absl::StatusOr<TokenModel::Layer> TokenModel::LoadLayer(const TokenLayerTensors& source,
+                                                        DeviceReader& reader) {
+  const int64_t dim = config_.dim;
+  const auto load = [&](const NamedShape& tensor) {
+    return reader.Read(tensor, options_.precision);
   };
   Layer layer;
-  for (const auto& [name, norm] : {std::pair<const char*, Norm*>{"norm1", &layer.norm1},
-                                   {"norm_cross", &layer.norm_cross},
-                                   {"norm2", &layer.norm2}}) {
-    ASSIGN_OR_RETURN(norm->weight, reader.Read(absl::StrCat(prefix, name, ".weight"), {dim}));
-    ASSIGN_OR_RETURN(norm->bias, reader.Read(absl::StrCat(prefix, name, ".bias"), {dim}));
-  }
-  ASSIGN_OR_RETURN(layer.self_qkv, matrix("self_attn.in_proj_weight", 3 * dim, dim));
-  ASSIGN_OR_RETURN(layer.self_out, matrix("self_attn.out_proj.weight", dim, dim));
-  ASSIGN_OR_RETURN(const Tensor cross, matrix("cross_attention.in_proj_weight", 3 * dim, dim));
+  ASSIGN_OR_RETURN(layer.norm1, LoadNorm(source.norm1, reader));
+  ASSIGN_OR_RETURN(layer.norm_cross, LoadNorm(source.norm_cross, reader));
+  ASSIGN_OR_RETURN(layer.norm2, LoadNorm(source.norm2, reader));
+  ASSIGN_OR_RETURN(layer.self_qkv, load(source.self_qkv));
+  ASSIGN_OR_RETURN(layer.self_out, load(source.self_out));
+  ASSIGN_OR_RETURN(const Tensor cross, load(source.cross_qkv));
   layer.cross_q = cross.narrow(0, 0, dim).clone();
   layer.cross_kv = cross.narrow(0, dim, 2 * dim).clone();
-  ASSIGN_OR_RETURN(layer.cross_out, matrix("cross_attention.out_proj.weight", dim, dim));
-  ASSIGN_OR_RETURN(layer.linear1, matrix("linear1.weight", ffn, dim));
-  ASSIGN_OR_RETURN(layer.linear2, matrix("linear2.weight", dim, ffn));
+  ASSIGN_OR_RETURN(layer.cross_out, load(source.cross_out));
+  ASSIGN_OR_RETURN(layer.linear1, load(source.linear1));
+  ASSIGN_OR_RETURN(layer.linear2, load(source.linear2));
   return layer;
 }
 
 absl::Status TokenModel::LoadWeights(DeviceReader& reader) {
+  const TokenModelTensors source = TokenModelTensors::Of(config_);
   std::vector<Tensor> embeddings, heads;
   for (int k = 0; k < config_.codebooks; ++k) {
-    ASSIGN_OR_RETURN(embeddings.emplace_back(), reader.Read(absl::StrCat("emb.", k, ".weight"),
-                                                            {config_.card + 1, config_.dim}));
-    ASSIGN_OR_RETURN(heads.emplace_back(), reader.Read(absl::StrCat("linears.", k, ".weight"),
-                                                       {config_.card, config_.dim}));
+    ASSIGN_OR_RETURN(embeddings.emplace_back(), reader.Read(source.embeddings[k]));
+    ASSIGN_OR_RETURN(heads.emplace_back(), reader.Read(source.heads[k]));
   }
   t_->embedding = at::cat(embeddings);
   t_->heads = at::cat(heads);
-  for (int i = 0; i < config_.num_layers; ++i) {
-    ASSIGN_OR_RETURN(Layer layer, LoadLayer(i, reader));
-    t_->layers.push_back(std::move(layer));
+  for (const TokenLayerTensors& layer : source.layers) {
+    ASSIGN_OR_RETURN(t_->layers.emplace_back(), LoadLayer(layer, reader));
   }
-  ASSIGN_OR_RETURN(t_->out_norm.weight, reader.Read("out_norm.weight", {config_.dim}));
-  ASSIGN_OR_RETURN(t_->out_norm.bias, reader.Read("out_norm.bias", {config_.dim}));
+  ASSIGN_OR_RETURN(t_->out_norm, LoadNorm(source.out_norm, reader));
   return absl::OkStatus();
 }
 

@@ -8,10 +8,10 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/model/architecture/model_config.h"
-#include "core/model/architecture/tensor_table.h"
 #include "core/model/checkpoint/parsed_file.h"
 #include "core/model/checkpoint/torch_file_writer.h"
 #include "core/model/synthetic/hash_values.h"
+#include "core/model/synthetic/layout.h"
 
 namespace vidmuse {
 namespace {
@@ -21,9 +21,9 @@ constexpr char kVersion[] = "1.2.0";
 
 TensorView Fill(const std::string& seed, const NamedShape& tensor,
                 std::unique_ptr<char[]>* values) {
-  values->reset(new char[tensor.elements() * DTypeSize(tensor.dtype())]);
+  values->reset(new char[tensor.elements() * DTypeSize(HashType(tensor))]);
   FillHashValues(seed, tensor, values->get());
-  return {tensor.dtype(), tensor.shape, values->get()};
+  return {HashType(tensor), tensor.shape, values->get()};
 }
 
 std::unique_ptr<TensorFile> MakeFile(const HashModelSizes& sizes,

@@ -3,7 +3,6 @@
 #include <cmath>
 #include <cstring>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "core/model/checkpoint/half.h"
@@ -16,35 +15,39 @@ struct Distribution {
   float scale;
 };
 
-// The same as tests/data/golden/make/scales.py, branch by branch.
-Distribution BaseAndScale(const std::string& name, const std::vector<int64_t>& shape) {
-  const std::string last = name.substr(name.rfind('.') + 1);
-  const auto has = [&](absl::string_view part) { return absl::StrContains(name, part); };
-  const auto scale = [](double factor, double fan_in) {
+// The same as tests/data/golden/make/scales.py, which goes by the tensors' names.
+Distribution BaseAndScale(const NamedShape& tensor) {
+  const auto uniform = [&](double factor) {
+    double fan_in = 1;
+    for (size_t i = 1; i < tensor.shape.size(); ++i) fan_in *= static_cast<double>(tensor.shape[i]);
     return Distribution{0.0f, static_cast<float>(factor * std::sqrt(3.0 / fan_in))};
   };
-  if (absl::StartsWith(name, "emb.")) return {0.0f, 2.0f};
-  if (has("pos_embedding") || has("position_embedding") || has("class_embedding"))
-    return {0.0f, 0.5f};
-  if (absl::StartsWith(name, "linears.")) return scale(4, shape[1]);
-  if (last == "weight_g") return {1.0f, 0.2f};
-  if (last == "weight_v") return {0.0f, 1.0f};
-  if (has("weight_ih") || has("weight_hh")) return scale(1, shape[1]);
-  if (absl::StartsWith(last, "bias")) return {0.0f, 0.05f};
-  if (has("norm") && last == "weight" && shape.size() == 1) return {1.0f, 0.2f};
-  if (last == "embed") return {0.0f, 1.0f};
-  double fan_in = 1;
-  for (size_t i = 1; i < shape.size(); ++i) fan_in *= static_cast<double>(shape[i]);
-  return scale(1, fan_in);
+  switch (tensor.role) {
+    case TensorRole::kTokenEmbedding:
+      return {0.0f, 2.0f};
+    case TensorRole::kPosition:
+      return {0.0f, 0.5f};
+    case TensorRole::kHeadWeight:
+      return uniform(4);
+    case TensorRole::kGain:
+    case TensorRole::kNormScale:
+      return {1.0f, 0.2f};
+    case TensorRole::kDirection:
+    case TensorRole::kTransposedDirection:
+    case TensorRole::kCode:
+    case TensorRole::kCodeSum:
+      return {0.0f, 1.0f};
+    case TensorRole::kBias:
+      return {0.0f, 0.05f};
+    case TensorRole::kWeight:
+    case TensorRole::kResidualWeight:
+    case TensorRole::kCount:
+      break;
+  }
+  return uniform(1);
 }
 
 }  // namespace
-
-int64_t NamedShape::elements() const {
-  int64_t count = 1;
-  for (const int64_t size : shape) count *= size;
-  return count;
-}
 
 uint64_t Fnv1a64(absl::string_view text) {
   uint64_t hash = 0xcbf29ce484222325u;
@@ -54,14 +57,15 @@ uint64_t Fnv1a64(absl::string_view text) {
 
 void FillHashValues(absl::string_view seed, const NamedShape& tensor, char* out) {
   const int64_t count = tensor.elements();
-  if (tensor.ones) {
+  if (tensor.role == TensorRole::kCount) {
     const float one = 1.0f;
     for (int64_t i = 0; i < count; ++i) std::memcpy(out + i * sizeof(one), &one, sizeof(one));
     return;
   }
-  // `embed_avg` is a copy of `embed`.
-  const std::string name(absl::StripSuffix(tensor.name, "_avg"));
-  const Distribution distribution = BaseAndScale(name, tensor.shape);
+  // The sums of a code's vectors start as a copy of the codes.
+  const absl::string_view name =
+      tensor.role == TensorRole::kCodeSum ? absl::StripSuffix(tensor.name, "_avg") : tensor.name;
+  const Distribution distribution = BaseAndScale(tensor);
   const uint64_t key = Fnv1a64(absl::StrCat(seed, ":", name));
   for (int64_t i = 0; i < count; ++i) {
     const float u = HashUniform(key, static_cast<uint64_t>(i)) * 2.0f - 1.0f;

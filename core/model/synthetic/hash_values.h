@@ -3,23 +3,17 @@
 #define VIDMUSE_MODEL_SYNTHETIC_HASH_VALUES_H_
 
 #include <cstdint>
-#include <string>
-#include <vector>
 
 #include "absl/strings/string_view.h"
+#include "core/model/architecture/tensors.h"
 #include "core/model/checkpoint/tensor_file.h"
 
 namespace vidmuse {
 
-// A tensor of the published layout, without its values.
-struct NamedShape {
-  std::string name;
-  std::vector<int64_t> shape;
-  bool ones = false;  // true: float32 ones; false: float16 hashes
-
-  DType dtype() const { return ones ? DType::kFloat32 : DType::kFloat16; }
-  int64_t elements() const;
-};
+// The type of a tensor's values: float32 ones for counts, else float16 hashes.
+inline DType HashType(const NamedShape& tensor) {
+  return tensor.role == TensorRole::kCount ? DType::kFloat32 : DType::kFloat16;
+}
 
 uint64_t Fnv1a64(absl::string_view text);
 
@@ -32,7 +26,7 @@ inline float HashUniform(uint64_t key, uint64_t index) {
   return static_cast<float>(z >> 40) * 0x1p-24f;
 }
 
-// Writes the tensor's elements() * DTypeSize(dtype()) bytes to `out`.
+// Writes the tensor's elements() * DTypeSize(HashType()) bytes to `out`.
 void FillHashValues(absl::string_view seed, const NamedShape& tensor, char* out);
 
 }  // namespace vidmuse

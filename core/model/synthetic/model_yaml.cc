@@ -1,5 +1,5 @@
 #include "absl/strings/substitute.h"
-#include "core/model/architecture/tensor_table.h"
+#include "core/model/synthetic/layout.h"
 
 namespace vidmuse {
 namespace {

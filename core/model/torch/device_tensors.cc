@@ -35,11 +35,9 @@ at::Tensor ToDevice(std::vector<float> values, const std::vector<int64_t>& shape
   return tensor.to(at::TensorOptions().device(at::Device(device)).dtype(Type(precision)));
 }
 
-absl::StatusOr<at::Tensor> DeviceReader::Read(const std::string& name,
-                                              const std::vector<int64_t>& shape,
-                                              DevicePrecision precision) {
-  ASSIGN_OR_RETURN(std::vector<float> values, weights_->Read(name, shape));
-  return ToDevice(std::move(values), shape, device_, precision);
+absl::StatusOr<at::Tensor> DeviceReader::Read(const NamedShape& tensor, DevicePrecision precision) {
+  ASSIGN_OR_RETURN(std::vector<float> values, weights_->Read(tensor));
+  return ToDevice(std::move(values), tensor.shape, device_, precision);
 }
 
 }  // namespace vidmuse

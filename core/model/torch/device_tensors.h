@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/model/architecture/tensors.h"
 #include "core/model/checkpoint/weight_reader.h"
 
 namespace at {
@@ -42,7 +43,7 @@ class DeviceReader {
   WeightReader& weights() { return *weights_; }
 
   // See WeightReader::Read. The tensor is contiguous.
-  absl::StatusOr<at::Tensor> Read(const std::string& name, const std::vector<int64_t>& shape,
+  absl::StatusOr<at::Tensor> Read(const NamedShape& tensor,
                                   DevicePrecision precision = DevicePrecision::kFp32);
 
  private:

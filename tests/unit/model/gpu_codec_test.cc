@@ -29,7 +29,8 @@ Decoders Load(const TensorFile& file, const CodecConfig& config, bool hugging_fa
   const std::string prefix = hugging_face ? "" : "best_state/";
   WeightReader weights(&file, prefix), again(&file, prefix);
   DeviceReader reader(&weights, "cpu");
-  auto network = gpu::Codec::Load(config, hugging_face, reader);
+  auto network = gpu::Codec::Load(
+      config, hugging_face ? CodecNames::kHuggingFace : CodecNames::kAudiocraft, reader);
   EXPECT_TRUE(network.ok()) << network.status();
   decoders.network = *std::move(network);
   auto stream = DeviceStream::Create("cpu", DeviceStream::Priority::kNormal);

@@ -70,20 +70,22 @@ TEST_F(TokenGradients, ClipTower) {
   // The last norm's weights aren't used.
   const std::string tower = "visual_encoder_model.vision_model.";
   ExpectGradients(parameters_, {tower + "embeddings.", tower + "pre_layrnorm", tower + "encoder."},
-                  {}, [&] { return ClipStates(parameters_, frames); });
+                  {}, [&] { return ClipStates(model_.config, parameters_, frames); });
 }
 
 TEST_F(TokenGradients, TemporalTransformer) {
   const at::Tensor states = RandomTensor("states", {2, kFrameTokens, 192});
-  ExpectGradients(parameters_, {"local_"}, {states},
-                  [&] { return TemporalStates(model_.config, parameters_, "local", states); });
+  ExpectGradients(parameters_, {"local_"}, {states}, [&] {
+    return TemporalStates(model_.config, parameters_, VideoBranch::kLocal, states);
+  });
 }
 
 TEST_F(TokenGradients, CrossCondition) {
   const at::Tensor local = RandomTensor("local", {2, 6, 192});
   const at::Tensor global = RandomTensor("global", {2, 9, 192});
   ExpectGradients(parameters_, {"multi_head_cross_attention.", "visual_feature_proj."},
-                  {local, global}, [&] { return CrossCondition(parameters_, local, global); });
+                  {local, global},
+                  [&] { return CrossCondition(model_.config, parameters_, local, global); });
 }
 
 TEST_F(TokenGradients, TransformerLayer) {

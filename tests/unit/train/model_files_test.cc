@@ -11,9 +11,9 @@
 #include <string>
 
 #include "absl/strings/str_replace.h"
-#include "core/model/architecture/tensor_table.h"
 #include "core/model/checkpoint/tensor_file.h"
 #include "core/model/checkpoint/torch_file_writer.h"
+#include "core/model/synthetic/layout.h"
 #include "core/train/codec_network.h"
 #include "tests/unit/train/train_test_util.h"
 

@@ -1,4 +1,4 @@
-// Attention. Part of kernels_impl.h.
+// Attention. Part of impl.h.
 #ifndef VIDMUSE_MODEL_CPU_KERNELS_ATTENTION_H_
 #define VIDMUSE_MODEL_CPU_KERNELS_ATTENTION_H_
 

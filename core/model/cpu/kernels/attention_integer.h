@@ -1,5 +1,5 @@
 // Attention over integer keys and values: queries and weights are quantised to 16 bits, and their
-// products are exact integers. Part of kernels_impl.h.
+// products are exact integers. Part of impl.h.
 #ifndef VIDMUSE_MODEL_CPU_KERNELS_ATTENTION_INTEGER_H_
 #define VIDMUSE_MODEL_CPU_KERNELS_ATTENTION_INTEGER_H_
 

@@ -62,15 +62,14 @@ void Elu(const float* x, int64_t n, float alpha, float* y) {
 }  // namespace
 
 extern const Kernels VIDMUSE_KERNELS_SYMBOL;
-const Kernels VIDMUSE_KERNELS_SYMBOL = {
-    VIDMUSE_KERNELS_NAME,
-    {Linear<Precision::kFp32>, Linear<Precision::kBf16>, Linear<Precision::kFp16>,
-     Linear<Precision::kInt8>},
-    {Attention<KvFormat::kFloat24>, Attention<KvFormat::kFp16>, Attention<KvFormat::kInt8>,
-     Attention<KvFormat::kInt6>, Attention<KvFormat::kInt4>},
-    LayerNorm,
-    Gelu,
-    Elu,
-    VIDMUSE_KERNELS_FUSED};
+const Kernels VIDMUSE_KERNELS_SYMBOL = {VIDMUSE_KERNELS_NAME,
+                                        {Linear<Precision::kFp32>, Linear<Precision::kBf16>,
+                                         Linear<Precision::kFp16>, Linear<Precision::kInt8>},
+                                        {Attention<KvFormat::kFloat24>, Attention<KvFormat::kFp16>,
+                                         Attention<KvFormat::kInt8>, Attention<KvFormat::kInt4>},
+                                        LayerNorm,
+                                        Gelu,
+                                        Elu,
+                                        VIDMUSE_KERNELS_FUSED};
 
 }  // namespace vidmuse::cpu

@@ -1,5 +1,5 @@
 // Exact integer sums of products of 16-bit numbers and stored 8-bit numbers. Part of
-// kernels_impl.h.
+// impl.h.
 #ifndef VIDMUSE_MODEL_CPU_KERNELS_INTEGER_H_
 #define VIDMUSE_MODEL_CPU_KERNELS_INTEGER_H_
 
@@ -10,7 +10,7 @@ namespace {
 
 constexpr float kMaxRounded = 32767;
 // Largest quantised x in linear layers: its high byte, rounded, still fits into a signed byte (see
-// kernels_amx.cc).
+// amx.cc).
 constexpr float kMaxInput = 127 * 256 + 127;
 // This many sums of two products of 8 and 16 bits can be added without overflowing 32 bits.
 constexpr int64_t kExactPairs = 256;

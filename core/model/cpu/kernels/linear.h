@@ -1,4 +1,4 @@
-// Linear layers. Part of kernels_impl.h.
+// Linear layers. Part of impl.h.
 #ifndef VIDMUSE_MODEL_CPU_KERNELS_LINEAR_H_
 #define VIDMUSE_MODEL_CPU_KERNELS_LINEAR_H_
 

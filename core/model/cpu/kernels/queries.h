@@ -1,5 +1,5 @@
 // State of the queries that attention computes together, and prefetching for them. Part of
-// kernels_impl.h.
+// impl.h.
 #ifndef VIDMUSE_MODEL_CPU_KERNELS_QUERIES_H_
 #define VIDMUSE_MODEL_CPU_KERNELS_QUERIES_H_
 

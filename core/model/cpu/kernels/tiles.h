@@ -1,4 +1,4 @@
-// Loads tiles of keys and values into registers. Part of kernels_impl.h.
+// Loads tiles of keys and values into registers. Part of impl.h.
 #ifndef VIDMUSE_MODEL_CPU_KERNELS_TILES_H_
 #define VIDMUSE_MODEL_CPU_KERNELS_TILES_H_
 
@@ -30,25 +30,12 @@ inline void LoadPairs(const char* tile, int lane, ShortVec (&pairs)[kTile / 2]) 
   if constexpr (format == KvFormat::kInt8) {
     const int8_t* numbers = reinterpret_cast<const int8_t*>(tile) + 2 * lane;
     for (int p = 0; p < kTile / 2; ++p) pairs[p] = LoadInt8Pairs(numbers + p * 2 * kTile);
-  } else if constexpr (format == KvFormat::kInt4) {
+  } else {
     const uint16_t* words = reinterpret_cast<const uint16_t*>(tile) + 2 * lane;
     for (int w = 0; w < 2; ++w) {
       const WordVec four = LoadAs<WordVec>(words + w * 2 * kTile);
       for (int i = 0; i < 4; ++i) pairs[4 * w + i] = (ShortVec)(four >> 4 * i & 15);
     }
-  } else {
-    const uint16_t* words = reinterpret_cast<const uint16_t*>(tile) + 2 * lane;
-    const WordVec a = LoadAs<WordVec>(words);
-    const WordVec b = LoadAs<WordVec>(words + 2 * kTile);
-    const WordVec c = LoadAs<WordVec>(words + 4 * kTile);
-    pairs[0] = (ShortVec)(a & 63);
-    pairs[1] = (ShortVec)(a >> 6 & 63);
-    pairs[2] = (ShortVec)(b & 63);
-    pairs[3] = (ShortVec)(b >> 6 & 63);
-    pairs[4] = (ShortVec)(c & 63);
-    pairs[5] = (ShortVec)(c >> 6 & 63);
-    pairs[6] = (ShortVec)(a >> 12 | (c >> 8 & 48));
-    pairs[7] = (ShortVec)(b >> 12 | (c >> 10 & 48));
   }
 }
 

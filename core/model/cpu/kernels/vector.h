@@ -1,5 +1,5 @@
 // Vectors as wide as the instruction set allows, and the arithmetic that the kernels share. Part of
-// kernels_impl.h.
+// impl.h.
 #ifndef VIDMUSE_MODEL_CPU_KERNELS_VECTOR_H_
 #define VIDMUSE_MODEL_CPU_KERNELS_VECTOR_H_
 

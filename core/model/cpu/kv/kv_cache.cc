@@ -187,8 +187,6 @@ void KvCache::Write(int layer, int head, int position, int count, const float* k
       return WriteAs<KvFormat::kFp16>(found, position, count, keys, values, stride);
     case KvFormat::kInt8:
       return WriteAs<KvFormat::kInt8>(found, position, count, keys, values, stride);
-    case KvFormat::kInt6:
-      return WriteAs<KvFormat::kInt6>(found, position, count, keys, values, stride);
     case KvFormat::kInt4:
       return WriteAs<KvFormat::kInt4>(found, position, count, keys, values, stride);
   }

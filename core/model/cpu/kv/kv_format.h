@@ -10,13 +10,8 @@
 //            their low 8 bits have the fourth's high, middle and low 8 bits.
 //   fp16     16-bit words [16][16].
 //   int8     bytes [8][16][2]: two neighbouring numbers of a lane form a pair.
-//   int6     16-bit words [3][16][2] for the 8 pairs of each lane; the last index is the place in
-//            the pair. PackedOffset is added to every number. From the lowest bit on,
-//              word 0 holds pair 0 (6 bits), pair 1 (6 bits) and the low 4 bits of pair 6;
-//              word 1 holds pair 2, pair 3 and the low 4 bits of pair 7;
-//              word 2 holds pair 4, pair 5, the high 2 bits of pair 6, then those of pair 7.
 //   int4     16-bit words [2][16][2] with four pairs each, 4 bits a number from the lowest bit on;
-//            otherwise as int6.
+//            the last index is the place in the pair. PackedOffset is added to every number.
 // Integer formats have two bfloat16 scales for each position: one for its key, one for its value.
 #ifndef VIDMUSE_MODEL_CPU_KV_KV_FORMAT_H_
 #define VIDMUSE_MODEL_CPU_KV_KV_FORMAT_H_
@@ -27,14 +22,14 @@
 
 namespace vidmuse::cpu {
 
-enum class KvFormat { kFloat24, kFp16, kInt8, kInt6, kInt4 };
+enum class KvFormat { kFloat24, kFp16, kInt8, kInt4 };
 
-inline constexpr int kKvFormats = 5;
-inline constexpr KvFormat kAllKvFormats[kKvFormats] = {
-    KvFormat::kFloat24, KvFormat::kFp16, KvFormat::kInt8, KvFormat::kInt6, KvFormat::kInt4};
+inline constexpr int kKvFormats = 4;
+inline constexpr KvFormat kAllKvFormats[kKvFormats] = {KvFormat::kFloat24, KvFormat::kFp16,
+                                                       KvFormat::kInt8, KvFormat::kInt4};
 
 static constexpr const char* KvFormatName(KvFormat format) {
-  constexpr const char* kNames[kKvFormats] = {"float24", "fp16", "int8", "int6", "int4"};
+  constexpr const char* kNames[kKvFormats] = {"float24", "fp16", "int8", "int4"};
   return kNames[static_cast<int>(format)];
 }
 
@@ -51,7 +46,7 @@ static constexpr KvFormat SelfFormat(Precision weights) {
 // rounding errors average out. (The null condition's tokens are all alike, so theirs would not: it
 // is stored in SelfFormat.)
 static constexpr KvFormat CrossFormat(Precision weights) {
-  constexpr KvFormat kFormats[kPrecisions] = {KvFormat::kFloat24, KvFormat::kInt6, KvFormat::kFp16,
+  constexpr KvFormat kFormats[kPrecisions] = {KvFormat::kFloat24, KvFormat::kInt8, KvFormat::kFp16,
                                               KvFormat::kInt4};
   return kFormats[static_cast<int>(weights)];
 }
@@ -64,7 +59,7 @@ inline constexpr int kKeyGroups = 4;  // groups of kTile positions whose keys ar
 inline constexpr int kKeyPositions = kKeyGroups * kTile;
 
 static constexpr int Bits(KvFormat format) {
-  constexpr int kBits[kKvFormats] = {24, 16, 8, 6, 4};
+  constexpr int kBits[kKvFormats] = {24, 16, 8, 4};
   return kBits[static_cast<int>(format)];
 }
 

@@ -86,35 +86,6 @@ struct Tile<KvFormat::kInt8> : IntegerTile<KvFormat::kInt8> {
 };
 
 template <>
-struct Tile<KvFormat::kInt6> : IntegerTile<KvFormat::kInt6> {
-  static void Put(char* tile, int i, int lane, Number n) {
-    const int pair = i / 2;
-    uint16_t* words = reinterpret_cast<uint16_t*>(tile) + Place(i % 2, lane);
-    const auto put = [&](int word, int shift, int mask, int bits) {
-      uint16_t& w = words[word * kPairRow];
-      w = static_cast<uint16_t>((w & ~(mask << shift)) | bits << shift);
-    };
-    if (pair < 6) {
-      put(pair / 2, pair % 2 * 6, 63, n);
-    } else {
-      put(pair - 6, 12, 15, n & 15);
-      put(2, pair == 6 ? 12 : 14, 3, n >> 4);
-    }
-  }
-
-  static void Fill(char* tile, const Number* numbers) {
-    auto* words = reinterpret_cast<uint16_t*>(tile);
-    for (int i = 0; i < kPairRow; ++i, ++numbers, ++words) {
-      const auto at = [&](int pair) { return numbers[pair * kPairRow]; };
-      words[0] = static_cast<uint16_t>(at(0) | at(1) << 6 | at(6) << 12);
-      words[kPairRow] = static_cast<uint16_t>(at(2) | at(3) << 6 | at(7) << 12);
-      words[2 * kPairRow] =
-          static_cast<uint16_t>(at(4) | at(5) << 6 | at(6) >> 4 << 12 | at(7) >> 4 << 14);
-    }
-  }
-};
-
-template <>
 struct Tile<KvFormat::kInt4> : IntegerTile<KvFormat::kInt4> {
   static void Put(char* tile, int i, int lane, Number n) {
     const int pair = i / 2, shift = pair % 4 * 4;
