@@ -12,6 +12,7 @@
 #include "server/call_metadata.h"
 #include "server/convert.h"
 #include "server/grpc_status.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 namespace {

@@ -13,7 +13,7 @@
 
 #include "absl/strings/string_view.h"
 #include "vidmuse/metrics_sink.h"
-#include "vidmuse/types.h"
+#include "vidmuse/model_info.h"
 
 namespace vidmuse {
 

@@ -14,6 +14,7 @@
 #include "core/model/sampler.h"
 #include "core/model/torch/chunk_pool.h"
 #include "core/model/torch/video_encoder.h"
+#include "vidmuse/model_info.h"
 
 namespace vidmuse {
 

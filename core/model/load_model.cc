@@ -24,6 +24,7 @@
 #include "core/model/torch/load_torch_model.h"
 #include "core/model/torch/run_torch.h"
 #include "core/model/weights/weight_reader.h"
+#include "vidmuse/model_info.h"
 
 namespace vidmuse {
 namespace {

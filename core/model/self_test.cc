@@ -16,6 +16,7 @@
 #include "core/base/status_macros.h"
 #include "core/model/hash_model/hash_model.h"
 #include "core/model/torch/cuda_devices.h"
+#include "vidmuse/sampling_options.h"
 #include "vidmuse/self_test.h"
 
 namespace vidmuse {

@@ -23,6 +23,7 @@
 #include "core/train/train_tokens.h"
 #include "core/train/training_run.h"
 #include "core/train/work_dir.h"
+#include "vidmuse/sampling_options.h"
 
 ABSL_FLAG(std::string, work_dir, "", "checkpoints, curves (CSV) and cached tokens");
 ABSL_FLAG(std::string, out, "", "directory of the trained model, in the published format");

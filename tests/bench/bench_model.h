@@ -13,6 +13,7 @@
 #include "core/model/cpu_music_model.h"
 #include "core/model/hash_model/hash_model.h"
 #include "core/model/music_model.h"
+#include "vidmuse/sampling_options.h"
 
 namespace vidmuse {
 

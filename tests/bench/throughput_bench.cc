@@ -21,6 +21,9 @@
 #include "core/model/load_model.h"
 #include "nlohmann/json.hpp"
 #include "tests/support/stream_reader.h"
+#include "vidmuse/audio_format.h"
+#include "vidmuse/limits.h"
+#include "vidmuse/request.h"
 
 ABSL_FLAG(int, dim, 256, "width of the token model; 64 a head");
 ABSL_FLAG(int, layers, 8, "layers of the token model");

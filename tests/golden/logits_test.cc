@@ -15,6 +15,8 @@
 #include "core/model/weights/weight_reader.h"
 #include "core/video/frame_sampler.h"
 #include "gtest/gtest.h"
+#include "vidmuse/limits.h"
+#include "vidmuse/sampling_options.h"
 
 namespace vidmuse {
 namespace {

@@ -12,6 +12,8 @@
 #include "core/model/hash_model/hash_model.h"
 #include "core/model/torch/load_torch_model.h"
 #include "tests/support/grey_video.h"
+#include "vidmuse/model_info.h"
+#include "vidmuse/sampling_options.h"
 
 namespace vidmuse {
 

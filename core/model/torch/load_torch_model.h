@@ -9,6 +9,7 @@
 #include "core/model/checkpoint/model_config.h"
 #include "core/model/torch/torch_music_model.h"
 #include "core/model/weights/weight_reader.h"
+#include "vidmuse/model_info.h"
 
 namespace vidmuse {
 

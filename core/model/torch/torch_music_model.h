@@ -14,6 +14,7 @@
 #include "core/model/torch/step_graph.h"
 #include "core/model/torch/token_network.h"
 #include "core/model/torch/video_encoder.h"
+#include "vidmuse/model_info.h"
 
 namespace vidmuse {
 
