@@ -143,8 +143,9 @@ Server::Server(const ServerOptions& options, Generator* generator, PrometheusMet
       log_writer_(std::move(log_writer)),
       log_(std::move(log)),
       keys_(std::move(keys)),
-      tracker_(LimitsOfCalls(options), clock),
-      service_({generator, metrics, log_.get(), &tracker_, keys_.get(), &options_, clock},
+      slots_(LimitsOfCalls(options)),
+      call_timer_(&calls_, clock),
+      service_({generator, metrics, log_.get(), &slots_, &calls_, keys_.get(), &options_, clock},
                VIDMUSE_VERSION) {}
 
 Server::~Server() { Shutdown(); }
@@ -206,11 +207,11 @@ bool Server::Drain(absl::Duration grace) {
   BeginShutdown();
   // Waits first for the generator's requests, then for the calls that still send their audio.
   bool idle = generator_->WaitUntilIdle(cut - Now());
-  idle = tracker_.WaitUntilIdle(std::max(cut - Now(), absl::ZeroDuration())) && idle;
+  idle = calls_.WaitUntilIdle(std::max(cut - Now(), absl::ZeroDuration())) && idle;
   if (!idle) {
-    tracker_.EndAll(
+    calls_.EndAll(
         absl::UnavailableError("the server is shutting down: another one can go on with `resume`"));
-    tracker_.WaitUntilIdle(std::max(end - kShutdownGrace - Now(), kLeastHandOver));
+    calls_.WaitUntilIdle(std::max(end - kShutdownGrace - Now(), kLeastHandOver));
   }
   Shutdown();
   return idle;
@@ -241,7 +242,7 @@ void Server::Shutdown() {
     }
     grpc_server_cancel_all_calls(server_->c_server());
     shutdown_thread_.join();
-    tracker_.WaitUntilIdle(absl::InfiniteDuration());
+    calls_.WaitUntilIdle(absl::InfiniteDuration());
   }
   metrics_listener_.reset();
   // The listener's acceptor belongs to gRPC's server, so it goes first.

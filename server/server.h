@@ -15,7 +15,9 @@
 #include "core/base/clock.h"
 #include "core/base/mutex.h"
 #include "server/api_keys.h"
-#include "server/call_tracker.h"
+#include "server/call_registry.h"
+#include "server/call_slots.h"
+#include "server/call_timer.h"
 #include "server/connection_listener.h"
 #include "server/health.h"
 #include "server/metrics.h"
@@ -72,7 +74,9 @@ class Server {
   const std::shared_ptr<LogWriter> log_writer_;
   const std::shared_ptr<RequestLog> log_;
   const std::shared_ptr<ApiKeys> keys_;  // null: no keys are needed
-  CallTracker tracker_;
+  CallSlots slots_;
+  CallRegistry calls_;
+  CallTimer call_timer_;
   MusicService service_;
   int port_ = 0;
   std::unique_ptr<ConnectionListener> listener_;
