@@ -339,6 +339,7 @@ absl::Status GenerateCall::CheckUpload(absl::Duration now) const {
   if (age >= absl::Seconds(options.upload_timeout_seconds)) {
     return late("the upload took longer than ", options.upload_timeout_seconds, " s");
   }
+  if (IsOneMessage() && messages_ == 0) return absl::OkStatus();
   if (messages_ == 0 && age >= absl::Seconds(options.first_message_timeout_seconds)) {
     return late("no message came within ", options.first_message_timeout_seconds, " s");
   }
@@ -356,8 +357,9 @@ absl::Status GenerateCall::CheckUpload(absl::Duration now) const {
 absl::Duration GenerateCall::UploadDue() const {
   const ServerOptions& options = *environment_.options;
   const absl::Duration idle_limit = absl::Seconds(options.upload_idle_timeout_seconds);
-  absl::Duration due =
-      std::min(began_ + absl::Seconds(options.upload_timeout_seconds), last_message_ + idle_limit);
+  absl::Duration due = began_ + absl::Seconds(options.upload_timeout_seconds);
+  if (IsOneMessage() && messages_ == 0) return due;
+  due = std::min(due, last_message_ + idle_limit);
   if (messages_ == 0) {
     due = std::min(due, began_ + absl::Seconds(options.first_message_timeout_seconds));
   }

@@ -79,6 +79,9 @@ class GenerateCall : public TrackedCall, public std::enable_shared_from_this<Gen
   virtual void WriteMessage(const v1::GenerateMusicResponse* message) = 0;
   virtual void SendHeaders() = 0;
   virtual void FinishCall(const grpc::Status& status) = 0;
+  // Whether the whole upload is one message. gRPC tells nothing of a message before its end, so
+  // only upload_timeout_seconds applies until it is there.
+  virtual bool IsOneMessage() const { return false; }
 
   // These handle the upload message by message. `number` counts from 1. An error ends the call.
   absl::Status OnMessage(int64_t number);

@@ -3,6 +3,7 @@
 #include <grpc/grpc.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
 #include <pthread.h>
@@ -29,6 +30,9 @@ constexpr absl::Duration kHandOver = absl::Seconds(2);
 constexpr absl::Duration kLeastHandOver = absl::Milliseconds(200);
 // Time for streaming health watches to receive the final status.
 constexpr absl::Duration kShutdownGrace = absl::Milliseconds(200);
+// Threads that gRPC may have for calls of reflection, of which each takes one; further calls get
+// RESOURCE_EXHAUSTED. All other methods share gRPC's own few threads.
+constexpr int kReflectionThreads = 32;
 
 absl::Duration Now() { return Clock::Real()->Monotonic(); }
 
@@ -182,6 +186,9 @@ absl::Status Server::ListenForCalls() {
   grpc::ServerBuilder builder;
   SetTransportLimits(options_, builder);
   builder.SetMaxReceiveMessageSize(options_.max_message_bytes);
+  // The quota bounds threads alone. Of memory it is no bound: gRPC 1.51 goes far beyond it, and
+  // then ends calls at random.
+  builder.SetResourceQuota(grpc::ResourceQuota("server").SetMaxThreads(kReflectionThreads));
   auto acceptor = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
       MakeServerCredentials(std::move(tls), keys_, draining_));
