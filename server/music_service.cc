@@ -4,19 +4,9 @@
 
 #include "server/convert.h"
 #include "server/generate_reactors.h"
+#include "vidmuse/v1/music.pb.h"
 
 namespace vidmuse {
-
-template <typename Request, typename Response>
-void MusicService::AddBidiMethod(
-    const char* name,
-    std::function<grpc::ServerBidiReactor<Request, Response>*(grpc::CallbackServerContext*)>
-        start) {
-  using grpc::internal::RpcMethod;
-  AddMethod(new grpc::internal::RpcServiceMethod(name, RpcMethod::BIDI_STREAMING, nullptr));
-  MarkMethodCallback(methods_++,
-                     new grpc::internal::CallbackBidiHandler<Request, Response>(std::move(start)));
-}
 
 MusicService::MusicService(const CallEnvironment& environment, std::string version)
     : environment_(environment), version_(std::move(version)) {

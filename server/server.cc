@@ -2,7 +2,6 @@
 
 #include <grpc/grpc.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
-#include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
@@ -53,6 +52,13 @@ CallLimits LimitsOfCalls(const ServerOptions& options) {
                                  ? options.max_uploads_per_key
                                  : std::max(1, options.max_concurrent_uploads / 2),
           .calls_per_key = options.max_requests_per_key > 0 ? options.max_requests_per_key : half};
+}
+
+// Health checks may fill as much memory as uploads, and are never so few that a crowd of them ends
+// honest ones.
+size_t MostHealthReads(const ServerOptions& options) {
+  constexpr int kLeast = 16;
+  return static_cast<size_t>(std::max(kLeast, options.max_concurrent_uploads));
 }
 
 // Makes gRPC notice dead peers, and cut off peers that send too many pings or headers, don't finish
@@ -150,7 +156,8 @@ Server::Server(const ServerOptions& options, Generator* generator, PrometheusMet
       slots_(LimitsOfCalls(options)),
       call_timer_(&calls_, clock),
       service_({generator, metrics, log_.get(), &slots_, &calls_, keys_.get(), &options_, clock},
-               VIDMUSE_VERSION) {}
+               VIDMUSE_VERSION),
+      health_service_(MostHealthReads(options)) {}
 
 Server::~Server() { Shutdown(); }
 
@@ -172,8 +179,7 @@ absl::Status Server::ListenForMetrics() {
 }
 
 absl::Status Server::ListenForCalls() {
-  // Both are global switches of gRPC, which apply to servers built afterwards.
-  grpc::EnableDefaultHealthCheckService(true);
+  // A global switch of gRPC, which applies to servers built afterwards.
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 
   std::shared_ptr<TlsFiles> tls;
@@ -193,6 +199,7 @@ absl::Status Server::ListenForCalls() {
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
       MakeServerCredentials(std::move(tls), keys_, draining_));
   builder.RegisterService(&service_);
+  builder.RegisterService(&health_service_);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr) return absl::InternalError("gRPC's server does not start");
   listener_->Start(std::move(acceptor), [this] {
@@ -201,8 +208,7 @@ absl::Status Server::ListenForCalls() {
                               " are open; more are closed as they come"),
                  Severity::kWarning);
   });
-  health_ =
-      std::make_unique<HealthReporter>(generator_, server_->GetHealthCheckService(), kHealthPeriod);
+  health_ = std::make_unique<HealthReporter>(generator_, &health_service_, kHealthPeriod);
   return absl::OkStatus();
 }
 

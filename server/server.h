@@ -20,6 +20,7 @@
 #include "server/call_timer.h"
 #include "server/connection_listener.h"
 #include "server/health.h"
+#include "server/health_service.h"
 #include "server/metrics.h"
 #include "server/metrics_listener.h"
 #include "server/music_service.h"
@@ -78,6 +79,7 @@ class Server {
   CallRegistry calls_;
   CallTimer call_timer_;
   MusicService service_;
+  HealthService health_service_;
   int port_ = 0;
   std::unique_ptr<ConnectionListener> listener_;
   std::unique_ptr<MetricsListener> metrics_listener_;
