@@ -1,4 +1,4 @@
-// The server's options: one struct, filled from a table of flags.
+// The server's options: one struct, filled from the command line and a file.
 #ifndef VIDMUSE_SERVER_OPTIONS_H_
 #define VIDMUSE_SERVER_OPTIONS_H_
 
@@ -32,6 +32,7 @@ struct ServerOptions {
   double min_upload_bytes_per_second = 1000;  // on average; 0: no minimum
   double max_connection_age_seconds = 0;      // 0: no limit
   double self_test_seconds = 60;              // the process ends if the self-test takes longer
+  std::string config;                         // the file that --config names; already read
   bool self_test = false;                     // --self_test was asked for
   bool help = false;                          // --help was asked for
   std::set<std::string> given;                // names of the flags that were set

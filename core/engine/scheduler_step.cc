@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/engine/probe.h"
 #include "core/engine/scheduler.h"
-#include "vidmuse/types.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 namespace {

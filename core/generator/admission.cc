@@ -9,6 +9,8 @@
 #include "core/base/option_range.h"
 #include "core/base/status_macros.h"
 #include "core/engine/window_plan.h"
+#include "vidmuse/sampling_options.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 namespace {

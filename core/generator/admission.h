@@ -12,8 +12,10 @@
 #include "absl/time/time.h"
 #include "core/base/mutex.h"
 #include "core/engine/scheduler.h"
+#include "vidmuse/limits.h"
 #include "vidmuse/metrics_sink.h"
-#include "vidmuse/types.h"
+#include "vidmuse/model_info.h"
+#include "vidmuse/request.h"
 
 namespace vidmuse {
 

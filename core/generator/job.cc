@@ -7,6 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/generator/request_memory.h"
+#include "vidmuse/model_info.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 namespace {

@@ -28,8 +28,10 @@
 #include "core/generator/stage.h"
 #include "core/model/architecture/video_frames.h"
 #include "core/model/music_model.h"
+#include "vidmuse/events.h"
+#include "vidmuse/limits.h"
 #include "vidmuse/metrics_sink.h"
-#include "vidmuse/types.h"
+#include "vidmuse/request.h"
 
 namespace vidmuse {
 

@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "core/generator/job.h"
+#include "vidmuse/audio_format.h"
+#include "vidmuse/events.h"
 
 namespace vidmuse {
 

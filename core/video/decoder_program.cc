@@ -20,6 +20,7 @@
 #include "core/video/ffmpeg_util.h"
 #include "core/video/out_of_memory.h"
 #include "core/video/sandbox_protocol.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 namespace {

@@ -7,7 +7,7 @@
 #include "core/base/cancel.h"
 #include "core/model/architecture/video_frames.h"
 #include "core/video/frame_sampler.h"
-#include "vidmuse/types.h"
+#include "vidmuse/limits.h"
 
 namespace vidmuse {
 

@@ -21,6 +21,7 @@
 #include "core/video/video_decoder.h"
 #include "core/video/video_file.h"
 #include "core/video/video_length.h"
+#include "vidmuse/status_details.h"
 
 extern "C" {
 #include <libavcodec/packet.h>

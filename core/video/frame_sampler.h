@@ -9,7 +9,7 @@
 #include "absl/time/time.h"
 #include "core/base/cancel.h"
 #include "core/model/architecture/video_frames.h"
-#include "vidmuse/types.h"
+#include "vidmuse/limits.h"
 
 namespace vidmuse {
 

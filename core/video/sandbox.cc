@@ -22,6 +22,7 @@
 #include "core/video/decode_watch.h"
 #include "core/video/decoder_process.h"
 #include "core/video/sandbox_protocol.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 namespace {

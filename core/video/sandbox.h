@@ -14,7 +14,7 @@
 #include "core/base/cancel.h"
 #include "core/model/architecture/video_frames.h"
 #include "core/video/decoder_budget.h"
-#include "vidmuse/types.h"
+#include "vidmuse/limits.h"
 
 namespace vidmuse {
 

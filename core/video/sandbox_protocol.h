@@ -20,7 +20,7 @@
 
 #include "absl/strings/string_view.h"
 #include "core/model/architecture/video_frames.h"
-#include "vidmuse/types.h"
+#include "vidmuse/limits.h"
 
 namespace vidmuse {
 

@@ -8,7 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/video/video_file.h"
-#include "vidmuse/types.h"
+#include "vidmuse/limits.h"
 
 struct AVCodecContext;
 struct AVFrame;

@@ -10,6 +10,7 @@
 #include "core/video/codec_allow_list.h"
 #include "core/video/ffmpeg_util.h"
 #include "core/video/file_kind.h"
+#include "vidmuse/status_details.h"
 
 extern "C" {
 #include <libavcodec/avcodec.h>

@@ -10,7 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "core/video/decode_watch.h"
 #include "core/video/memory_input.h"
-#include "vidmuse/types.h"
+#include "vidmuse/limits.h"
 
 struct AVFormatContext;
 struct AVPacket;

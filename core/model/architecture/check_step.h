@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/model/music_model.h"
+#include "vidmuse/model_info.h"
 
 namespace vidmuse {
 

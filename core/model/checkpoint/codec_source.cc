@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/model/music_model.h"
+#include "vidmuse/model_info.h"
 
 namespace vidmuse {
 namespace {

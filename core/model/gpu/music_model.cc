@@ -12,6 +12,7 @@
 #include "core/base/status_macros.h"
 #include "core/model/architecture/check_step.h"
 #include "core/model/torch/run_torch.h"
+#include "vidmuse/sampling_options.h"
 
 namespace vidmuse {
 namespace {

@@ -12,6 +12,7 @@
 #include "tests/support/fake_model.h"
 #include "tests/support/manual_clock.h"
 #include "tests/support/notification.h"
+#include "vidmuse/sampling_options.h"
 
 namespace vidmuse {
 namespace {

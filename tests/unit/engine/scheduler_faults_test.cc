@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "tests/unit/engine/scheduler_fixture.h"
-#include "vidmuse/types.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 namespace {

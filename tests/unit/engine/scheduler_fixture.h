@@ -16,6 +16,7 @@
 #include "core/engine/scheduler.h"
 #include "tests/support/fake_model.h"
 #include "tests/support/manual_clock.h"
+#include "vidmuse/sampling_options.h"
 
 namespace vidmuse {
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/unit/engine/scheduler_fixture.h"
+#include "vidmuse/sampling_options.h"
 
 namespace vidmuse {
 namespace {

@@ -11,6 +11,7 @@
 #include "absl/time/clock.h"
 #include "tests/support/notification.h"
 #include "tests/unit/server/service_fixture.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 namespace {

@@ -20,6 +20,7 @@
 
 #include "core/video/decoder_program.h"
 #include "core/video/sandbox_protocol.h"
+#include "vidmuse/limits.h"
 
 namespace vidmuse {
 namespace {

@@ -26,6 +26,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/sanitized.h"
 #include "tests/unit/video/test_videos.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 namespace {
