@@ -30,22 +30,32 @@ RequestPhase PhaseOf(Stage stage) {
 
 }  // namespace
 
+class Job::Listener final : public SongListener {
+ public:
+  explicit Listener(std::shared_ptr<Job> job) : job_(std::move(job)) {}
+  void OnPlaced() override { job_->SongPlaced(); }
+  void OnFrames(int64_t, absl::Span<const int32_t> tokens) override { job_->FramesMade(tokens); }
+  void OnEnded(const absl::Status& status, const SongTimes& times) override {
+    job_->SongEnded(status, times);
+  }
+
+ private:
+  const std::shared_ptr<Job> job_;
+};
+
 Job::Job(const JobContext* context, GenerationRequest request, Reservation memory)
     : context_(context),
       request_(std::move(request)),
       known_frames_(KnownFrames(request_, context->model->info())),
+      submitted_(context->clock->Monotonic()),
+      deadline_(submitted_ + request_.time_limit),
       events_(
           context->limits.max_stream_buffer_bytes, [this] { OnTaken(); },
           [this](const absl::Status& failure) { End(failure); }),
       memory_(std::move(memory)),
+      stage_began_(submitted_),
+      last_sent_(submitted_),
       frames_made_(known_frames_) {
-  submitted = Now();
-  deadline = submitted + request_.time_limit;
-  sampling = request_.sampling;
-  client_key = request_.client_key;
-  stage_began_ = submitted;
-  last_sent_ = submitted;
-  pumping_ = true;
   device_share_.emplace(context->device_requests);
   if (request_.resume) tokens_ = std::exchange(request_.resume->tokens, {});
 }
@@ -62,7 +72,8 @@ absl::Status Job::AppendVideo(absl::string_view bytes) {
   {
     MutexLock lock(&mutex_);
     if (ended()) return end_;
-    if (upload_finished_) return absl::FailedPreconditionError("the video is complete already");
+    if (stage_ != Stage::kUpload)
+      return absl::FailedPreconditionError("the video is complete already");
     if (upload_.size() + bytes.size() > context_->limits.max_video_bytes) {
       const uint64_t size = upload_.size() + bytes.size();
       status = AboutLimit(
@@ -96,8 +107,8 @@ absl::Status Job::FinishVideo() {
   {
     MutexLock lock(&mutex_);
     if (ended()) return end_;
-    if (upload_finished_) return absl::FailedPreconditionError("the video is complete already");
-    upload_finished_ = true;
+    if (stage_ != Stage::kUpload)
+      return absl::FailedPreconditionError("the video is complete already");
     MoveTo(Stage::kDecode);
   }
   SendProgress();
@@ -160,7 +171,7 @@ GenerationProgress Job::Progress() const {
   progress.frames_made = frames_made_;
   progress.total_frames = total_frames_;
   if (stage_ == Stage::kQueue) {
-    const QueuePlace place = context_->engine->PlaceOf(*this);
+    const QueuePlace place = context_->engine->PlaceOf(song_);
     progress.queue_position = place.position;
     progress.estimated_queue_seconds = place.seconds;
   }
@@ -186,7 +197,7 @@ void Job::DecodeVideo() {
     upload_.clear();
   }
   absl::StatusOr<VideoFrames> frames = context_->sample_video(
-      file, context_->limits, static_cast<int>(request_.max_seconds), cancel);
+      file, context_->limits, static_cast<int>(request_.max_seconds), cancel_);
   file = {};
   if (!frames.ok()) return End(frames.status());
   frames_ = *std::move(frames);
@@ -200,7 +211,7 @@ void Job::DecodeVideo() {
     RunOn(context_->encode_pool, &Job::EncodeVideo);
   } else {
     frames_ = {};
-    OnGenerated(absl::OkStatus());
+    SongEnded(absl::OkStatus(), {});
   }
 }
 
@@ -231,10 +242,9 @@ absl::StatusOr<std::shared_ptr<const VideoCondition>> Job::Hold(
 
 absl::Status Job::StartSong() {
   const ModelInfo& model = context_->model->info();
-  windows = PlanWindows(frames_.seconds);
   {
     MutexLock lock(&mutex_);
-    total_frames_ = windows.back().end_frame();
+    total_frames_ = PlanWindows(frames_.seconds).back().end_frame();
   }
   if (known_frames_ > total_frames_) {
     return absl::InvalidArgumentError(absl::StrCat("resume.tokens holds ", known_frames_,
@@ -268,54 +278,58 @@ absl::Status Job::StartSong() {
 
   MutexLock lock(&mutex_);
   wanted_frames_ = audio_->frames_needed();
-  pumping_ = false;
+  pump_ = Pump::kIdle;
   SchedulePump();  // a resumed song has tokens already
   return absl::OkStatus();
 }
 
 void Job::EncodeVideo() {
   absl::StatusOr<std::shared_ptr<const VideoCondition>> encoded =
-      context_->model->EncodeVideo(frames_, cancel);
+      context_->model->EncodeVideo(frames_, cancel_);
+  Song song;
+  song.windows = PlanWindows(frames_.seconds);
   frames_ = {};
   if (absl::IsInternal(encoded.status())) context_->engine->Suspect();
   if (!encoded.ok()) return End(encoded.status());
   absl::StatusOr<std::shared_ptr<const VideoCondition>> held = Hold(*std::move(encoded));
   if (!held.ok()) return End(held.status());
-  condition = *std::move(held);
-  {
-    MutexLock lock(&mutex_);
-    known.assign(tokens_.begin(), tokens_.end());
-    MoveTo(Stage::kQueue);
-  }
-  context_->engine->Add(shared_from_this());
+  song.condition = *std::move(held);
+  song.listener = std::make_shared<Listener>(shared_from_this());
+  song.client_key = request_.client_key;
+  song.sampling = request_.sampling;
+  song.deadline = deadline_;
+  song.cancel = cancel_;
+  MutexLock lock(&mutex_);
+  if (ended()) return;
+  song.known_tokens.assign(tokens_.begin(), tokens_.end());
+  MoveTo(Stage::kQueue);
+  song_ = context_->engine->Add(std::move(song));
 }
 
-void Job::OnPlaced() {
-  known = {};  // the scheduler has its own copy
+void Job::SongPlaced() {
   MutexLock lock(&mutex_);
   MoveTo(Stage::kGenerate);
   SchedulePump();
 }
 
-void Job::OnFrames(int64_t, absl::Span<const int32_t> frames) {
+void Job::FramesMade(absl::Span<const int32_t> tokens) {
   MutexLock lock(&mutex_);
-  if (ended()) return;  // the scheduler drops it before the next step
-  tokens_.insert(tokens_.end(), frames.begin(), frames.end());
+  if (ended()) return;  // the scheduler drops the song before the next step
+  tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
   frames_made_ = static_cast<int64_t>(tokens_.size()) / context_->model->info().codebooks;
   SchedulePump();
 }
 
-void Job::OnGenerated(const absl::Status& status) {
-  condition = nullptr;
-  known = {};
+void Job::SongEnded(const absl::Status& status, const SongTimes& times) {
   {
     MutexLock lock(&mutex_);
-    MoveTo(Stage::kDeliver);
-    generated_ = true;
     device_share_.reset();
-    seconds_.prefill = absl::ToDoubleSeconds(opening_seconds);
-    seconds_.generate = absl::ToDoubleSeconds(step_seconds);
-    if (status.ok()) SchedulePump();
+    seconds_.prefill = absl::ToDoubleSeconds(times.opening);
+    seconds_.generate = absl::ToDoubleSeconds(times.steps);
+    if (status.ok()) {
+      MoveTo(Stage::kDeliver);
+      SchedulePump();
+    }
   }
   if (!status.ok()) End(status);
 }
@@ -326,10 +340,10 @@ void Job::CheckTime() {
     MutexLock lock(&mutex_);
     if (ended()) return;
     if (Now() - last_sent_ >= context_->progress_interval) progress_due_ = true;
-    if (deadline <= Now()) {
+    if (deadline_ <= Now()) {
       status = absl::DeadlineExceededError(
           absl::StrCat("the deadline passed in stage '", NameOf(stage_), "'"));
-    } else if (stalled_ && Now() - stalled_since_ >= context_->send_timeout) {
+    } else if (pump_ == Pump::kStalled && Now() - stalled_since_ >= context_->send_timeout) {
       status = absl::UnavailableError(absl::StrCat("the reader took nothing for ",
                                                    absl::FormatDuration(context_->send_timeout),
                                                    " while audio waited"));
@@ -351,7 +365,7 @@ bool Job::MarkEnded(const absl::Status& status) {
 
 void Job::End(const absl::Status& error) {
   if (!MarkEnded(error)) return;
-  cancel.Cancel();
+  cancel_.Cancel();
   context_->engine->Wake();
   events_.Fail(error);
 }

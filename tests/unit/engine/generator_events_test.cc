@@ -135,6 +135,14 @@ TEST_F(GeneratorTest, TheRealtimeFactorIsThatOfWhatWasMadeHere) {
       << "songs of reference loudness aren't played while they are made";
 }
 
+TEST_F(GeneratorTest, ARequestThatFailsCountsForTheStageInWhichItFailed) {
+  Start();
+  model_->on_open = [] { return absl::ResourceExhaustedError("no memory"); };
+  EXPECT_TRUE(absl::IsResourceExhausted(ReadAll(*Submit(Request(), "1 1")).finished.status()));
+  EXPECT_EQ(metrics_.requests(),
+            (std::map<std::string, double>{{"RESOURCE_EXHAUSTED/generate", 1}}));
+}
+
 TEST_F(GeneratorTest, TokensThatAreHandedOverAreNoErrors) {
   for (const auto& [end, cause] : {std::pair{absl::UnavailableError("go on"), "handed_over"},
                                    {absl::CancelledError("gone"), "cancelled"},
