@@ -1,10 +1,9 @@
 #include "core/generator/job.h"
 
-#include <exception>
-#include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/catch_exceptions.h"
 #include "core/base/status_macros.h"
 #include "core/generator/request_memory.h"
 
@@ -127,13 +126,9 @@ void Job::RunTask(Task task) {
     if (ended()) return;
     ++tasks_running_;
   }
-  try {
-    (this->*task)();
-  } catch (const std::bad_alloc&) {
-    End(WithRetryAfter(absl::ResourceExhaustedError("out of memory"), absl::Seconds(5)));
-  } catch (const std::exception& error) {
-    End(absl::InternalError(absl::StrCat("a stage failed: ", error.what())));
-  }
+  const absl::Status status = CatchExceptions(
+      "a stage failed", [&] { (this->*task)(); }, OutOfMemoryForNow());
+  if (!status.ok()) End(status);
   {
     MutexLock lock(&mutex_);
     --tasks_running_;
