@@ -44,7 +44,7 @@ SongId Engine::Add(Song song) {
 
 void Engine::CountAdded(const AddedSong& added) {
   const Song& song = added.song;
-  const auto known = static_cast<int64_t>(song.known_tokens.size()) / model_->info().codebooks;
+  const int64_t known = song.known_frames(model_->info().codebooks);
   load_.AddWaiting(
       {.id = added.id, .frames = song.total_frames() - known, .kv_bytes = load_.least_window_bytes},
       song.client_key);

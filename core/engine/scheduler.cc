@@ -41,10 +41,6 @@ size_t Scheduler::LargestKvBytes(const Song& song) const {
   return bytes;
 }
 
-int64_t Scheduler::KnownFrames(const Song& song) const {
-  return static_cast<int64_t>(song.known_tokens.size()) / codebooks();
-}
-
 void Scheduler::Add(SongId id, Song&& song) {
   if (!device_.ok()) return EndSong(song, device_);
   const size_t bytes = LargestKvBytes(song);
@@ -98,7 +94,7 @@ void Scheduler::PlaceFirst() {
   running.song = std::move(first.song);
   running.kv_bytes = first.kv_bytes;
   kv_bytes_ += running.kv_bytes;
-  running.first_frame = running.next_frame = KnownFrames(running.song);
+  running.first_frame = running.next_frame = running.song.known_frames(codebooks());
   running.tokens = std::move(running.song.known_tokens);
   running.window_index = WindowOfFrame(running.song.windows, running.next_frame);
   RunFor(running, [&] {
@@ -126,8 +122,8 @@ void Scheduler::OpenAhead() {
 
 void Scheduler::RequestWindow(RunningSong& running, int index) {
   const WindowSpec& spec = running.song.windows[index];
-  open_window_({running.id, running.song.condition, running.song.cancel, spec,
-                WindowSequence::Capacity(spec.frames, codebooks()), running.streaming()});
+  open_window_({running.id, running.song.listener, running.song.condition, running.song.cancel,
+                spec, WindowSequence::Capacity(spec.frames, codebooks()), running.streaming()});
   running.opening = true;
 }
 
@@ -224,7 +220,7 @@ SchedulerLoad Scheduler::MeasureLoad() const {
   waiting_.ForEach([&](const WaitingSong& waiting, size_t client, size_t turn) {
     const Song& song = waiting.song;
     load.waiting.push_back({.id = waiting.id,
-                            .frames = song.total_frames() - KnownFrames(song),
+                            .frames = song.total_frames() - song.known_frames(codebooks()),
                             .kv_bytes = waiting.kv_bytes,
                             .client = ClientHash(song.client_key),
                             .ring = client,

@@ -35,6 +35,8 @@ struct SchedulerOptions {
 // A window to be opened for a song.
 struct PendingWindow {
   SongId song = 0;
+  // Kept until the window is open, so that a request that was cancelled meanwhile counts as live.
+  std::shared_ptr<const SongListener> listener;
   std::shared_ptr<const VideoCondition> condition;
   CancelFlag cancel;  // the song's
   WindowSpec window;
@@ -117,7 +119,6 @@ class Scheduler {
   absl::Status MustLeave(const Song& song) const;
   size_t KvBytes(const WindowSpec& window) const;
   size_t LargestKvBytes(const Song& song) const;
-  int64_t KnownFrames(const Song& song) const;
   void DropLeavers();
   // Gives free places to the songs whose turn it is.
   void Place();

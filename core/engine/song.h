@@ -44,8 +44,9 @@ class SongListener {
   // `tokens`: [n][codebooks], complete frames of the song from `first_frame` on.
   virtual void OnFrames(int64_t first_frame, absl::Span<const int32_t> tokens) = 0;
   // The last call: the song is made (OK), has failed or was cancelled. Its windows and its
-  // condition are freed by then, except that a window that is just being opened keeps the condition
-  // until it is open. If OnEnded throws, it is called once more, with an error.
+  // condition are freed by then, and the listener is after it, except that a window that is just
+  // being opened keeps both until it is open. If OnEnded throws, it is called once more, with an
+  // error.
   virtual void OnEnded(const absl::Status& status, const SongTimes& times) = 0;
 };
 
@@ -63,6 +64,9 @@ struct Song {
   CancelFlag cancel;                                   // any thread may set a copy of it
 
   int64_t total_frames() const { return windows.back().end_frame(); }
+  int64_t known_frames(int codebooks) const {
+    return static_cast<int64_t>(known_tokens.size()) / codebooks;
+  }
 };
 
 // Lets go of the song's condition, then calls OnEnded with `status`, and again with an error if

@@ -124,8 +124,8 @@ class Job final : public std::enable_shared_from_this<Job> {
   // Frees the job's data if it has ended and no task is running that may use them.
   void FreeMemory() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // The only way to change the stage. Charges the time since the last change to the stage that ends
-  // here, tells admission, and marks progress as due. Does nothing if the job has ended.
+  // The only way to change the stage. Counts the time of the stage that the job leaves as that
+  // stage's, tells admission, and marks progress as due. Does nothing if the job has ended.
   void MoveTo(Stage next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool ended() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stage_ == Stage::kEnded; }
   GenerationProgress Progress() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -171,7 +171,7 @@ class Job final : public std::enable_shared_from_this<Job> {
   absl::Duration stage_began_ ABSL_GUARDED_BY(mutex_);
   bool progress_due_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Duration last_sent_ ABSL_GUARDED_BY(mutex_);  // when audio or progress was last sent
-  SongId song_ ABSL_GUARDED_BY(mutex_) = 0;           // set with Stage::kQueue
+  SongId song_id_ ABSL_GUARDED_BY(mutex_) = 0;        // set with Stage::kQueue
   int64_t frames_made_ ABSL_GUARDED_BY(mutex_);       // frames that came with `resume` included
   // [n][codebooks]: complete frames of the song.
   std::vector<uint16_t> tokens_ ABSL_GUARDED_BY(mutex_);

@@ -135,12 +135,17 @@ TEST_F(SchedulerTest, CancelFreesPlaceAndMemoryWithinOneStep) {
 
 TEST_F(SchedulerTest, CancelWhileTheWindowIsOpened) {
   Start({});
-  const auto song = Add(1, 1, Sampled(1));
+  auto song = Add(1, 1, Sampled(1));
   scheduler_->RunStep();
   song->cancel.Cancel();
   scheduler_->RunStep();
   EXPECT_TRUE(scheduler_->idle());
+  EXPECT_TRUE(song->end.has_value());
+  const std::weak_ptr<TestSong> listener = song;
+  song = nullptr;
+  EXPECT_FALSE(listener.expired()) << "a window is still being opened for it";
   OpenAll();
+  EXPECT_TRUE(listener.expired());
   EXPECT_EQ(model_.open_windows(), 0);
 }
 
