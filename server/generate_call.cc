@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/catch_exceptions.h"
 #include "core/base/clock.h"
 #include "core/base/status_macros.h"
 #include "server/call_metadata.h"
@@ -97,12 +97,9 @@ void GenerateCall::ReadDone(bool ok) {
     last_message_ = environment_.clock->Monotonic();
     number = ++messages_;
   }
-  absl::Status status;
-  try {
-    status = ok ? OnMessage(number) : OnUploadEnd();
-  } catch (const std::bad_alloc&) {
-    status = WithRetryAfter(absl::ResourceExhaustedError("out of memory"), absl::Seconds(5));
-  }
+  const absl::Status status = CatchExceptions(
+      "the request failed", [&] { return ok ? OnMessage(number) : OnUploadEnd(); },
+      OutOfMemoryForNow());
   if (!status.ok()) {
     End(status);
   } else if (ok) {
@@ -214,17 +211,12 @@ void GenerateCall::ReadStream() {
 }
 
 void GenerateCall::OnEvent(absl::StatusOr<StreamEvent> event) {
-  absl::Status failure;
-  try {
-    if (TakeEvent(std::move(event))) return WriteMessage(&response_);
-  } catch (const std::bad_alloc&) {
-    failure = WithRetryAfter(absl::ResourceExhaustedError("out of memory"), absl::Seconds(5));
-  }
-  if (failure.ok()) {
-    MaybeFinish();
-  } else {
-    End(std::move(failure));
-  }
+  const absl::StatusOr<bool> write = CatchExceptions(
+      "an event could not be sent",
+      [&]() -> absl::StatusOr<bool> { return TakeEvent(std::move(event)); }, OutOfMemoryForNow());
+  if (!write.ok()) return End(write.status());
+  if (*write) return WriteMessage(&response_);
+  MaybeFinish();
 }
 
 bool GenerateCall::TakeEvent(absl::StatusOr<StreamEvent> event) {
@@ -236,8 +228,8 @@ bool GenerateCall::TakeEvent(absl::StatusOr<StreamEvent> event) {
   const bool last = std::holds_alternative<GenerationFinished>(*event);
   ToProto(*std::move(event), environment_.generator->model_info(), &response_);
   last_event_ = last;
-  write_outstanding_ = true;
   write_began_ = environment_.clock->Monotonic();
+  write_outstanding_ = true;
   return true;
 }
 

@@ -4,7 +4,6 @@
 
 #include <filesystem>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "server/flags.h"
@@ -67,11 +66,6 @@ absl::StatusOr<ServerOptions> ParseOptions(const std::vector<std::string>& args)
     return absl::InvalidArgumentError("--tls_client_ca: set without --tls_cert");
   }
   return options;
-}
-
-bool IsLoopback(absl::string_view address) {
-  const absl::string_view host = address.substr(0, address.rfind(':'));
-  return host == "localhost" || host == "[::1]" || host == "::1" || absl::StartsWith(host, "127.");
 }
 
 std::string OptionsHelp() {

@@ -38,9 +38,6 @@ struct ServerOptions {
   std::set<std::string> given;                // names of the flags that were set
 };
 
-// Returns whether `address` ("host:port") can be reached only from this machine.
-bool IsLoopback(absl::string_view address);
-
 // Fills the options from `args` (without the program's name) and from the file that --config names.
 // The command line wins over the file, and a later flag over an earlier one. --model_dir may be
 // missing if --self_test is given. Fails with INVALID_ARGUMENT for an unknown flag, a value of the

@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/clock.h"
+#include "core/base/loopback.h"
 #include "core/base/status_macros.h"
 #include "server/credentials.h"
 #include "server/descriptor_limit.h"
