@@ -181,9 +181,8 @@ const std::map<std::string, std::function<absl::Status()>>& Deeds() {
   return *deeds;
 }
 
-absl::StatusOr<VideoFrames> Misbehave(absl::string_view file, const Limits&, int, const CancelFlag&,
-                                      const TimeLimitCallback&) {
-  const auto deed = Deeds().find(std::string(file));
+absl::Status Misbehave(const DecodeTask& task, DecoderAnswers& answers) {
+  const auto deed = Deeds().find(std::string(task.video));
   if (deed != Deeds().end()) return deed->second();
   // Well-behaved: one frame, all over 2 seconds.
   VideoFrames video;
@@ -191,10 +190,11 @@ absl::StatusOr<VideoFrames> Misbehave(absl::string_view file, const Limits&, int
   video.frames.emplace_back(kFrameBytes, uint8_t{7});
   video.local.assign(2 * kLocalFrameRate, 0);
   video.global.assign(kGlobalFrames, 0);
-  return video;
+  answers.Frames(video);
+  return absl::OkStatus();
 }
 
 }  // namespace
 }  // namespace vidmuse
 
-int main() { vidmuse::RunDecoderProgram(vidmuse::Misbehave); }
+int main(int argc, char** argv) { vidmuse::RunDecoderProgram(argc, argv, vidmuse::Misbehave); }

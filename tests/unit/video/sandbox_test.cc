@@ -36,7 +36,7 @@ constexpr char kDecoder[] = VIDMUSE_BIN_DIR "/vidmuse_video_decoder";
 constexpr char kMisbehaving[] = VIDMUSE_BIN_DIR "/tests/misbehaving_decoder";
 
 std::unique_ptr<VideoSandbox> Sandbox(const std::string& program) {
-  auto sandbox = VideoSandbox::Create(program, VideoSandbox::Filter::kRequired);
+  auto sandbox = VideoSandbox::Create(program, VideoSandbox::Filter::kRequired, {});
   if (!sandbox.ok()) ADD_FAILURE() << sandbox.status();
   return sandbox.ok() ? *std::move(sandbox) : nullptr;
 }
@@ -238,9 +238,9 @@ TEST_F(MisbehavingDecoder, MemoryOfAllIsLimited) {
   if (kSanitized) GTEST_SKIP() << "sanitizers need memory of their own";
   limits_.max_video_seconds = 10;
   limits_.max_decoder_bytes = 160 << 20;
-  constexpr int64_t kBudget = 360 << 20;
+  constexpr uint64_t kBudget = 360 << 20;
   auto sandbox =
-      VideoSandbox::Create(kMisbehaving, VideoSandbox::Filter::kRequired, uint64_t{kBudget});
+      VideoSandbox::Create(kMisbehaving, VideoSandbox::Filter::kRequired, {.bytes = kBudget});
   ASSERT_TRUE(sandbox.ok()) << sandbox.status();
   const CancelFlag never;
   std::atomic<int> running = 6;
@@ -259,13 +259,14 @@ TEST_F(MisbehavingDecoder, MemoryOfAllIsLimited) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_GT(most, 120 << 20);  // it was seen
-  EXPECT_LT(most, kBudget);
+  EXPECT_LT(most, int64_t{kBudget});
 }
 
 TEST_F(MisbehavingDecoder, ASmallBudgetIsTheLimitOfEach) {
   if (kSanitized) GTEST_SKIP() << "sanitizers need memory without a limit";
   limits_.max_video_seconds = 10;
-  auto sandbox = VideoSandbox::Create(kMisbehaving, VideoSandbox::Filter::kRequired, 100 << 20);
+  auto sandbox =
+      VideoSandbox::Create(kMisbehaving, VideoSandbox::Filter::kRequired, {.bytes = 100 << 20});
   ASSERT_TRUE(sandbox.ok()) << sandbox.status();
   const CancelFlag never;
   const auto video = (*sandbox)->Sample("allocate without end", limits_, 0, never);
@@ -452,17 +453,17 @@ bool KernelHasLandlock() {
 absl::Status CheckWithoutSeccomp() {
   if (!TakeSeccompAway()) return absl::InternalError("no seccomp to take away");
   using Filter = VideoSandbox::Filter;
-  if (VideoSandbox::Create(kDecoder, Filter::kRequired).ok()) {
+  if (VideoSandbox::Create(kDecoder, Filter::kRequired, {}).ok()) {
     return absl::InternalError("the filter was required, yet it could be done without");
   }
-  const auto sandbox = VideoSandbox::Create(kDecoder, Filter::kIfPossible);
+  const auto sandbox = VideoSandbox::Create(kDecoder, Filter::kIfPossible, {});
   if (!sandbox.ok()) return sandbox.status();
   if ((*sandbox)->unfiltered().empty()) return absl::InternalError("it claims to have a filter");
   const CancelFlag never;
   const auto video = (*sandbox)->Sample(Golden("pattern_4s.mp4"), Limits(), 0, never);
   if (!video.ok()) return video.status();
   // Limits hold nevertheless.
-  const auto misbehaving = VideoSandbox::Create(kMisbehaving, Filter::kIfPossible);
+  const auto misbehaving = VideoSandbox::Create(kMisbehaving, Filter::kIfPossible, {});
   if (!misbehaving.ok()) return misbehaving.status();
   std::vector<std::pair<std::string, std::string>> expected = {
       {"open a file", "open: Too many open files"},
@@ -516,7 +517,7 @@ TEST(VideoSandbox, ProgramsThatAreNoDecoder) {
   for (const auto& [program, why] : {std::pair("/nowhere/decoder", "No such file"),
                                      std::pair("/bin/true", "could not start (exit code 0)"),
                                      std::pair("/etc/passwd", "Permission denied")}) {
-    const auto sandbox = VideoSandbox::Create(program, VideoSandbox::Filter::kRequired);
+    const auto sandbox = VideoSandbox::Create(program, VideoSandbox::Filter::kRequired, {});
     EXPECT_EQ(sandbox.status().code(), absl::StatusCode::kUnavailable);
     EXPECT_THAT(std::string(sandbox.status().message()), HasSubstr(why));
   }
