@@ -38,10 +38,12 @@ struct BenchVideo {
   const char* encoder;  // with a mean of about 20 Mbit/s
 };
 
-constexpr char kMoving[] =
-    ",noise=alls=10:allf=t,scroll=horizontal=0.003:vertical=0.002";  // over FFmpeg's testsrc2
-#define H264 "-c:v libx264 -preset faster -bf 3 -b:v 20M "
-#define HEVC "-c:v libx265 -preset superfast -b:v 20M -x265-params log-level=none:bframes=4:"
+constexpr char kGrain[] = ",noise=alls=5:allf=t";  // over FFmpeg's testsrc2, which moves
+// B-frames at fixed places, as encoders in cameras and telephones set them.
+#define H264 "-c:v libx264 -preset veryfast -bf 3 -b_strategy 0 -sc_threshold 0 -b:v 20M "
+#define HEVC                                                                                 \
+  "-c:v libx265 -preset superfast -b:v 20M -x265-params log-level=none:bframes=4:b-adapt=0:" \
+  "scenecut=0:"
 #define BITS_10 " -pix_fmt yuv420p10le"
 // An encoder's own distance of key frames is 250 frames at most.
 constexpr BenchVideo kVideos[] = {
@@ -67,7 +69,7 @@ std::string MakeVideo(const BenchVideo& video) {
   const bool has_format = std::string(video.encoder).find("pix_fmt") != std::string::npos;
   const std::string command = absl::StrCat(
       "ffmpeg -nostdin -hide_banner -loglevel error -y -f lavfi -i \"testsrc2=size=", video.size,
-      ":rate=", video.rate, ":duration=", absl::GetFlag(FLAGS_seconds), kMoving, "\" ",
+      ":rate=", video.rate, ":duration=", absl::GetFlag(FLAGS_seconds), kGrain, "\" ",
       has_format ? "" : "-pix_fmt yuv420p ", video.encoder, " ", part);
   if (std::system(command.c_str()) != 0) return "";
   std::filesystem::rename(part, path);

@@ -1,6 +1,5 @@
 // Frames decoded group by group against the same frames decoded packet after packet.
 #include <random>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -56,23 +55,6 @@ Both DecodeBoth(const std::string& file) {
   const auto in_order = (*sampling)->DecodeInOrder();
   const auto chosen = (*sampling)->Decode();
   both.refused = !in_order.ok();
-  if (getenv("DBG")) {
-    std::printf("groups %zu sep %d inorder %s\n", both.groups, both.separately,
-                in_order.status().ToString().c_str());
-    if (in_order.ok() && both.separately) {
-      auto a = AssembleFrames((*sampling)->frames(), pixels);
-      auto& w = (*sampling)->frames();
-      for (size_t i = 0; i < w.local.size(); ++i)
-        if (!(a.frames[a.local[i]] == in_order->frames[in_order->local[i]]))
-          std::printf("local %zu frame %ld differs\n", i, (long)w.wanted[w.local[i]]);
-      for (size_t i = 0; i < 32; ++i)
-        if (!(a.frames[a.global[i]] == in_order->frames[in_order->global[i]]))
-          std::printf("global %zu frame %ld differs\n", i, (long)w.wanted[w.global[i]]);
-    }
-    for (auto& g : (*sampling)->groups())
-      std::printf("group %ld..%ld/%ld frames %zu\n", (long)g.begin, (long)g.last, (long)g.end,
-                  g.frames.size());
-  }
   const auto same = [&](const VideoFrames& got) {
     return got.seconds == in_order->seconds && got.local == in_order->local &&
            got.global == in_order->global && got.frames == in_order->frames;
@@ -165,7 +147,6 @@ TEST_P(GroupsOf, OfADamagedFileGiveTheSameFrames) {
       default:
         damaged.erase(at, bytes);
     }
-    if (getenv("DBG") && round != atoi(getenv("DBG"))) continue;
     const Both both = DecodeBoth(damaged);
     EXPECT_TRUE(both.agree) << "round " << round << ", " << bytes << " bytes at " << at;
     separately += both.separately;

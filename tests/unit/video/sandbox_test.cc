@@ -30,6 +30,7 @@
 namespace vidmuse {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr char kDecoder[] = VIDMUSE_BIN_DIR "/vidmuse_video_decoder";
@@ -146,6 +147,8 @@ TEST(VideoSandbox, LimitsReachTheDecoder) {
   EXPECT_EQ(limit->name, "max_frame_width");
   EXPECT_EQ(limit->value, "320");
 }
+
+pid_t WaitForChildOf(pid_t parent);
 
 class MisbehavingDecoder : public ::testing::Test {
  protected:
@@ -310,7 +313,110 @@ TEST_F(MisbehavingDecoder, CancelledBefore) {
             absl::StatusCode::kCancelled);
 }
 
-pid_t WaitForChildOf(pid_t parent);
+// Which value each local frame of a split video is filled with. Empty: not as it should be.
+std::vector<int> FrameValues(const absl::StatusOr<VideoFrames>& video) {
+  std::vector<int> values;
+  if (!video.ok()) return values;
+  for (const int i : video->local) values.push_back(video->frames.at(static_cast<size_t>(i))[0]);
+  return values;
+}
+
+class SplitVideos : public MisbehavingDecoder, public ::testing::WithParamInterface<int> {
+ protected:
+  std::unique_ptr<VideoSandbox> Split(const char* program) {
+    auto sandbox = VideoSandbox::Create(program, VideoSandbox::Filter::kRequired,
+                                        {.cores = GetParam(), .least_pixels_to_split = 0});
+    EXPECT_TRUE(sandbox.ok()) << sandbox.status();
+    return *std::move(sandbox);
+  }
+};
+
+TEST_P(SplitVideos, FramesComeFromAllProcesses) {
+  const CancelFlag never;
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_THAT(FrameValues(Split(kMisbehaving)->Sample("split and do well", limits_, 0, never)),
+                ElementsAre(0, 1, 2, 3));
+  }
+  EXPECT_FALSE(HasChildren());
+  EXPECT_EQ(OpenFiles(), files_);
+}
+
+// Whatever happens to one process, the video is decoded anew by one that decodes it in order.
+TEST_P(SplitVideos, AreDecodedInOrderIfAnyProcessFails) {
+  const auto sandbox = Split(kMisbehaving);
+  const CancelFlag never;
+  for (const char* what : {"crash", "doubt", "send one twice", "send one beyond", "send nonsense",
+                           "leave one out", "loop", "take memory"}) {
+    if (kSanitized && what == std::string("take memory")) continue;
+    limits_.max_decoder_bytes = 100 << 20;
+    const auto video = sandbox->Sample(absl::StrCat("split and ", what), limits_, 2, never);
+    EXPECT_THAT(FrameValues(video), ElementsAre(9, 9, 9, 9)) << what << ": " << video.status();
+    EXPECT_FALSE(HasChildren()) << what;
+    EXPECT_EQ(OpenFiles(), files_) << what;
+  }
+  EXPECT_THAT(
+      std::string(sandbox->Sample("split without end", limits_, 0, never).status().message()),
+      HasSubstr("split twice"));
+}
+
+TEST_P(SplitVideos, EndWhenCancelled) {
+  const auto sandbox = Split(kMisbehaving);
+  CancelFlag cancel;
+  std::thread decoding([&] {
+    EXPECT_EQ(sandbox->Sample("split and loop", limits_, 0, cancel).status().code(),
+              absl::StatusCode::kCancelled);
+  });
+  EXPECT_GT(WaitForChildOf(getpid()), 0);
+  absl::SleepFor(absl::Milliseconds(50));  // any moment will do
+  cancel.Cancel();
+  decoding.join();
+  EXPECT_FALSE(HasChildren());
+  EXPECT_EQ(OpenFiles(), files_);
+}
+
+TEST_P(SplitVideos, GiveTheSameFrames) {
+  const auto sandbox = Split(kDecoder);
+  for (const char* name : {"pattern_4s.mp4", "life_7s.mp4", "zoom_63s.mp4"}) {
+    SCOPED_TRACE(name);
+    ExpectSame(*sandbox, Golden(name));
+  }
+  const std::string source = "-f lavfi -i testsrc2=size=320x240:rate=25:duration=4 ";
+  for (const auto& [options, name] :
+       {std::pair("-c:v libx264 -g 20 -bf 3", "split.mp4"),
+        std::pair("-c:v libx265 -x265-params log-level=none:keyint=20", "split.mkv"),
+        std::pair("-c:v libx264 -g 20 -x264-params open-gop=1", "split.ts")}) {
+    SCOPED_TRACE(name);
+    const std::string file = Ffmpeg(source + options, name);
+    ExpectSame(*sandbox, file);
+    ExpectSame(*sandbox, file, 2);
+    std::string damaged = file;
+    for (size_t i = 5000; i < damaged.size(); i += 9970) damaged[i] ^= 8;
+    ExpectSame(*sandbox, damaged);
+  }
+}
+
+// All processes of a video together take no more than one would.
+TEST_P(SplitVideos, MemoryIsShared) {
+  if (kSanitized) GTEST_SKIP() << "sanitizers need memory without a limit";
+  limits_.max_decoder_bytes = 200 << 20;
+  const auto sandbox = Split(kMisbehaving);
+  const CancelFlag never;
+  std::atomic<bool> running = true;
+  std::thread decoding([&] {
+    EXPECT_THAT(FrameValues(sandbox->Sample("split and take memory", limits_, 2, never)),
+                ElementsAre(9, 9, 9, 9));
+    running = false;
+  });
+  int64_t most = 0;
+  while (running) {
+    most = std::max(most, MemoryOfChildren());
+    absl::SleepFor(absl::Milliseconds(2));  // leaves the processor to them
+  }
+  decoding.join();
+  EXPECT_LT(most, (200 << 20) + GetParam() * (24 << 20));  // the program's own size comes on top
+}
+
+INSTANTIATE_TEST_SUITE_P(Cores, SplitVideos, ::testing::Values(2, 4));
 
 // The server blocks signals; the decoder must not inherit that.
 TEST_F(MisbehavingDecoder, SignalsAreNotBlocked) {
