@@ -66,8 +66,10 @@ bool ChangesParameters(const AVPacket& packet) {
 
 PictureScan::PictureScan(const AVCodecParameters& parameters)
     : hevc_(parameters.codec_id == AV_CODEC_ID_HEVC),
-      separable_(hevc_ || parameters.codec_id == AV_CODEC_ID_H264) {
-  if (separable_) separable_ = ReadHeader(Bytes(parameters.extradata, parameters.extradata_size));
+      vp9_(parameters.codec_id == AV_CODEC_ID_VP9),
+      separable_(hevc_ || vp9_ || parameters.codec_id == AV_CODEC_ID_H264) {
+  if (separable_ && !vp9_)
+    separable_ = ReadHeader(Bytes(parameters.extradata, parameters.extradata_size));
 }
 
 bool PictureScan::ReadHeader(absl::string_view header) {
@@ -209,6 +211,7 @@ PictureScan::Unit PictureScan::ReadHevc(absl::string_view unit) const {
 
 PictureTraits PictureScan::Read(const AVPacket& packet) {
   if (!separable_) return {};
+  if (vp9_) return ReadVp9(Bytes(packet.data, packet.size));
   const bool learns = first_ && known_.empty();
   first_ = false;
   std::optional<PictureTraits> traits;
@@ -233,6 +236,18 @@ PictureTraits PictureScan::Read(const AVPacket& packet) {
   const bool read = ForEachUnit(Bytes(packet.data, packet.size), take);
   separable_ = separable_ && read && traits.has_value() && !ChangesParameters(packet);
   return traits.value_or(PictureTraits());
+}
+
+// A key frame sets all that later frames refer to: pictures, probabilities and segments.
+PictureTraits PictureScan::ReadVp9(absl::string_view packet) {
+  PictureTraits traits;
+  const int header = packet.empty() ? 0 : Byte(packet, 0);
+  separable_ = separable_ && header >> 6 == 2;
+  // A profile of 3 is followed by a bit of its own.
+  const int rest = (header >> 4 & 3) == 3 ? header >> 1 : header >> 2;
+  const bool shows_another = (rest & 2) != 0;
+  traits.starts_group = traits.forgets = !shows_another && (rest & 1) == 0;
+  return traits;
 }
 
 }  // namespace vidmuse

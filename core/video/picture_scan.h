@@ -27,7 +27,7 @@ struct PictureTraits {
   uint8_t layer = 0;  // temporal layer: pictures refer to their own layer and lower ones only
 };
 
-// Reads the packets of one H.264 or HEVC stream, in the order in which they are stored. Not
+// Reads the packets of one H.264, HEVC or VP9 stream, in the order in which they are stored. Not
 // thread-safe.
 class PictureScan {
  public:
@@ -48,6 +48,7 @@ class PictureScan {
     PictureTraits traits;
   };
 
+  PictureTraits ReadVp9(absl::string_view packet);
   Unit ReadUnit(absl::string_view unit) const;
   Unit ReadH264(absl::string_view unit) const;
   Unit ReadHevc(absl::string_view unit) const;
@@ -64,6 +65,7 @@ class PictureScan {
   bool IsKnown(absl::string_view parameters) const;
 
   const bool hevc_;
+  const bool vp9_;
   bool separable_ = false;
   int length_bytes_ = 0;            // of a unit's length; 0: units are separated by start codes
   std::vector<std::string> known_;  // parameter sets of the header, or of the first packet

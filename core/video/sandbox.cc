@@ -123,10 +123,12 @@ absl::StatusOr<VideoFrames> VideoSandbox::Sample(absl::string_view file, const L
   };
   ASSIGN_OR_RETURN(DecoderRun::Result result, decode(DecoderRole::kFirst));
   if (const auto* split = std::get_if<SplitVideo>(&result)) {
-    GroupRun groups(program_, request, *split, granted, cores_);
-    ASSIGN_OR_RETURN(std::optional<GroupRun::Frames> pixels,
-                     groups.Run(watch.time_limit(), cancel));
-    if (pixels) return AssembleFrames(split->frames, *std::move(pixels));
+    if (static_cast<uint64_t>(split->distinct) * kFrameBytes <= MaxFrameBytes(granted)) {
+      GroupRun groups(program_, request, *split, granted, cores_);
+      ASSIGN_OR_RETURN(std::optional<GroupRun::Frames> pixels,
+                       groups.Run(watch.time_limit(), cancel));
+      if (pixels) return AssembleFrames(split->frames, *std::move(pixels));
+    }
     ASSIGN_OR_RETURN(result, decode(DecoderRole::kOnly));
   }
   if (!std::holds_alternative<VideoFrames>(result)) {

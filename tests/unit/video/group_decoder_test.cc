@@ -110,7 +110,10 @@ const Encoding kEncodings[] = {
     {"hevc_refresh.mp4", "-c:v libx265 -x265-params log-level=none:keyint=25:intra-refresh=1", 1},
     {"mpeg2.ts", "-c:v mpeg2video -g 12 -bf 2", 0},
     {"mpeg4.avi", "-c:v mpeg4 -g 12 -bf 2", 0},
-    {"vp9.webm", "-c:v libvpx-vp9 -g 25 -cpu-used 8 -deadline realtime", 0},
+    {"vp9.webm", "-c:v libvpx-vp9 -g 25 -cpu-used 8 -deadline realtime", 6},
+    {"vp9_hidden.mkv", "-c:v libvpx-vp9 -g 25 -cpu-used 4 -auto-alt-ref 1 -lag-in-frames 16", 6},
+    {"vp9_ten_bits.mp4",
+     "-c:v libvpx-vp9 -g 25 -pix_fmt yuv420p10le -cpu-used 8 -deadline realtime", 6},
     {"av1.mp4", "-c:v libaom-av1 -g 25 -cpu-used 8", 0},
 };
 
