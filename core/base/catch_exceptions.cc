@@ -1,7 +1,7 @@
 #include "core/base/catch_exceptions.h"
 
 #include "absl/time/time.h"
-#include "vidmuse/types.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 

@@ -20,7 +20,7 @@
 #include "core/base/cancel.h"
 #include "core/engine/window_plan.h"
 #include "core/model/music_model.h"
-#include "vidmuse/types.h"
+#include "vidmuse/sampling_options.h"
 
 namespace vidmuse {
 

@@ -5,7 +5,9 @@
 
 #include <utility>
 
-#include "vidmuse/types.h"
+#include "vidmuse/limits.h"
+#include "vidmuse/request.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 namespace {
