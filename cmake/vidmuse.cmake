@@ -32,12 +32,19 @@ function(vidmuse_flags target)
     $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}> $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/core/include>)
 endfunction()
 
-# vidmuse_library(name SOURCES a.cc ... [DEPS target ...] [PRIVATE_DEPS target ...])
+# vidmuse_library(name SOURCES a.cc ... [DEPS target ...] [PRIVATE_DEPS target ...]
+#                 [PRECOMPILED group])
+#
+# `group` (default: common) is one of precompiled.cmake's.
 function(vidmuse_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "PRECOMPILED" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
+  if(NOT ARG_PRECOMPILED)
+    set(ARG_PRECOMPILED common)
+  endif()
   add_library(${name} STATIC ${ARG_SOURCES})
   vidmuse_flags(${name})
   target_link_libraries(${name} PUBLIC ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
+  vidmuse_use_precompiled(${name} ${ARG_PRECOMPILED})
 endfunction()
 
 # vidmuse_binary(name SOURCES a.cc ... [DEPS target ...])
@@ -46,6 +53,7 @@ function(vidmuse_binary name)
   add_executable(${name} ${ARG_SOURCES})
   vidmuse_flags(${name})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS})
+  vidmuse_use_precompiled(${name} common)
 endfunction()
 
 # vidmuse_test(name LABEL unit|golden|e2e|fuzz|bench SOURCES a.cc ... [DEPS target ...]
@@ -69,6 +77,13 @@ function(vidmuse_test name)
     VIDMUSE_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data"
     VIDMUSE_BIN_DIR="${CMAKE_BINARY_DIR}")
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest GTest::gtest_main)
+  if("${ARG_DEPS}" MATCHES "vidmuse_(libtorch|training)")
+    vidmuse_use_precompiled(${name} torch_tests)
+  elseif("${ARG_DEPS}" MATCHES "vidmuse_(server|client|cli|proto)")
+    vidmuse_use_precompiled(${name} grpc_tests)
+  else()
+    vidmuse_use_precompiled(${name} tests)
+  endif()
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT}
     ENVIRONMENT "${VIDMUSE_TEST_ENVIRONMENT}")

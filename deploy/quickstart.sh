@@ -42,7 +42,7 @@ trap 'exit 130' INT TERM
 server=$!
 address=
 for ((i = 0; i < 600; i++)); do
-  address=$(sed -n 's/.*ready on \([^ ,]*\).*/\1/p' "$work/server.log")
+  address=$(sed -n 's/.*ready on \([^ ,"]*\).*/\1/p' "$work/server.log")
   [ -n "$address" ] && break
   kill -0 "$server" 2>/dev/null || break
   sleep 0.1

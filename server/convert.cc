@@ -8,6 +8,9 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/option_range.h"
 #include "core/base/status_macros.h"
+#include "vidmuse/audio_format.h"
+#include "vidmuse/sampling_options.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 namespace {

@@ -5,7 +5,10 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "vidmuse/types.h"
+#include "vidmuse/events.h"
+#include "vidmuse/limits.h"
+#include "vidmuse/model_info.h"
+#include "vidmuse/request.h"
 #include "vidmuse/v1/music.pb.h"
 
 namespace vidmuse {

@@ -2,16 +2,18 @@
 
 #include <grpc/grpc.h>
 
+#include <algorithm>
 #include <chrono>
-#include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/catch_exceptions.h"
 #include "core/base/clock.h"
 #include "core/base/status_macros.h"
 #include "server/call_metadata.h"
 #include "server/convert.h"
 #include "server/grpc_status.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 namespace {
@@ -60,14 +62,14 @@ GenerateCall::GenerateCall(const CallEnvironment& environment, grpc::CallbackSer
       began_(environment.clock->Monotonic()) {}
 
 GenerateCall::~GenerateCall() {
-  // The generator may be destroyed once the tracker has no call left, so the stream goes first.
+  // The generator may be destroyed once the registry has no call left, so the stream goes first.
   stream_.reset();
-  environment_.tracker->EndCall(this);
+  environment_.calls->EndCall(this);
 }
 
 void GenerateCall::Begin() {
   const absl::StatusOr<std::string> key = Authenticate(environment_.keys, *context_);
-  const absl::Status entered = key.ok() ? environment_.tracker->Enter(*key) : key.status();
+  const absl::Status entered = key.ok() ? environment_.slots->Enter(*key) : key.status();
   {
     MutexLock lock(&mutex_);
     self_ = shared_from_this();
@@ -79,7 +81,7 @@ void GenerateCall::Begin() {
     entered_ = entered.ok();
     uploading_ = entered.ok();
   }
-  environment_.tracker->BeginCall(shared_from_this());
+  environment_.calls->BeginCall(shared_from_this());
   if (entered.ok()) {
     ReadMessage(&request_);
   } else {
@@ -95,12 +97,9 @@ void GenerateCall::ReadDone(bool ok) {
     last_message_ = environment_.clock->Monotonic();
     number = ++messages_;
   }
-  absl::Status status;
-  try {
-    status = ok ? OnMessage(number) : OnUploadEnd();
-  } catch (const std::bad_alloc&) {
-    status = WithRetryAfter(absl::ResourceExhaustedError("out of memory"), absl::Seconds(5));
-  }
+  const absl::Status status = CatchExceptions(
+      "the request failed", [&] { return ok ? OnMessage(number) : OnUploadEnd(); },
+      OutOfMemoryForNow());
   if (!status.ok()) {
     End(status);
   } else if (ok) {
@@ -198,7 +197,7 @@ absl::Status GenerateCall::OnUploadEnd() {
 void GenerateCall::ReleaseUploadSlot() {
   if (!uploading_) return;
   uploading_ = false;
-  environment_.tracker->EndUpload(record_.api_key);
+  environment_.slots->EndUpload(record_.api_key);
 }
 
 void GenerateCall::ReadStream() {
@@ -212,17 +211,12 @@ void GenerateCall::ReadStream() {
 }
 
 void GenerateCall::OnEvent(absl::StatusOr<StreamEvent> event) {
-  absl::Status failure;
-  try {
-    if (TakeEvent(std::move(event))) return WriteMessage(&response_);
-  } catch (const std::bad_alloc&) {
-    failure = WithRetryAfter(absl::ResourceExhaustedError("out of memory"), absl::Seconds(5));
-  }
-  if (failure.ok()) {
-    MaybeFinish();
-  } else {
-    End(std::move(failure));
-  }
+  const absl::StatusOr<bool> write = CatchExceptions(
+      "an event could not be sent",
+      [&]() -> absl::StatusOr<bool> { return TakeEvent(std::move(event)); }, OutOfMemoryForNow());
+  if (!write.ok()) return End(write.status());
+  if (*write) return WriteMessage(&response_);
+  MaybeFinish();
 }
 
 bool GenerateCall::TakeEvent(absl::StatusOr<StreamEvent> event) {
@@ -234,8 +228,8 @@ bool GenerateCall::TakeEvent(absl::StatusOr<StreamEvent> event) {
   const bool last = std::holds_alternative<GenerationFinished>(*event);
   ToProto(*std::move(event), environment_.generator->model_info(), &response_);
   last_event_ = last;
-  write_outstanding_ = true;
   write_began_ = environment_.clock->Monotonic();
+  write_outstanding_ = true;
   return true;
 }
 
@@ -310,7 +304,7 @@ void GenerateCall::MaybeFinish() {
       return;
     finished_ = true;
     ReleaseUploadSlot();
-    if (entered_) environment_.tracker->Leave(record_.api_key);
+    if (entered_) environment_.slots->Leave(record_.api_key);
     record_.status = *end_;
     record_.duration = environment_.clock->Monotonic() - began_;
     record = record_;
@@ -337,6 +331,7 @@ absl::Status GenerateCall::CheckUpload(absl::Duration now) const {
   if (age >= absl::Seconds(options.upload_timeout_seconds)) {
     return late("the upload took longer than ", options.upload_timeout_seconds, " s");
   }
+  if (IsOneMessage() && messages_ == 0) return absl::OkStatus();
   if (messages_ == 0 && age >= absl::Seconds(options.first_message_timeout_seconds)) {
     return late("no message came within ", options.first_message_timeout_seconds, " s");
   }
@@ -351,23 +346,48 @@ absl::Status GenerateCall::CheckUpload(absl::Duration now) const {
   return absl::OkStatus();
 }
 
-void GenerateCall::CheckProgress(absl::Duration now) {
+absl::Duration GenerateCall::UploadDue() const {
+  const ServerOptions& options = *environment_.options;
+  const absl::Duration idle_limit = absl::Seconds(options.upload_idle_timeout_seconds);
+  absl::Duration due = began_ + absl::Seconds(options.upload_timeout_seconds);
+  if (IsOneMessage() && messages_ == 0) return due;
+  due = std::min(due, last_message_ + idle_limit);
+  if (messages_ == 0) {
+    due = std::min(due, began_ + absl::Seconds(options.first_message_timeout_seconds));
+  }
+  if (options.min_upload_bytes_per_second > 0) {
+    const double enough_for =
+        static_cast<double>(record_.video_bytes) / options.min_upload_bytes_per_second;
+    due = std::min(due, began_ + std::max(idle_limit, absl::Seconds(enough_for)));
+  }
+  return due;
+}
+
+absl::Duration GenerateCall::CheckProgress(absl::Duration now) {
   const absl::Duration send_limit =
       absl::Seconds(environment_.options->generator.send_timeout_seconds);
+  // A write that begins from now on is not due before this.
+  absl::Duration due = now + send_limit;
   absl::Status too_slow;
   {
     MutexLock lock(&mutex_);
-    if (finished_) return;
+    if (finished_) return absl::InfiniteDuration();
+    if (write_outstanding_) due = std::min(due, write_began_ + send_limit);
     if (uploading_ && !end_) {
       too_slow = CheckUpload(now);
+      due = std::min(due, UploadDue());
     } else if (write_outstanding_ && !cutting_off_ && now - write_began_ >= send_limit) {
       cutting_off_ = true;
     }
-    if (too_slow.ok() && !cutting_off_) return;
+    if (too_slow.ok() && !cutting_off_) return due;
   }
-  if (!too_slow.ok()) return End(std::move(too_slow));
-  CutOff(absl::UnavailableError(
-      absl::StrCat("the client took no message for ", absl::ToDoubleSeconds(send_limit), " s")));
+  if (!too_slow.ok()) {
+    End(std::move(too_slow));
+  } else {
+    CutOff(absl::UnavailableError(
+        absl::StrCat("the client took no message for ", absl::ToDoubleSeconds(send_limit), " s")));
+  }
+  return due;
 }
 
 void GenerateCall::CutOff(absl::Status status) {

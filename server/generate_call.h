@@ -17,9 +17,11 @@
 #include "core/base/clock.h"
 #include "core/base/mutex.h"
 #include "server/api_keys.h"
-#include "server/call_tracker.h"
+#include "server/call_registry.h"
+#include "server/call_slots.h"
 #include "server/options.h"
 #include "server/request_log.h"
+#include "server/tracked_call.h"
 #include "vidmuse/generator.h"
 #include "vidmuse/v1/music.grpc.pb.h"
 
@@ -30,7 +32,8 @@ struct CallEnvironment {
   Generator* generator;
   MetricsSink* metrics;
   RequestLog* log;
-  CallTracker* tracker;
+  CallSlots* slots;
+  CallRegistry* calls;
   ApiKeys* keys;  // null: no keys are needed
   const ServerOptions* options;
   const Clock* clock;  // for all timeouts except the call's deadline
@@ -38,7 +41,7 @@ struct CallEnvironment {
 
 // Lifetime. The call keeps itself alive until gRPC calls OnDone, which happens after Finish and
 // after every operation has been reported. Nothing may use the call after that, so Finish is called
-// only when no MusicStream::Read, no write and no CutOff is outstanding. The tracker holds weak
+// only when no MusicStream::Read, no write and no CutOff is outstanding. The registry holds weak
 // references.
 //
 // Threads. gRPC reports reads, writes and cancellation from different threads, and the generator
@@ -60,7 +63,7 @@ class GenerateCall : public TrackedCall, public std::enable_shared_from_this<Gen
   // Ends the call with `status`. OK means that everything was sent; otherwise the stream is
   // cancelled with `status`.
   void End(absl::Status status) override;
-  void CheckProgress(absl::Duration now) override;
+  absl::Duration CheckProgress(absl::Duration now) override;
 
  protected:
   // Subclasses forward the reactor's events to these.
@@ -76,6 +79,9 @@ class GenerateCall : public TrackedCall, public std::enable_shared_from_this<Gen
   virtual void WriteMessage(const v1::GenerateMusicResponse* message) = 0;
   virtual void SendHeaders() = 0;
   virtual void FinishCall(const grpc::Status& status) = 0;
+  // Whether the whole upload is one message. gRPC tells nothing of a message before its end, so
+  // only upload_timeout_seconds applies until it is there.
+  virtual bool IsOneMessage() const { return false; }
 
   // These handle the upload message by message. `number` counts from 1. An error ends the call.
   absl::Status OnMessage(int64_t number);
@@ -85,6 +91,8 @@ class GenerateCall : public TrackedCall, public std::enable_shared_from_this<Gen
   void ReleaseUploadSlot() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Returns an error if the upload is too slow.
   absl::Status CheckUpload(absl::Duration now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // When CheckUpload may first return an error, if no message comes until then.
+  absl::Duration UploadDue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Ends a call whose client takes no messages, by making its outstanding write fail.
   void CutOff(absl::Status status) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -116,7 +124,7 @@ class GenerateCall : public TrackedCall, public std::enable_shared_from_this<Gen
   // Set once. Its methods are called without the lock.
   std::unique_ptr<MusicStream> stream_ ABSL_GUARDED_BY(mutex_);
   bool submitted_ ABSL_GUARDED_BY(mutex_) = false;  // so the generator counts the request
-  bool entered_ ABSL_GUARDED_BY(mutex_) = false;    // admitted by the tracker
+  bool entered_ ABSL_GUARDED_BY(mutex_) = false;    // holds a call slot
   bool uploading_ ABSL_GUARDED_BY(mutex_) = false;  // holds an upload slot
   int64_t messages_ ABSL_GUARDED_BY(mutex_) = 0;
   std::optional<uint64_t> declared_bytes_ ABSL_GUARDED_BY(mutex_);  // of the video

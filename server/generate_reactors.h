@@ -1,4 +1,4 @@
-// The two RPCs that make music: each call is a gRPC reactor that is also a GenerateCall.
+// The calls as gRPC reactors. Those that make music are also GenerateCalls.
 #ifndef VIDMUSE_SERVER_GENERATE_REACTORS_H_
 #define VIDMUSE_SERVER_GENERATE_REACTORS_H_
 
@@ -10,16 +10,20 @@
 
 namespace vidmuse {
 
-// Both functions return a reactor for gRPC. The reactor deletes itself.
+// These functions return a reactor for gRPC. The reactor deletes itself.
 
 // Starts a call whose client streams the video after the config.
 grpc::ServerBidiReactor<v1::GenerateMusicRequest, v1::GenerateMusicResponse>* StartGenerateMusic(
     const CallEnvironment& environment, grpc::CallbackServerContext* context);
 
-// Starts a call whose whole request has arrived. `request` must outlive the call.
-grpc::ServerWriteReactor<v1::GenerateMusicResponse>* StartGenerateMusicFromVideo(
-    const CallEnvironment& environment, grpc::CallbackServerContext* context,
-    const v1::GenerateMusicFromVideoRequest* request);
+// Starts a call whose client sends one message, which is read after the call was admitted.
+grpc::ServerBidiReactor<v1::GenerateMusicFromVideoRequest, v1::GenerateMusicResponse>*
+StartGenerateMusicFromVideo(const CallEnvironment& environment,
+                            grpc::CallbackServerContext* context);
+
+// Answers with `response`, without reading the request.
+grpc::ServerBidiReactor<v1::GetModelInfoRequest, v1::GetModelInfoResponse>* AnswerGetModelInfo(
+    v1::GetModelInfoResponse response);
 
 }  // namespace vidmuse
 

@@ -7,7 +7,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "server/error_details.h"
-#include "vidmuse/types.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 namespace {

@@ -4,8 +4,8 @@
 
 namespace vidmuse {
 
-HealthReporter::HealthReporter(const Generator* generator,
-                               grpc::HealthCheckServiceInterface* service, absl::Duration period)
+HealthReporter::HealthReporter(const Generator* generator, HealthService* service,
+                               absl::Duration period)
     : generator_(generator), service_(service), period_(period) {
   Update();
   thread_ = std::thread([this] { Run(); });

@@ -2,14 +2,13 @@
 #ifndef VIDMUSE_SERVER_HEALTH_H_
 #define VIDMUSE_SERVER_HEALTH_H_
 
-#include <grpcpp/health_check_service_interface.h>
-
 #include <optional>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
 #include "core/base/mutex.h"
+#include "server/health_service.h"
 #include "vidmuse/generator.h"
 
 namespace vidmuse {
@@ -19,8 +18,7 @@ namespace vidmuse {
 class HealthReporter {
  public:
   // Both pointers must outlive this. The generator's health is read every `period`.
-  HealthReporter(const Generator* generator, grpc::HealthCheckServiceInterface* service,
-                 absl::Duration period);
+  HealthReporter(const Generator* generator, HealthService* service, absl::Duration period);
   ~HealthReporter();
   HealthReporter(const HealthReporter&) = delete;
   HealthReporter& operator=(const HealthReporter&) = delete;
@@ -33,7 +31,7 @@ class HealthReporter {
   void Update() ABSL_LOCKS_EXCLUDED(mutex_);
 
   const Generator* const generator_;
-  grpc::HealthCheckServiceInterface* const service_;
+  HealthService* const service_;
   const absl::Duration period_;
 
   Mutex mutex_;

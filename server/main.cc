@@ -12,7 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "core/base/clock.h"
-#include "server/grpc_log.h"
+#include "server/library_log.h"
 #include "server/live_watch.h"
 #include "server/log_writer.h"
 #include "server/metrics.h"
@@ -31,6 +31,7 @@ constexpr int kBadUsage = 2;
 
 std::string Host(const std::string& address) { return address.substr(0, address.rfind(':')); }
 
+// For people, and for scripts that start a server and wait until it is ready.
 std::string ReadyLine(const ServerOptions& options, const Server& server) {
   std::string line = absl::StrCat("ready on ", Host(options.listen), ":", server.port());
   if (server.metrics_port() == 0) return line;
@@ -87,7 +88,7 @@ class ServerMain {
 
 int ServerMain::Run() {
   std::signal(SIGPIPE, SIG_IGN);
-  SendGrpcLogTo(log_);
+  SendLibraryLogsTo(log_);
 
   watchdog_ = SelfTestWatchdog();
   const absl::Status tested = SelfTestDevices(
@@ -110,8 +111,7 @@ int ServerMain::Run() {
   if (!server.ok()) return Fail(server.status());
 
   signal_.Arm();
-  // This line is plain text for people and scripts that start a server. All other lines are JSON.
-  log_->Write(absl::StrCat("vidmuse_server: ", ReadyLine(options_, **server)));
+  Say(ReadyLine(options_, **server));
   const int code = Serve(**generator);
   Drain(*std::move(server));
   return code;

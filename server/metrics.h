@@ -6,24 +6,17 @@
 #include <prometheus/registry.h>
 
 #include <atomic>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "server/device_metrics.h"
+#include "server/metrics_page.h"
 #include "vidmuse/metrics_sink.h"
-#include "vidmuse/types.h"
+#include "vidmuse/model_info.h"
 
 namespace vidmuse {
-
-// A metric whose value is read each time the metrics page is served.
-struct ReadMetric {
-  prometheus::MetricType type;  // Counter or Gauge
-  std::string name;
-  std::string help;
-  std::function<double()> value;
-};
 
 // Names start with `vidmuse_`. Each metric has the labels `model` and `device`. Add, Set and
 // Observe are thread-safe; the other methods must be called by one thread at a time.
@@ -47,13 +40,12 @@ class PrometheusMetrics final : public MetricsSink {
 
  private:
   struct Handles;
-  class DeviceSink;
 
   const std::shared_ptr<prometheus::Registry> registry_;
   prometheus::Labels common_labels_;
   std::unique_ptr<Handles> handles_;
-  std::atomic<Handles*> published_{nullptr};          // `handles_` once it is complete
-  std::vector<std::unique_ptr<DeviceSink>> devices_;  // doesn't change after Describe
+  std::atomic<Handles*> published_{nullptr};             // `handles_` once it is complete
+  std::vector<std::unique_ptr<DeviceMetrics>> devices_;  // doesn't change after Describe
 };
 
 }  // namespace vidmuse

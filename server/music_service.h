@@ -4,26 +4,15 @@
 
 #include <string>
 
+#include "server/bidi_service.h"
 #include "server/generate_call.h"
-#include "vidmuse/v1/music.grpc.pb.h"
 
 namespace vidmuse {
 
-class MusicService final : public v1::MusicService::CallbackService {
+// vidmuse.v1.MusicService.
+class MusicService final : public BidiService {
  public:
-  MusicService(const CallEnvironment& environment, std::string version)
-      : environment_(environment), version_(std::move(version)) {}
-
-  grpc::ServerBidiReactor<v1::GenerateMusicRequest, v1::GenerateMusicResponse>* GenerateMusic(
-      grpc::CallbackServerContext* context) override;
-
-  grpc::ServerWriteReactor<v1::GenerateMusicResponse>* GenerateMusicFromVideo(
-      grpc::CallbackServerContext* context,
-      const v1::GenerateMusicFromVideoRequest* request) override;
-
-  grpc::ServerUnaryReactor* GetModelInfo(grpc::CallbackServerContext* context,
-                                         const v1::GetModelInfoRequest* request,
-                                         v1::GetModelInfoResponse* response) override;
+  MusicService(const CallEnvironment& environment, std::string version);
 
  private:
   const CallEnvironment environment_;

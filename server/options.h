@@ -1,4 +1,4 @@
-// The server's options: one struct, filled from a table of flags.
+// The server's options: one struct, filled from the command line and a file.
 #ifndef VIDMUSE_SERVER_OPTIONS_H_
 #define VIDMUSE_SERVER_OPTIONS_H_
 
@@ -32,13 +32,11 @@ struct ServerOptions {
   double min_upload_bytes_per_second = 1000;  // on average; 0: no minimum
   double max_connection_age_seconds = 0;      // 0: no limit
   double self_test_seconds = 60;              // the process ends if the self-test takes longer
+  std::string config;                         // the file that --config names; already read
   bool self_test = false;                     // --self_test was asked for
   bool help = false;                          // --help was asked for
   std::set<std::string> given;                // names of the flags that were set
 };
-
-// Returns whether `address` ("host:port") can be reached only from this machine.
-bool IsLoopback(absl::string_view address);
 
 // Fills the options from `args` (without the program's name) and from the file that --config names.
 // The command line wins over the file, and a later flag over an earlier one. --model_dir may be

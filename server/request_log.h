@@ -14,7 +14,7 @@
 #include "absl/time/time.h"
 #include "server/log_writer.h"
 #include "server/trace_context.h"
-#include "vidmuse/types.h"
+#include "vidmuse/events.h"
 
 namespace vidmuse {
 

@@ -2,7 +2,7 @@
 
 #include <grpc/grpc.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
-#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
 #include <pthread.h>
@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/clock.h"
+#include "core/base/loopback.h"
 #include "core/base/status_macros.h"
 #include "server/credentials.h"
 #include "server/descriptor_limit.h"
@@ -29,6 +30,9 @@ constexpr absl::Duration kHandOver = absl::Seconds(2);
 constexpr absl::Duration kLeastHandOver = absl::Milliseconds(200);
 // Time for streaming health watches to receive the final status.
 constexpr absl::Duration kShutdownGrace = absl::Milliseconds(200);
+// Threads that gRPC may have for calls of reflection, of which each takes one; further calls get
+// RESOURCE_EXHAUSTED. All other methods share gRPC's own few threads.
+constexpr int kReflectionThreads = 32;
 
 absl::Duration Now() { return Clock::Real()->Monotonic(); }
 
@@ -49,6 +53,13 @@ CallLimits LimitsOfCalls(const ServerOptions& options) {
                                  ? options.max_uploads_per_key
                                  : std::max(1, options.max_concurrent_uploads / 2),
           .calls_per_key = options.max_requests_per_key > 0 ? options.max_requests_per_key : half};
+}
+
+// Health checks may fill as much memory as uploads, and are never so few that a crowd of them ends
+// honest ones.
+size_t MostHealthReads(const ServerOptions& options) {
+  constexpr int kLeast = 16;
+  return static_cast<size_t>(std::max(kLeast, options.max_concurrent_uploads));
 }
 
 // Makes gRPC notice dead peers, and cut off peers that send too many pings or headers, don't finish
@@ -143,9 +154,11 @@ Server::Server(const ServerOptions& options, Generator* generator, PrometheusMet
       log_writer_(std::move(log_writer)),
       log_(std::move(log)),
       keys_(std::move(keys)),
-      tracker_(LimitsOfCalls(options), clock),
-      service_({generator, metrics, log_.get(), &tracker_, keys_.get(), &options_, clock},
-               VIDMUSE_VERSION) {}
+      slots_(LimitsOfCalls(options)),
+      call_timer_(&calls_, clock),
+      service_({generator, metrics, log_.get(), &slots_, &calls_, keys_.get(), &options_, clock},
+               VIDMUSE_VERSION),
+      health_service_(MostHealthReads(options)) {}
 
 Server::~Server() { Shutdown(); }
 
@@ -167,8 +180,7 @@ absl::Status Server::ListenForMetrics() {
 }
 
 absl::Status Server::ListenForCalls() {
-  // Both are global switches of gRPC, which apply to servers built afterwards.
-  grpc::EnableDefaultHealthCheckService(true);
+  // A global switch of gRPC, which applies to servers built afterwards.
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 
   std::shared_ptr<TlsFiles> tls;
@@ -181,10 +193,14 @@ absl::Status Server::ListenForCalls() {
   grpc::ServerBuilder builder;
   SetTransportLimits(options_, builder);
   builder.SetMaxReceiveMessageSize(options_.max_message_bytes);
+  // The quota bounds threads alone. Of memory it is no bound: gRPC 1.51 goes far beyond it, and
+  // then ends calls at random.
+  builder.SetResourceQuota(grpc::ResourceQuota("server").SetMaxThreads(kReflectionThreads));
   auto acceptor = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
       MakeServerCredentials(std::move(tls), keys_, draining_));
   builder.RegisterService(&service_);
+  builder.RegisterService(&health_service_);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr) return absl::InternalError("gRPC's server does not start");
   listener_->Start(std::move(acceptor), [this] {
@@ -193,8 +209,7 @@ absl::Status Server::ListenForCalls() {
                               " are open; more are closed as they come"),
                  Severity::kWarning);
   });
-  health_ =
-      std::make_unique<HealthReporter>(generator_, server_->GetHealthCheckService(), kHealthPeriod);
+  health_ = std::make_unique<HealthReporter>(generator_, &health_service_, kHealthPeriod);
   return absl::OkStatus();
 }
 
@@ -206,11 +221,11 @@ bool Server::Drain(absl::Duration grace) {
   BeginShutdown();
   // Waits first for the generator's requests, then for the calls that still send their audio.
   bool idle = generator_->WaitUntilIdle(cut - Now());
-  idle = tracker_.WaitUntilIdle(std::max(cut - Now(), absl::ZeroDuration())) && idle;
+  idle = calls_.WaitUntilIdle(std::max(cut - Now(), absl::ZeroDuration())) && idle;
   if (!idle) {
-    tracker_.EndAll(
+    calls_.EndAll(
         absl::UnavailableError("the server is shutting down: another one can go on with `resume`"));
-    tracker_.WaitUntilIdle(std::max(end - kShutdownGrace - Now(), kLeastHandOver));
+    calls_.WaitUntilIdle(std::max(end - kShutdownGrace - Now(), kLeastHandOver));
   }
   Shutdown();
   return idle;
@@ -241,7 +256,7 @@ void Server::Shutdown() {
     }
     grpc_server_cancel_all_calls(server_->c_server());
     shutdown_thread_.join();
-    tracker_.WaitUntilIdle(absl::InfiniteDuration());
+    calls_.WaitUntilIdle(absl::InfiniteDuration());
   }
   metrics_listener_.reset();
   // The listener's acceptor belongs to gRPC's server, so it goes first.

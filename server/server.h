@@ -15,9 +15,12 @@
 #include "core/base/clock.h"
 #include "core/base/mutex.h"
 #include "server/api_keys.h"
-#include "server/call_tracker.h"
+#include "server/call_registry.h"
+#include "server/call_slots.h"
+#include "server/call_timer.h"
 #include "server/connection_listener.h"
 #include "server/health.h"
+#include "server/health_service.h"
 #include "server/metrics.h"
 #include "server/metrics_listener.h"
 #include "server/music_service.h"
@@ -72,8 +75,11 @@ class Server {
   const std::shared_ptr<LogWriter> log_writer_;
   const std::shared_ptr<RequestLog> log_;
   const std::shared_ptr<ApiKeys> keys_;  // null: no keys are needed
-  CallTracker tracker_;
+  CallSlots slots_;
+  CallRegistry calls_;
+  CallTimer call_timer_;
   MusicService service_;
+  HealthService health_service_;
   int port_ = 0;
   std::unique_ptr<ConnectionListener> listener_;
   std::unique_ptr<MetricsListener> metrics_listener_;

@@ -2,12 +2,12 @@
 #ifndef VIDMUSE_CLIENT_CLI_FLAGS_H_
 #define VIDMUSE_CLIENT_CLI_FLAGS_H_
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "core/base/flag_table.h"
 #include "vidmuse/v1/music.pb.h"
 
 namespace vidmuse {
@@ -32,9 +32,12 @@ struct CliOptions {
   v1::GenerateMusicConfig config;
 };
 
-// Parses `args` (without the program's name). Flags are `--name value` or `--name=value`.
-// Fails with INVALID_ARGUMENT for an unknown command or flag, a value of the wrong kind, or a
-// missing flag. The server checks the ranges.
+// The flags that a command takes.
+FlagTable<CliOptions> FlagsOf(Command command);
+
+// Parses `args` (without the program's name): a command and its flags. Fails with INVALID_ARGUMENT
+// for an unknown command or flag, a value of the wrong kind, or a missing flag. The server checks
+// the ranges.
 absl::StatusOr<CliOptions> ParseCommandLine(const std::vector<std::string>& args);
 
 // The help text, which lists all commands and flags.

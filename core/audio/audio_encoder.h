@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "vidmuse/types.h"
+#include "vidmuse/audio_format.h"
 
 namespace vidmuse {
 

@@ -5,6 +5,7 @@ extern "C" {
 #include <libavformat/avformat.h>
 #include <libavutil/channel_layout.h>
 #include <libavutil/dict.h>
+#include <libavutil/log.h>
 }
 
 #include <algorithm>
@@ -45,6 +46,16 @@ absl::Status FfmpegError(absl::string_view what, int code) {
   const std::string message = absl::StrCat(what, ": ", text);
   if (code == AVERROR(ENOMEM)) return absl::ResourceExhaustedError(message);
   return absl::InternalError(message);
+}
+
+// Keeps FFmpeg's own lines off standard error, where the server writes its log. What fails is told
+// by error codes.
+void SilenceFfmpeg() {
+  static const bool done = [] {
+    av_log_set_level(AV_LOG_QUIET);
+    return true;
+  }();
+  static_cast<void>(done);
 }
 
 struct CodecDeleter {
@@ -103,6 +114,7 @@ int FfmpegEncoder::Write(void* opaque, uint8_t* data, int size) {
 }
 
 absl::Status FfmpegEncoder::Init(int sample_rate, int64_t total_samples) {
+  SilenceFfmpeg();
   const FormatInfo info = InfoFor(format_);
   if (format_ == AudioFormat::kFlac && total_samples > kMaxFlacSamples) {
     return absl::InvalidArgumentError(absl::StrCat(

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "core/audio/audio_encoder.h"
+#include "vidmuse/audio_format.h"
 
 namespace vidmuse {
 

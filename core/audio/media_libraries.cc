@@ -18,6 +18,7 @@ extern "C" {
 #include "core/audio/audio_encoder.h"
 #include "core/base/content_hash.h"
 #include "core/base/status_macros.h"
+#include "vidmuse/audio_format.h"
 
 namespace vidmuse {
 namespace {

@@ -6,7 +6,7 @@
 
 namespace vidmuse {
 
-// Thread-safe.
+// Thread-safe. Copies are the same flag: cancelling one cancels all.
 class CancelFlag {
  public:
   // Runs the std::stop_callbacks registered on `token` in the calling thread.

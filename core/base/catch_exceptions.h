@@ -21,10 +21,15 @@ inline const absl::Status& OutOfMemory() {
   return *status;
 }
 
+// The same with a hint to try again in a few seconds, for what the process lacks memory for only
+// while others use it.
+const absl::Status& OutOfMemoryForNow();
+
 // Returns the absl::Status or absl::StatusOr that `call` returns, or OK for void. If `call` throws,
-// returns OutOfMemory() for std::bad_alloc, else INTERNAL with a message that begins with `what`.
+// returns `out_of_memory` for std::bad_alloc, else INTERNAL with a message that begins with `what`.
 template <typename Call>
-auto CatchExceptions(absl::string_view what, Call&& call) {
+auto CatchExceptions(absl::string_view what, Call&& call,
+                     const absl::Status& out_of_memory = OutOfMemory()) {
   using Result = std::invoke_result_t<Call>;
   using Status = std::conditional_t<std::is_void_v<Result>, absl::Status, Result>;
   try {
@@ -35,7 +40,7 @@ auto CatchExceptions(absl::string_view what, Call&& call) {
       return Status(std::forward<Call>(call)());
     }
   } catch (const std::bad_alloc&) {
-    return Status(OutOfMemory());
+    return Status(out_of_memory);
   } catch (const std::exception& error) {
     return Status(absl::InternalError(absl::StrCat(what, ": ", error.what())));
   } catch (...) {

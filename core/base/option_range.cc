@@ -1,7 +1,7 @@
 #include "core/base/option_range.h"
 
 #include "absl/strings/str_format.h"
-#include "vidmuse/types.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 

@@ -14,7 +14,9 @@
 #include "core/audio/audio_encoder.h"
 #include "core/audio/loudness.h"
 #include "core/model/music_model.h"
-#include "vidmuse/types.h"
+#include "vidmuse/audio_format.h"
+#include "vidmuse/events.h"
+#include "vidmuse/model_info.h"
 
 namespace vidmuse {
 

@@ -15,9 +15,8 @@ Engine::Engine(MusicModel* model, const SchedulerOptions& options, int window_th
     : model_(model),
       clock_(clock),
       scheduler_(model, options, clock, metrics,
-                 [this](WindowRequest request) { OpenWindow(std::move(request)); }),
-      // Each running generation has at most one pending window; cancelled ones may leave one
-      // behind.
+                 [this](PendingWindow pending) { OpenWindow(std::move(pending)); }),
+      // Each running song has at most one pending window; cancelled ones may leave one behind.
       window_pool_(std::make_unique<WorkerPool>(
           "vm-window", window_threads, static_cast<size_t>(options.max_batch) * 4 + 64, clock, 5)) {
   load_ = scheduler_.load();
@@ -33,11 +32,22 @@ Engine::~Engine() {
   window_pool_.reset();
 }
 
-void Engine::Add(std::shared_ptr<Generation> generation) {
-  std::list<std::shared_ptr<Generation>> added;
-  added.push_back(std::move(generation));
+SongId Engine::Add(Song song) {
+  std::list<AddedSong> added(1);
+  added.front().song = std::move(song);
   MutexLock lock(&mutex_);
+  added.front().id = next_id_;
+  CountAdded(added.front());
   work_.added.splice(work_.added.end(), added);
+  return next_id_++;
+}
+
+void Engine::CountAdded(const AddedSong& added) {
+  const Song& song = added.song;
+  const int64_t known = song.known_frames(model_->info().codebooks);
+  load_.AddWaiting(
+      {.id = added.id, .frames = song.total_frames() - known, .kv_bytes = load_.least_window_bytes},
+      song.client_key);
 }
 
 void Engine::Suspect() {
@@ -54,23 +64,20 @@ SchedulerLoad Engine::load() const {
   MutexLock lock(&mutex_);
   SchedulerLoad load = load_;
   load.now = clock_->Monotonic();
-  for (const auto& generation : work_.added) {
-    const int codebooks = model_->info().codebooks;
-    const int64_t known = static_cast<int64_t>(generation->known.size()) / codebooks;
-    load.AddWaiting(generation->windows.back().end_frame() - known, load.least_window_bytes,
-                    generation->client_key);
-  }
   return load;
 }
 
-QueuePlace Engine::PlaceOf(const Generation& generation) const {
+QueuePlace Engine::PlaceOf(SongId id) const {
   const SchedulerLoad load = this->load();
+  const auto found = std::find_if(load.waiting.begin(), load.waiting.end(),
+                                  [&](const SongLoad& song) { return song.id == id; });
+  // A song that isn't in the queue any more is about to be told so.
+  const bool waits = found != load.waiting.end();
+  const size_t ahead = waits ? static_cast<size_t>(found - load.waiting.begin()) : 0;
   QueuePlace place;
-  place.position = generation.queue_position;
-  // Position 0: the scheduler hasn't seen it yet, so it is behind all that wait.
-  if (place.position == 0) place.position = std::max(static_cast<int>(load.waiting.size()), 1);
-  if (load.FramesPerSecond() > 0) {
-    place.seconds = absl::ToDoubleSeconds(load.DelayBehind(place.position - 1));
+  place.position = static_cast<int>(ahead) + 1;
+  if (waits && load.FramesPerSecond() > 0) {
+    place.seconds = absl::ToDoubleSeconds(load.DelayBehind(ahead));
   }
   return place;
 }
@@ -89,24 +96,23 @@ absl::Status Engine::CheckProgress(absl::Duration step_limit, absl::Duration win
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<Window>> Engine::TryToOpen(const WindowRequest& request) {
-  const CancelFlag& cancel = request.generation->cancel;
+absl::StatusOr<std::unique_ptr<Window>> Engine::TryToOpen(const PendingWindow& pending) {
   return CatchExceptions(
       "a window could not be opened", [&]() -> absl::StatusOr<std::unique_ptr<Window>> {
-        if (cancel.cancelled()) return absl::CancelledError("cancelled");
-        return model_->OpenWindow(*request.condition, request.window.first_local,
-                                  request.window.local_count, request.capacity, cancel);
+        if (pending.cancel.cancelled()) return absl::CancelledError("cancelled");
+        return model_->OpenWindow(*pending.condition, pending.window.first_local,
+                                  pending.window.local_count, pending.capacity, pending.cancel);
       });
 }
 
-void Engine::OpenWindow(WindowRequest request) {
+void Engine::OpenWindow(PendingWindow pending) {
   // Allocates the list node for the result now, so that handing it over later needs no memory.
   const auto opened = std::make_shared<std::list<OpenedWindow>>();
-  opened->push_back({request.id, OutOfMemory(), {}});
-  const bool urgent = request.urgent;
-  const auto open = [this, opened, request = std::move(request)] {
+  opened->push_back({pending.song, OutOfMemory(), {}});
+  const bool urgent = pending.urgent;
+  const auto open = [this, opened, pending = std::move(pending)] {
     const absl::Duration begin = clock_->Monotonic();
-    absl::StatusOr<std::unique_ptr<Window>> window = TryToOpen(request);
+    absl::StatusOr<std::unique_ptr<Window>> window = TryToOpen(pending);
     opened->front().took = clock_->Monotonic() - begin;
     opened->front().window = std::move(window);
     MutexLock lock(&mutex_);
@@ -134,16 +140,25 @@ bool Engine::TakeWork(bool wait, Work* work) {
 }
 
 bool Engine::DoWork(Work& work) {
-  for (; !work.added.empty(); work.added.pop_front()) scheduler_.Add(work.added.front());
-  for (OpenedWindow& window : work.opened) {
-    scheduler_.WindowOpened(window.id, std::move(window.window), window.took);
+  for (; !work.added.empty(); work.added.pop_front()) {
+    AddedSong& added = work.added.front();
+    scheduler_.Add(added.id, std::move(added.song));
+  }
+  for (OpenedWindow& opened : work.opened) {
+    scheduler_.WindowOpened(opened.song, std::move(opened.window), opened.took);
   }
   if (work.suspect) scheduler_.Suspect();
   const bool stepped = scheduler_.RunStep();
   SchedulerLoad load = scheduler_.load();
   MutexLock lock(&mutex_);
   std::swap(load_, load);
+  for (const AddedSong& added : work_.added) CountAdded(added);
   return stepped;
+}
+
+void Engine::EndAll(Work& work, const absl::Status& status) {
+  scheduler_.Abort(status);
+  for (AddedSong& added : work.added) EndSong(added.song, status);
 }
 
 void Engine::Run() {
@@ -155,24 +170,22 @@ void Engine::Run() {
     const absl::Status status =
         CatchExceptions("the device thread failed", [&] { stepped = DoWork(work); });
     if (status.ok()) continue;
-    // Exceptions of the model and of the requests' own methods end one request each and don't get
-    // here. After any other exception, all requests end.
-    scheduler_.Abort(status);
-    for (const auto& generation : work.added) TellEnd(*generation, status);
+    // Exceptions of the model and of the listeners end one song each and don't get here. After any
+    // other exception, all songs end.
+    EndAll(work, status);
     stepped = false;
     MutexLock lock(&mutex_);
     load_.running.clear();
-    load_.waiting.clear();
     load_.kv_bytes = 0;
+    const SongId left = work_.added.empty() ? next_id_ : work_.added.front().id;
+    std::erase_if(load_.waiting, [left](const SongLoad& song) { return song.id < left; });
   }
-  const absl::Status status = absl::CancelledError("the generator is shutting down");
-  scheduler_.Abort(status);
   Work left;
   {
     MutexLock lock(&mutex_);
     std::swap(left, work_);
   }
-  for (const auto& generation : left.added) TellEnd(*generation, status);
+  EndAll(left, absl::CancelledError("the generator is shutting down"));
 }
 
 }  // namespace vidmuse

@@ -1,10 +1,10 @@
 // The engine owns the device thread, which runs the scheduler step by step and takes in the work
 // that other threads hand over.
 //
-// How a window is opened: on the device thread, Scheduler::RequestWindow calls the WindowOpener
-// that it was given, which is Engine::OpenWindow. That queues a task on the window pool. A thread
-// of the pool opens the window (TryToOpen) and puts the window or the error into `work_.opened`.
-// Before its next step, the device thread takes `work_` over and passes the window on to
+// The way of a window: on the device thread, Scheduler::RequestWindow calls the WindowOpener that
+// it was given, which is Engine::OpenWindow. That queues a task on the window pool. A thread of the
+// pool opens the window (TryToOpen) and puts the window or the error into `work_.opened`. Before
+// its next step, the device thread takes `work_` over and passes the window on to
 // Scheduler::WindowOpened. If the pool's queue is full, OpenWindow itself puts an error there.
 #ifndef VIDMUSE_ENGINE_ENGINE_H_
 #define VIDMUSE_ENGINE_ENGINE_H_
@@ -24,13 +24,13 @@
 
 namespace vidmuse {
 
-// A generation's place in the queue for the batch.
+// A song's place in the queue for the batch.
 struct QueuePlace {
   int position = 0;               // 1: the next to be placed
   std::optional<double> seconds;  // estimated wait; unset if not known
 };
 
-// Thread-safe. The destructor ends all remaining generations with CANCELLED.
+// Thread-safe. The destructor ends all remaining songs with CANCELLED.
 class Engine {
  public:
   // `window_threads`: how many windows may be opened at the same time.
@@ -40,8 +40,8 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Afterwards the generation's OnGenerated is called exactly once, unless Add throws.
-  void Add(std::shared_ptr<Generation> generation);
+  // Takes the song over and names it. OnEnded is called exactly once, unless Add throws.
+  SongId Add(Song song);
 
   // Another stage failed in a way that may be the device's fault (see Scheduler::Suspect).
   void Suspect();
@@ -49,11 +49,11 @@ class Engine {
   // Makes the device thread look at cancel flags and deadlines now.
   void Wake();
 
-  // The load as of the last step, plus the generations added since.
+  // The load as of the last step, plus the songs added since.
   SchedulerLoad load() const;
 
-  // The queue place of a generation that was added and is not in the batch yet.
-  QueuePlace PlaceOf(const Generation& generation) const;
+  // The queue place of a song that was added and is not in the batch yet.
+  QueuePlace PlaceOf(SongId id) const;
 
   // OK, or UNAVAILABLE with the reason while the device is lost (see Scheduler).
   absl::Status CheckDevice() const;
@@ -63,20 +63,24 @@ class Engine {
   absl::Status CheckProgress(absl::Duration step_limit, absl::Duration window_limit) const;
 
  private:
+  struct AddedSong {
+    SongId id = 0;
+    Song song;
+  };
   struct OpenedWindow {
-    uint64_t id;
+    SongId song;
     absl::StatusOr<std::unique_ptr<Window>> window;
     absl::Duration took;
   };
   // Work handed over by other threads. These are lists because taking them needs no memory.
   struct Work {
-    std::list<std::shared_ptr<Generation>> added;
+    std::list<AddedSong> added;
     std::list<OpenedWindow> opened;
     bool suspect = false;
   };
 
-  void OpenWindow(WindowRequest request);
-  absl::StatusOr<std::unique_ptr<Window>> TryToOpen(const WindowRequest& request);
+  void OpenWindow(PendingWindow pending);
+  absl::StatusOr<std::unique_ptr<Window>> TryToOpen(const PendingWindow& pending);
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return stopping_ || woken_ || work_.suspect || !work_.added.empty() || !work_.opened.empty();
   }
@@ -86,6 +90,10 @@ class Engine {
   bool TakeWork(bool wait, Work* work) ABSL_LOCKS_EXCLUDED(mutex_);
   // Hands the work to the scheduler and runs one step. Returns false if there was nothing to step.
   bool DoWork(Work& work);
+  // Counts a song in `load_` that the scheduler hasn't counted yet.
+  void CountAdded(const AddedSong& added) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Ends all songs of the scheduler and of `work`. Throws nothing.
+  void EndAll(Work& work, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
 
   MusicModel* const model_;
   const Clock* const clock_;
@@ -94,7 +102,8 @@ class Engine {
   Work work_ ABSL_GUARDED_BY(mutex_);
   bool woken_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  SchedulerLoad load_ ABSL_GUARDED_BY(mutex_);
+  SongId next_id_ ABSL_GUARDED_BY(mutex_) = 1;
+  SchedulerLoad load_ ABSL_GUARDED_BY(mutex_);  // see load(), but for `now`
   bool in_step_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Duration step_began_ ABSL_GUARDED_BY(mutex_);
 

@@ -1,11 +1,9 @@
 #include "core/engine/event_queue.h"
 
-#include <exception>
-#include <new>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
-#include "absl/strings/str_cat.h"
+#include "core/base/catch_exceptions.h"
 
 namespace vidmuse {
 namespace {
@@ -107,17 +105,11 @@ void EventQueue::Deliver() {
 
 void EventQueue::Call(const MusicStream::ReadCallback& reader, absl::StatusOr<StreamEvent> event) {
   const bool took = event.ok();
-  absl::Status failure;
-  try {
+  const absl::Status failure = CatchExceptions("a reader failed", [&] {
     reader(std::move(event));
     if (took) on_taken_();
-    return;
-  } catch (const std::bad_alloc&) {
-    failure = absl::ResourceExhaustedError("out of memory while an event was handed over");
-  } catch (const std::exception& error) {
-    failure = absl::InternalError(absl::StrCat("a reader failed: ", error.what()));
-  }
-  on_failure_(failure);
+  });
+  if (!failure.ok()) on_failure_(failure);
 }
 
 void EventQueue::WaitForCallbacks() {

@@ -12,7 +12,6 @@
 #include "absl/status/statusor.h"
 #include "core/base/mutex.h"
 #include "vidmuse/generator.h"
-#include "vidmuse/types.h"
 
 namespace vidmuse {
 

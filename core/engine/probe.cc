@@ -6,6 +6,7 @@
 
 #include "core/base/catch_exceptions.h"
 #include "core/base/status_macros.h"
+#include "vidmuse/sampling_options.h"
 
 namespace vidmuse {
 namespace {

@@ -1,5 +1,5 @@
-// Continuous batching: decides at every decoding step which generations are in the batch and what
-// each of them feeds.
+// Continuous batching: decides at every decoding step which songs are in the batch and what each of
+// them feeds.
 #ifndef VIDMUSE_ENGINE_SCHEDULER_H_
 #define VIDMUSE_ENGINE_SCHEDULER_H_
 
@@ -13,8 +13,8 @@
 #include "absl/time/time.h"
 #include "core/base/catch_exceptions.h"
 #include "core/base/clock.h"
-#include "core/engine/generation.h"
 #include "core/engine/scheduler_load.h"
+#include "core/engine/song.h"
 #include "core/engine/waiting_queue.h"
 #include "core/engine/window_sequence.h"
 #include "core/model/music_model.h"
@@ -23,20 +23,22 @@
 namespace vidmuse {
 
 struct SchedulerOptions {
-  int max_batch = 8;        // generations in the batch
+  int max_batch = 8;        // songs in the batch
   size_t max_kv_bytes = 0;  // KV cache for all their windows together
-  // Prefill is chunked so that no other request waits long for its next token. Besides one sequence
-  // step per request, a batch step feeds at most `prefill_steps` prompt steps for all requests
-  // together, or `prefill_steps_alone` if the batch holds a single request.
+  // Prefill is chunked so that no other song waits long for its next token. Besides one sequence
+  // step per song, a step of the batch feeds at most `prefill_steps` prompt steps for all songs
+  // together, or `prefill_steps_alone` if the batch holds a single song.
   int prefill_steps = 8;
   int prefill_steps_alone = 64;
 };
 
-// A window to be opened for a generation.
-struct WindowRequest {
-  uint64_t id = 0;
-  std::shared_ptr<Generation> generation;
+// A window to be opened for a song.
+struct PendingWindow {
+  SongId song = 0;
+  // Kept until the window is open, so that a request that was cancelled meanwhile counts as live.
+  std::shared_ptr<const SongListener> listener;
   std::shared_ptr<const VideoCondition> condition;
+  CancelFlag cancel;  // the song's
   WindowSpec window;
   int capacity = 0;  // sequence steps
   // Set for a song that has frames already: its window is opened before a new song's first one.
@@ -45,18 +47,17 @@ struct WindowRequest {
 
 // Opens the window on another thread than the device thread, without blocking the caller, and then
 // has the device thread hand it to Scheduler::WindowOpened.
-using WindowOpener = std::function<void(WindowRequest)>;
+using WindowOpener = std::function<void(PendingWindow)>;
 
-// Clients take turns (see WaitingQueue), and the requests of one client are placed in the order of
-// their arrival. A generation keeps its place, and the memory for its largest window, until its
-// song is done, so no generation starves. Its next window is opened while the last seconds of the
-// current one are made, if there is memory for both and no request waits for that memory; otherwise
-// it is opened when the current one is done. Generations that were cancelled or missed their
-// deadline leave between steps.
+// Clients take turns (see WaitingQueue), and the songs of one client are placed in the order of
+// their arrival. A song keeps its place, and the memory for its largest window, until it is done,
+// so no song starves. Its next window is opened while the last seconds of the current one are made,
+// if there is memory for both and no song waits for that memory; otherwise it is opened when the
+// current one is done. Songs that were cancelled or missed their deadline leave between steps.
 //
-// ProbeModel tests the device when a step has failed for each request even alone, and after
-// Suspect. If it fails, the device counts as lost: until a probe succeeds again, every generation
-// ends with UNAVAILABLE, including those that are added meanwhile.
+// ProbeModel tests the device when a step has failed for each song even alone, and after Suspect.
+// If it fails, the device counts as lost: until a probe succeeds again, every song ends with
+// UNAVAILABLE, including those that are added meanwhile.
 //
 // The scheduler has no threads and no locks: one thread calls all its methods, and the clock and
 // the opener come from outside.
@@ -65,34 +66,36 @@ class Scheduler {
   Scheduler(MusicModel* model, const SchedulerOptions& options, const Clock* clock,
             MetricsSink* metrics, WindowOpener open_window);
 
-  // Afterwards the generation's OnGenerated is called exactly once, unless Add throws.
-  void Add(std::shared_ptr<Generation> generation);
-  // Takes over a window that was requested as `id`, or the error. `took`: how long opening took.
-  void WindowOpened(uint64_t id, absl::StatusOr<std::unique_ptr<Window>> window,
-                    absl::Duration took);
+  // Takes the song over; OnEnded is called exactly once. If Add throws, the song is unchanged.
+  void Add(SongId id, Song&& song);
+  // Takes over the window that the song `id` waits for, or the error. `took`: how long opening
+  // took.
+  void WindowOpened(SongId id, absl::StatusOr<std::unique_ptr<Window>> window, absl::Duration took);
 
   // Something other than a step failed in a way that may be the device's fault. The device is
-  // probed as soon as no generation runs, unless a step succeeds before that.
+  // probed as soon as no song runs, unless a step succeeds before that.
   void Suspect() { suspect_ = true; }
 
-  // Drops generations that must leave, fills free places and runs one step of the batch. Returns
-  // false if there is nothing to do now.
+  // Drops songs that must leave, fills free places and runs one step of the batch. Returns false if
+  // there is nothing to do now.
   bool RunStep();
 
-  // Ends every generation with `status`.
+  // Ends every song with `status`. Throws nothing.
   void Abort(const absl::Status& status);
 
   bool idle() const { return waiting_.empty() && running_.empty(); }
   // The time, as of Clock::Monotonic(), when RunStep must be called even if nothing has happened.
   absl::Duration next_deadline() const;
-  SchedulerLoad load() const;
+  // The load at the end of the last RunStep or Abort.
+  const SchedulerLoad& load() const { return load_; }
 
  private:
-  // A generation with a place in the batch.
-  struct Running {
-    uint64_t id = 0;
-    std::shared_ptr<Generation> generation;  // null once it has ended
-    size_t kv_bytes = 0;                     // reserved for its largest window
+  // A song with a place in the batch.
+  struct RunningSong {
+    SongId id = 0;
+    Song song;            // its known tokens are in `tokens` now
+    SongTimes times;      // so far
+    size_t kv_bytes = 0;  // reserved for its largest window
     int window_index = 0;
     std::unique_ptr<Window> window;            // null while it is being opened
     std::unique_ptr<WindowSequence> sequence;  // set together with `window`
@@ -105,51 +108,56 @@ class Scheduler {
     size_t next_kv_bytes = 0;      // reserved for `next` until `window` is freed
     bool open_ahead = true;        // false: the next window couldn't be opened beside this one
 
-    const WindowSpec& spec() const { return generation->windows[window_index]; }
-    bool has_next() const {
-      return window_index + 1 < static_cast<int>(generation->windows.size());
-    }
+    bool ended() const { return song.listener == nullptr; }
+    const WindowSpec& spec() const { return song.windows[window_index]; }
+    bool has_next() const { return window_index + 1 < static_cast<int>(song.windows.size()); }
     bool streaming() const { return next_frame > first_frame; }
-    int64_t frames_left() const { return generation->windows.back().end_frame() - next_frame; }
+    int64_t frames_left() const { return song.total_frames() - next_frame; }
   };
 
-  // Why a generation must leave, or OK.
-  absl::Status MustLeave(const Generation& generation) const;
+  // Why a song must leave, or OK.
+  absl::Status MustLeave(const Song& song) const;
   size_t KvBytes(const WindowSpec& window) const;
-  size_t LargestKvBytes(const Generation& generation) const;
+  size_t LargestKvBytes(const Song& song) const;
   void DropLeavers();
+  // Gives free places to the songs whose turn it is.
   void Place();
-  std::unique_ptr<Running> NewRunning(const WaitingGeneration& waiting);
+  // Gives the first waiting song its place, or ends it if that fails.
+  void PlaceFirst();
+  // Asks for the next window of each song that is near the end of its current one.
   void OpenAhead();
   // Asks the opener for window `index` of the song.
-  void RequestWindow(Running& running, int index);
-  void UseWindow(Running& running, std::unique_ptr<Window> window);
-  std::vector<StepRequest> BuildBatch(std::vector<Running*>* members);
+  void RequestWindow(RunningSong& running, int index);
+  void UseWindow(RunningSong& running, std::unique_ptr<Window> window);
+  std::vector<StepRequest> BuildBatch(std::vector<RunningSong*>* members);
   absl::Status Step(std::vector<StepRequest>& batch);
-  void StepOneByOne(std::vector<StepRequest>& batch, const std::vector<Running*>& members);
-  // Takes in the result of a step for one generation. At the end of a window, goes on to the next
-  // one or finishes the song.
-  void Advance(Running& running, const StepRequest& step);
-  void TakeDrawn(Running& running, const StepRequest& step);
-  // Runs `part`. An exception that it throws ends this generation alone.
+  void StepOneByOne(std::vector<StepRequest>& batch, const std::vector<RunningSong*>& members);
+  // Takes in the result of a step for one song. At the end of a window, goes on to the next one or
+  // finishes the song.
+  void Advance(RunningSong& running, const StepRequest& step);
+  void TakeDrawn(RunningSong& running, const StepRequest& step);
+  // Runs `part`. An exception that it throws ends this song alone.
   template <typename Part>
-  void RunFor(Running& running, Part part) {
+  void RunFor(RunningSong& running, Part part) {
     const absl::Status status = CatchExceptions("the request failed", part);
     if (!status.ok()) Finish(running, status);
   }
-  void Finish(Running& running, const absl::Status& status);
+  void Finish(RunningSong& running, const absl::Status& status);
   void EraseFinished();
-  void ReleaseNext(Running& running);
+  void ReleaseNext(RunningSong& running);
   // Probes the device and returns whether it works. If not, the device is lost, and its status
-  // gives `reason`, or the probe's error if that is OK. The generations are told only in the next
+  // gives `reason`, or the probe's error if that is OK. The songs are told only in the next
   // RunStep, when load() shows the loss already: a client that retries at once must not be sent
   // here again.
   bool Probe(const absl::Status& reason);
-  // Ends all generations on a lost device, and probes it when the next probe is due. Returns true
-  // if the device works again.
+  // Ends all songs on a lost device, and probes it when the next probe is due. Returns true if the
+  // device works again.
   bool Recovers();
+  // RunStep without its report of the load.
+  bool TryStep();
   void ReportStep(absl::Duration took, size_t batch, int drawn);
-  void ReportLoad();
+  SchedulerLoad MeasureLoad() const;
+  void ReportLoad() const;
   int codebooks() const { return model_->info().codebooks; }
 
   MusicModel* const model_;
@@ -161,10 +169,10 @@ class Scheduler {
   const size_t least_window_bytes_;
 
   WaitingQueue waiting_;
-  std::vector<std::unique_ptr<Running>> running_;  // in the order of placement
-  uint64_t next_id_ = 1;
+  std::vector<std::unique_ptr<RunningSong>> running_;  // in the order of placement
   size_t kv_bytes_ = 0;
   StepSpeed speed_;
+  SchedulerLoad load_;
   bool suspect_ = false;
   absl::Status device_;         // why the device is lost, or OK
   absl::Duration next_probe_;   // when to probe a lost device again

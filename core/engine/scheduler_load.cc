@@ -13,11 +13,11 @@ namespace {
 constexpr absl::Duration kSpeedLasts = absl::Minutes(1);
 constexpr double kNewStepWeight = 0.02;
 
-size_t HashOf(absl::string_view key) {
-  return std::hash<std::string_view>()(std::string_view(key.data(), key.size()));
-}
-
 }  // namespace
+
+size_t ClientHash(absl::string_view client_key) {
+  return std::hash<std::string_view>()(std::string_view(client_key.data(), client_key.size()));
+}
 
 bool StepSpeed::IsFresh(absl::Duration now) const {
   return step_seconds > 0 && now - measured <= kSpeedLasts;
@@ -30,8 +30,9 @@ void StepSpeed::Observe(absl::Duration now, double seconds, int drawn) {
   measured = now;
 }
 
-void SchedulerLoad::AddWaiting(int64_t frames, size_t kv_bytes, absl::string_view client_key) {
-  SongLoad song = {.frames = frames, .kv_bytes = kv_bytes, .client = HashOf(client_key)};
+void SchedulerLoad::AddWaiting(SongLoad song, absl::string_view client_key) {
+  song.client = ClientHash(client_key);
+  song.ring = song.turn = 0;
   for (const SongLoad& other : waiting) {
     if (other.client == song.client) {
       song.ring = other.ring;
@@ -58,8 +59,8 @@ double SchedulerLoad::FramesPerSecond() const {
   return idle || !speed.IsFresh(now) ? 0 : speed.batch / speed.step_seconds;
 }
 
-double SchedulerLoad::StepSeconds(size_t requests) const {
-  return speed.step_seconds * std::min(1.0, static_cast<double>(requests) / speed.batch);
+double SchedulerLoad::StepSeconds(size_t songs) const {
+  return speed.step_seconds * std::min(1.0, static_cast<double>(songs) / speed.batch);
 }
 
 absl::Duration SchedulerLoad::DelayOf(size_t ahead, size_t bytes) const {
@@ -104,7 +105,7 @@ absl::Duration SchedulerLoad::DelayBehind(size_t ahead) const {
 }
 
 absl::Duration SchedulerLoad::LeastDelay(absl::string_view client_key) const {
-  const size_t client = HashOf(client_key);
+  const size_t client = ClientHash(client_key);
   size_t turn = 0;
   size_t ring = waiting.size();  // a new client's place is behind all others
   for (const SongLoad& song : waiting) {

@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/engine/probe.h"
 #include "core/engine/scheduler.h"
-#include "vidmuse/types.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 namespace {
@@ -15,7 +15,7 @@ constexpr absl::Duration kProbeInterval = absl::Seconds(5);
 
 }  // namespace
 
-std::vector<StepRequest> Scheduler::BuildBatch(std::vector<Running*>* members) {
+std::vector<StepRequest> Scheduler::BuildBatch(std::vector<RunningSong*>* members) {
   for (const auto& running : running_) {
     if (running->window != nullptr) members->push_back(running.get());
   }
@@ -35,13 +35,13 @@ std::vector<StepRequest> Scheduler::BuildBatch(std::vector<Running*>* members) {
   std::vector<StepRequest> batch;
   batch.reserve(members->size());
   for (size_t i = 0; i < members->size(); ++i) {
-    Running& running = *(*members)[i];
+    RunningSong& running = *(*members)[i];
     WindowSequence& sequence = *running.sequence;
     StepRequest step;
     step.window = running.window.get();
     step.tokens = sequence.Next(counts[i]);
     if (counts[i] == sequence.pending()) {
-      step.sampling = &running.generation->sampling;
+      step.sampling = &running.song.sampling;
       step.frame = running.spec().first_frame + sequence.drawn_frame();
       step.next_tokens = drawn_.data() + i * codebooks();
     }
@@ -56,7 +56,7 @@ absl::Status Scheduler::Step(std::vector<StepRequest>& batch) {
 }
 
 void Scheduler::StepOneByOne(std::vector<StepRequest>& batch,
-                             const std::vector<Running*>& members) {
+                             const std::vector<RunningSong*>& members) {
   std::vector<absl::Status> statuses;
   statuses.reserve(batch.size());
   bool works = false;
@@ -67,7 +67,7 @@ void Scheduler::StepOneByOne(std::vector<StepRequest>& batch,
   }
   if (!works) {
     // The windows are useless now, and the probe needs memory.
-    for (Running* member : members) {
+    for (RunningSong* member : members) {
       member->sequence = nullptr;
       member->window = nullptr;
     }
@@ -103,15 +103,21 @@ bool Scheduler::Recovers() {
 }
 
 bool Scheduler::RunStep() {
+  const bool stepped = TryStep();
+  load_ = MeasureLoad();
+  ReportLoad();
+  return stepped;
+}
+
+bool Scheduler::TryStep() {
   if (!device_.ok() && !Recovers()) return false;
   DropLeavers();
   Place();
   OpenAhead();
-  std::vector<Running*> members;
+  std::vector<RunningSong*> members;
   std::vector<StepRequest> batch = BuildBatch(&members);
   if (batch.empty()) {
     if (suspect_ && running_.empty()) Probe(absl::OkStatus());
-    ReportLoad();
     return !device_.ok();
   }
   const absl::Duration begin = clock_->Monotonic();
@@ -119,7 +125,7 @@ bool Scheduler::RunStep() {
   const absl::Duration took = clock_->Monotonic() - begin;
   int drawn = 0;
   for (size_t i = 0; i < batch.size(); ++i) {
-    members[i]->generation->step_seconds += took;
+    members[i]->times.steps += took;
     drawn += batch[i].sampling != nullptr;
   }
   if (status.ok()) {
@@ -130,7 +136,6 @@ bool Scheduler::RunStep() {
     StepOneByOne(batch, members);
   }
   EraseFinished();
-  ReportLoad();
   return true;
 }
 
@@ -143,13 +148,13 @@ void Scheduler::ReportStep(absl::Duration took, size_t batch, int drawn) {
   speed_.Observe(clock_->Monotonic(), seconds, drawn);
 }
 
-void Scheduler::Advance(Running& running, const StepRequest& step) {
+void Scheduler::Advance(RunningSong& running, const StepRequest& step) {
   if (step.sampling == nullptr) {
     running.sequence->Fed(static_cast<int>(step.tokens.size()) / codebooks());
     return;
   }
   RunFor(running, [&] { TakeDrawn(running, step); });
-  if (running.generation == nullptr || !running.sequence->done()) return;
+  if (running.ended() || !running.sequence->done()) return;
   running.window = nullptr;
   running.sequence = nullptr;
   ReleaseNext(running);  // the next window takes over this one's reservation
@@ -165,7 +170,7 @@ void Scheduler::Advance(Running& running, const StepRequest& step) {
   });
 }
 
-void Scheduler::TakeDrawn(Running& running, const StepRequest& step) {
+void Scheduler::TakeDrawn(RunningSong& running, const StepRequest& step) {
   WindowSequence& sequence = *running.sequence;
   sequence.Drawn(absl::MakeConstSpan(step.next_tokens, codebooks()));
   const int64_t complete = running.spec().first_frame + sequence.complete_frames();
@@ -176,7 +181,7 @@ void Scheduler::TakeDrawn(Running& running, const StepRequest& step) {
     sequence.AppendFrame(static_cast<int>(running.next_frame - running.spec().first_frame),
                          &running.tokens);
   }
-  running.generation->OnFrames(first, absl::MakeConstSpan(running.tokens).subspan(before));
+  running.song.listener->OnFrames(first, absl::MakeConstSpan(running.tokens).subspan(before));
 }
 
 }  // namespace vidmuse

@@ -9,6 +9,8 @@
 #include "core/base/option_range.h"
 #include "core/base/status_macros.h"
 #include "core/engine/window_plan.h"
+#include "vidmuse/sampling_options.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 namespace {
@@ -37,6 +39,11 @@ absl::Status CheckDeclared(const GenerationRequest& request, const Limits& limit
   }
   if (request.max_seconds > 0) *seconds = std::min(*seconds, request.max_seconds);
   return absl::OkStatus();
+}
+
+// When a request that is refused now should come back.
+absl::Duration RetryDelay(const SchedulerLoad& load) {
+  return std::clamp(load.Delay(), absl::Seconds(1), absl::Seconds(60));
 }
 
 absl::string_view NameOf(MemoryUse use) {
@@ -131,36 +138,42 @@ absl::Status Admission::CheckRoom() const {
   return absl::OkStatus();
 }
 
+absl::Status Admission::CheckDeadline(const GenerationRequest& request, double seconds) const {
+  if (request.time_limit <= absl::ZeroDuration()) {
+    return absl::DeadlineExceededError("the deadline has passed");
+  }
+  if (request.time_limit == absl::InfiniteDuration() || request.resume) return absl::OkStatus();
+  const SchedulerLoad load = load_();
+  const double rate = load.FramesPerSecond();
+  if (rate <= 0) return absl::OkStatus();
+  // A lower bound: once it is placed, the request can't be faster than the whole batch together.
+  const absl::Duration least =
+      load.LeastDelay(request.client_key) + absl::Seconds(seconds * kFrameRate / rate);
+  if (least <= request.time_limit) return absl::OkStatus();
+  return WithRetryAfter(absl::DeadlineExceededError(absl::StrCat(
+                            "the deadline is in ", absl::FormatDuration(request.time_limit),
+                            ", but the music would take at least ", absl::FormatDuration(least))),
+                        RetryDelay(load));
+}
+
 absl::StatusOr<Reservation> Admission::Enter(const GenerationRequest& request, uint64_t bytes,
                                              MemoryUse use) {
   double seconds = 1;
   RETURN_IF_ERROR(CheckDeclared(request, limits_, &seconds));
-  if (request.time_limit <= absl::ZeroDuration()) {
-    return absl::DeadlineExceededError("the deadline has passed");
+  RETURN_IF_ERROR(CheckDeadline(request, seconds));
+  absl::Status room;
+  {
+    MutexLock lock(&mutex_);
+    if (draining_) return absl::UnavailableError("the server is shutting down");
+    room = CheckRoom();
+    if (room.ok()) {
+      RETURN_IF_ERROR(TryToResize(0, bytes, use));
+      ++Count(RequestPhase::kWaiting);
+      Report();
+      return Reservation(this, bytes);
+    }
   }
-  const SchedulerLoad load = load_();
-  const absl::Duration delay = load.Delay();
-  const absl::Duration retry = std::clamp(delay, absl::Seconds(1), absl::Seconds(60));
-  // A lower bound: once it is placed, the request can't be faster than the whole batch together.
-  const double rate = load.FramesPerSecond();
-  absl::Duration least;
-  if (rate > 0 && !request.resume) {
-    least = load.LeastDelay(request.client_key) + absl::Seconds(seconds * kFrameRate / rate);
-  }
-  if (least > request.time_limit) {
-    return WithRetryAfter(absl::DeadlineExceededError(absl::StrCat(
-                              "the deadline is in ", absl::FormatDuration(request.time_limit),
-                              ", but the music would take at least ", absl::FormatDuration(least))),
-                          retry);
-  }
-  MutexLock lock(&mutex_);
-  if (draining_) return absl::UnavailableError("the server is shutting down");
-  const absl::Status room = CheckRoom();
-  if (!room.ok()) return WithRetryAfter(room, retry);
-  RETURN_IF_ERROR(TryToResize(0, bytes, use));
-  ++Count(RequestPhase::kWaiting);
-  Report();
-  return Reservation(this, bytes);
+  return WithRetryAfter(room, RetryDelay(load_()));
 }
 
 void Admission::Move(RequestPhase from, RequestPhase to) {

@@ -12,8 +12,10 @@
 #include "absl/time/time.h"
 #include "core/base/mutex.h"
 #include "core/engine/scheduler.h"
+#include "vidmuse/limits.h"
 #include "vidmuse/metrics_sink.h"
-#include "vidmuse/types.h"
+#include "vidmuse/model_info.h"
+#include "vidmuse/request.h"
 
 namespace vidmuse {
 
@@ -61,8 +63,9 @@ class Reservation {
 // Thread-safe.
 class Admission {
  public:
-  // `load` returns the load of the device that the next request goes to. It is called at each
-  // decision.
+  // `load` returns the load of the device that the next request goes to. It is called when a
+  // decision depends on it: if the request has a deadline, and for each refusal that says when to
+  // come back.
   Admission(const Limits& limits, MetricsSink* metrics, std::function<SchedulerLoad()> load);
 
   // Admits one request in phase kWaiting with `bytes` reserved, or refuses it (see
@@ -92,6 +95,8 @@ class Admission {
   int live() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return counts_[0] + counts_[1] + counts_[2];
   }
+  // DEADLINE_EXCEEDED if the request for at least `seconds` of music surely can't be made in time.
+  absl::Status CheckDeadline(const GenerationRequest& request, double seconds) const;
   absl::Status CheckRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Report() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

@@ -38,7 +38,7 @@ absl::StatusOr<VideoSampler> NewVideoSampler(const GeneratorOptions& options) {
   using Filter = VideoSandbox::Filter;
   absl::StatusOr<std::unique_ptr<VideoSandbox>> created = VideoSandbox::Create(
       VideoSandbox::DefaultProgram(), mode == "required" ? Filter::kRequired : Filter::kIfPossible,
-      options.limits.max_decoders_bytes);
+      {.bytes = options.limits.max_decoders_bytes});
   if (!created.ok()) {
     return absl::UnavailableError(absl::StrCat("--video_sandbox=", mode,
                                                ": videos can't be decoded in a sandbox here: ",

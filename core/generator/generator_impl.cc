@@ -74,6 +74,8 @@ class GeneratorImpl final : public Generator {
   absl::StatusOr<Reservation> Admit(const GenerationRequest& request);
   // Runs in `watch_thread_`: has each job check its deadline, its reader and its progress.
   void Watch();
+  // Waits until it is time to check the jobs again. Returns false when the generator stops.
+  bool WaitForRound() ABSL_LOCKS_EXCLUDED(mutex_);
 
   const Limits limits_;
   const Clock* const clock_;
@@ -187,27 +189,28 @@ absl::Status GeneratorImpl::Health() const {
   return codec_pool_->CheckProgress(kStuckCodec);
 }
 
-void GeneratorImpl::Watch() {
+bool GeneratorImpl::WaitForRound() {
   MutexLock lock(&mutex_);
-  for (;;) {
-    mutex_.Await([this]()
-                     ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || !jobs_.empty(); });
-    mutex_.AwaitFor(kWatchInterval,
-                    [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_; });
-    if (stopping_) return;
-    std::erase_if(jobs_, [](const auto& job) { return job.expired(); });
+  mutex_.Await([this]()
+                   ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || !jobs_.empty(); });
+  mutex_.AwaitFor(kWatchInterval,
+                  [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_; });
+  std::erase_if(jobs_, [](const auto& job) { return job.expired(); });
+  return !stopping_;
+}
+
+void GeneratorImpl::Watch() {
+  while (WaitForRound()) {
     std::vector<std::shared_ptr<Job>> jobs;
     // If memory runs out here, the remaining jobs are checked in a later round.
     CatchExceptions("", [&] {
+      MutexLock lock(&mutex_);
       for (const auto& job : jobs_) jobs.push_back(job.lock());
     }).IgnoreError();
-    mutex_.Unlock();
     for (const auto& job : jobs) {
       if (job == nullptr) continue;
       CatchExceptions("", [&] { job->CheckTime(); }).IgnoreError();
     }
-    jobs.clear();
-    mutex_.Lock();
   }
 }
 

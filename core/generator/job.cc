@@ -1,22 +1,16 @@
 #include "core/generator/job.h"
 
-#include <exception>
-#include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/catch_exceptions.h"
 #include "core/base/status_macros.h"
 #include "core/generator/request_memory.h"
+#include "vidmuse/model_info.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 namespace {
-
-// A condition with the reservation of its memory, so that admission counts it for as long as anyone
-// holds it.
-struct HeldCondition {
-  Reservation memory;  // declared first, so that it outlives the condition
-  std::shared_ptr<const VideoCondition> condition;
-};
 
 int64_t KnownFrames(const GenerationRequest& request, const ModelInfo& model) {
   if (!request.resume) return 0;
@@ -28,24 +22,41 @@ RequestPhase PhaseOf(Stage stage) {
   return stage == Stage::kGenerate ? RequestPhase::kPlaced : RequestPhase::kDelivering;
 }
 
+// Where the time of a stage is counted, or null if it isn't: the engine measures what a song takes
+// in kGenerate, and the rest is the reader's.
+double* TimeOf(Stage stage, StageSeconds& seconds) {
+  switch (stage) {
+    case Stage::kUpload:
+      return &seconds.upload;
+    case Stage::kDecode:
+      return &seconds.decode;
+    case Stage::kEncode:
+      return &seconds.encode;
+    case Stage::kQueue:
+      return &seconds.queue;
+    case Stage::kGenerate:
+    case Stage::kDeliver:
+    case Stage::kEnded:
+      break;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 Job::Job(const JobContext* context, GenerationRequest request, Reservation memory)
     : context_(context),
       request_(std::move(request)),
       known_frames_(KnownFrames(request_, context->model->info())),
+      submitted_(context->clock->Monotonic()),
+      deadline_(submitted_ + request_.time_limit),
       events_(
           context->limits.max_stream_buffer_bytes, [this] { OnTaken(); },
           [this](const absl::Status& failure) { End(failure); }),
       memory_(std::move(memory)),
+      stage_began_(submitted_),
+      last_sent_(submitted_),
       frames_made_(known_frames_) {
-  submitted = Now();
-  deadline = submitted + request_.time_limit;
-  sampling = request_.sampling;
-  client_key = request_.client_key;
-  stage_began_ = submitted;
-  last_sent_ = submitted;
-  pumping_ = true;
   device_share_.emplace(context->device_requests);
   if (request_.resume) tokens_ = std::exchange(request_.resume->tokens, {});
 }
@@ -55,54 +66,6 @@ Job::~Job() {
   device_share_.reset();  // before Leave, after which the generator may be destroyed
   memory_.Release();
   context_->admission->Leave(PhaseOf(stage_));
-}
-
-absl::Status Job::AppendVideo(absl::string_view bytes) {
-  absl::Status status;
-  {
-    MutexLock lock(&mutex_);
-    if (ended()) return end_;
-    if (upload_finished_) return absl::FailedPreconditionError("the video is complete already");
-    if (upload_.size() + bytes.size() > context_->limits.max_video_bytes) {
-      const uint64_t size = upload_.size() + bytes.size();
-      status = AboutLimit(
-          absl::InvalidArgumentError(absl::StrCat("the video has more than ", size - 1,
-                                                  " bytes, over the limit max_video_bytes of ",
-                                                  context_->limits.max_video_bytes)),
-          "max_video_bytes", static_cast<double>(size));
-    }
-  }
-  if (status.ok()) status = Keep(bytes);
-  if (!status.ok()) {
-    End(status);
-    return status;
-  }
-  context_->metrics->Add(Counter::kVideoBytes, static_cast<double>(bytes.size()));
-  return absl::OkStatus();
-}
-
-absl::Status Job::Keep(absl::string_view bytes) {
-  MutexLock lock(&mutex_);
-  if (ended()) return end_;
-  const uint64_t needed = upload_.size() + bytes.size() + tokens_.size() * sizeof(tokens_[0]);
-  if (needed > memory_.bytes()) RETURN_IF_ERROR(memory_.Resize(needed, MemoryUse::kUpload));
-  // Reserved once, so that growing the string never takes more memory than is counted.
-  if (upload_.empty() && request_.declared_bytes) upload_.reserve(*request_.declared_bytes);
-  upload_.append(bytes.data(), bytes.size());
-  return absl::OkStatus();
-}
-
-absl::Status Job::FinishVideo() {
-  {
-    MutexLock lock(&mutex_);
-    if (ended()) return end_;
-    if (upload_finished_) return absl::FailedPreconditionError("the video is complete already");
-    upload_finished_ = true;
-    MoveTo(Stage::kDecode);
-  }
-  SendProgress();
-  RunOn(context_->video_pool, &Job::DecodeVideo);
-  return absl::OkStatus();
 }
 
 void Job::RunOn(WorkerPool* pool, Task task) {
@@ -116,13 +79,9 @@ void Job::RunTask(Task task) {
     if (ended()) return;
     ++tasks_running_;
   }
-  try {
-    (this->*task)();
-  } catch (const std::bad_alloc&) {
-    End(WithRetryAfter(absl::ResourceExhaustedError("out of memory"), absl::Seconds(5)));
-  } catch (const std::exception& error) {
-    End(absl::InternalError(absl::StrCat("a stage failed: ", error.what())));
-  }
+  const absl::Status status = CatchExceptions(
+      "a stage failed", [&] { (this->*task)(); }, OutOfMemoryForNow());
+  if (!status.ok()) End(status);
   {
     MutexLock lock(&mutex_);
     --tasks_running_;
@@ -142,15 +101,12 @@ void Job::FreeMemory() {
 
 void Job::MoveTo(Stage next) {
   if (ended()) return;
+  const Stage left = std::exchange(stage_, next);
   const absl::Duration now = Now();
-  const double seconds = absl::ToDoubleSeconds(now - std::exchange(stage_began_, now));
-  if (stage_ == Stage::kUpload) seconds_.upload += seconds;
-  if (stage_ == Stage::kDecode) seconds_.decode += seconds;
-  if (stage_ == Stage::kEncode) seconds_.encode += seconds;
-  if (stage_ == Stage::kQueue) seconds_.queue += seconds;
-  context_->admission->Move(PhaseOf(stage_), PhaseOf(next));
-  if (next == Stage::kEnded) ended_in_ = stage_;
-  stage_ = next;
+  const absl::Duration took = now - std::exchange(stage_began_, now);
+  if (double* time = TimeOf(left, seconds_)) *time += absl::ToDoubleSeconds(took);
+  context_->admission->Move(PhaseOf(left), PhaseOf(next));
+  if (next == Stage::kEnded) ended_in_ = left;
   progress_due_ = true;
 }
 
@@ -160,7 +116,7 @@ GenerationProgress Job::Progress() const {
   progress.frames_made = frames_made_;
   progress.total_frames = total_frames_;
   if (stage_ == Stage::kQueue) {
-    const QueuePlace place = context_->engine->PlaceOf(*this);
+    const QueuePlace place = context_->engine->PlaceOf(song_id_);
     progress.queue_position = place.position;
     progress.estimated_queue_seconds = place.seconds;
   }
@@ -178,158 +134,16 @@ void Job::SendProgress() {
   events_.Deliver();
 }
 
-void Job::DecodeVideo() {
-  std::string file;
-  {
-    MutexLock lock(&mutex_);
-    file = std::move(upload_);
-    upload_.clear();
-  }
-  absl::StatusOr<VideoFrames> frames = context_->sample_video(
-      file, context_->limits, static_cast<int>(request_.max_seconds), cancel);
-  file = {};
-  if (!frames.ok()) return End(frames.status());
-  frames_ = *std::move(frames);
-  if (const absl::Status status = StartSong(); !status.ok()) return End(status);
-
-  if (known_frames_ < total_frames_) {
-    {
-      MutexLock lock(&mutex_);
-      MoveTo(Stage::kEncode);
-    }
-    RunOn(context_->encode_pool, &Job::EncodeVideo);
-  } else {
-    frames_ = {};
-    OnGenerated(absl::OkStatus());
-  }
-}
-
-absl::Status Job::ReserveSong() {
-  const MusicModel& model = *context_->model;
-  RequestMemory memory;
-  memory.song = SongBytes(model.info(), total_frames_, request_.loudness);
-  if (known_frames_ < total_frames_) {
-    for (const auto& frame : frames_.frames) memory.frames += frame.size();
-    memory.condition = model.ConditionBytes(static_cast<int>(frames_.local.size()));
-  }
-  MutexLock lock(&mutex_);
-  song_bytes_ = memory.song;
-  return memory_.Resize(memory.total(), memory.largest());
-}
-
-absl::StatusOr<std::shared_ptr<const VideoCondition>> Job::Hold(
-    std::shared_ptr<const VideoCondition> condition) {
-  const auto held = std::make_shared<HeldCondition>();
-  held->condition = std::move(condition);
-  const uint64_t bytes = held->condition->bytes();
-  MutexLock lock(&mutex_);
-  if (ended()) return end_;
-  RETURN_IF_ERROR(memory_.Resize(song_bytes_ + bytes, MemoryUse::kCondition));
-  held->memory = memory_.Split(bytes);
-  return std::shared_ptr<const VideoCondition>(held, held->condition.get());
-}
-
-absl::Status Job::StartSong() {
-  const ModelInfo& model = context_->model->info();
-  windows = PlanWindows(frames_.seconds);
-  {
-    MutexLock lock(&mutex_);
-    total_frames_ = windows.back().end_frame();
-  }
-  if (known_frames_ > total_frames_) {
-    return absl::InvalidArgumentError(absl::StrCat("resume.tokens holds ", known_frames_,
-                                                   " frames, but the song has ", total_frames_));
-  }
-  RETURN_IF_ERROR(ReserveSong());
-
-  AudioPipelineOptions options;
-  options.format = request_.format;
-  options.loudness = request_.loudness;
-  options.total_frames = total_frames_;
-  options.chunk_seconds = request_.chunk_seconds;
-  options.return_tokens = request_.return_tokens;
-  options.known_frames = known_frames_;
-  if (request_.resume) options.received_bytes = request_.resume->received_bytes;
-  ASSIGN_OR_RETURN(std::unique_ptr<AudioDecoder> decoder, context_->model->NewAudioDecoder());
-  ASSIGN_OR_RETURN(audio_, AudioPipeline::Create(options, model, std::move(decoder)));
-
-  GenerationStarted started;
-  started.request_id = request_.request_id;
-  started.model = model.name;
-  started.sample_rate = model.sample_rate;
-  started.channels = model.channels;
-  started.format = request_.format;
-  started.seed = request_.sampling.seed;
-  started.fingerprint = model.fingerprint;
-  started.sampling = request_.sampling;
-  started.total_samples = audio_->total_samples();
-  started.total_frames = total_frames_;
-  events_.Push(std::move(started));
-
-  MutexLock lock(&mutex_);
-  wanted_frames_ = audio_->frames_needed();
-  pumping_ = false;
-  SchedulePump();  // a resumed song has tokens already
-  return absl::OkStatus();
-}
-
-void Job::EncodeVideo() {
-  absl::StatusOr<std::shared_ptr<const VideoCondition>> encoded =
-      context_->model->EncodeVideo(frames_, cancel);
-  frames_ = {};
-  if (absl::IsInternal(encoded.status())) context_->engine->Suspect();
-  if (!encoded.ok()) return End(encoded.status());
-  absl::StatusOr<std::shared_ptr<const VideoCondition>> held = Hold(*std::move(encoded));
-  if (!held.ok()) return End(held.status());
-  condition = *std::move(held);
-  {
-    MutexLock lock(&mutex_);
-    known.assign(tokens_.begin(), tokens_.end());
-    MoveTo(Stage::kQueue);
-  }
-  context_->engine->Add(shared_from_this());
-}
-
-void Job::OnPlaced() {
-  known = {};  // the scheduler has its own copy
-  MutexLock lock(&mutex_);
-  MoveTo(Stage::kGenerate);
-  SchedulePump();
-}
-
-void Job::OnFrames(int64_t, absl::Span<const int32_t> frames) {
-  MutexLock lock(&mutex_);
-  if (ended()) return;  // the scheduler drops it before the next step
-  tokens_.insert(tokens_.end(), frames.begin(), frames.end());
-  frames_made_ = static_cast<int64_t>(tokens_.size()) / context_->model->info().codebooks;
-  SchedulePump();
-}
-
-void Job::OnGenerated(const absl::Status& status) {
-  condition = nullptr;
-  known = {};
-  {
-    MutexLock lock(&mutex_);
-    MoveTo(Stage::kDeliver);
-    generated_ = true;
-    device_share_.reset();
-    seconds_.prefill = absl::ToDoubleSeconds(opening_seconds);
-    seconds_.generate = absl::ToDoubleSeconds(step_seconds);
-    if (status.ok()) SchedulePump();
-  }
-  if (!status.ok()) End(status);
-}
-
 void Job::CheckTime() {
   absl::Status status;
   {
     MutexLock lock(&mutex_);
     if (ended()) return;
     if (Now() - last_sent_ >= context_->progress_interval) progress_due_ = true;
-    if (deadline <= Now()) {
+    if (deadline_ <= Now()) {
       status = absl::DeadlineExceededError(
           absl::StrCat("the deadline passed in stage '", NameOf(stage_), "'"));
-    } else if (stalled_ && Now() - stalled_since_ >= context_->send_timeout) {
+    } else if (pump_ == Pump::kStalled && Now() - stalled_since_ >= context_->send_timeout) {
       status = absl::UnavailableError(absl::StrCat("the reader took nothing for ",
                                                    absl::FormatDuration(context_->send_timeout),
                                                    " while audio waited"));
@@ -351,7 +165,7 @@ bool Job::MarkEnded(const absl::Status& status) {
 
 void Job::End(const absl::Status& error) {
   if (!MarkEnded(error)) return;
-  cancel.Cancel();
+  cancel_.Cancel();
   context_->engine->Wake();
   events_.Fail(error);
 }

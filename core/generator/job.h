@@ -22,14 +22,16 @@
 #include "core/engine/audio_pipeline.h"
 #include "core/engine/engine.h"
 #include "core/engine/event_queue.h"
-#include "core/engine/generation.h"
+#include "core/engine/song.h"
 #include "core/generator/admission.h"
 #include "core/generator/device_set.h"
 #include "core/generator/stage.h"
 #include "core/model/architecture/video_frames.h"
 #include "core/model/music_model.h"
+#include "vidmuse/events.h"
+#include "vidmuse/limits.h"
 #include "vidmuse/metrics_sink.h"
-#include "vidmuse/types.h"
+#include "vidmuse/request.h"
 
 namespace vidmuse {
 
@@ -55,12 +57,14 @@ struct JobContext {
 // Backpressure from a slow reader delays only its own audio. Its tokens are still made and kept,
 // 400 bytes per second of music, and are decoded to samples as the reader takes the events before
 // them. Thread-safe, but only one thread at a time may upload the video.
-class Job final : public Generation, public std::enable_shared_from_this<Job> {
+class Job final : public std::enable_shared_from_this<Job> {
  public:
   // `request` was admitted with `memory`. The job leaves admission when it is destroyed, and gives
   // the memory back as soon as it doesn't need it any more.
   Job(const JobContext* context, GenerationRequest request, Reservation memory);
-  ~Job() override;
+  ~Job();
+  Job(const Job&) = delete;
+  Job& operator=(const Job&) = delete;
 
   absl::Status AppendVideo(absl::string_view bytes);
   absl::Status FinishVideo();
@@ -75,13 +79,23 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   // not, sends progress when it is due. Must be called regularly.
   void CheckTime();
 
-  // Generation, called by the device thread.
-  void OnPlaced() override;
-  void OnFrames(int64_t first_frame, absl::Span<const int32_t> frames) override;
-  void OnGenerated(const absl::Status& status) override;
-
  private:
+  // Calls SongPlaced, FramesMade and SongEnded. The engine holds it until the song has ended, and
+  // it keeps the job alive for as long.
+  class Listener;
   using Task = void (Job::*)();
+  // What PumpAudio is doing.
+  enum class Pump {
+    kNoAudio,  // there is no `audio_` yet
+    kIdle,     // it has nothing to do
+    kBusy,     // it is queued or running
+    kStalled,  // it waits for the reader, because the event queue is full
+  };
+
+  // See SongListener.
+  void SongPlaced();
+  void FramesMade(absl::Span<const int32_t> tokens);
+  void SongEnded(const absl::Status& status, const SongTimes& times);
 
   // Each of these runs as a task of a pool.
   void DecodeVideo();
@@ -92,8 +106,8 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   absl::Status StartSong();
   // Appends the next bytes to the upload.
   absl::Status Keep(absl::string_view bytes);
-  // Takes the tokens of the next chunk, if any. Returns false if PumpAudio has nothing to do now,
-  // after it has cleared `pumping_`.
+  // Takes the tokens of the next chunk, if any. Returns false if PumpAudio has nothing to do now or
+  // must wait for the reader; `pump_` tells which.
   bool TakePumpInput(std::vector<uint16_t>* tokens);
   void SendChunk(AudioChunk chunk);
   // Counts the stream, once, if a player had run dry by `now`, when another `audio_seconds` of
@@ -103,7 +117,7 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   void SendFinished();
   // Called when the reader took an event.
   void OnTaken();
-  // Queues PumpAudio unless that is queued or running, or has nothing to do.
+  // Queues PumpAudio if it is idle and has something to do.
   void SchedulePump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Runs `task` on `pool` unless the job has ended by then.
@@ -112,8 +126,8 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   // Frees the job's data if it has ended and no task is running that may use them.
   void FreeMemory() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // The only way to change the stage. Charges the time since the last change to the stage that ends
-  // here, tells admission, and marks progress as due. Does nothing if the job has ended.
+  // The only way to change the stage. Counts the time of the stage that the job leaves as that
+  // stage's, tells admission, and marks progress as due. Does nothing if the job has ended.
   void MoveTo(Stage next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool ended() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stage_ == Stage::kEnded; }
   GenerationProgress Progress() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -139,6 +153,9 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   const JobContext* const context_;
   GenerationRequest request_;   // constant; the constructor moved `resume`'s tokens to `tokens_`
   const int64_t known_frames_;  // frames that came with `resume`
+  const absl::Duration submitted_;
+  const absl::Duration deadline_;
+  CancelFlag cancel_;  // told to whoever works for the job
   EventQueue events_;
 
   // These are handed from stage to stage.
@@ -151,21 +168,18 @@ class Job final : public Generation, public std::enable_shared_from_this<Job> {
   uint64_t song_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // the song's part of `memory_`
   int tasks_running_ ABSL_GUARDED_BY(mutex_) = 0;
   std::string upload_ ABSL_GUARDED_BY(mutex_);
-  bool upload_finished_ ABSL_GUARDED_BY(mutex_) = false;
   Stage stage_ ABSL_GUARDED_BY(mutex_) = Stage::kUpload;
   Stage ended_in_ ABSL_GUARDED_BY(mutex_) = Stage::kUpload;  // the stage before kEnded
   absl::Duration stage_began_ ABSL_GUARDED_BY(mutex_);
   bool progress_due_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Duration last_sent_ ABSL_GUARDED_BY(mutex_);  // when audio or progress was last sent
+  SongId song_id_ ABSL_GUARDED_BY(mutex_) = 0;        // set with Stage::kQueue
   int64_t frames_made_ ABSL_GUARDED_BY(mutex_);       // frames that came with `resume` included
   // [n][codebooks]: complete frames of the song.
   std::vector<uint16_t> tokens_ ABSL_GUARDED_BY(mutex_);
   // Number of frames of the song that the next chunk needs.
   int64_t wanted_frames_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool generated_ ABSL_GUARDED_BY(mutex_) = false;
-  // PumpAudio is queued or running, or there is no `audio_` yet.
-  bool pumping_ ABSL_GUARDED_BY(mutex_) = false;
-  bool stalled_ ABSL_GUARDED_BY(mutex_) = false;  // the event queue is full
+  Pump pump_ ABSL_GUARDED_BY(mutex_) = Pump::kNoAudio;
   // When the stall began, or when the reader last took an event if that was later.
   absl::Duration stalled_since_ ABSL_GUARDED_BY(mutex_);
   absl::Duration last_chunk_ ABSL_GUARDED_BY(mutex_);

@@ -3,37 +3,43 @@
 #include <utility>
 
 #include "core/generator/job.h"
+#include "vidmuse/audio_format.h"
+#include "vidmuse/events.h"
 
 namespace vidmuse {
 
 void Job::SchedulePump() {
-  if (pumping_ || ended() || stalled_) return;
+  if (pump_ != Pump::kIdle || ended()) return;
   // The device thread sends nothing to readers, so the pump sends progress that is due, too.
-  if (frames_made_ < wanted_frames_ && !generated_ && !progress_due_) return;
+  if (frames_made_ < wanted_frames_ && stage_ != Stage::kDeliver && !progress_due_) return;
   // The pool's queue has room for one task of every job.
-  pumping_ =
+  const bool queued =
       context_->codec_pool->Submit([self = shared_from_this()] { self->RunTask(&Job::PumpAudio); });
+  if (queued) pump_ = Pump::kBusy;
 }
 
 void Job::OnTaken() {
   MutexLock lock(&mutex_);
   stalled_since_ = Now();
-  if (!stalled_ || !events_.HasRoom()) return;
-  stalled_ = false;
+  if (pump_ != Pump::kStalled || !events_.HasRoom()) return;
+  pump_ = Pump::kIdle;
   SchedulePump();
 }
 
 bool Job::TakePumpInput(std::vector<uint16_t>* tokens) {
   const int codebooks = context_->model->info().codebooks;
   MutexLock lock(&mutex_);
-  stalled_ = !events_.HasRoom();
-  if (stalled_) stalled_since_ = Now();
-  reader_was_late_ |= stalled_;
   const int64_t taken = audio_->frames_taken();
   wanted_frames_ = taken + audio_->frames_needed();
+  if (!events_.HasRoom()) {
+    pump_ = Pump::kStalled;
+    stalled_since_ = Now();
+    reader_was_late_ = true;
+    return false;
+  }
   const bool enough = static_cast<int64_t>(tokens_.size()) >= wanted_frames_ * codebooks;
-  if (ended() || stalled_ || !enough || (audio_->done() && !generated_)) {
-    pumping_ = false;
+  if (ended() || !enough || (audio_->done() && stage_ != Stage::kDeliver)) {
+    pump_ = Pump::kIdle;
     return false;
   }
   tokens->assign(tokens_.begin() + taken * codebooks, tokens_.begin() + wanted_frames_ * codebooks);
@@ -55,7 +61,7 @@ void Job::PumpAudio() {
   }
   if (*chunk) SendChunk(**std::move(chunk));
   MutexLock lock(&mutex_);
-  pumping_ = false;
+  pump_ = Pump::kIdle;
   wanted_frames_ = audio_->frames_taken() + audio_->frames_needed();
   SchedulePump();
 }
@@ -68,7 +74,7 @@ void Job::SendChunk(AudioChunk chunk) {
     const absl::Duration now = Now();
     CountUnderrun(now, audio_seconds);
     if (seconds_.first_audio == 0) {
-      seconds_.first_audio = absl::ToDoubleSeconds(now - submitted);
+      seconds_.first_audio = absl::ToDoubleSeconds(now - submitted_);
       // With kReference, the first audio comes only when the whole song is made, so it isn't timed.
       if (request_.loudness != LoudnessMode::kReference) {
         context_->metrics->Observe(Histogram::kTimeToFirstAudioSeconds, seconds_.first_audio);
@@ -106,7 +112,7 @@ void Job::SendFinished() {
   finished.loudness_lufs = audio_->output_lufs();
   {
     MutexLock lock(&mutex_);
-    seconds_.total = absl::ToDoubleSeconds(Now() - submitted);
+    seconds_.total = absl::ToDoubleSeconds(Now() - submitted_);
     finished.seconds = seconds_;
   }
   // The job is marked as ended first: a reader that takes the event may destroy the stream at once,

@@ -12,7 +12,7 @@ void Job::ReportEnd(const absl::Status& status) {
   metrics.Add(Counter::kRequests, 1,
               absl::StrCat(absl::StatusCodeToString(status.code()), "/",
                            status.ok() ? "" : NameOf(ended_in_)));
-  metrics.Observe(Histogram::kRequestSeconds, absl::ToDoubleSeconds(Now() - submitted));
+  metrics.Observe(Histogram::kRequestSeconds, absl::ToDoubleSeconds(Now() - submitted_));
   metrics.Observe(Histogram::kQueueSeconds, seconds_.queue);
   if (status.ok()) return ReportSuccess();
   // After UNAVAILABLE, the client can resume on another server with the tokens made here.

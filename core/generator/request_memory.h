@@ -6,7 +6,9 @@
 
 #include "core/generator/admission.h"
 #include "core/model/music_model.h"
-#include "vidmuse/types.h"
+#include "vidmuse/audio_format.h"
+#include "vidmuse/model_info.h"
+#include "vidmuse/request.h"
 
 namespace vidmuse {
 

@@ -4,10 +4,11 @@
 
 namespace vidmuse {
 
-// A request goes through these stages in this order. It may skip some, and it may end in any of
-// them. A stage includes the wait for the threads that do its work.
+// A request goes through these stages in this order, and it may end in any of them. If it came with
+// all tokens of its song (see ResumePoint), it goes from kDecode straight to kDeliver. A stage
+// includes the wait for the threads that do its work.
 enum class Stage {
-  kUpload,
+  kUpload,    // from the request's admission until its client has sent the whole video
   kDecode,    // video file to frames
   kEncode,    // frames to condition
   kQueue,     // waits for a place in the batch

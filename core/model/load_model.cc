@@ -28,6 +28,7 @@
 #include "core/model/gpu/load.h"
 #include "core/model/license_note.h"
 #include "core/model/torch/run_torch.h"
+#include "vidmuse/model_info.h"
 
 namespace vidmuse {
 namespace {

@@ -13,7 +13,8 @@
 #include "absl/types/span.h"
 #include "core/base/cancel.h"
 #include "core/model/architecture/video_frames.h"
-#include "vidmuse/types.h"
+#include "vidmuse/model_info.h"
+#include "vidmuse/sampling_options.h"
 
 namespace vidmuse {
 

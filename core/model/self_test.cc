@@ -17,6 +17,7 @@
 #include "core/model/architecture/delay_pattern.h"
 #include "core/model/gpu/cuda_devices.h"
 #include "core/model/synthetic/hash_model.h"
+#include "vidmuse/sampling_options.h"
 #include "vidmuse/self_test.h"
 
 namespace vidmuse {

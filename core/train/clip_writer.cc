@@ -19,6 +19,7 @@ extern "C" {
 #include "core/train/synthetic_music.h"
 #include "core/train/synthetic_scene.h"
 #include "core/video/ffmpeg_util.h"
+#include "vidmuse/audio_format.h"
 
 namespace vidmuse::train {
 namespace {

@@ -12,6 +12,7 @@
 #include "core/model/architecture/video_frames.h"
 #include "core/model/music_model.h"
 #include "core/train/model_files.h"
+#include "vidmuse/sampling_options.h"
 
 namespace vidmuse::train {
 

@@ -18,6 +18,7 @@
 #include "core/train/media_files.h"
 #include "core/train/synthetic_music.h"
 #include "core/video/frame_sampler.h"
+#include "vidmuse/limits.h"
 
 namespace vidmuse::train {
 namespace {

@@ -37,21 +37,47 @@ absl::StatusOr<AnswerReader::Answer> AnswerReader::ReadAnswer() {
   return answer;
 }
 
-absl::StatusOr<VideoFrames> AnswerReader::ReadFrames(const AnswerHeader& header, int max_seconds) {
+absl::StatusOr<SplitVideo> AnswerReader::ReadSplit(const AnswerHeader& header, int max_seconds) {
+  RETURN_IF_ERROR(CheckCounts(header, max_seconds));
+  if (header.groups < 1 || header.groups > header.frames * 1000) {
+    return absl::UnknownError(absl::StrCat("a video of ", header.groups, " groups"));
+  }
+  SplitVideo split;
+  split.frames.seconds = header.seconds;
+  split.distinct = static_cast<int>(header.frames);
+  split.groups = static_cast<int>(header.groups);
+  split.decoder_bytes = header.decoder_bytes;
+  const size_t local = static_cast<size_t>(header.seconds) * kLocalFrameRate;
+  ASSIGN_OR_RETURN(split.frames.local, ReadIndices(local, header.frames));
+  ASSIGN_OR_RETURN(split.frames.global, ReadIndices(kGlobalFrames, header.frames));
+  return split;
+}
+
+absl::StatusOr<std::vector<uint8_t>> AnswerReader::ReadPixels() {
+  std::vector<uint8_t> pixels(kFrameBytes);
+  RETURN_IF_ERROR(Read(pixels.data(), pixels.size()));
+  return pixels;
+}
+
+absl::Status AnswerReader::CheckCounts(const AnswerHeader& header, int max_seconds) {
   if (header.seconds < 1 || header.seconds > max_seconds) {
     return absl::UnknownError(absl::StrCat("a video of ", header.seconds, " s"));
   }
   if (header.frames < 1 || header.frames > MaxFrames(header.seconds)) {
     return absl::UnknownError(absl::StrCat("a video of ", header.frames, " distinct frames"));
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<VideoFrames> AnswerReader::ReadFrames(const AnswerHeader& header, int max_seconds) {
+  RETURN_IF_ERROR(CheckCounts(header, max_seconds));
   VideoFrames video;
   video.seconds = header.seconds;
   const size_t local = static_cast<size_t>(header.seconds) * kLocalFrameRate;
   ASSIGN_OR_RETURN(video.local, ReadIndices(local, header.frames));
   ASSIGN_OR_RETURN(video.global, ReadIndices(kGlobalFrames, header.frames));
   for (uint32_t i = 0; i < header.frames; ++i) {
-    std::vector<uint8_t>& frame = video.frames.emplace_back(kFrameBytes);
-    RETURN_IF_ERROR(Read(frame.data(), frame.size()));
+    ASSIGN_OR_RETURN(video.frames.emplace_back(), ReadPixels());
   }
   return video;
 }

@@ -4,6 +4,7 @@
 #define VIDMUSE_VIDEO_ANSWER_READER_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,9 +12,18 @@
 #include "absl/status/statusor.h"
 #include "core/model/architecture/video_frames.h"
 #include "core/video/decode_watch.h"
+#include "core/video/sampled_frames.h"
 #include "core/video/sandbox_protocol.h"
 
 namespace vidmuse {
+
+// A video whose groups of frames can be decoded side by side.
+struct SplitVideo {
+  SampledFrames frames;        // without the numbers of the frames, whose count is `distinct`
+  int distinct = 0;            // at least 1
+  int groups = 0;              // at least 1
+  uint64_t decoder_bytes = 0;  // about the memory that each decoder takes
+};
 
 // Errors are the watch's, DATA_LOSS if the answer ends early, and UNKNOWN if it breaks the
 // protocol. Not thread-safe.
@@ -29,11 +39,16 @@ class AnswerReader {
   };
   absl::StatusOr<Answer> ReadAnswer();
 
+  // Reads what follows the header of a kSplit answer, for a video of at most `max_seconds`.
+  absl::StatusOr<SplitVideo> ReadSplit(const AnswerHeader& header, int max_seconds);
+  // Reads the pixels of one frame.
+  absl::StatusOr<std::vector<uint8_t>> ReadPixels();
   // Reads what follows the header of a kFrames answer, for a video of at most `max_seconds`.
   absl::StatusOr<VideoFrames> ReadFrames(const AnswerHeader& header, int max_seconds);
 
  private:
   absl::Status Read(void* bytes, size_t size);
+  static absl::Status CheckCounts(const AnswerHeader& header, int max_seconds);
   // Reads `count` numbers in [0, frames).
   absl::StatusOr<std::vector<int>> ReadIndices(size_t count, uint32_t frames);
 

@@ -8,7 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "core/base/cancel.h"
-#include "vidmuse/types.h"
+#include "vidmuse/limits.h"
 
 namespace vidmuse {
 
@@ -30,6 +30,8 @@ class DecodeWatch {
 
   // The time limit counts from the watch's construction.
   void SetTimeLimit(absl::Duration time_limit) { time_limit_ = time_limit; }
+
+  absl::Duration time_limit() const { return time_limit_; }
 
   // Returns CANCELLED, or INVALID_ARGUMENT when the time is up. Cheap, since it is called for every
   // packet and read.

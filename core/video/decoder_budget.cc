@@ -30,6 +30,18 @@ void DecoderBudget::GiveBack(uint64_t bytes) {
   taken_ -= bytes;
 }
 
+CoreBudget::Share CoreBudget::Take() {
+  ++taken_;
+  return Share(this);
+}
+
+std::optional<CoreBudget::Share> CoreBudget::TakeIdle() {
+  for (int taken = taken_; taken < cores_;) {
+    if (taken_.compare_exchange_weak(taken, taken + 1)) return Share(this);
+  }
+  return std::nullopt;
+}
+
 uint64_t DefaultDecoderBudget() {
   constexpr uint64_t kLeast = 512ull << 20;
   return std::max(AvailableMemory() / 4, kLeast);

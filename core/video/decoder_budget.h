@@ -1,8 +1,10 @@
-// The memory that all running decoders may use together.
+// The memory and the cores that all running decoders may use together.
 #ifndef VIDMUSE_VIDEO_DECODER_BUDGET_H_
 #define VIDMUSE_VIDEO_DECODER_BUDGET_H_
 
+#include <atomic>
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -50,6 +52,40 @@ class DecoderBudget {
   // Places in the queue are handed out in ascending order, and the lowest one waiting is next.
   uint64_t next_place_ ABSL_GUARDED_BY(mutex_) = 0;
   std::set<uint64_t> waiting_ ABSL_GUARDED_BY(mutex_);
+};
+
+// The cores that all running decoders use together. A video's first core is always granted, since
+// callers bound the number of videos; others are lent while there are idle ones. Thread-safe.
+class CoreBudget {
+ public:
+  explicit CoreBudget(int cores) : cores_(cores) {}
+  CoreBudget(const CoreBudget&) = delete;
+  CoreBudget& operator=(const CoreBudget&) = delete;
+
+  // One core, returned on destruction. The budget must outlive it.
+  class Share {
+   public:
+    explicit Share(CoreBudget* budget) : budget_(budget) {}
+    Share(Share&& other) noexcept : budget_(std::exchange(other.budget_, nullptr)) {}
+    Share& operator=(Share&&) = delete;
+    ~Share() {
+      if (budget_ != nullptr) --budget_->taken_;
+    }
+
+   private:
+    CoreBudget* budget_;
+  };
+
+  Share Take();
+  // Returns nothing if no core is idle.
+  std::optional<Share> TakeIdle();
+  // True if videos have taken more cores than there are. Those that were lent should be returned.
+  bool overdrawn() const { return taken_ > cores_; }
+  int cores() const { return cores_; }
+
+ private:
+  const int cores_;
+  std::atomic<int> taken_ = 0;
 };
 
 // Returns a quarter of the memory that is free for this process now, but at least 512 MiB.

@@ -1,5 +1,4 @@
 // The program vidmuse_video_decoder, which the server starts for each video.
 #include "core/video/decoder_program.h"
-#include "core/video/frame_sampler.h"
 
-int main() { vidmuse::RunDecoderProgram(vidmuse::SampleVideoInTime); }
+int main(int argc, char** argv) { vidmuse::RunDecoderProgram(argc, argv, vidmuse::DecodeVideo); }

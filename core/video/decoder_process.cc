@@ -14,7 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/video/sandbox_protocol.h"
-#include "vidmuse/types.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 namespace {
@@ -34,7 +34,7 @@ class SpawnSettings {
   SpawnSettings& operator=(const SpawnSettings&) = delete;
 
   // Returns false if memory is short.
-  bool Fill(int request, int answer) {
+  bool Fill(int request, int answer, int claims) {
     sigset_t none, ignored;
     sigemptyset(&none);
     sigemptyset(&ignored);
@@ -44,11 +44,14 @@ class SpawnSettings {
     posix_spawnattr_setpgroup(&attributes, 0);
     posix_spawnattr_setflags(
         &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    const bool has_claims = claims >= 0;
     return posix_spawn_file_actions_adddup2(&actions, request, kRequestFd) == 0 &&
            posix_spawn_file_actions_adddup2(&actions, answer, kAnswerFd) == 0 &&
            posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0) ==
                0 &&
-           posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1) == 0;
+           (!has_claims || posix_spawn_file_actions_adddup2(&actions, claims, kClaimsFd) == 0) &&
+           posix_spawn_file_actions_addclosefrom_np(
+               &actions, has_claims ? kClaimsFd + 1 : STDERR_FILENO + 1) == 0;
   }
 
   posix_spawn_file_actions_t actions;
@@ -66,7 +69,7 @@ absl::Status SystemError(int error, const std::string& what) {
 }
 
 absl::StatusOr<DecoderProcess> DecoderProcess::Start(const std::string& program,
-                                                     const UniqueFd& request) {
+                                                     const UniqueFd& request, const Setup& setup) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return SystemError(errno, "a pipe to the video decoder");
   UniqueFd answer(ends[0]);
@@ -75,7 +78,7 @@ absl::StatusOr<DecoderProcess> DecoderProcess::Start(const std::string& program,
     return SystemError(errno, "the pipe to the video decoder");
   }
   SpawnSettings settings;
-  if (!settings.Fill(request.get(), child_end.get())) {
+  if (!settings.Fill(request.get(), child_end.get(), setup.claims)) {
     return SystemError(ENOMEM, "starting the video decoder");
   }
   std::string zone = "TZ=UTC0";  // so that local times need no file
@@ -84,7 +87,10 @@ absl::StatusOr<DecoderProcess> DecoderProcess::Start(const std::string& program,
   if (path != nullptr) libraries += path;
   char* environment[] = {zone.data(), path == nullptr ? nullptr : libraries.data(), nullptr};
   std::string name = program;
-  char* arguments[] = {name.data(), nullptr};
+  std::string role = absl::StrCat(static_cast<uint32_t>(setup.role));
+  std::string memory = absl::StrCat(setup.memory_bytes);
+  std::string number = absl::StrCat(setup.number);
+  char* arguments[] = {name.data(), role.data(), memory.data(), number.data(), nullptr};
   pid_t pid = 0;
   const int error = posix_spawn(&pid, program.c_str(), &settings.actions, &settings.attributes,
                                 arguments, environment);

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "core/base/unique_fd.h"
+#include "core/video/sandbox_protocol.h"
 
 namespace vidmuse {
 
@@ -21,11 +22,20 @@ namespace vidmuse {
 // program ends too. Destruction ends the program.
 class DecoderProcess {
  public:
+  // What a process gets.
+  struct Setup {
+    DecoderRole role = DecoderRole::kFirst;
+    uint64_t memory_bytes = 0;  // instead of the request's max_decoder_bytes; kGroups only
+    int number = 0;             // of the process among the video's; kGroups only
+    int claims = -1;            // descriptor of GroupClaims; kGroups only
+  };
+
   // Starts `program` with `request` as its kRequestFd. The program inherits no other descriptor,
   // gets an environment of TZ and LD_LIBRARY_PATH alone, and receives no signals from the server's
   // terminal. RESOURCE_EXHAUSTED means that memory, processes or descriptors are short; INTERNAL
   // that the program can't be run.
-  static absl::StatusOr<DecoderProcess> Start(const std::string& program, const UniqueFd& request);
+  static absl::StatusOr<DecoderProcess> Start(const std::string& program, const UniqueFd& request,
+                                              const Setup& setup);
   DecoderProcess(DecoderProcess&& other) noexcept;
   DecoderProcess& operator=(DecoderProcess&&) = delete;
   ~DecoderProcess();

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <ctime>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -18,8 +19,11 @@
 #include "core/base/status_macros.h"
 #include "core/video/confinement.h"
 #include "core/video/ffmpeg_util.h"
+#include "core/video/group_decoder.h"
 #include "core/video/out_of_memory.h"
 #include "core/video/sandbox_protocol.h"
+#include "core/video/video_sampling.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 namespace {
@@ -55,31 +59,34 @@ void Refuse(const absl::Status& status) {
   Answer(AnswerKind::kRefused, status.message(), header);
 }
 
-void AnswerFrames(const VideoFrames& video) {
-  AnswerHeader header;
-  header.magic = kAnswerMagic;
-  header.kind = AnswerKind::kFrames;
-  header.seconds = video.seconds;
-  header.frames = static_cast<uint32_t>(video.frames.size());
-  Write(&header, sizeof(header));
-  Write(video.local.data(), video.local.size() * sizeof(int32_t));
-  Write(video.global.data(), video.global.size() * sizeof(int32_t));
-  for (const auto& frame : video.frames) Write(frame.data(), frame.size());
-}
-
-// Tells the server the time limit, which holds from now on.
-void AnswerTimeLimit(absl::Duration limit) {
-  LimitProcessorTime(limit);
-  AnswerHeader header;
-  header.magic = kAnswerMagic;
-  header.kind = AnswerKind::kTimeLimit;
-  header.seconds = static_cast<int32_t>(absl::ToInt64Seconds(absl::Ceil(limit, absl::Seconds(1))));
-  Write(&header, sizeof(header));
+void WriteFrameLists(const std::vector<int>& local, const std::vector<int>& global) {
+  Write(local.data(), local.size() * sizeof(int32_t));
+  Write(global.data(), global.size() * sizeof(int32_t));
 }
 
 [[noreturn]] void FailToStart(absl::string_view message) {
   Answer(AnswerKind::kNotStarted, message);
   _exit(1);
+}
+
+// The process's arguments.
+struct Arguments {
+  DecoderRole role = DecoderRole::kFirst;
+  uint64_t memory_bytes = 0;
+  int number = 0;
+};
+
+absl::StatusOr<Arguments> ReadArguments(int argc, char** argv) {
+  Arguments arguments;
+  uint32_t role = 0;
+  if (argc != 4 || !absl::SimpleAtoi(argv[1], &role) ||
+      !absl::SimpleAtoi(argv[2], &arguments.memory_bytes) ||
+      !absl::SimpleAtoi(argv[3], &arguments.number) || arguments.number < 0 ||
+      arguments.number >= kMostDecoders) {
+    return absl::InvalidArgumentError("only the server can start this program");
+  }
+  arguments.role = static_cast<DecoderRole>(role);
+  return arguments;
 }
 
 struct MappedRequest {
@@ -106,20 +113,121 @@ absl::StatusOr<MappedRequest> MapRequest() {
   return mapped;
 }
 
+// Maps what the video's processes share. Returns null unless the process is one of several.
+absl::StatusOr<GroupClaims*> MapClaims(DecoderRole role) {
+  if (role != DecoderRole::kGroups) return nullptr;
+  void* bytes =
+      mmap(nullptr, sizeof(GroupClaims), PROT_READ | PROT_WRITE, MAP_SHARED, kClaimsFd, 0);
+  if (bytes == MAP_FAILED) return absl::ErrnoToStatus(errno, "mapping the claims");
+  close(kClaimsFd);
+  return static_cast<GroupClaims*>(bytes);
+}
+
 // Makes the libraries do now what will soon be forbidden.
 void WarmUp() {
   tzset();  // opens files, but only once, since the environment holds TZ
   InitFfmpeg();
 }
 
+// A process that decodes groups sends its frames at once, so that it needs memory for decoding
+// only.
+Limits MemoryOf(const Arguments& arguments, Limits limits) {
+  if (arguments.role != DecoderRole::kGroups) return limits;
+  limits.max_decoder_bytes = arguments.memory_bytes;
+  limits.max_queued_bytes = 0;
+  return limits;
+}
+
+absl::Status DecodeClaimedGroups(const DecodeTask& task, const VideoSampling& sampling,
+                                 DecoderAnswers& answers) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<GroupDecoder> decoder, sampling.NewGroupDecoder());
+  while (const std::optional<uint32_t> group = task.ClaimGroup()) {
+    if (*group >= sampling.groups().size()) break;
+    ASSIGN_OR_RETURN(const bool sure,
+                     decoder->Decode(*group, [&](int position, const std::vector<uint8_t>& pixels) {
+                       answers.Frame(position, pixels);
+                     }));
+    if (sure) continue;
+    answers.Unsure();
+    return absl::OkStatus();
+  }
+  answers.NoMoreGroups();
+  return absl::OkStatus();
+}
+
 }  // namespace
 
-void RunDecoderProgram(SampleFunction sample) {
+std::optional<uint32_t> DecodeTask::ClaimGroup() const {
+  if (claims_->retired[number_] != 0) return std::nullopt;
+  return claims_->next_group++;
+}
+
+void DecoderAnswers::TimeLimit(absl::Duration limit) {
+  LimitProcessorTime(limit);
+  AnswerHeader header;
+  header.seconds = static_cast<int32_t>(absl::ToInt64Seconds(absl::Ceil(limit, absl::Seconds(1))));
+  Answer(AnswerKind::kTimeLimit, "", header);
+}
+
+void DecoderAnswers::Split(const VideoSampling& sampling) {
+  AnswerHeader header;
+  header.seconds = sampling.frames().seconds;
+  header.frames = static_cast<uint32_t>(sampling.frames().wanted.size());
+  header.groups = static_cast<uint32_t>(sampling.groups().size());
+  header.decoder_bytes = sampling.decoder_bytes();
+  Answer(AnswerKind::kSplit, "", header);
+  WriteFrameLists(sampling.frames().local, sampling.frames().global);
+}
+
+void DecoderAnswers::Frame(int position, const std::vector<uint8_t>& pixels) {
+  AnswerHeader header;
+  header.frames = static_cast<uint32_t>(position);
+  Answer(AnswerKind::kFrame, "", header);
+  Write(pixels.data(), pixels.size());
+}
+
+void DecoderAnswers::NoMoreGroups() { Answer(AnswerKind::kNoMoreGroups, ""); }
+
+void DecoderAnswers::Unsure() { Answer(AnswerKind::kUnsure, ""); }
+
+void DecoderAnswers::Frames(const VideoFrames& video) {
+  AnswerHeader header;
+  header.seconds = video.seconds;
+  header.frames = static_cast<uint32_t>(video.frames.size());
+  Answer(AnswerKind::kFrames, "", header);
+  WriteFrameLists(video.local, video.global);
+  for (const auto& frame : video.frames) Write(frame.data(), frame.size());
+}
+
+absl::Status DecodeVideo(const DecodeTask& task, DecoderAnswers& answers) {
+  const CancelFlag never;  // the server ends the process instead
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<VideoSampling> sampling,
+      VideoSampling::Read(task.video, task.request.limits, task.request.max_seconds, never));
+  answers.TimeLimit(sampling->time_limit());
+  if (task.role == DecoderRole::kGroups) return DecodeClaimedGroups(task, *sampling, answers);
+  if (task.role == DecoderRole::kFirst && sampling->groups().size() > 1 &&
+      sampling->pixels_in_groups() >= task.request.least_pixels_to_split) {
+    answers.Split(*sampling);
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const VideoFrames frames, task.role == DecoderRole::kOnly
+                                                 ? sampling->DecodeInOrder()
+                                                 : sampling->Decode());
+  answers.Frames(frames);
+  return absl::OkStatus();
+}
+
+void RunDecoderProgram(int argc, char** argv, DecodeFunction decode) {
+  const absl::StatusOr<Arguments> arguments = ReadArguments(argc, argv);
+  if (!arguments.ok()) FailToStart(arguments.status().message());
   const absl::StatusOr<MappedRequest> mapped = MapRequest();
   if (!mapped.ok()) FailToStart(mapped.status().message());
+  const absl::StatusOr<GroupClaims*> claims = MapClaims(arguments->role);
+  if (!claims.ok()) FailToStart(claims.status().message());
   const DecodeRequest& request = mapped->request;
   WarmUp();
-  const absl::Status limited = LimitResources(request.limits);
+  const absl::Status limited = LimitResources(MemoryOf(*arguments, request.limits));
   if (!limited.ok()) FailToStart(limited.message());
   // This process ends with the server, also if the server ended before this line. The signal is set
   // only now, since a change of user clears it.
@@ -129,14 +237,9 @@ void RunDecoderProgram(SampleFunction sample) {
   Answer(filtered.ok() ? AnswerKind::kConfined : AnswerKind::kUnfiltered, filtered.message());
   ExitWhenOutOfMemory();
 
-  const CancelFlag never;  // the server ends the process instead
-  const absl::StatusOr<VideoFrames> frames =
-      sample(mapped->video, request.limits, request.max_seconds, never, AnswerTimeLimit);
-  if (frames.ok()) {
-    AnswerFrames(*frames);
-  } else {
-    Refuse(frames.status());
-  }
+  DecoderAnswers answers;
+  const DecodeTask task(mapped->video, request, arguments->role, *claims, arguments->number);
+  if (const absl::Status status = decode(task, answers); !status.ok()) Refuse(status);
   _exit(0);
 }
 

@@ -2,22 +2,60 @@
 #ifndef VIDMUSE_VIDEO_DECODER_PROGRAM_H_
 #define VIDMUSE_VIDEO_DECODER_PROGRAM_H_
 
-#include "absl/status/statusor.h"
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "core/base/cancel.h"
+#include "absl/time/time.h"
 #include "core/model/architecture/video_frames.h"
-#include "core/video/frame_sampler.h"
-#include "vidmuse/types.h"
+#include "core/video/sandbox_protocol.h"
+#include "core/video/video_sampling.h"
+#include "vidmuse/limits.h"
 
 namespace vidmuse {
 
-using SampleFunction = absl::StatusOr<VideoFrames> (*)(absl::string_view file, const Limits& limits,
-                                                       int max_seconds, const CancelFlag& cancel,
-                                                       const TimeLimitCallback& on_time_limit);
+// What the server asks of this process.
+class DecodeTask {
+ public:
+  DecodeTask(absl::string_view video, const DecodeRequest& request, DecoderRole role,
+             GroupClaims* claims, int number)
+      : video(video), request(request), role(role), claims_(claims), number_(number) {}
 
-// The program's main(). Reads the request at kRequestFd, confines the process, writes the result of
-// `sample` to kAnswerFd, and ends the process.
-[[noreturn]] void RunDecoderProgram(SampleFunction sample);
+  // Returns the number of a group that no other process decodes, or nothing if this one should end.
+  std::optional<uint32_t> ClaimGroup() const;
+
+  const absl::string_view video;
+  const DecodeRequest request;
+  const DecoderRole role;
+
+ private:
+  GroupClaims* const claims_;  // null unless role is kGroups
+  const int number_;
+};
+
+// Writes the answers of sandbox_protocol.h. Each call blocks until the server reads it.
+class DecoderAnswers {
+ public:
+  // The time limit holds from now on, for this process too.
+  void TimeLimit(absl::Duration limit);
+  void Split(const VideoSampling& sampling);
+  void Frame(int position, const std::vector<uint8_t>& pixels);
+  void NoMoreGroups();
+  void Unsure();
+  void Frames(const VideoFrames& video);
+};
+
+// Answers, or returns why the video is refused.
+using DecodeFunction = absl::Status (*)(const DecodeTask& task, DecoderAnswers& answers);
+
+// Decodes with FFmpeg.
+absl::Status DecodeVideo(const DecodeTask& task, DecoderAnswers& answers);
+
+// The program's main(). Reads the request at kRequestFd, confines the process, calls `decode`, and
+// ends the process.
+[[noreturn]] void RunDecoderProgram(int argc, char** argv, DecodeFunction decode);
 
 }  // namespace vidmuse
 

@@ -19,9 +19,11 @@ namespace {
 constexpr size_t kMaxAllocation = 160u << 20;
 
 thread_local bool too_many_streams = false;
+thread_local int64_t logged_errors = 0;
 
-// Keeps only the one fact that no error code tells.
-void TakeLog(void*, int, const char* format, va_list) {
+// Keeps only the facts that no error code tells.
+void TakeLog(void*, int level, const char* format, va_list) {
+  if (level <= AV_LOG_ERROR) ++logged_errors;
   if (std::strstr(format, "max_streams") != nullptr) too_many_streams = true;
 }
 
@@ -37,6 +39,8 @@ void InitFfmpeg() {
 }
 
 bool TooManyStreams() { return std::exchange(too_many_streams, false); }
+
+int64_t LoggedErrors() { return logged_errors; }
 
 std::string FfmpegError(int code) {
   char text[AV_ERROR_MAX_STRING_SIZE] = {};

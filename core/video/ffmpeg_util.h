@@ -2,6 +2,7 @@
 #ifndef VIDMUSE_VIDEO_FFMPEG_UTIL_H_
 #define VIDMUSE_VIDEO_FFMPEG_UTIL_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -18,6 +19,10 @@ void InitFfmpeg();
 // True if, since the last call in this thread, FFmpeg left out a stream because the file has more
 // than AVFormatContext::max_streams. FFmpeg reports that only in its log.
 bool TooManyStreams();
+
+// The number of errors that FFmpeg has logged in this thread. Decoders conceal most damage, and
+// report it in no other way.
+int64_t LoggedErrors();
 
 // Returns FFmpeg's text for the code, such as "Invalid data found when processing input".
 std::string FfmpegError(int code);

@@ -2,14 +2,11 @@
 #ifndef VIDMUSE_VIDEO_FRAME_SAMPLER_H_
 #define VIDMUSE_VIDEO_FRAME_SAMPLER_H_
 
-#include <functional>
-
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/time.h"
 #include "core/base/cancel.h"
 #include "core/model/architecture/video_frames.h"
-#include "vidmuse/types.h"
+#include "vidmuse/limits.h"
 
 namespace vidmuse {
 
@@ -30,14 +27,6 @@ namespace vidmuse {
 // and length allow (decode_watch.h). CANCELLED: `cancel` was set. Thread-safe.
 absl::StatusOr<VideoFrames> SampleVideo(absl::string_view file, const Limits& limits,
                                         int max_seconds, const CancelFlag& cancel);
-
-// Called before frames are decoded, with the time limit of the whole call, counted from its start.
-using TimeLimitCallback = std::function<void(absl::Duration)>;
-
-// The same, but calls `on_time_limit`.
-absl::StatusOr<VideoFrames> SampleVideoInTime(absl::string_view file, const Limits& limits,
-                                              int max_seconds, const CancelFlag& cancel,
-                                              const TimeLimitCallback& on_time_limit);
 
 }  // namespace vidmuse
 

@@ -86,6 +86,7 @@ absl::StatusOr<PacketIndex> IndexPackets(VideoFile& file, const Limits& limits) 
   PacketIndex index;
   std::map<int, StreamClock> clocks;  // by stream
   const int video = file.stream().index;
+  PictureScan scan(*file.stream().codecpar);
   const AvPacketPtr packet = NewPacket();
   while (true) {
     ASSIGN_OR_RETURN(const bool more, file.NextPacket(packet.get()));
@@ -104,11 +105,15 @@ absl::StatusOr<PacketIndex> IndexPackets(VideoFile& file, const Limits& limits) 
                        " frames, the most that the limits of ", limits.max_video_seconds, " s and ",
                        limits.max_frames_per_second, " frames a second allow"));
     }
-    if (!IsShown(*packet, stream.codecpar->codec_id)) continue;
+    const bool shown = IsShown(*packet, stream.codecpar->codec_id);
+    index.stored.push_back({packet->pts, shown, scan.Read(*packet)});
+    index.top_layer = std::max<int>(index.top_layer, index.stored.back().traits.layer);
+    if (!shown) continue;
     ++index.frames;
     index.pts.push_back(packet->pts);
     clock->second.Add(TimesOf(*packet, stream.time_base));
   }
+  index.separable = scan.separable();
   std::sort(index.pts.begin(), index.pts.end());
   if (!TellFramesApart(index.pts)) index.pts.clear();
   TakeClocks(clocks, video, index);

@@ -6,10 +6,18 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/video/picture_scan.h"
 #include "core/video/video_file.h"
-#include "vidmuse/types.h"
+#include "vidmuse/limits.h"
 
 namespace vidmuse {
+
+// One packet of the video stream.
+struct StoredPacket {
+  int64_t pts = 0;
+  bool shown = false;
+  PictureTraits traits;  // meaningless unless PacketIndex::separable
+};
 
 struct PacketIndex {
   // Packets that are shown, without those cut away by an edit list and VP8's hidden frames.
@@ -18,6 +26,16 @@ struct PacketIndex {
   // Presentation times of the shown packets in the stream's time base, ascending. Empty if they
   // can't tell the frames apart: one is missing, two are equal, or the video's clock isn't steady.
   std::vector<int64_t> pts;
+  // All packets of the video stream, in the order in which they are stored.
+  std::vector<StoredPacket> stored;
+  // True if the stream can be decoded from each PictureTraits::starts_group on (picture_scan.h).
+  bool separable = false;
+  int top_layer = 0;  // the highest PictureTraits::layer
+  // True if no picture refers to that of the packet stored at `number`.
+  bool IsUnreferenced(size_t number) const {
+    return separable && number < stored.size() && stored[number].traits.unreferenced &&
+           stored[number].traits.layer == top_layer;
+  }
   // `span_us` is the time from the first start to the last end of all sound and video streams read,
   // or the longest stream's length if a clock isn't steady; `video_span_us` is the video stream's
   // length. Both leave out jumps of the clock and wrong times (stream_clock.h); 0: unknown.

@@ -1,39 +1,33 @@
 #include "core/video/sandbox.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <filesystem>
-#include <iterator>
+#include <limits>
 #include <optional>
 #include <system_error>
 #include <utility>
+#include <variant>
 
-#include "absl/strings/str_cat.h"
+#include "core/base/cpus.h"
 #include "core/base/status_macros.h"
-#include "core/base/unique_fd.h"
 #include "core/video/answer_reader.h"
 #include "core/video/decode_watch.h"
 #include "core/video/decoder_process.h"
+#include "core/video/decoder_run.h"
+#include "core/video/group_run.h"
 #include "core/video/sandbox_protocol.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 namespace {
 
 constexpr uint64_t kLeastMemory = 16 << 20;  // with less, no video can be decoded
-
-absl::Status Refusal(const AnswerReader::Answer& answer) {
-  absl::Status status = absl::InvalidArgumentError(answer.message);
-  const uint32_t limit = answer.header.limit;
-  if (limit < 1 || limit > std::size(kAnswerLimits)) return status;
-  return AboutLimit(std::move(status), kAnswerLimits[limit - 1], answer.header.value);
-}
 
 absl::Status WriteAll(int fd, absl::string_view bytes) {
   while (!bytes.empty()) {
@@ -62,145 +56,13 @@ absl::StatusOr<UniqueFd> MakeRequestFile(const DecodeRequest& request, absl::str
   return file;
 }
 
-// Returns how a program ended: "signal 11", "exit code 1".
-std::string Ending(int wait_status) {
-  return WIFSIGNALED(wait_status) ? absl::StrCat("signal ", WTERMSIG(wait_status))
-                                  : absl::StrCat("exit code ", WEXITSTATUS(wait_status));
-}
-
-// SIGKILL comes from the kernel when memory runs out, or from an operator, not from the video.
-absl::Status Killed() {
-  return WithRetryAfter(
-      absl::ResourceExhaustedError("the video's decoder was killed (signal 9): memory is short"),
-      kShortageRetryAfter);
-}
-
-bool WasKilled(int wait_status) {
-  return WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL;
-}
-
-// For a program that ended before it looked at the video.
-absl::Status NotStarted(std::optional<int> wait_status) {
-  if (!wait_status)
-    return absl::InternalError("the video decoder could not start: it said nothing");
-  const std::string message =
-      absl::StrCat("the video decoder could not start (", Ending(*wait_status), ")");
-  if (!WIFSIGNALED(*wait_status)) return absl::InternalError(message);
-  return WithRetryAfter(absl::ResourceExhaustedError(message), kShortageRetryAfter);
-}
-
-// For a program that ended, or had to be ended, while it looked at the video.
-absl::Status Crashed(std::optional<int> wait_status, const Limits& limits) {
-  if (!wait_status) {
-    return absl::InvalidArgumentError("the video crashed its decoder (it stopped answering)");
-  }
-  const int status = *wait_status;
-  if (WasKilled(status)) return Killed();
-  if (WIFEXITED(status) && WEXITSTATUS(status) == kExitOutOfMemory) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the video needs more memory to decode than the limit max_decoder_bytes of ",
-                     limits.max_decoder_bytes));
-  }
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the video made its decoder do what it must not (", Ending(status), ")"));
-  }
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
-    return absl::InvalidArgumentError("the video takes more processor time to decode than it may");
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("the video crashed its decoder (", Ending(status), ")"));
-}
-
-// One decoder process for one video.
-class Run {
- public:
-  Run(DecoderProcess process, DecodeWatch& watch, const Limits& limits)
-      : process_(std::move(process)),
-        watch_(watch),
-        reader_(process_.answer(), watch),
-        limits_(limits) {
-    process_.EndOn(watch.cancel_token());
-  }
-
-  // Returns why system calls are not filtered; empty if they are.
-  absl::StatusOr<std::string> ReadStart();
-  absl::StatusOr<VideoFrames> ReadResult(int max_seconds);
-
- private:
-  absl::StatusOr<VideoFrames> ReadFramesOrRefusal(int max_seconds);
-
-  DecoderProcess process_;
-  DecodeWatch& watch_;
-  AnswerReader reader_;
-  const Limits& limits_;
-};
-
-absl::StatusOr<std::string> Run::ReadStart() {
-  absl::StatusOr<AnswerReader::Answer> answer = reader_.ReadAnswer();
-  if (absl::IsDataLoss(answer.status())) return NotStarted(process_.TakeEnding());
-  if (!answer.ok()) return answer.status();
-  switch (answer->header.kind) {
-    case AnswerKind::kConfined:
-      return std::string();
-    case AnswerKind::kUnfiltered:
-      return answer->message;
-    case AnswerKind::kNotStarted:
-      return absl::InternalError(
-          absl::StrCat("the video decoder could not start: ", answer->message));
-    default:
-      return absl::InternalError("the video decoder is not this server's");
-  }
-}
-
-absl::StatusOr<VideoFrames> Run::ReadFramesOrRefusal(int max_seconds) {
-  ASSIGN_OR_RETURN(AnswerReader::Answer answer, reader_.ReadAnswer());
-  if (answer.header.kind == AnswerKind::kTimeLimit) {
-    const auto limit = absl::Seconds(std::max(answer.header.seconds, 0));
-    watch_.SetTimeLimit(std::min(limit, DecodeTimeLimit(limits_)));
-    ASSIGN_OR_RETURN(answer, reader_.ReadAnswer());
-  }
-  switch (answer.header.kind) {
-    case AnswerKind::kFrames:
-      return reader_.ReadFrames(answer.header, max_seconds);
-    case AnswerKind::kRefused:
-      return Refusal(answer);
-    default:
-      return absl::UnknownError("an answer out of order");
-  }
-}
-
-absl::StatusOr<VideoFrames> Run::ReadResult(int max_seconds) {
-  absl::StatusOr<VideoFrames> frames = ReadFramesOrRefusal(max_seconds);
-  if (absl::IsDataLoss(frames.status())) return Crashed(process_.TakeEnding(), limits_);
-  if (absl::IsUnknown(frames.status())) {
-    return absl::InvalidArgumentError(absl::StrCat("the video crashed its decoder (its result is ",
-                                                   frames.status().message(), ")"));
-  }
-  return frames;
-}
-
-absl::StatusOr<DecoderProcess> StartDecoder(const std::string& program, VideoSandbox::Filter filter,
-                                            absl::string_view file, const Limits& limits,
-                                            int max_seconds) {
-  DecodeRequest request = {};
-  request.magic = kRequestMagic;
-  request.server_pid = getpid();
-  request.max_seconds = max_seconds;
-  request.require_filter = filter == VideoSandbox::Filter::kRequired;
-  request.limits = limits;
-  ASSIGN_OR_RETURN(const UniqueFd request_file, MakeRequestFile(request, file));
-  return DecoderProcess::Start(program, request_file);
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<VideoSandbox>> VideoSandbox::Create(std::string program,
-                                                                   Filter filter,
-                                                                   uint64_t decoders_bytes) {
-  if (decoders_bytes == 0) decoders_bytes = DefaultDecoderBudget();
-  std::unique_ptr<VideoSandbox> sandbox(
-      new VideoSandbox(std::move(program), filter, decoders_bytes));
+                                                                   Filter filter, Budget budget) {
+  if (budget.bytes == 0) budget.bytes = DefaultDecoderBudget();
+  if (budget.cores == 0) budget.cores = UsableCpus();
+  std::unique_ptr<VideoSandbox> sandbox(new VideoSandbox(std::move(program), filter, budget));
   const absl::Status works = sandbox->Probe();
   if (works.ok()) return sandbox;
   return absl::UnavailableError(works.message());
@@ -212,34 +74,68 @@ std::string VideoSandbox::DefaultProgram() {
   return (self.parent_path() / "vidmuse_video_decoder").string();
 }
 
+absl::StatusOr<UniqueFd> VideoSandbox::MakeRequest(absl::string_view file, const Limits& limits,
+                                                   int max_seconds) const {
+  DecodeRequest request = {};
+  request.magic = kRequestMagic;
+  request.server_pid = getpid();
+  request.max_seconds = max_seconds;
+  request.require_filter = filter_ == Filter::kRequired;
+  request.least_pixels_to_split =
+      cores_.cores() > 1 ? least_pixels_to_split_ : std::numeric_limits<int64_t>::max();
+  request.limits = limits;
+  return MakeRequestFile(request, file);
+}
+
 absl::Status VideoSandbox::Probe() {
   const Limits limits;
   const CancelFlag never;
   DecodeWatch watch(never, DecodeTimeLimit(limits));
-  ASSIGN_OR_RETURN(DecoderProcess process, StartDecoder(program_, filter_, "", limits, 0));
-  ASSIGN_OR_RETURN(unfiltered_, Run(std::move(process), watch, limits).ReadStart());
+  ASSIGN_OR_RETURN(const UniqueFd request, MakeRequest("", limits, 0));
+  ASSIGN_OR_RETURN(DecoderProcess process, DecoderProcess::Start(program_, request, {}));
+  ASSIGN_OR_RETURN(unfiltered_, DecoderRun(std::move(process), watch, limits).ReadStart());
   return absl::OkStatus();
 }
 
 absl::StatusOr<VideoFrames> VideoSandbox::Sample(absl::string_view file, const Limits& limits,
                                                  int max_seconds, const CancelFlag& cancel) const {
-  // The decoder's frames and its copy of the video take memory too.
+  // The decoders' frames and their copy of the video take memory too.
   const uint64_t beside = MaxFrameBytes(limits) + file.size();
   Limits granted = limits;
-  // A small budget limits the memory of each decoder, and then one decoder may take all of it.
+  // A small budget limits the memory of each video, and then one video may take all of it.
   const uint64_t most = std::max(budget_.bytes() - std::min(beside, budget_.bytes()), kLeastMemory);
   granted.max_decoder_bytes = std::min(limits.max_decoder_bytes, most);
   ASSIGN_OR_RETURN(const DecoderBudget::Share share,
                    budget_.Take(granted.max_decoder_bytes + beside, cancel));
+  const CoreBudget::Share core = cores_.Take();
   DecodeWatch watch(cancel, ReadTimeLimit(file.size(), limits));
   RETURN_IF_ERROR(watch.Check());
-  ASSIGN_OR_RETURN(DecoderProcess process,
-                   StartDecoder(program_, filter_, file, granted, max_seconds));
-  Run run(std::move(process), watch, granted);
-  ASSIGN_OR_RETURN(const std::string unfiltered, run.ReadStart());
+  ASSIGN_OR_RETURN(const UniqueFd request, MakeRequest(file, granted, max_seconds));
   int most_seconds = static_cast<int>(std::ceil(limits.max_video_seconds));
   if (max_seconds > 0) most_seconds = std::min(most_seconds, max_seconds);
-  return run.ReadResult(most_seconds);
+
+  const auto decode = [&](DecoderRole role) -> absl::StatusOr<DecoderRun::Result> {
+    DecoderProcess::Setup setup;
+    setup.role = role;
+    ASSIGN_OR_RETURN(DecoderProcess process, DecoderProcess::Start(program_, request, setup));
+    DecoderRun run(std::move(process), watch, granted);
+    RETURN_IF_ERROR(run.ReadStart().status());
+    return run.ReadResult(most_seconds);
+  };
+  ASSIGN_OR_RETURN(DecoderRun::Result result, decode(DecoderRole::kFirst));
+  if (const auto* split = std::get_if<SplitVideo>(&result)) {
+    if (static_cast<uint64_t>(split->distinct) * kFrameBytes <= MaxFrameBytes(granted)) {
+      GroupRun groups(program_, request, *split, granted, cores_);
+      ASSIGN_OR_RETURN(std::optional<GroupRun::Frames> pixels,
+                       groups.Run(watch.time_limit(), cancel));
+      if (pixels) return AssembleFrames(split->frames, *std::move(pixels));
+    }
+    ASSIGN_OR_RETURN(result, decode(DecoderRole::kOnly));
+  }
+  if (!std::holds_alternative<VideoFrames>(result)) {
+    return absl::InvalidArgumentError("the video crashed its decoder (it was split twice)");
+  }
+  return std::get<VideoFrames>(std::move(result));
 }
 
 }  // namespace vidmuse

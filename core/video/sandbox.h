@@ -12,9 +12,10 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/base/cancel.h"
+#include "core/base/unique_fd.h"
 #include "core/model/architecture/video_frames.h"
 #include "core/video/decoder_budget.h"
-#include "vidmuse/types.h"
+#include "vidmuse/limits.h"
 
 namespace vidmuse {
 
@@ -22,17 +23,31 @@ namespace vidmuse {
 // files, sockets or environment. It may compute, within limits of memory and time (confinement.h),
 // and write its result to a pipe, where the server checks it.
 //
-// Thread-safe. Each call runs one process, which ends before the call returns.
+// A long video whose groups of frames don't depend on each other is read by one process, and then
+// decoded by several, which together have the memory and the processor time that one would have.
+// If any of them meets damage or anything else that makes its frames differ from those decoded in
+// order, one process decodes the video anew.
+//
+// Thread-safe. All processes of a call end before it returns.
 class VideoSandbox {
  public:
   // Whether the system call filter is required.
   enum class Filter { kRequired, kIfPossible };
 
+  // What all decoders together may use.
+  struct Budget {
+    uint64_t bytes = 0;  // 0: DefaultDecoderBudget(). A video waits until its share is free.
+    // 0: UsableCpus(). A video is decoded in several processes while there are idle cores.
+    int cores = 0;
+    // Videos with fewer pixels in the pictures that must be decoded have one process. This many
+    // take about a third of a second.
+    int64_t least_pixels_to_split = 250'000'000;
+  };
+
   // Runs `program` once to see that it works. UNAVAILABLE means that it can't be run, or that the
-  // filter is required but the kernel has none. All decoders together use no more than
-  // `decoders_bytes` of memory (0: DefaultDecoderBudget()); a video waits until its share is free.
+  // filter is required but the kernel has none.
   static absl::StatusOr<std::unique_ptr<VideoSandbox>> Create(std::string program, Filter filter,
-                                                              uint64_t decoders_bytes = 0);
+                                                              Budget budget);
 
   // Returns the path of vidmuse_video_decoder in the folder of the running program.
   static std::string DefaultProgram();
@@ -48,13 +63,21 @@ class VideoSandbox {
                                      const CancelFlag& cancel) const;
 
  private:
-  VideoSandbox(std::string program, Filter filter, uint64_t decoders_bytes)
-      : program_(std::move(program)), filter_(filter), budget_(decoders_bytes) {}
+  VideoSandbox(std::string program, Filter filter, const Budget& budget)
+      : program_(std::move(program)),
+        filter_(filter),
+        least_pixels_to_split_(budget.least_pixels_to_split),
+        budget_(budget.bytes),
+        cores_(budget.cores) {}
   absl::Status Probe();
+  absl::StatusOr<UniqueFd> MakeRequest(absl::string_view file, const Limits& limits,
+                                       int max_seconds) const;
 
   const std::string program_;
   const Filter filter_;
+  const int64_t least_pixels_to_split_;
   mutable DecoderBudget budget_;
+  mutable CoreBudget cores_;
   std::string unfiltered_;
 };
 

@@ -1,18 +1,25 @@
 // The protocol between the server and the decoder program, which are built from the same sources.
 //
-// The server passes one sealed memory file, which holds a DecodeRequest followed by the video. The
-// program answers through a pipe: first how it is confined, before it looks at the video, then the
-// result.
+// The server passes one sealed memory file, which holds a DecodeRequest followed by the video, and
+// the process's role as arguments (DecoderRole). The program answers through a pipe: first how it
+// is confined, before it looks at the video, then the result.
 //
 //   AnswerHeader kConfined, kUnfiltered or kNotStarted, message
 //   AnswerHeader kTimeLimit, once the video's length is known
 //   AnswerHeader kRefused, message
-//     or AnswerHeader kFrames, int32 local[2 * seconds], int32 global[32],
+//     or, as first or only process:
+//        AnswerHeader kFrames, int32 local[2 * seconds], int32 global[32],
 //        uint8 frames[frames][3][224][224]
+//     or, as first process:
+//        AnswerHeader kSplit, int32 local[2 * seconds], int32 global[32]
+//     or, as one of several processes:
+//        any number of AnswerHeader kFrame, uint8 frame[3][224][224],
+//        then AnswerHeader kNoMoreGroups or kUnsure
 #ifndef VIDMUSE_VIDEO_SANDBOX_PROTOCOL_H_
 #define VIDMUSE_VIDEO_SANDBOX_PROTOCOL_H_
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -20,7 +27,7 @@
 
 #include "absl/strings/string_view.h"
 #include "core/model/architecture/video_frames.h"
-#include "vidmuse/types.h"
+#include "vidmuse/limits.h"
 
 namespace vidmuse {
 
@@ -31,11 +38,32 @@ inline constexpr int kAnswerFd = 1;
 // The program's exit code when an allocation fails after it is confined.
 inline constexpr int kExitOutOfMemory = 12;
 
+// Memory that the server shares with all processes that decode one video's groups side by side:
+// which group is decoded next, and which processes should end.
+inline constexpr int kClaimsFd = 3;
+inline constexpr int kMostDecoders = 64;  // of one video
+
+struct GroupClaims {
+  std::atomic<uint32_t> next_group = 0;
+  std::atomic<uint32_t> retired[kMostDecoders] = {};  // nonzero: decodes no more groups
+};
+static_assert(std::atomic<uint32_t>::is_always_lock_free);
+
+// What a process does, in the order in which the server asks for it. A video whose groups can't be
+// decoded side by side, or aren't worth it, needs the first one only.
+enum class DecoderRole : uint32_t {
+  kFirst = 1,   // reads the video, and decodes it unless it answers kSplit
+  kGroups = 2,  // decodes groups of frames, which it claims one by one
+  kOnly = 3,    // decodes packet after packet, since groups gave no sure result
+};
+
 struct DecodeRequest {
   uint64_t magic = 0;
   int32_t server_pid = 0;
   int32_t max_seconds = 0;
   uint32_t require_filter = 0;  // 1: nothing is decoded without the system call filter
+  // Videos with fewer pixels in the pictures to decode aren't split.
+  int64_t least_pixels_to_split = 0;
   Limits limits;
 };
 static_assert(std::is_trivially_copyable_v<DecodeRequest>);
@@ -49,6 +77,10 @@ enum class AnswerKind : uint32_t {
   kFrames = 4,
   kRefused = 5,    // INVALID_ARGUMENT with the message
   kTimeLimit = 6,  // at most once: decoding may take `seconds` in all
+  kSplit = 7,      // groups can be decoded apart; the local and global frames follow
+  kFrame = 8,      // a frame's pixels follow
+  kNoMoreGroups = 9,
+  kUnsure = 10,  // groups that were decoded apart may not be as they should
 };
 
 // Limits that a refusal may name. The answer holds their number, counted from 1, instead of the
@@ -61,10 +93,12 @@ struct AnswerHeader {
   uint32_t magic = 0;
   AnswerKind kind = AnswerKind::kRefused;
   uint32_t message_size = 0;
-  int32_t seconds = 0;  // kFrames and kTimeLimit
-  uint32_t frames = 0;  // kFrames
-  uint32_t limit = 0;   // kRefused: number of the broken limit in kAnswerLimits; 0: none
-  double value = 0;     // kRefused: the value that broke the limit
+  int32_t seconds = 0;         // kFrames, kSplit and kTimeLimit
+  uint32_t frames = 0;         // kFrames and kSplit: how many; kFrame: which one
+  uint32_t limit = 0;          // kRefused: number of the broken limit in kAnswerLimits; 0: none
+  double value = 0;            // kRefused: the value that broke the limit
+  uint32_t groups = 0;         // kSplit: how many
+  uint64_t decoder_bytes = 0;  // kSplit: about the memory that each decoder takes
 };
 static_assert(std::is_trivially_copyable_v<AnswerHeader>);
 

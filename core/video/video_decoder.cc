@@ -1,6 +1,7 @@
 #include "core/video/video_decoder.h"
 
 #include <algorithm>
+#include <cstring>
 #include <new>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +13,7 @@ extern "C" {
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <libavutil/opt.h>
+#include <libavutil/pixdesc.h>
 }
 
 namespace vidmuse {
@@ -22,6 +24,23 @@ namespace {
 constexpr int kMaxPadding = 127;
 // Errors in a row after which Receive gives up, so that draining the decoder ends.
 constexpr int kMaxReceiveErrors = 64;
+
+// Calls `visit` with the middle of each block of 16x16 pixels, the smallest that a cut picture can
+// lack, in the first plane of a frame as the decoder sees it.
+template <typename Visit>
+void ForEachBlock(const AVFrame& frame, int width, int height, const Visit& visit) {
+  constexpr int kBlock = 16;
+  const AVPixFmtDescriptor* format = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
+  if (format == nullptr) return;
+  const int pixel_bytes = format->comp[0].step;
+  for (int y = kBlock / 2; y < height; y += kBlock) {
+    uint8_t* row = frame.buf[0]->data + static_cast<ptrdiff_t>(y) * frame.linesize[0];
+    for (int x = kBlock / 2; x + kBlock / 4 <= width; x += kBlock) visit(row + x * pixel_bytes);
+  }
+}
+
+// Hardly any picture has these pixels; with more than 8 bits, none has.
+constexpr uint8_t kMark[] = {0xff, 0x00, 0xff, 0xff};
 
 // True for codecs whose unreferenced pictures can be skipped without harm to any other.
 bool CodecCanSkip(AVCodecID codec) {
@@ -86,6 +105,8 @@ absl::StatusOr<bool> VideoDecoder::Receive(AVFrame* frame) {
   return false;
 }
 
+void VideoDecoder::Restart() { avcodec_flush_buffers(context_); }
+
 int VideoDecoder::GetBuffer(AVCodecContext* context, AVFrame* frame, int flags) {
   auto* self = static_cast<VideoDecoder*>(context->opaque);
   const absl::Status status =
@@ -95,7 +116,25 @@ int VideoDecoder::GetBuffer(AVCodecContext* context, AVFrame* frame, int flags) 
     self->too_large_ = status;
     return AVERROR(EINVAL);
   }
-  return avcodec_default_get_buffer2(context, frame, flags);
+  const int error = avcodec_default_get_buffer2(context, frame, flags);
+  if (error >= 0 && self->marks_) {
+    self->marked_width_ = context->width;
+    self->marked_height_ = context->height;
+    ForEachBlock(*frame, context->width, context->height,
+                 [](uint8_t* block) { std::memcpy(block, kMark, sizeof(kMark)); });
+  }
+  return error;
+}
+
+void VideoDecoder::FindCuts() { marks_ = context_->codec_id == AV_CODEC_ID_HEVC; }
+
+bool VideoDecoder::IsCut(const AVFrame& frame) const {
+  bool cut = false;
+  if (!marks_) return cut;
+  ForEachBlock(frame, marked_width_, marked_height_, [&](const uint8_t* block) {
+    cut = cut || std::memcmp(block, kMark, sizeof(kMark)) == 0;
+  });
+  return cut;
 }
 
 }  // namespace vidmuse

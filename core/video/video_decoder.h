@@ -8,7 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/video/video_file.h"
-#include "vidmuse/types.h"
+#include "vidmuse/limits.h"
 
 struct AVCodecContext;
 struct AVFrame;
@@ -39,6 +39,15 @@ class VideoDecoder {
   // packet. Errors are the same as for Send.
   absl::StatusOr<bool> Receive(AVFrame* frame);
 
+  // Prepares for packets that don't continue those before. Frames not yet received are lost, but
+  // parameters that came with earlier packets still hold.
+  void Restart();
+
+  // From now on, IsCut can tell whether a picture lacks blocks that its packet should have. Some
+  // decoders show an older picture there, and report no error.
+  void FindCuts();
+  bool IsCut(const AVFrame& frame) const;
+
   int64_t errors() const { return errors_; }
 
  private:
@@ -48,6 +57,9 @@ class VideoDecoder {
   const Limits& limits_;
   AVCodecContext* context_ = nullptr;
   bool can_skip_ = false;
+  bool marks_ = false;  // blocks are marked before they are decoded
+  int marked_width_ = 0;
+  int marked_height_ = 0;
   int64_t errors_ = 0;
   absl::Status too_large_;  // set by GetBuffer
 };

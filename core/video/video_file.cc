@@ -1,5 +1,6 @@
 #include "core/video/video_file.h"
 
+#include <algorithm>
 #include <cmath>
 #include <new>
 #include <string>
@@ -10,6 +11,7 @@
 #include "core/video/codec_allow_list.h"
 #include "core/video/ffmpeg_util.h"
 #include "core/video/file_kind.h"
+#include "vidmuse/status_details.h"
 
 extern "C" {
 #include <libavcodec/avcodec.h>
@@ -18,6 +20,7 @@ extern "C" {
 #include <libavutil/dict.h>
 #include <libavutil/display.h>
 #include <libavutil/opt.h>
+#include <libavutil/pixdesc.h>
 }
 
 namespace vidmuse {
@@ -47,6 +50,14 @@ int Rotation(const AVStream& stream) {
   const double quarters = std::round(degrees / 90);
   if (std::abs(degrees - 90 * quarters) > 1) return 0;
   return (static_cast<int>(quarters) % 4 + 4) % 4 * 90;
+}
+
+// Returns the bytes that a pixel takes in memory, rounded up; for an unknown format, the most.
+int BytesPerPixel(int format) {
+  constexpr int kMost = 8;
+  const AVPixFmtDescriptor* descriptor = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(format));
+  if (descriptor == nullptr) return kMost;
+  return std::clamp((av_get_padded_bits_per_pixel(descriptor) + 7) / 8, 1, kMost);
 }
 
 bool IsCover(const AVStream& stream) {
@@ -160,6 +171,7 @@ absl::Status VideoFile::PickStream(const Limits& limits) {
   RETURN_IF_ERROR(CheckFrameSize(parameters.width, parameters.height, limits));
   header_.width = parameters.width;
   header_.height = parameters.height;
+  header_.bytes_per_pixel = BytesPerPixel(parameters.format);
   header_.rotation = Rotation(*stream_);
   const AVRational rate = stream_->avg_frame_rate;
   if (rate.num > 0 && rate.den > 0) header_.frame_rate = static_cast<double>(rate.num) / rate.den;

@@ -10,7 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "core/video/decode_watch.h"
 #include "core/video/memory_input.h"
-#include "vidmuse/types.h"
+#include "vidmuse/limits.h"
 
 struct AVFormatContext;
 struct AVPacket;
@@ -25,8 +25,9 @@ absl::Status CheckFrameSize(int64_t width, int64_t height, const Limits& limits)
 struct VideoHeader {
   int width = 0;  // as stored, before rotation; 0 if the header lacks it
   int height = 0;
-  int rotation = 0;       // clockwise, to be shown upright: 0, 90, 180 or 270 degrees
-  double frame_rate = 0;  // average frames per second; 0 if unknown
+  int bytes_per_pixel = 0;  // of a decoded frame in memory, rounded up
+  int rotation = 0;         // clockwise, to be shown upright: 0, 90, 180 or 270 degrees
+  double frame_rate = 0;    // average frames per second; 0 if unknown
   // Length of the container; 0 if it is missing or only guessed from the bit rate.
   int64_t duration_us = 0;
   int64_t indexed_packets = 0;  // of the video stream, in the header's index; 0 if it has none

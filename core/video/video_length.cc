@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/video/sampling_rules.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 namespace {

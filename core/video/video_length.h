@@ -7,7 +7,7 @@
 #include "absl/status/status.h"
 #include "core/video/packet_index.h"
 #include "core/video/video_file.h"
-#include "vidmuse/types.h"
+#include "vidmuse/limits.h"
 
 namespace vidmuse {
 

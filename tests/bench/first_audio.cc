@@ -9,6 +9,10 @@
 #include "core/generator/generator_impl.h"
 #include "tests/bench/bench_model.h"
 #include "tests/support/stream_reader.h"
+#include "vidmuse/audio_format.h"
+#include "vidmuse/events.h"
+#include "vidmuse/limits.h"
+#include "vidmuse/request.h"
 
 namespace vidmuse {
 namespace {

@@ -7,6 +7,7 @@
 
 #include "absl/types/span.h"
 #include "core/base/status_macros.h"
+#include "vidmuse/sampling_options.h"
 
 namespace vidmuse {
 namespace {

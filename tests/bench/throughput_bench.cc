@@ -11,26 +11,18 @@
 #include <thread>
 #include <vector>
 
-#include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 #include "absl/strings/numbers.h"
 #include "core/base/clock.h"
+#include "core/base/flag_table.h"
+#include "core/base/flag_type.h"
 #include "core/generator/generator_impl.h"
 #include "core/model/load_model.h"
 #include "core/model/synthetic/hash_model.h"
 #include "nlohmann/json.hpp"
 #include "tests/support/stream_reader.h"
-
-ABSL_FLAG(int, dim, 256, "width of the token model; 64 a head");
-ABSL_FLAG(int, layers, 8, "layers of the token model");
-ABSL_FLAG(int, card, 2048, "tokens a codebook");
-ABSL_FLAG(int, clip_layers, 2, "layers of the CLIP tower");
-ABSL_FLAG(int, codec_filters, 16, "width of the codec");
-ABSL_FLAG(int, seconds, 10, "length of each video");
-ABSL_FLAG(std::string, precision, "", "as vidmuse_server's --precision");
-ABSL_FLAG(std::vector<std::string>, requests, std::vector<std::string>({"1", "2", "4", "8", "16"}),
-          "how many requests run at once; one measurement each");
+#include "vidmuse/audio_format.h"
+#include "vidmuse/limits.h"
+#include "vidmuse/request.h"
 
 namespace vidmuse {
 namespace {
@@ -39,11 +31,36 @@ using nlohmann::json;
 
 constexpr absl::Duration kDeadline = absl::Minutes(10);
 
-absl::StatusOr<VideoFrames> RandomVideo(absl::string_view seed, const Limits&, int,
-                                        const CancelFlag&) {
+// What each field means stands in the table of flags.
+struct ThroughputFlags {
+  int dim = 256;
+  int layers = 8;
+  int card = 2048;
+  int clip_layers = 2;
+  int codec_filters = 16;
+  int seconds = 10;
+  std::string precision;
+  std::vector<std::string> requests = {"1", "2", "4", "8", "16"};
+};
+
+FlagTable<ThroughputFlags> Flags() {
+  using F = ThroughputFlags;
+  return FlagTable<F>({
+      {"dim", &F::dim, NumberType<int>(), "width of the token model; 64 a head"},
+      {"layers", &F::layers, NumberType<int>(), "layers of the token model"},
+      {"card", &F::card, NumberType<int>(), "tokens a codebook"},
+      {"clip_layers", &F::clip_layers, NumberType<int>(), "layers of the CLIP tower"},
+      {"codec_filters", &F::codec_filters, NumberType<int>(), "width of the codec"},
+      {"seconds", &F::seconds, NumberType<int>(1, 600), "length of each video"},
+      {"precision", &F::precision, TextType(), "as vidmuse_server's --precision"},
+      {"requests", &F::requests, ListType(), "how many requests run at once; one measurement each"},
+  });
+}
+
+absl::StatusOr<VideoFrames> RandomVideo(absl::string_view seed, int seconds) {
   std::mt19937 random(static_cast<unsigned>(std::hash<std::string>()(std::string(seed))));
   VideoFrames video;
-  video.seconds = absl::GetFlag(FLAGS_seconds);
+  video.seconds = seconds;
   const int distinct = 2 * video.seconds;
   for (int i = 0; i < distinct; ++i) {
     std::vector<uint8_t> frame(3 * kFrameSize * kFrameSize);
@@ -58,24 +75,30 @@ absl::StatusOr<VideoFrames> RandomVideo(absl::string_view seed, const Limits&, i
   return video;
 }
 
-absl::StatusOr<std::unique_ptr<Generator>> NewBenchGenerator(MetricsSink* metrics) {
+absl::StatusOr<std::unique_ptr<Generator>> NewBenchGenerator(const ThroughputFlags& flags,
+                                                             MetricsSink* metrics) {
   HashModelSizes sizes;
-  sizes.dim = absl::GetFlag(FLAGS_dim);
+  sizes.dim = flags.dim;
   sizes.num_heads = sizes.dim / 64;
-  sizes.num_layers = absl::GetFlag(FLAGS_layers);
+  sizes.num_layers = flags.layers;
   sizes.hidden_scale = 4;
-  sizes.card = sizes.codec_bins = absl::GetFlag(FLAGS_card);
-  sizes.clip_layers = absl::GetFlag(FLAGS_clip_layers);
-  sizes.codec_filters = absl::GetFlag(FLAGS_codec_filters);
+  sizes.card = sizes.codec_bins = flags.card;
+  sizes.clip_layers = flags.clip_layers;
+  sizes.codec_filters = flags.codec_filters;
   if (absl::Status status = CheckHashModelSizes(sizes); !status.ok()) return status;
   ModelOptions model_options;
-  model_options.precision = absl::GetFlag(FLAGS_precision);
+  model_options.precision = flags.precision;
   auto model = LoadModelFromFiles(HashLmFile(sizes), HashCodecFile(sizes), model_options);
   if (!model.ok()) return model.status();
   GeneratorOptions options;
   options.limits.max_batch = 17;
   options.limits.max_queued_bytes = 4ull << 30;
-  return NewGenerator(*std::move(model), RandomVideo, options, Clock::Real(), metrics);
+  return NewGenerator(
+      *std::move(model),
+      [seconds = flags.seconds](absl::string_view file, const Limits&, int, const CancelFlag&) {
+        return RandomVideo(file, seconds);
+      },
+      options, Clock::Real(), metrics);
 }
 
 std::unique_ptr<MusicStream> Submit(Generator& generator, int video) {
@@ -89,7 +112,7 @@ std::unique_ptr<MusicStream> Submit(Generator& generator, int video) {
 }
 
 // Starts `count` requests at once and reads their audio as it comes.
-json Run(Generator& generator, int count) {
+json Run(const ThroughputFlags& flags, Generator& generator, int count) {
   const auto begin = std::chrono::steady_clock::now();
   std::vector<std::thread> readers;
   std::vector<double> first_audio(count), generate(count);
@@ -114,55 +137,68 @@ json Run(Generator& generator, int count) {
     first += first_audio[i] / count;
     steps += generate[i] / count;
   }
-  const double frames = absl::GetFlag(FLAGS_seconds) * 50.0 + 3;
-  return {
-      {"requests", count},
-      {"audio_seconds_per_second", count * absl::GetFlag(FLAGS_seconds) / seconds},
-      {"generation_alone_audio_seconds_per_second", count * absl::GetFlag(FLAGS_seconds) / steps},
-      {"step_ms", 1000 * steps / frames},
-      {"mean_seconds_to_first_audio", first},
-      {"wall_seconds", seconds}};
+  const double frames = flags.seconds * 50.0 + 3;
+  return {{"requests", count},
+          {"audio_seconds_per_second", count * flags.seconds / seconds},
+          {"generation_alone_audio_seconds_per_second", count * flags.seconds / steps},
+          {"step_ms", 1000 * steps / frames},
+          {"mean_seconds_to_first_audio", first},
+          {"wall_seconds", seconds}};
 }
 
-int Main() {
+int Measure(const ThroughputFlags& flags) {
   NullMetricsSink metrics;
-  const auto generator = NewBenchGenerator(&metrics);
+  const auto generator = NewBenchGenerator(flags, &metrics);
   if (!generator.ok()) {
     std::cerr << generator.status() << "\n";
     return 1;
   }
   json result;
-  result["model"] = {{"dim", absl::GetFlag(FLAGS_dim)},
-                     {"layers", absl::GetFlag(FLAGS_layers)},
+  result["model"] = {{"dim", flags.dim},
+                     {"layers", flags.layers},
                      {"precision", (*generator)->model_info().precision},
-                     {"video_seconds", absl::GetFlag(FLAGS_seconds)}};
-  Run(**generator, 1);  // warms up
-  for (const std::string& count : absl::GetFlag(FLAGS_requests)) {
+                     {"video_seconds", flags.seconds}};
+  Run(flags, **generator, 1);  // warms up
+  for (const std::string& count : flags.requests) {
     int requests = 0;
     if (!absl::SimpleAtoi(count, &requests) || requests < 1 || requests > 16) return 2;
-    result["runs"].push_back(Run(**generator, requests));
+    result["runs"].push_back(Run(flags, **generator, requests));
   }
   // Four requests run beside a fifth, whose reader either reads everything at once, or nothing
   // until the four have ended.
   {
     const auto fifth = Submit(**generator, 100);
     std::thread reader([&] { ReadToEnd(*fifth, kDeadline); });
-    result["four_beside_a_fast_reader"] = Run(**generator, 4);
+    result["four_beside_a_fast_reader"] = Run(flags, **generator, 4);
     reader.join();
   }
   {
     const auto fifth = Submit(**generator, 100);
-    result["four_beside_a_reader_that_takes_nothing"] = Run(**generator, 4);
+    result["four_beside_a_reader_that_takes_nothing"] = Run(flags, **generator, 4);
   }
   std::cout << result.dump(2) << "\n";
   return 0;
+}
+
+int Main(const std::vector<std::string>& args) {
+  const FlagTable<ThroughputFlags> table = Flags();
+  ThroughputFlags flags;
+  const absl::StatusOr<CommandLine> line = table.Parse(args, &flags);
+  if (line.ok() && line->help) {
+    std::cout << "Throughput of the whole generator; prints JSON.\n\n" << table.Help();
+    return 0;
+  }
+  const absl::Status status = !line.ok()           ? line.status()
+                              : line->rest.empty() ? absl::OkStatus()
+                                                   : NotAFlagError(line->rest[0]);
+  if (status.ok()) return Measure(flags);
+  std::cerr << "vidmuse_throughput: " << status.message() << "\n";
+  return 1;
 }
 
 }  // namespace
 }  // namespace vidmuse
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage("Throughput of the whole generator; prints JSON");
-  absl::ParseCommandLine(argc, argv);
-  return vidmuse::Main();
+  return vidmuse::Main(std::vector<std::string>(argv + 1, argv + argc));
 }

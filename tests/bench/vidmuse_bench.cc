@@ -14,9 +14,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/cpus.h"
@@ -25,36 +22,13 @@
 #include "core/model/cpu/kernels/kernels.h"
 #include "core/model/cpu/thread_team.h"
 #include "nlohmann/json.hpp"
+#include "tests/bench/bench_flags.h"
 #include "tests/bench/bench_model.h"
 #include "tests/bench/device_bench.h"
 #include "tests/bench/first_audio.h"
 #include "tests/bench/machine_probe.h"
 #include "tests/bench/model_cost.h"
 #include "tests/bench/quality.h"
-
-ABSL_FLAG(std::string, scale, "small", "tiny, small, medium or large");
-ABSL_FLAG(std::string, model_dir, "", "a checkpoint, instead of random weights of a scale");
-ABSL_FLAG(std::vector<std::string>, precisions, std::vector<std::string>({"fp32"}),
-          "of fp32, bf16, fp16 and int8; all measurements for each");
-ABSL_FLAG(bool, quality, false,
-          "compare the precisions' logits with fp32's over --steps steps, instead of times");
-ABSL_FLAG(
-    bool, model_cost, false,
-    "what a GPU has to read and to multiply, and how fast it can be at best, instead of times; "
-    "--precisions of fp32, fp16 and bf16");
-ABSL_FLAG(std::vector<std::string>, requests, std::vector<std::string>({"1", "2", "4", "8"}),
-          "how many requests a step decodes; one measurement each");
-ABSL_FLAG(int, seconds, 30, "length of the video, 1 to 30; of the window too");
-ABSL_FLAG(int, steps, 20, "decoding steps a measurement");
-ABSL_FLAG(int, position, -1, "sequence steps in the cache before them; -1: half the window");
-ABSL_FLAG(std::string, device, "cpu",
-          "cpu; cuda or cuda:0: of a --scale, in --precisions of fp32, fp16 and bf16; device_code: "
-          "what a GPU runs, on the CPU");
-ABSL_FLAG(std::vector<std::string>, slots, std::vector<std::string>({"8"}),
-          "of a GPU: windows it has room for; all measurements for each");
-ABSL_FLAG(std::vector<std::string>, graphs, std::vector<std::string>({"on"}),
-          "of a GPU: on, off; all measurements for each");
-ABSL_FLAG(int, threads, 0, "threads of a step, and of encoding; 0: one a core");
 
 namespace vidmuse {
 namespace {
@@ -98,10 +72,11 @@ double StepBytes(const cpu::TokenModel& lm, size_t requests, int local_frames, d
              (token * kConditionTokens * (local_frames + 1) + step * 2 * position);
 }
 
-absl::StatusOr<json> MeasureSteps(CpuMusicModel& model, absl::Span<Stream> streams,
-                                  int local_frames, MachineProbe& probe) {
+absl::StatusOr<json> MeasureSteps(const BenchFlags& flags, CpuMusicModel& model,
+                                  absl::Span<Stream> streams, int local_frames,
+                                  MachineProbe& probe) {
   const double before = probe.ReadBandwidth();
-  const int steps = absl::GetFlag(FLAGS_steps);
+  const int steps = flags.steps;
   RETURN_IF_ERROR(Step(model, streams, 1));  // allocates scratch memory
   const int first = streams[0].window->length();
   std::vector<double> times;
@@ -144,11 +119,12 @@ absl::StatusOr<json> MeasureCodec(MusicModel& model) {
 }
 
 // Measures decoding steps for each of `request_counts`.
-absl::StatusOr<json> MeasureDecoding(CpuMusicModel& model, const VideoCondition& condition,
+absl::StatusOr<json> MeasureDecoding(const BenchFlags& flags, CpuMusicModel& model,
+                                     const VideoCondition& condition,
                                      const std::vector<int>& request_counts, MachineProbe& probe) {
-  const int capacity = kFrameRate * absl::GetFlag(FLAGS_seconds) + kCodebooks - 1;
-  const int needed = static_cast<int>(request_counts.size()) * (absl::GetFlag(FLAGS_steps) + 1);
-  int position = absl::GetFlag(FLAGS_position);
+  const int capacity = kFrameRate * flags.seconds + kCodebooks - 1;
+  const int needed = static_cast<int>(request_counts.size()) * (flags.steps + 1);
+  int position = flags.position;
   if (position < 0) position = capacity / 2;
   position = std::min(position, capacity - needed);
   if (position < 0)
@@ -175,8 +151,9 @@ absl::StatusOr<json> MeasureDecoding(CpuMusicModel& model, const VideoCondition&
   result["prefill_steps_per_s"] =
       static_cast<double>(streams.size()) * position / (prefill.Seconds() - open_seconds);
   for (const int count : request_counts) {
-    ASSIGN_OR_RETURN(json one, MeasureSteps(model, {streams.data(), static_cast<size_t>(count)},
-                                            local_frames, probe));
+    ASSIGN_OR_RETURN(json one,
+                     MeasureSteps(flags, model, {streams.data(), static_cast<size_t>(count)},
+                                  local_frames, probe));
     result["step"].push_back(std::move(one));
   }
   return result;
@@ -211,9 +188,9 @@ json StageShare(double seconds, const Cost& cost, const json& machine) {
 }
 
 // Shares of the stages other than decoding steps, which report their own share.
-json Stages(const json& measured, const ModelSizes& sizes, const std::string& precision,
-            const json& machine) {
-  const int seconds = absl::GetFlag(FLAGS_seconds);
+json Stages(const BenchFlags& flags, const json& measured, const ModelSizes& sizes,
+            const std::string& precision, const json& machine) {
+  const int seconds = flags.seconds;
   const DevicePrecision stored =
       precision == "fp32" ? DevicePrecision::kFp32 : DevicePrecision::kFp16;
   return {{"encode_video",
@@ -226,7 +203,8 @@ json Stages(const json& measured, const ModelSizes& sizes, const std::string& pr
                                       DecodeSecond(sizes.codec), machine)}};
 }
 
-absl::StatusOr<json> MeasureModel(const BenchModel& source, const std::string& precision,
+absl::StatusOr<json> MeasureModel(const BenchFlags& flags, const BenchModel& source,
+                                  const std::string& precision,
                                   const std::vector<int>& request_counts, MachineProbe& probe) {
   json result;
   double load_seconds = 0;
@@ -239,7 +217,7 @@ absl::StatusOr<json> MeasureModel(const BenchModel& source, const std::string& p
       {"loaded_peak_rss_gb", PeakRssGb()},
       {"step_weights_gb", static_cast<double>(model->token_model().step_weight_bytes()) / 1e9}};
 
-  const int seconds = absl::GetFlag(FLAGS_seconds);
+  const int seconds = flags.seconds;
   const VideoFrames video = RandomVideo(seconds);
   const Stopwatch encoding;
   ASSIGN_OR_RETURN(const auto condition, model->EncodeVideo(video, CancelFlag()));
@@ -249,7 +227,8 @@ absl::StatusOr<json> MeasureModel(const BenchModel& source, const std::string& p
           model->WindowBytes(condition->local_frames(), kFrameRate * seconds + kCodebooks - 1)) /
       1e9;
 
-  ASSIGN_OR_RETURN(const json decoding, MeasureDecoding(*model, *condition, request_counts, probe));
+  ASSIGN_OR_RETURN(const json decoding,
+                   MeasureDecoding(flags, *model, *condition, request_counts, probe));
   result.update(decoding);
   ASSIGN_OR_RETURN(result["codec"], MeasureCodec(*model));
   result["memory"]["peak_rss_gb"] = PeakRssGb();
@@ -257,15 +236,13 @@ absl::StatusOr<json> MeasureModel(const BenchModel& source, const std::string& p
   return result;
 }
 
-absl::StatusOr<json> RunModelCost(const std::string& scale,
-                                  const std::vector<std::string>& precisions,
-                                  const std::vector<int>& request_counts) {
-  ASSIGN_OR_RETURN(const ModelSizes sizes, SizesOf(scale));
+absl::StatusOr<json> RunModelCost(const BenchFlags& flags, const std::vector<int>& request_counts) {
+  ASSIGN_OR_RETURN(const ModelSizes sizes, SizesOf(flags.scale));
   std::vector<DevicePrecision> known;
-  for (const std::string& precision : precisions) {
+  for (const std::string& precision : flags.precisions) {
     ASSIGN_OR_RETURN(known.emplace_back(), FindDevicePrecision(precision));
   }
-  return ModelCost(sizes, known, request_counts, absl::GetFlag(FLAGS_seconds));
+  return ModelCost(sizes, known, request_counts, flags.seconds);
 }
 
 // Parses a flag of comma-separated counts, each from 1 to `most`.
@@ -284,33 +261,31 @@ absl::StatusOr<std::vector<int>> Counts(const char* flag, const std::vector<std:
   return counts;
 }
 
-absl::StatusOr<json> RunDevice(const std::vector<int>& request_counts) {
+absl::StatusOr<json> RunDevice(const BenchFlags& flags, const std::vector<int>& request_counts) {
   DeviceBenchOptions options;
-  options.device = absl::GetFlag(FLAGS_device);
-  options.scale = absl::GetFlag(FLAGS_scale);
-  options.precisions = absl::GetFlag(FLAGS_precisions);
-  ASSIGN_OR_RETURN(options.slots, Counts("slots", absl::GetFlag(FLAGS_slots), 256));
+  options.device = flags.device;
+  options.scale = flags.scale;
+  options.precisions = flags.precisions;
+  ASSIGN_OR_RETURN(options.slots, Counts("slots", flags.slots, 256));
   options.requests = request_counts;
-  options.seconds = absl::GetFlag(FLAGS_seconds);
-  options.steps = absl::GetFlag(FLAGS_steps);
+  options.seconds = flags.seconds;
+  options.steps = flags.steps;
   const int capacity = kFrameRate * options.seconds + kCodebooks - 1;
   // Each measurement adds its own steps and three warm-up steps to the position.
   const int needed = static_cast<int>(request_counts.size()) * (options.steps + 3);
-  options.position = absl::GetFlag(FLAGS_position) < 0
-                         ? capacity / 2
-                         : std::min(absl::GetFlag(FLAGS_position), capacity);
+  options.position = flags.position < 0 ? capacity / 2 : std::min(flags.position, capacity);
   options.position = std::min(options.position, capacity - needed);
   if (options.position < 0) {
     return absl::InvalidArgumentError("--steps do not fit into a window of --seconds");
   }
-  for (const std::string& text : absl::GetFlag(FLAGS_graphs)) {
+  for (const std::string& text : flags.graphs) {
     if (text != "on" && text != "off") {
       return absl::InvalidArgumentError(
           absl::StrCat("--graphs has '", text, "', expected on or off"));
     }
     options.graphs.push_back(text == "on");
   }
-  if (!absl::GetFlag(FLAGS_model_dir).empty()) {
+  if (!flags.model_dir.empty()) {
     return absl::InvalidArgumentError("--device takes a --scale, not a --model_dir");
   }
   ASSIGN_OR_RETURN(const HashModelSizes hash, ScaleSizes(options.scale));
@@ -318,19 +293,17 @@ absl::StatusOr<json> RunDevice(const std::vector<int>& request_counts) {
   return MeasureDevice(options, HashFiles(hash), sizes);
 }
 
-absl::StatusOr<json> Run(const std::vector<int>& request_counts) {
+absl::StatusOr<json> Run(const BenchFlags& flags, const std::vector<int>& request_counts) {
   BenchModel source;
-  source.scale = absl::GetFlag(FLAGS_scale);
-  source.model_dir = absl::GetFlag(FLAGS_model_dir);
-  source.threads = absl::GetFlag(FLAGS_threads);
-  const std::vector<std::string> precisions = absl::GetFlag(FLAGS_precisions);
-  if (absl::GetFlag(FLAGS_model_cost))
-    return RunModelCost(source.scale, precisions, request_counts);
-  if (absl::GetFlag(FLAGS_quality)) {
-    return MeasureQuality(source, precisions, absl::GetFlag(FLAGS_seconds),
-                          absl::GetFlag(FLAGS_steps));
+  source.scale = flags.scale;
+  source.model_dir = flags.model_dir;
+  source.threads = flags.threads;
+  const std::vector<std::string> precisions = flags.precisions;
+  if (flags.model_cost) return RunModelCost(flags, request_counts);
+  if (flags.quality) {
+    return MeasureQuality(source, precisions, flags.seconds, flags.steps);
   }
-  if (absl::GetFlag(FLAGS_device) != "cpu") return RunDevice(request_counts);
+  if (flags.device != "cpu") return RunDevice(flags, request_counts);
   const int cores = UsableCpus();
   MachineProbe probe(source.threads > 0 ? source.threads : cores);
   json result;
@@ -342,36 +315,42 @@ absl::StatusOr<json> Run(const std::vector<int>& request_counts) {
                        {"float_gflop_s", probe.FloatRate()}};
   for (const std::string& precision : precisions) {
     json& measured = result["precisions"][precision];
-    ASSIGN_OR_RETURN(measured, MeasureModel(source, precision, request_counts, probe));
+    ASSIGN_OR_RETURN(measured, MeasureModel(flags, source, precision, request_counts, probe));
     if (!source.model_dir.empty()) continue;  // a checkpoint's sizes aren't known here
     ASSIGN_OR_RETURN(const ModelSizes sizes, SizesOf(source.scale));
-    measured["stages"] = Stages(measured, sizes, precision, result["machine"]);
+    measured["stages"] = Stages(flags, measured, sizes, precision, result["machine"]);
   }
   return result;
 }
 
-absl::StatusOr<std::vector<int>> RequestCounts() {
-  ASSIGN_OR_RETURN(std::vector<int> counts, Counts("requests", absl::GetFlag(FLAGS_requests), 256));
-  if (absl::GetFlag(FLAGS_seconds) < 1 || absl::GetFlag(FLAGS_seconds) > 30) {
-    return absl::InvalidArgumentError("--seconds is not in 1 to 30");
+int Main(const std::vector<std::string>& args) {
+  const FlagTable<BenchFlags> table = BenchFlagTable();
+  BenchFlags flags;
+  const absl::StatusOr<CommandLine> line = table.Parse(args, &flags);
+  if (line.ok() && line->help) {
+    std::cout << "Measures each stage of VidMuse and its decoding step, or its quality in reduced "
+                 "precision; prints JSON.\n\n"
+              << table.Help();
+    return 0;
   }
-  if (absl::GetFlag(FLAGS_steps) < 1) return absl::InvalidArgumentError("--steps is below 1");
-  return counts;
+  const auto run = [&]() -> absl::StatusOr<json> {
+    if (!line.ok()) return line.status();
+    if (!line->rest.empty()) return NotAFlagError(line->rest[0]);
+    ASSIGN_OR_RETURN(const std::vector<int> counts, Counts("requests", flags.requests, 256));
+    return Run(flags, counts);
+  };
+  const absl::StatusOr<json> result = run();
+  if (!result.ok()) {
+    std::cerr << "vidmuse_bench: " << result.status().message() << "\n";
+    return 1;
+  }
+  std::cout << result->dump(2) << std::endl;
+  return 0;
 }
 
 }  // namespace
 }  // namespace vidmuse
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage(
-      "Measures each stage of VidMuse and its decoding step, or its quality in reduced precision; "
-      "prints JSON.");
-  absl::ParseCommandLine(argc, argv);
-  const auto counts = vidmuse::RequestCounts();
-  const auto result = counts.ok() ? vidmuse::Run(*counts) : counts.status();
-  if (!result.ok()) {
-    std::cerr << "vidmuse_bench: " << result.status().message() << "\n";
-    return 1;
-  }
-  std::cout << result->dump(2) << std::endl;
+  return vidmuse::Main(std::vector<std::string>(argv + 1, argv + argc));
 }

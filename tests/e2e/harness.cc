@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <regex>
 #include <sstream>
 
@@ -150,8 +151,14 @@ void ServerProcess::Terminate() { process_->Signal(SIGTERM); }
 
 absl::Status ServerProcess::WaitForCleanExit(absl::Duration timeout) {
   ASSIGN_OR_RETURN(const int code, process_->Wait(timeout));
-  if (code == 0) return absl::OkStatus();
-  return absl::InternalError(absl::StrCat("the server ended with ", code, ": ", log()));
+  if (code != 0) {
+    return absl::InternalError(absl::StrCat("the server ended with ", code, ": ", log()));
+  }
+  for (absl::string_view line : absl::StrSplit(log(), '\n', absl::SkipEmpty())) {
+    if (nlohmann::json::accept(line)) continue;
+    return absl::InternalError(absl::StrCat("a line of the server's log is not JSON: ", line));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ServerProcess::Stop() {

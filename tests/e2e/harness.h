@@ -50,7 +50,7 @@ class ServerProcess {
                              absl::Duration timeout = kPatience * absl::Seconds(30)) const;
 
   void Terminate();  // SIGTERM
-  // OK if the server ends with exit code 0 in time.
+  // OK if the server ends with exit code 0 in time, and each line of its log is JSON.
   absl::Status WaitForCleanExit(absl::Duration timeout = kPatience * absl::Seconds(60));
   // Calls Terminate, then WaitForCleanExit.
   absl::Status Stop();

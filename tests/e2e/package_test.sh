@@ -19,7 +19,7 @@ cmake --build "$work/program/build"
 server=$!
 address=
 while [ -z "$address" ] && read -r -t 60 line; do
-  address=$(sed -n 's/.*ready on \([^ ,]*\).*/\1/p' <<<"$line")
+  address=$(sed -n 's/.*ready on \([^ ,"]*\).*/\1/p' <<<"$line")
 done < <(tail -n +1 -f --pid=$server "$work/server.log")
 [ -n "$address" ] || { cat "$work/server.log"; exit 1; }
 video=$source/tests/data/demo/clip.mp4

@@ -12,6 +12,7 @@
 #include "server/options.h"
 #include "tests/fuzz/memory_file.h"
 #include "tests/fuzz/require.h"
+#include "vidmuse/limits.h"
 
 namespace {
 

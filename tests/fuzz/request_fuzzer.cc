@@ -6,6 +6,8 @@
 #include "core/generator/admission.h"
 #include "server/convert.h"
 #include "tests/fuzz/require.h"
+#include "vidmuse/model_info.h"
+#include "vidmuse/sampling_options.h"
 
 namespace {
 

@@ -6,6 +6,7 @@
 
 #include "core/video/frame_sampler.h"
 #include "tests/fuzz/require.h"
+#include "vidmuse/limits.h"
 
 namespace {
 

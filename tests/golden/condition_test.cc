@@ -17,6 +17,7 @@
 #include "core/video/frame_sampler.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "vidmuse/limits.h"
 
 namespace vidmuse {
 namespace {

@@ -24,6 +24,10 @@
 #include "core/video/frame_sampler.h"
 #include "tests/support/stream_reader.h"
 #include "tests/support/test_data.h"
+#include "vidmuse/audio_format.h"
+#include "vidmuse/limits.h"
+#include "vidmuse/request.h"
+#include "vidmuse/sampling_options.h"
 
 namespace vidmuse {
 namespace {

@@ -16,6 +16,8 @@
 #include "core/video/frame_sampler.h"
 #include "tests/support/sanitized.h"
 #include "tests/support/stream_reader.h"
+#include "vidmuse/audio_format.h"
+#include "vidmuse/request.h"
 
 namespace vidmuse {
 namespace {

@@ -15,6 +15,8 @@
 #include "core/model/synthetic/hash_values.h"
 #include "core/video/frame_sampler.h"
 #include "gtest/gtest.h"
+#include "vidmuse/limits.h"
+#include "vidmuse/sampling_options.h"
 
 namespace vidmuse {
 namespace {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/model/checkpoint/tensor_file.h"
+#include "vidmuse/audio_format.h"
 
 namespace vidmuse {
 namespace {

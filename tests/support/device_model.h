@@ -12,6 +12,8 @@
 #include "core/model/gpu/load.h"
 #include "core/model/synthetic/hash_model.h"
 #include "tests/support/grey_video.h"
+#include "vidmuse/model_info.h"
+#include "vidmuse/sampling_options.h"
 
 namespace vidmuse {
 

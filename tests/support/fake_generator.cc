@@ -213,6 +213,7 @@ bool FakeGenerator::WaitForDrain(absl::Duration timeout) const {
 }
 
 absl::StatusOr<std::unique_ptr<MusicStream>> FakeGenerator::Submit(GenerationRequest request) {
+  if (on_submit_) on_submit_();
   MutexLock lock(&mutex_);
   ++submissions_;
   if (draining_) return absl::UnavailableError("draining");

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -75,6 +76,8 @@ class FakeGenerator : public Generator {
   // Each request admitted from now on gets `events` once its video is complete.
   void SetScript(std::vector<absl::StatusOr<StreamEvent>> events);
   void SetHealth(absl::Status health);
+  // Submit calls `on_submit` first, which may throw. Must be called before the first request.
+  void SetOnSubmit(std::function<void()> on_submit) { on_submit_ = std::move(on_submit); }
 
   // Waits for admitted request number `index`, from 0. Null if `timeout` passed first.
   std::shared_ptr<FakeRequest> WaitForRequest(size_t index,
@@ -95,6 +98,7 @@ class FakeGenerator : public Generator {
  private:
   ModelInfo model_info_;
   Limits limits_;
+  std::function<void()> on_submit_;
   mutable Mutex mutex_;
   std::deque<absl::Status> refusals_ ABSL_GUARDED_BY(mutex_);
   std::vector<absl::StatusOr<StreamEvent>> script_ ABSL_GUARDED_BY(mutex_);

@@ -14,9 +14,11 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "core/base/mutex.h"
 #include "absl/types/span.h"
+#include "core/base/mutex.h"
 #include "core/model/music_model.h"
+#include "vidmuse/model_info.h"
+#include "vidmuse/sampling_options.h"
 
 namespace vidmuse {
 

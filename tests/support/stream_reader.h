@@ -9,7 +9,6 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "vidmuse/generator.h"
-#include "vidmuse/types.h"
 
 namespace vidmuse {
 

@@ -10,23 +10,26 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "vidmuse/events.h"  // IWYU pragma: export
+#include "vidmuse/limits.h"  // IWYU pragma: export
 #include "vidmuse/metrics_sink.h"
-#include "vidmuse/types.h"
+#include "vidmuse/model_info.h"  // IWYU pragma: export
+#include "vidmuse/request.h"     // IWYU pragma: export
 
 namespace vidmuse {
 
 struct GeneratorOptions {
-  std::string model_dir;         // holds state_dict.bin and compression_state_dict.bin
-  std::string codec_dir;         // Hugging Face EnCodec; empty: model_dir/encodec_32khz
-  std::string model_name;        // empty: the last part of model_dir
-  std::string device = "auto";   // "auto", "cpu", "cuda" (every GPU), "cuda:0,cuda:1"
-  std::string precision;         // empty: the fastest on the device that keeps the quality
+  std::string model_dir;        // holds state_dict.bin and compression_state_dict.bin
+  std::string codec_dir;        // Hugging Face EnCodec; empty: model_dir/encodec_32khz
+  std::string model_name;       // empty: the last part of model_dir
+  std::string device = "auto";  // "auto", "cpu", "cuda" (every GPU), "cuda:0,cuda:1"
+  std::string precision;        // empty: the fastest on the device that keeps the quality
   // "Core" below means a CPU that this process may use, by its affinity and its control group's
   // limit.
-  int device_threads = 0;        // threads of a decoding step; 0: one per core
-  int video_threads = 0;         // videos decoded at once; 0: one per core
-  int encode_threads = 0;        // threads that encode video frames; 0: one per core
-  int codec_threads = 0;         // streams whose audio is decoded at once; 0: one per core
+  int device_threads = 0;  // threads of a decoding step; 0: one per core
+  int video_threads = 0;   // videos decoded at once; 0: one per core
+  int encode_threads = 0;  // threads that encode video frames; 0: one per core
+  int codec_threads = 0;   // streams whose audio is decoded at once; 0: one per core
   // "required", "best_effort" (runs without the system call filter if the kernel has none) or "off"
   // (decodes videos in this process).
   std::string video_sandbox = "required";

@@ -8,7 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "vidmuse/types.h"
+#include "vidmuse/sampling_options.h"
 
 namespace vidmuse {
 

@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "vidmuse/types.h"
+#include "vidmuse/model_info.h"
 
 namespace vidmuse {
 namespace {

@@ -4,8 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <new>
 #include <utility>
+
+#include "core/base/catch_exceptions.h"
 
 namespace vidmuse {
 
@@ -25,6 +26,7 @@ ChunkPool::~ChunkPool() {
   {
     MutexLock lock(&mutex_);
     stopping_ = true;
+    has_chunks_.NotifyAll();
   }
   for (std::thread& thread : threads_) thread.join();
 }
@@ -33,29 +35,23 @@ absl::Status ChunkPool::Run(int count, const CancelFlag& cancel,
                             const std::function<absl::Status(int)>& work) {
   if (count == 0) return absl::OkStatus();
   Job job{&work, &cancel, count};
-  {
-    // Unlocking wakes the threads; waiting on the mutex would not.
-    MutexLock lock(&mutex_);
-    waiting_.push_back(&job);
-  }
   MutexLock lock(&mutex_);
-  mutex_.Await([&job] { return job.next == job.count && job.running == 0; });
+  waiting_.push_back(&job);
+  has_chunks_.NotifyAll();
+  job_done_.Wait(&mutex_, [&job] { return job.done(); });
   return job.status;
 }
 
 absl::Status ChunkPool::RunChunk(const Job& job, int chunk) {
   if (job.cancel->cancelled()) return absl::CancelledError("cancelled");
-  try {
-    return (*job.work)(chunk);
-  } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError("out of memory");
-  }
+  return CatchExceptions("a chunk failed", [&] { return (*job.work)(chunk); });
 }
 
 ChunkPool::Job* ChunkPool::Take(int* chunk) {
   MutexLock lock(&mutex_);
-  mutex_.Await(
-      [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || !waiting_.empty(); });
+  has_chunks_.Wait(&mutex_, [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return stopping_ || !waiting_.empty();
+  });
   if (waiting_.empty()) return nullptr;
   Job* job = waiting_.front();
   waiting_.pop_front();
@@ -73,6 +69,7 @@ void ChunkPool::Finish(Job* job, absl::Status status) {
     job->next = job->count;
     waiting_.erase(std::remove(waiting_.begin(), waiting_.end(), job), waiting_.end());
   }
+  if (job->done()) job_done_.NotifyAll();
 }
 
 void ChunkPool::Work() {

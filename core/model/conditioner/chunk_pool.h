@@ -29,8 +29,8 @@ class ChunkPool {
 
   // Runs work(0) to work(count - 1) on the pool's threads and waits for them. Concurrent callers
   // take turns, chunk by chunk. After an error, no more chunks begin, and the call returns the
-  // first error once the running chunks are done. CANCELLED: `cancel` was set. RESOURCE_EXHAUSTED:
-  // `work` threw std::bad_alloc; it must throw nothing else.
+  // first error once the running chunks are done. CANCELLED: `cancel` was set. If `work` throws,
+  // see CatchExceptions.
   absl::Status Run(int count, const CancelFlag& cancel,
                    const std::function<absl::Status(int)>& work);
 
@@ -43,6 +43,8 @@ class ChunkPool {
     int next = 0;     // the next chunk to run
     int running = 0;  // number of running chunks
     absl::Status status = absl::OkStatus();
+
+    bool done() const { return next == count && running == 0; }
   };
 
   static absl::Status RunChunk(const Job& job, int chunk);
@@ -52,6 +54,8 @@ class ChunkPool {
   void Work();
 
   Mutex mutex_;
+  CondVar has_chunks_;                                // for the threads
+  CondVar job_done_;                                  // for callers of Run
   std::deque<Job*> waiting_ ABSL_GUARDED_BY(mutex_);  // jobs with chunks left
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;  // constant after construction

@@ -14,6 +14,7 @@
 #include "core/model/cpu/thread_team.h"
 #include "core/model/cpu/token_model.h"
 #include "core/model/music_model.h"
+#include "vidmuse/model_info.h"
 
 namespace vidmuse {
 

@@ -9,6 +9,7 @@
 #include "core/model/architecture/model_config.h"
 #include "core/model/checkpoint/weight_reader.h"
 #include "core/model/gpu/music_model.h"
+#include "vidmuse/model_info.h"
 
 namespace vidmuse {
 

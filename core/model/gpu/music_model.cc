@@ -13,6 +13,7 @@
 #include "core/model/architecture/checks.h"
 #include "core/model/conditioner/host_condition.h"
 #include "core/model/torch/run_torch.h"
+#include "vidmuse/sampling_options.h"
 
 namespace vidmuse {
 namespace {

@@ -14,6 +14,7 @@
 #include "core/model/gpu/token_model.h"
 #include "core/model/music_model.h"
 #include "core/model/torch/device_stream.h"
+#include "vidmuse/model_info.h"
 
 namespace vidmuse {
 

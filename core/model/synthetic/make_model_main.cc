@@ -2,53 +2,68 @@
 // published model.
 #include <cstdio>
 #include <string>
+#include <vector>
 
-#include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
+#include "core/base/flag_table.h"
+#include "core/base/flag_type.h"
 #include "core/model/synthetic/hash_model.h"
 
-ABSL_FLAG(std::string, out, "",
-          "directory to write state_dict.bin and compression_state_dict.bin to");
-ABSL_FLAG(std::string, seed, "tiny", "another seed, other weights");
-ABSL_FLAG(int, dim, 64, "width of the token model");
-ABSL_FLAG(int, heads, 2, "its attention heads");
-ABSL_FLAG(int, layers, 2, "its layers");
-ABSL_FLAG(int, hidden_scale, 1, "width of its MLP over its width");
-ABSL_FLAG(int, card, 64, "tokens a codebook");
-ABSL_FLAG(int, clip_layers, 1, "layers of the CLIP tower");
-ABSL_FLAG(int, clip_mlp, 128, "width of its MLP");
-ABSL_FLAG(int, clip_width, 768, "width of the tower itself, a multiple of 192");
-ABSL_FLAG(int, codec_dim, 16, "width of the codec's vectors");
-ABSL_FLAG(int, codec_filters, 4, "width of the codec's last stage");
-ABSL_FLAG(int, codec_bins, 64, "vectors a codebook; at least card");
+namespace vidmuse {
+namespace {
 
-int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage(
-      "Writes a VidMuse with hash weights: vidmuse_make_model --out DIR [sizes]");
-  const auto rest = absl::ParseCommandLine(argc, argv);
-  const std::string out = absl::GetFlag(FLAGS_out);
-  if (out.empty() || rest.size() > 1) {
-    std::fprintf(stderr, "vidmuse_make_model: --out DIR is needed, and flags only\n");
+struct Options {
+  std::string out;
+  HashModelSizes sizes;
+};
+
+FlagTable<Options> Flags() {
+  using Sizes = HashModelSizes;
+  const std::vector<Flag<Sizes>> sizes = {
+      {"seed", &Sizes::seed, TextType(), "another seed, other weights"},
+      {"dim", &Sizes::dim, NumberType<int>(), "width of the token model"},
+      {"heads", &Sizes::num_heads, NumberType<int>(), "its attention heads"},
+      {"layers", &Sizes::num_layers, NumberType<int>(), "its layers"},
+      {"hidden_scale", &Sizes::hidden_scale, NumberType<int>(), "width of its MLP over its width"},
+      {"card", &Sizes::card, NumberType<int>(), "tokens a codebook"},
+      {"clip_layers", &Sizes::clip_layers, NumberType<int>(), "layers of the CLIP tower"},
+      {"clip_mlp", &Sizes::clip_mlp, NumberType<int>(), "width of its MLP"},
+      {"clip_width", &Sizes::clip_width, NumberType<int>(),
+       "width of the tower itself, a multiple of 192"},
+      {"codec_dim", &Sizes::codec_dimension, NumberType<int>(), "width of the codec's vectors"},
+      {"codec_filters", &Sizes::codec_filters, NumberType<int>(),
+       "width of the codec's last stage"},
+      {"codec_bins", &Sizes::codec_bins, NumberType<int>(), "vectors a codebook; at least card"},
+  };
+  return FlagTable<Options>(
+      Concat<Options>({{{"out", &Options::out, TextType(),
+                         "directory to write state_dict.bin and compression_state_dict.bin to"}},
+                       Within(&Options::sizes, sizes)}));
+}
+
+int Main(const std::vector<std::string>& args) {
+  const FlagTable<Options> flags = Flags();
+  Options options;
+  const absl::StatusOr<CommandLine> line = flags.Parse(args, &options);
+  if (line.ok() && line->help) {
+    std::printf("Writes a VidMuse with hash weights: vidmuse_make_model --out DIR [sizes]\n\n%s",
+                flags.Help().c_str());
+    return 0;
+  }
+  if (!line.ok() || options.out.empty() || !line->rest.empty()) {
+    std::fprintf(stderr, "vidmuse_make_model: %s\n",
+                 line.ok() ? "--out DIR is needed, and flags only"
+                           : std::string(line.status().message()).c_str());
     return 2;
   }
-  vidmuse::HashModelSizes sizes;
-  sizes.seed = absl::GetFlag(FLAGS_seed);
-  sizes.dim = absl::GetFlag(FLAGS_dim);
-  sizes.num_heads = absl::GetFlag(FLAGS_heads);
-  sizes.num_layers = absl::GetFlag(FLAGS_layers);
-  sizes.hidden_scale = absl::GetFlag(FLAGS_hidden_scale);
-  sizes.card = absl::GetFlag(FLAGS_card);
-  sizes.clip_layers = absl::GetFlag(FLAGS_clip_layers);
-  sizes.clip_mlp = absl::GetFlag(FLAGS_clip_mlp);
-  sizes.clip_width = absl::GetFlag(FLAGS_clip_width);
-  sizes.codec_dimension = absl::GetFlag(FLAGS_codec_dim);
-  sizes.codec_filters = absl::GetFlag(FLAGS_codec_filters);
-  sizes.codec_bins = absl::GetFlag(FLAGS_codec_bins);
-  const absl::Status status = vidmuse::WriteHashModel(sizes, out);
-  if (!status.ok()) {
-    std::fprintf(stderr, "vidmuse_make_model: %s\n", status.ToString().c_str());
-    return 1;
-  }
-  return 0;
+  const absl::Status status = WriteHashModel(options.sizes, options.out);
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "vidmuse_make_model: %s\n", status.ToString().c_str());
+  return 1;
+}
+
+}  // namespace
+}  // namespace vidmuse
+
+int main(int argc, char** argv) {
+  return vidmuse::Main(std::vector<std::string>(argv + 1, argv + argc));
 }

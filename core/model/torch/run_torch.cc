@@ -6,7 +6,6 @@
 #include <c10/util/Exception.h>
 #include <torch/headeronly/version.h>
 
-#include <cstdio>
 #include <new>
 #include <set>
 #include <string>
@@ -14,19 +13,20 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/library_warnings.h"
 #include "core/base/mutex.h"
 
 namespace vidmuse {
 namespace {
 
-// Prints each of Torch's warnings once, in the same form as the program's own lines.
+// Passes each of Torch's warnings on once.
 class WarnOnce final : public c10::WarningHandler {
  public:
   void process(const c10::Warning& warning) override {
     MutexLock lock(&mutex_);
     // Few places warn, but the set is limited because their texts may contain numbers.
     if (said_.size() < kMost && said_.insert(warning.msg()).second) {
-      std::fprintf(stderr, "vidmuse: Torch warns: %s\n", warning.msg().c_str());
+      WarnOfLibrary("torch", warning.msg());
     }
   }
 

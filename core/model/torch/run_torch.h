@@ -11,7 +11,7 @@ namespace vidmuse {
 
 // Runs `body` in inference mode, with Torch on this thread alone; that setting stays for the
 // process. Torch's exceptions become errors: RESOURCE_EXHAUSTED if memory is short, else INTERNAL.
-// Each of its warnings is printed to stderr once.
+// Each of its warnings goes once to WarnOfLibrary.
 absl::Status RunTorch(absl::FunctionRef<absl::Status()> body);
 
 // LibTorch's version, and the instruction set that it chose for this CPU: "AVX2", "AVX512", ...

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <thread>
+#include <vector>
 
 namespace vidmuse {
 namespace {
@@ -55,6 +56,47 @@ TEST(Mutex, ATimeoutIsNotForever) {
   EXPECT_FALSE(shared.AwaitTurn(1, absl::Milliseconds(1)));
   EXPECT_FALSE(shared.AwaitTurn(1, -absl::Seconds(1)));
   EXPECT_TRUE(shared.AwaitTurn(0, -absl::InfiniteDuration()));
+}
+
+// Each thread that wakes looks at its condition.
+TEST(CondVar, NotifyOneWakesOne) {
+  constexpr int kThreads = 8;
+  struct {
+    Mutex mutex;
+    CondVar work;
+    int tasks ABSL_GUARDED_BY(mutex) = 0;
+    int looks ABSL_GUARDED_BY(mutex) = 0;
+    int done ABSL_GUARDED_BY(mutex) = 0;
+  } shared;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&] {
+      MutexLock lock(&shared.mutex);
+      shared.work.Wait(&shared.mutex, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(shared.mutex) {
+        ++shared.looks;
+        return shared.tasks > 0;
+      });
+      --shared.tasks;
+      ++shared.done;
+    });
+  }
+  {
+    MutexLock lock(&shared.mutex);
+    ASSERT_TRUE(shared.mutex.AwaitFor(
+        absl::Seconds(30),
+        [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(shared.mutex) { return shared.looks == kThreads; }));
+    ++shared.tasks;
+    shared.work.NotifyOne();
+    ASSERT_TRUE(shared.mutex.AwaitFor(
+        absl::Seconds(30),
+        [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(shared.mutex) { return shared.done == 1; }));
+    EXPECT_EQ(shared.looks, kThreads + 1);
+    shared.tasks += kThreads;
+    shared.work.NotifyAll();
+  }
+  for (std::thread& thread : threads) thread.join();
+  MutexLock lock(&shared.mutex);
+  EXPECT_EQ(shared.done, kThreads);
 }
 
 }  // namespace

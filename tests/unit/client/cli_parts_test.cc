@@ -13,6 +13,7 @@
 #include "client/cli/progress.h"
 #include "client/cli/tokens_file.h"
 #include "client/retry_policy.h"
+#include "tests/support/flag_walk.h"
 #include "tests/unit/client/fake_music_server.h"
 
 namespace vidmuse {
@@ -33,6 +34,12 @@ std::string ReadFile(const std::string& path) {
 }
 
 bool Exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
+
+TEST(Flags, EachFlagSetsOneFieldAndIsInTheHelp) {
+  for (const Command command : {Command::kGenerate, Command::kModels, Command::kHealth}) {
+    CheckEachFlag(FlagsOf(command), HelpText());
+  }
+}
 
 TEST(Flags, EveryFlagOfGenerate) {
   const auto options = ParseCommandLine({"generate",
@@ -117,28 +124,28 @@ TEST(Flags, ErrorsNameTheFlagAndTheValue) {
       {{"sing"}, "unknown command 'sing'"},
       {{"generate", "--output", "b"}, "needs --video"},
       {{"generate", "--video", "b"}, "needs --output"},
-      {{"generate", "--sed", "1"}, "unknown flag '--sed'"},
-      {{"generate", "in.mp4"}, "unexpected argument 'in.mp4'"},
-      {{"generate", "--seed"}, "--seed needs a value"},
-      {{"generate", "--seed", "-1"}, "--seed must be a whole number from 0 on, not '-1'"},
-      {{"generate", "--top_k", "1.5"}, "--top_k must be a whole number"},
-      {{"generate", "--temperature", "hot"}, "--temperature must be a number, not 'hot'"},
-      {{"generate", "--temperature", "nan"}, "--temperature must be a number, not 'nan'"},
-      {{"generate", "--deadline", "0"}, "--deadline must be above 0"},
-      {{"generate", "--greedy=yes"}, "--greedy takes no value"},
-      {{"generate", "--format", "aac"}, "--format must be one of wav, pcm_s16le"},
-      {{"generate", "--loudness", "max"}, "--loudness must be one of reference"},
-      {{"generate", "--server", "a:1,"}, "--server must be addresses"},
-      {{"generate", "--video", ""}, "--video must not be empty"},
+      {{"generate", "--sed", "1"}, "--sed: no such flag"},
+      {{"generate", "in.mp4"}, "\"in.mp4\" is not a flag"},
+      {{"generate", "--seed"}, "--seed: no value"},
+      {{"generate", "--seed", "-1"}, "--seed: \"-1\" is not a number of type integer"},
+      {{"generate", "--top_k", "1.5"}, "--top_k: \"1.5\" is not a number of type integer"},
+      {{"generate", "--temperature", "hot"}, "--temperature: \"hot\" is not a number"},
+      {{"generate", "--temperature", "nan"}, "--temperature: \"nan\" is not finite"},
+      {{"generate", "--deadline", "0"}, "--deadline: \"0\" is not above 0"},
+      {{"generate", "--greedy=yes"}, "--greedy: \"yes\" is neither true nor false"},
+      {{"generate", "--format", "aac"}, "--format: \"aac\" is none of wav, pcm_s16le"},
+      {{"generate", "--loudness", "max"}, "--loudness: \"max\" is none of reference"},
+      {{"generate", "--server", "a:1,"}, "--server: \"a:1,\" is not a list"},
+      {{"generate", "--video", ""}, "--video: \"\" is empty"},
       {{"generate", "--video", "v", "--output", "x", "--tokens", "x"}, "the same file"},
-      {{"health", "--video", "a"}, "unknown flag '--video'"},
-      {{"models", "now"}, "unexpected argument 'now'"},
-      {{"models", "--service", "liveness"}, "unknown flag '--service'"},
+      {{"health", "--video", "a"}, "--video: no such flag"},
+      {{"models", "now"}, "\"now\" is not a flag"},
+      {{"models", "--service", "liveness"}, "--service: no such flag"},
       {{"models", "--tls_ca", "a"}, "need --tls"},
       {{"models", "--tls_cert", "a", "--tls_key", "b"}, "need --tls"},
       {{"models", "--tls", "--tls_cert", "a"}, "--tls_cert and --tls_key"},
       {{"models", "--tls", "--tls_key", "a"}, "--tls_cert and --tls_key"},
-      {{"models", "--api_key", "secret"}, "unknown flag '--api_key'"},
+      {{"models", "--api_key", "secret"}, "--api_key: no such flag"},
   };
   for (const auto& [args, message] : cases) {
     const absl::Status status = ParseCommandLine(args).status();

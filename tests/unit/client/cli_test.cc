@@ -258,15 +258,10 @@ TEST_F(CliTest, AMissingVideoIsNamed) {
   EXPECT_THAT(result.error, HasSubstr("/nonexistent.mp4"));
 }
 
-TEST_F(CliTest, HelpListsEveryFlag) {
+TEST_F(CliTest, HelpIsPrinted) {
   const RunResult result = RunProgram({kProgram, "--help"});
   EXPECT_EQ(result.exit_code, 0);
-  for (const char* flag :
-       {"--server", "--video", "--output", "--greedy", "--seed", "--temperature", "--top_k",
-        "--top_p", "--cfg_coef", "--duration", "--format", "--loudness", "--tokens", "--resume",
-        "--deadline", "--chunk", "--allow_plaintext_api_key"}) {
-    EXPECT_THAT(result.output, HasSubstr(flag));
-  }
+  EXPECT_EQ(result.output, HelpText());
 }
 
 TEST_F(CliTest, HealthAndModels) {

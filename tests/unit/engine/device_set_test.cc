@@ -21,6 +21,10 @@
 #include "tests/support/manual_clock.h"
 #include "tests/support/notification.h"
 #include "tests/support/stream_reader.h"
+#include "vidmuse/audio_format.h"
+#include "vidmuse/limits.h"
+#include "vidmuse/request.h"
+#include "vidmuse/sampling_options.h"
 
 namespace vidmuse {
 namespace {

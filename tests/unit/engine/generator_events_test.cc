@@ -1,11 +1,15 @@
 // What a stream tells its reader and the metrics, and what becomes of readers that fail.
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <new>
 #include <stdexcept>
 #include <utility>
 
 #include "tests/unit/engine/generator_fixture.h"
+#include "vidmuse/audio_format.h"
+#include "vidmuse/events.h"
+#include "vidmuse/request.h"
 
 namespace vidmuse {
 namespace {
@@ -66,19 +70,21 @@ TEST_F(GeneratorTest, AReaderThatThrowsEndsItsStreamAlone) {
     return absl::OkStatus();
   };
   auto other = Submit(Request(), "2 2");
-  for (const bool out_of_memory : {true, false}) {
+  enum Thrown { kNoMemory, kError, kNoException };
+  for (const Thrown thrown : {kNoMemory, kError, kNoException}) {
     auto stream = Submit(Request(), "2 1");
     Notification called;
     stream->Read([&](absl::StatusOr<StreamEvent>) {
       called.Notify();
-      if (out_of_memory) throw std::bad_alloc();
-      throw std::runtime_error("broken");
+      if (thrown == kNoMemory) throw std::bad_alloc();
+      if (thrown == kError) throw std::runtime_error("broken");
+      throw 1;
     });
     ASSERT_TRUE(called.WaitFor(kSoon));
     absl::Status end;
     while (end.ok()) end = ReadOne(*stream).status();
-    EXPECT_EQ(end.code(),
-              out_of_memory ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kInternal)
+    EXPECT_EQ(end.code(), thrown == kNoMemory ? absl::StatusCode::kResourceExhausted
+                                              : absl::StatusCode::kInternal)
         << end;
     stream = nullptr;
   }
@@ -86,6 +92,22 @@ TEST_F(GeneratorTest, AReaderThatThrowsEndsItsStreamAlone) {
   EXPECT_TRUE(ReadAll(*other).finished.ok());
   other = nullptr;
   generator_ = nullptr;  // before what its model refers to
+}
+
+TEST_F(GeneratorTest, AStageThatThrowsEndsItsRequestAlone) {
+  std::atomic<bool> no_memory{true};
+  on_decode_ = [&] {
+    if (no_memory) throw std::bad_alloc();
+    throw 1;
+  };
+  Start();
+  const absl::Status first = ReadAll(*Submit(Request(), "1 1")).finished.status();
+  EXPECT_TRUE(absl::IsResourceExhausted(first)) << first;
+  EXPECT_TRUE(RetryAfter(first).has_value());
+  no_memory = false;
+  const absl::Status second = ReadAll(*Submit(Request(), "1 1")).finished.status();
+  EXPECT_TRUE(absl::IsInternal(second)) << second;
+  EXPECT_TRUE(generator_->WaitUntilIdle(kSoon));
 }
 
 TEST_F(GeneratorTest, ASongIsMadeOnceItsReaderHasTheLastEvent) {
@@ -133,6 +155,14 @@ TEST_F(GeneratorTest, TheRealtimeFactorIsThatOfWhatWasMadeHere) {
   EXPECT_THAT(metrics_.observed(Histogram::kRealtimeFactor), ElementsAre(DoubleNear(2, 0.1)));
   EXPECT_EQ(metrics_.observed(Histogram::kTimeToFirstAudioSeconds).size(), 1u)
       << "songs of reference loudness aren't played while they are made";
+}
+
+TEST_F(GeneratorTest, ARequestThatFailsCountsForTheStageInWhichItFailed) {
+  Start();
+  model_->on_open = [] { return absl::ResourceExhaustedError("no memory"); };
+  EXPECT_TRUE(absl::IsResourceExhausted(ReadAll(*Submit(Request(), "1 1")).finished.status()));
+  EXPECT_EQ(metrics_.requests(),
+            (std::map<std::string, double>{{"RESOURCE_EXHAUSTED/generate", 1}}));
 }
 
 TEST_F(GeneratorTest, TokensThatAreHandedOverAreNoErrors) {

@@ -19,6 +19,10 @@
 #include "tests/support/manual_clock.h"
 #include "tests/support/notification.h"
 #include "tests/support/stream_reader.h"
+#include "vidmuse/audio_format.h"
+#include "vidmuse/events.h"
+#include "vidmuse/limits.h"
+#include "vidmuse/request.h"
 
 namespace vidmuse {
 

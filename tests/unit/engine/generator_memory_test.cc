@@ -8,6 +8,10 @@
 #include "absl/time/clock.h"
 #include "core/base/status_macros.h"
 #include "tests/unit/engine/generator_fixture.h"
+#include "vidmuse/audio_format.h"
+#include "vidmuse/events.h"
+#include "vidmuse/request.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 namespace {

@@ -2,6 +2,8 @@
 #include <variant>
 
 #include "tests/unit/engine/generator_fixture.h"
+#include "vidmuse/events.h"
+#include "vidmuse/request.h"
 
 namespace vidmuse {
 namespace {

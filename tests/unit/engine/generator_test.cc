@@ -5,6 +5,9 @@
 #include <string>
 
 #include "tests/unit/engine/generator_fixture.h"
+#include "vidmuse/audio_format.h"
+#include "vidmuse/events.h"
+#include "vidmuse/request.h"
 
 namespace vidmuse {
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "tests/unit/engine/scheduler_fixture.h"
-#include "vidmuse/types.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 namespace {
@@ -33,7 +33,7 @@ class SchedulerFaultsTest : public SchedulerTest {
     step_error_ = [](absl::Span<StepRequest>) { return absl::InternalError("an illegal address"); };
   }
 
-  std::shared_ptr<TestGeneration> first_, second_;
+  std::shared_ptr<TestSong> first_, second_;
 };
 
 TEST_F(SchedulerFaultsTest, FramesThatCannotBeTakenInCostTheirRequestAlone) {
@@ -65,7 +65,7 @@ TEST_F(SchedulerFaultsTest, AbortAfterAPartOfAStepTellsEverybodyOnce) {
   Start({});
   const auto done = Add(1, 1, Sampled(1));
   const auto other = Add(2, 2, Sampled(2));
-  done->on_generated = [&](const absl::Status&) { sink.fail = true; };
+  done->on_ended = [&](const absl::Status&) { sink.fail = true; };
   try {
     RunToEnd();
     FAIL() << "the sink threw nothing";
@@ -87,14 +87,14 @@ TEST_F(SchedulerFaultsTest, WhatAListenerThrowsEndsItsRequestAlone) {
   not_placed->on_placed = [] { throw std::runtime_error("no place"); };
   const auto not_ended = Add(1, 2, Sampled(2));
   int told = 0;
-  not_ended->on_generated = [&](const absl::Status& status) {
+  not_ended->on_ended = [&](const absl::Status& status) {
     ++told;
     if (status.ok()) throw std::runtime_error("no end");
   };
   const auto never_ended = Add(1, 3, Sampled(3));
-  never_ended->on_generated = [](const absl::Status&) { throw std::bad_alloc(); };
+  never_ended->on_ended = [](const absl::Status&) { throw std::bad_alloc(); };
   const auto cancelled = Add(1, 4, Sampled(4));
-  cancelled->on_generated = [](const absl::Status&) { throw std::bad_alloc(); };
+  cancelled->on_ended = [](const absl::Status&) { throw std::bad_alloc(); };
   cancelled->cancel.Cancel();
   const auto good = Add(1, 5, Sampled(5));
   RunToEnd();
@@ -124,11 +124,11 @@ TEST_F(SchedulerFaultsTest, ADeviceThatFailsAtEveryStepIsLostUntilAProbeSucceeds
   EXPECT_TRUE(absl::IsUnavailable(scheduler_->load().device));
   EXPECT_FALSE(scheduler_->RunStep());
   // Another device may go on with them.
-  for (const auto& generation : {running, waiting}) {
-    ASSERT_TRUE(generation->end.has_value());
-    EXPECT_TRUE(absl::IsUnavailable(*generation->end)) << *generation->end;
-    EXPECT_THAT(std::string(generation->end->message()), HasSubstr("an illegal address"));
-    EXPECT_TRUE(RetryAfter(*generation->end).has_value());
+  for (const auto& song : {running, waiting}) {
+    ASSERT_TRUE(song->end.has_value());
+    EXPECT_TRUE(absl::IsUnavailable(*song->end)) << *song->end;
+    EXPECT_THAT(std::string(song->end->message()), HasSubstr("an illegal address"));
+    EXPECT_TRUE(RetryAfter(*song->end).has_value());
   }
   const auto late = Add(1, 3, Sampled(3));
   ASSERT_TRUE(late->end.has_value());
@@ -166,8 +166,8 @@ TEST_F(SchedulerFaultsTest, RequestsThatFailDontLoseTheDevice) {
     const auto bad = Add(1, 1, Sampled(666));
     const auto also_bad = Add(1, 2, Sampled(666));
     RunToEnd();
-    for (const auto& generation : {bad, also_bad}) {
-      EXPECT_TRUE(absl::IsInternal(*generation->end)) << *generation->end;
+    for (const auto& song : {bad, also_bad}) {
+      EXPECT_TRUE(absl::IsInternal(*song->end)) << *song->end;
     }
     EXPECT_TRUE(scheduler_->load().device.ok());
   }
@@ -185,16 +185,16 @@ TEST_F(SchedulerFaultsTest, OtherStagesThatFailHaveAnIdleDeviceProbed) {
   EXPECT_EQ(model_.steps(), 1) << "once";
 
   model_.on_open = [] { return absl::InternalError("an illegal address"); };
-  const auto generation = Add(1, 1, Sampled(1));
+  const auto song = Add(1, 1, Sampled(1));
   RunToEnd();
-  EXPECT_TRUE(absl::IsInternal(*generation->end));
+  EXPECT_TRUE(absl::IsInternal(*song->end));
   scheduler_->RunStep();
   EXPECT_TRUE(absl::IsUnavailable(scheduler_->load().device));
 }
 
 TEST_F(SchedulerFaultsTest, AStepThatSucceedsAnswersASuspicion) {
   Start({});
-  const auto generation = Add(1, 1, Sampled(1));
+  const auto song = Add(1, 1, Sampled(1));
   scheduler_->RunStep();
   OpenAll();
   scheduler_->RunStep();

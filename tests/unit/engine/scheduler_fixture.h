@@ -16,16 +16,13 @@
 #include "core/engine/scheduler.h"
 #include "tests/support/fake_model.h"
 #include "tests/support/manual_clock.h"
+#include "vidmuse/sampling_options.h"
 
 namespace vidmuse {
 
-class TestGeneration final : public Generation {
+// Keeps what the scheduler tells of a song.
+class TestSong final : public SongListener {
  public:
-  TestGeneration(int seconds, uint64_t video, SamplingOptions options) {
-    condition = FakeCondition(seconds, video);
-    windows = PlanWindows(seconds);
-    sampling = options;
-  }
   void OnPlaced() override {
     placed = true;
     if (on_placed) on_placed();
@@ -35,24 +32,27 @@ class TestGeneration final : public Generation {
     EXPECT_EQ(first_frame * 4, static_cast<int64_t>(known.size() + made.size()));
     made.insert(made.end(), tokens.begin(), tokens.end());
   }
-  void OnGenerated(const absl::Status& status) override {
-    if (on_generated) on_generated(status);
+  void OnEnded(const absl::Status& status, const SongTimes&) override {
+    if (on_ended) on_ended(status);
     EXPECT_FALSE(end.has_value()) << "ended twice";
     end = status;
   }
-  std::vector<int32_t> song() const {
+  // Those that were known, and those that were made.
+  std::vector<int32_t> tokens() const {
     std::vector<int32_t> all = known;
     all.insert(all.end(), made.begin(), made.end());
     return all;
   }
 
+  CancelFlag cancel;
   bool placed = false;
+  std::vector<int32_t> known;
   std::vector<int32_t> made;
   std::optional<absl::Status> end;
   // Called first in each of the methods; they may throw.
   std::function<void()> on_placed;
   std::function<void(int64_t first_frame)> on_frames;
-  std::function<void(const absl::Status&)> on_generated;
+  std::function<void(const absl::Status&)> on_ended;
 };
 
 inline SamplingOptions Sampled(uint64_t seed) {
@@ -78,26 +78,35 @@ class SchedulerTest : public ::testing::Test {
     };
     scheduler_ =
         std::make_unique<Scheduler>(&model_, options, &clock_, metrics_,
-                                    [this](WindowRequest r) { opening_.push_back(std::move(r)); });
+                                    [this](PendingWindow w) { opening_.push_back(std::move(w)); });
   }
 
-  std::shared_ptr<TestGeneration> Add(int seconds, uint64_t video, SamplingOptions sampling,
-                                      std::vector<int32_t> known = {},
-                                      const std::string& client_key = "") {
-    auto generation = std::make_shared<TestGeneration>(seconds, video, sampling);
-    generation->known = std::move(known);
-    generation->client_key = client_key;
-    scheduler_->Add(generation);
-    return generation;
+  std::shared_ptr<TestSong> Add(int seconds, uint64_t video, SamplingOptions sampling,
+                                std::vector<int32_t> known = {}, const std::string& client_key = "",
+                                absl::Duration deadline = absl::InfiniteDuration()) {
+    auto added = std::make_shared<TestSong>();
+    added->known = known;
+    Song song;
+    song.listener = added;
+    song.client_key = client_key;
+    song.condition = FakeCondition(seconds, video);
+    condition_ = song.condition;
+    song.sampling = sampling;
+    song.windows = PlanWindows(seconds);
+    song.known_tokens = std::move(known);
+    song.deadline = deadline;
+    song.cancel = added->cancel;
+    scheduler_->Add(++songs_, std::move(song));
+    return added;
   }
 
   void OpenOne() {
-    WindowRequest request = std::move(opening_.front());
+    PendingWindow pending = std::move(opening_.front());
     opening_.pop_front();
     scheduler_->WindowOpened(
-        request.id,
-        model_.OpenWindow(*request.condition, request.window.first_local,
-                          request.window.local_count, request.capacity, request.generation->cancel),
+        pending.song,
+        model_.OpenWindow(*pending.condition, pending.window.first_local,
+                          pending.window.local_count, pending.capacity, pending.cancel),
         absl::Milliseconds(1));
   }
   void OpenAll() {
@@ -115,7 +124,9 @@ class SchedulerTest : public ::testing::Test {
   MetricsSink* metrics_ = &null_metrics_;
   FakeModel model_;
   std::function<absl::Status(absl::Span<StepRequest>)> step_error_;
-  std::deque<WindowRequest> opening_;
+  std::deque<PendingWindow> opening_;
+  SongId songs_ = 0;                               // added so far
+  std::weak_ptr<const VideoCondition> condition_;  // of the last one
   std::unique_ptr<Scheduler> scheduler_;
   size_t largest_batch_ = 0;
   size_t largest_prefill_ = 0;

@@ -32,7 +32,7 @@ TEST(SchedulerLoadTest, APlaceIsFreeWhenTheFirstSongEnds) {
   EXPECT_NEAR(Seconds(load.Delay()), 0.01, 1e-9);
   EXPECT_NEAR(Seconds(load.LeastDelay("")), 0.01, 1e-9);
   // The next one takes that place; after 101 steps it has ended too.
-  load.AddWaiting(100, 0, "");
+  load.AddWaiting({.frames = 100}, "");
   EXPECT_NEAR(Seconds(load.Delay()), 1.01, 1e-9);
   EXPECT_NEAR(Seconds(load.LeastDelay("")), 1.01, 1e-9);
   load.running.pop_back();
@@ -81,7 +81,7 @@ TEST(SchedulerLoadTest, ANewClientWaitsForOneTurnOfEachOther) {
   load.max_batch = 1;
   load.speed = {.step_seconds = 0.01, .batch = 1, .measured = load.now};
   load.running = {{.frames = 100}};
-  for (const char* client : {"a", "a", "a", "b"}) load.AddWaiting(100, 0, client);
+  for (const char* client : {"a", "a", "a", "b"}) load.AddWaiting({.frames = 100}, client);
   EXPECT_NEAR(Seconds(load.Delay()), 5, 1e-9);
   EXPECT_NEAR(Seconds(load.LeastDelay("a")), 5, 1e-9);
   EXPECT_NEAR(Seconds(load.LeastDelay("b")), 4, 1e-9);  // after a, b, a
@@ -93,7 +93,7 @@ class TurnsTest : public SchedulerTest {
   // Adds a request for each letter, of the client of that name.
   std::string OrderOfPlaces(const std::string& clients) {
     std::string order;
-    std::vector<std::shared_ptr<TestGeneration>> all;
+    std::vector<std::shared_ptr<TestSong>> all;
     for (const char client : clients) {
       all.push_back(Add(1, all.size(), Sampled(1), {}, std::string(1, client)));
       all.back()->on_placed = [&order, client] { order += client; };
@@ -111,11 +111,35 @@ TEST_F(TurnsTest, ClientsTakeTurnsAndKeepTheirOrder) {
   EXPECT_EQ(OrderOfPlaces("abab"), "abab");
 }
 
+TEST_F(TurnsTest, TheLoadListsThemInTheOrderInWhichTheyArePlaced) {
+  SchedulerOptions options;
+  options.max_batch = 1;
+  Start(options);
+  std::vector<SongId> placed;
+  std::vector<std::shared_ptr<TestSong>> all;
+  for (const char* client : {"a", "a", "a", "b", "b", "c", "a"}) {
+    all.push_back(Add(1, 1, Sampled(1), {}, client));
+    all.back()->on_placed = [&placed, id = songs_] { placed.push_back(id); };
+  }
+  scheduler_->RunStep();
+  std::vector<SongId> listed = {scheduler_->load().running.front().id};
+  for (const SongLoad& song : scheduler_->load().waiting) listed.push_back(song.id);
+  // A song that is counted before the scheduler has it comes in the same place.
+  SchedulerLoad later = scheduler_->load();
+  later.AddWaiting({.id = 100}, "c");
+  later.AddWaiting({.id = 101}, "d");
+  RunToEnd();
+  EXPECT_EQ(listed, placed);
+  std::vector<SongId> order;
+  for (const SongLoad& song : later.waiting) order.push_back(song.id);
+  EXPECT_EQ(order, (std::vector<SongId>{4, 6, 2, 101, 5, 100, 3, 7}));
+}
+
 TEST_F(TurnsTest, ANewClientsTurnComesBeforeTheRestOfAnothers) {
   SchedulerOptions options;
   options.max_batch = 1;
   Start(options);
-  std::vector<std::shared_ptr<TestGeneration>> first;
+  std::vector<std::shared_ptr<TestSong>> first;
   for (int i = 0; i < 10; ++i) first.push_back(Add(1, i, Sampled(1), {}, "a"));
   scheduler_->RunStep();
   const auto other = Add(1, 100, Sampled(1), {}, "b");

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/unit/engine/scheduler_fixture.h"
+#include "vidmuse/sampling_options.h"
 
 namespace vidmuse {
 namespace {
@@ -16,11 +17,11 @@ TEST_F(SchedulerTest, OneRequestMatchesThePublishedLoop) {
   SamplingOptions greedy;
   greedy.greedy = true;
   for (int seconds : {1, 4, 30, 31, 59, 60, 63, 95}) {
-    const auto generation = Add(seconds, 5, greedy);
+    const auto song = Add(seconds, 5, greedy);
     RunToEnd();
-    ASSERT_TRUE(generation->end.has_value());
-    EXPECT_TRUE(generation->end->ok()) << *generation->end;
-    EXPECT_EQ(generation->made, FakeSong(seconds, 5, greedy)) << seconds;
+    ASSERT_TRUE(song->end.has_value());
+    EXPECT_TRUE(song->end->ok()) << *song->end;
+    EXPECT_EQ(song->made, FakeSong(seconds, 5, greedy)) << seconds;
   }
   EXPECT_EQ(model_.open_windows(), 0);
 }
@@ -36,8 +37,8 @@ TEST_F(SchedulerTest, CompanyAndTimingChangeNothing) {
     options.prefill_steps = 1 + below(20);
     Start(options);
     struct Expected {
-      std::shared_ptr<TestGeneration> generation;
-      std::vector<int32_t> song;
+      std::shared_ptr<TestSong> song;
+      std::vector<int32_t> tokens;
       bool cancelled = false;
     };
     std::vector<Expected> all;
@@ -46,14 +47,15 @@ TEST_F(SchedulerTest, CompanyAndTimingChangeNothing) {
         const int seconds = below(4) == 0 ? 30 + below(40) : 1 + below(6);
         const SamplingOptions sampling = Sampled(random());
         const uint64_t video = random();
-        std::vector<int32_t> song = FakeSong(seconds, video, sampling);
+        std::vector<int32_t> tokens = FakeSong(seconds, video, sampling);
         const size_t known = below(2) == 0 ? below(seconds * 50) * 4 : 0;
-        all.push_back({Add(seconds, video, sampling, {song.begin(), song.begin() + known}), song});
+        all.push_back(
+            {Add(seconds, video, sampling, {tokens.begin(), tokens.begin() + known}), tokens});
       }
       if (!all.empty() && below(400) == 0) {
         Expected& victim = all[below(static_cast<int>(all.size()))];
         victim.cancelled = true;
-        victim.generation->cancel.Cancel();
+        victim.song->cancel.Cancel();
       }
       if (!opening_.empty() && below(5) == 0) OpenOne();
       scheduler_->RunStep();
@@ -62,14 +64,14 @@ TEST_F(SchedulerTest, CompanyAndTimingChangeNothing) {
     ASSERT_TRUE(scheduler_->idle());
     OpenAll();
     for (const Expected& expected : all) {
-      ASSERT_TRUE(expected.generation->end.has_value());
-      if (expected.generation->end->ok()) {
-        EXPECT_EQ(expected.generation->song(), expected.song);
+      ASSERT_TRUE(expected.song->end.has_value());
+      if (expected.song->end->ok()) {
+        EXPECT_EQ(expected.song->tokens(), expected.tokens);
       } else {
         EXPECT_TRUE(expected.cancelled);
-        EXPECT_TRUE(absl::IsCancelled(*expected.generation->end));
-        const std::vector<int32_t> part = expected.generation->song();
-        EXPECT_TRUE(std::equal(part.begin(), part.end(), expected.song.begin()));
+        EXPECT_TRUE(absl::IsCancelled(*expected.song->end));
+        const std::vector<int32_t> part = expected.song->tokens();
+        EXPECT_TRUE(std::equal(part.begin(), part.end(), expected.tokens.begin()));
       }
     }
     EXPECT_EQ(model_.open_windows(), 0);
@@ -80,11 +82,11 @@ TEST_F(SchedulerTest, CompanyAndTimingChangeNothing) {
 TEST_F(SchedulerTest, ResumesFromEveryFrame) {
   Start({});
   const SamplingOptions sampling = Sampled(9);
-  const std::vector<int32_t> song = FakeSong(2, 3, sampling);
+  const std::vector<int32_t> tokens = FakeSong(2, 3, sampling);
   for (size_t frames = 0; frames < 100; ++frames) {
-    const auto generation = Add(2, 3, sampling, {song.begin(), song.begin() + frames * 4});
+    const auto song = Add(2, 3, sampling, {tokens.begin(), tokens.begin() + frames * 4});
     RunToEnd();
-    ASSERT_EQ(generation->song(), song) << frames;
+    ASSERT_EQ(song->tokens(), tokens) << frames;
   }
 }
 
@@ -93,14 +95,14 @@ TEST_F(SchedulerTest, PlacesInOrderOfArrivalWithinBatchAndMemory) {
   options.max_batch = 3;
   options.max_kv_bytes = 2 * model_.WindowBytes(2, 53) + 1;
   Start(options);
-  std::vector<std::shared_ptr<TestGeneration>> all;
+  std::vector<std::shared_ptr<TestSong>> all;
   for (int i = 0; i < 5; ++i) all.push_back(Add(1, i, Sampled(i)));
   scheduler_->RunStep();
   EXPECT_TRUE(all[0]->placed && all[1]->placed);
   EXPECT_FALSE(all[2]->placed);
   EXPECT_EQ(scheduler_->load().waiting.size(), 3u);
   RunToEnd();
-  for (const auto& generation : all) EXPECT_TRUE(generation->end->ok());
+  for (const auto& song : all) EXPECT_TRUE(song->end->ok());
   EXPECT_EQ(largest_batch_, 2u);
 }
 
@@ -134,12 +136,17 @@ TEST_F(SchedulerTest, CancelFreesPlaceAndMemoryWithinOneStep) {
 
 TEST_F(SchedulerTest, CancelWhileTheWindowIsOpened) {
   Start({});
-  const auto generation = Add(1, 1, Sampled(1));
+  auto song = Add(1, 1, Sampled(1));
   scheduler_->RunStep();
-  generation->cancel.Cancel();
+  song->cancel.Cancel();
   scheduler_->RunStep();
   EXPECT_TRUE(scheduler_->idle());
+  EXPECT_TRUE(song->end.has_value());
+  const std::weak_ptr<TestSong> listener = song;
+  song = nullptr;
+  EXPECT_FALSE(listener.expired()) << "a window is still being opened for it";
   OpenAll();
+  EXPECT_TRUE(listener.expired());
   EXPECT_EQ(model_.open_windows(), 0);
 }
 
@@ -147,13 +154,11 @@ TEST_F(SchedulerTest, DeadlinesEndRunningAndWaitingOnes) {
   SchedulerOptions options;
   options.max_batch = 1;
   Start(options);
-  auto running = std::make_shared<TestGeneration>(30, 1, Sampled(1));
-  running->deadline = clock_.Monotonic() + absl::Milliseconds(105);
-  auto waiting = std::make_shared<TestGeneration>(30, 2, Sampled(2));
-  waiting->deadline = clock_.Monotonic() + absl::Milliseconds(55);
-  scheduler_->Add(running);
-  scheduler_->Add(waiting);
-  EXPECT_EQ(scheduler_->next_deadline(), waiting->deadline);
+  const absl::Duration sooner = clock_.Monotonic() + absl::Milliseconds(55);
+  const absl::Duration later = clock_.Monotonic() + absl::Milliseconds(105);
+  const auto running = Add(30, 1, Sampled(1), {}, "", later);
+  const auto waiting = Add(30, 2, Sampled(2), {}, "", sooner);
+  EXPECT_EQ(scheduler_->next_deadline(), sooner);
   scheduler_->RunStep();
   OpenAll();
   for (int i = 0; i < 7; ++i) scheduler_->RunStep();
@@ -212,7 +217,7 @@ TEST_F(SchedulerTest, PrefillIsFedInPieces) {
   EXPECT_EQ(largest_prefill_, 7u);
   EXPECT_EQ(running->made.size(), before + 20 * 4) << "a token a step, prefill or not";
   RunToEnd();
-  EXPECT_EQ(resumed->song(), song);
+  EXPECT_EQ(resumed->tokens(), song);
 }
 
 TEST_F(SchedulerTest, AFailingRequestLeavesTheOthersAlone) {
@@ -221,7 +226,7 @@ TEST_F(SchedulerTest, AFailingRequestLeavesTheOthersAlone) {
   const auto bad = Add(2, 2, Sampled(2));
   step_error_ = [&](absl::Span<StepRequest> requests) -> absl::Status {
     for (const StepRequest& request : requests) {
-      if (request.sampling == &bad->sampling && request.frame == 40) {
+      if (request.sampling != nullptr && request.sampling->seed == 2 && request.frame == 40) {
         return absl::ResourceExhaustedError("out of memory");
       }
     }
@@ -235,21 +240,21 @@ TEST_F(SchedulerTest, AFailingRequestLeavesTheOthersAlone) {
 
 TEST_F(SchedulerTest, AThrowingStepIsAnError) {
   Start({});
-  const auto generation = Add(1, 1, Sampled(1));
+  const auto song = Add(1, 1, Sampled(1));
   step_error_ = [&](absl::Span<StepRequest> requests) -> absl::Status {
-    if (requests[0].sampling != &generation->sampling) return absl::OkStatus();  // a probe
+    if (requests[0].sampling->greedy) return absl::OkStatus();  // a probe
     throw std::runtime_error("the device is on fire");
   };
   RunToEnd();
-  EXPECT_TRUE(absl::IsInternal(*generation->end));
+  EXPECT_TRUE(absl::IsInternal(*song->end));
 }
 
 TEST_F(SchedulerTest, AFailingWindowEndsItsRequest) {
   Start({});
-  const auto generation = Add(1, 1, Sampled(1));
+  const auto song = Add(1, 1, Sampled(1));
   model_.on_open = [] { return absl::ResourceExhaustedError("no memory"); };
   RunToEnd();
-  EXPECT_TRUE(absl::IsResourceExhausted(*generation->end));
+  EXPECT_TRUE(absl::IsResourceExhausted(*song->end));
   EXPECT_EQ(scheduler_->load().kv_bytes, 0u);
 }
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "tests/unit/engine/scheduler_fixture.h"
@@ -14,7 +15,7 @@ class SchedulerWindowsTest : public SchedulerTest {
   size_t full_window() const { return model_.WindowBytes(60, 1503); }
 
   // Runs a song until its first window has `frames` frames left.
-  std::shared_ptr<TestGeneration> RunUntilLeft(int frames, int seconds = 60) {
+  std::shared_ptr<TestSong> RunUntilLeft(int frames, int seconds = 60) {
     const auto song = Add(seconds, 1, Sampled(1));
     scheduler_->RunStep();
     OpenAll();
@@ -118,6 +119,39 @@ TEST_F(SchedulerWindowsTest, ACancelledSongLeavesNoWindowOpenedAhead) {
   }
 }
 
+// Whoever holds the condition counts its memory.
+TEST_F(SchedulerWindowsTest, TheConditionIsFreeOnceTheLastWindowIsOpenOrTheSongHasEnded) {
+  SchedulerOptions options;
+  options.max_batch = 2;
+  Start(options);
+  const auto song = Add(31, 1, Sampled(1));
+  const std::weak_ptr<const VideoCondition> songs = condition_;
+  const auto cancelled = Add(31, 2, Sampled(2));
+  const std::weak_ptr<const VideoCondition> cancelleds = condition_;
+  const auto waiting = Add(31, 3, Sampled(3));
+  const std::weak_ptr<const VideoCondition> waitings = condition_;
+  scheduler_->RunStep();
+  OpenAll();
+  int told = 0;
+  for (const auto& [listener, condition] :
+       {std::pair{cancelled, cancelleds}, std::pair{waiting, waitings}}) {
+    listener->on_ended = [&told, condition = condition](const absl::Status&) {
+      ++told;
+      EXPECT_TRUE(condition.expired());
+    };
+    EXPECT_FALSE(condition.expired());
+    listener->cancel.Cancel();
+  }
+  scheduler_->RunStep();
+  EXPECT_EQ(told, 2);
+  while (opening_.empty()) scheduler_->RunStep();
+  EXPECT_FALSE(songs.expired());
+  OpenAll();
+  EXPECT_TRUE(songs.expired());
+  RunToEnd();
+  EXPECT_EQ(song->made, FakeSong(31, 1, Sampled(1)));
+}
+
 // A resumed song with a long past to feed doesn't keep another's new window from its prompt.
 TEST_F(SchedulerWindowsTest, TheNextWindowsPromptGoesBeforeAResumedPast) {
   SchedulerOptions options;
@@ -139,7 +173,7 @@ TEST_F(SchedulerWindowsTest, TheNextWindowsPromptGoesBeforeAResumedPast) {
   EXPECT_TRUE(resumed->made.empty()) << "it is still being fed";
   RunToEnd();
   EXPECT_EQ(song->made, FakeSong(60, 1, Sampled(1)));
-  EXPECT_EQ(resumed->song(), past);
+  EXPECT_EQ(resumed->tokens(), past);
 }
 
 }  // namespace

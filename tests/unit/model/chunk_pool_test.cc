@@ -81,11 +81,13 @@ TEST(ChunkPoolTest, CancelEndsTheCallAtTheNextChunk) {
   EXPECT_EQ(runs, 2);
 }
 
-TEST(ChunkPoolTest, BadAllocIsResourceExhausted) {
+TEST(ChunkPoolTest, WhatIsThrownIsAnError) {
   ChunkPool pool("test", 1);
-  const absl::Status status =
+  const absl::Status no_memory =
       pool.Run(1, CancelFlag(), [](int) -> absl::Status { throw std::bad_alloc(); });
-  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+  EXPECT_TRUE(absl::IsResourceExhausted(no_memory)) << no_memory;
+  const absl::Status other = pool.Run(1, CancelFlag(), [](int) -> absl::Status { throw 1; });
+  EXPECT_TRUE(absl::IsInternal(other)) << other;
 }
 
 TEST(ChunkPoolTest, CallersTakeTurns) {

@@ -12,6 +12,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/grey_video.h"
+#include "vidmuse/model_info.h"
+#include "vidmuse/sampling_options.h"
 
 namespace vidmuse {
 namespace {

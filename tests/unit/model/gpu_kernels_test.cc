@@ -7,6 +7,7 @@
 
 #include "core/model/architecture/sampler.h"
 #include "tests/unit/model/gpu_kernels_test_util.h"
+#include "vidmuse/sampling_options.h"
 
 namespace vidmuse::gpu {
 namespace {

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "vidmuse/audio_format.h"
+
 namespace vidmuse {
 namespace {
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "server/metrics.h"
+#include "vidmuse/model_info.h"
 
 namespace vidmuse {
 namespace {

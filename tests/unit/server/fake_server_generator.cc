@@ -5,7 +5,9 @@
 #include <functional>
 #include <string>
 
+#include "core/base/library_warnings.h"
 #include "tests/support/fake_generator.h"
+#include "vidmuse/events.h"
 #include "vidmuse/generator.h"
 #include "vidmuse/self_test.h"
 
@@ -41,10 +43,15 @@ absl::StatusOr<std::unique_ptr<Generator>> Generator::Create(const GeneratorOpti
   if (options.model_dir == "missing") {
     return absl::NotFoundError("missing/state_dict.bin: no such file");
   }
+  if (const char* warning = std::getenv("FAKE_TORCH_WARNING"); warning != nullptr) {
+    WarnOfLibrary("torch", warning);
+  }
   if (options.loaded) options.loaded();
   if (options.model_dir == "hangs") Hang();
   if (options.model_dir == "endless") return std::make_unique<EndlessGenerator>();
-  return std::make_unique<FakeGenerator>();
+  auto generator = std::make_unique<FakeGenerator>();
+  generator->SetScript({GenerationStarted(), GenerationFinished()});
+  return generator;
 }
 
 }  // namespace vidmuse

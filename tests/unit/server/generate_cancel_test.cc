@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_split.h"
 #include "tests/unit/server/service_fixture.h"
+#include "vidmuse/events.h"
 
 namespace vidmuse {
 namespace {

@@ -2,8 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <limits>
 #include <memory>
+#include <new>
 #include <string>
 #include <thread>
 #include <vector>
@@ -11,6 +13,7 @@
 #include "absl/time/clock.h"
 #include "tests/support/notification.h"
 #include "tests/unit/server/service_fixture.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 namespace {
@@ -137,6 +140,27 @@ TEST_F(GenerateErrorsTest, TooBigAMessage) {
   const grpc::Status status = call.Finish();
   EXPECT_EQ(status.error_code(), StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_TRUE(generator_.WaitForRequest(0)->WaitForDestruction());
+}
+
+TEST_F(GenerateErrorsTest, WhateverIsThrownEndsTheCallAlone) {
+  enum Thrown { kNoMemory, kNoException, kNothing };
+  std::atomic<Thrown> thrown = kNoMemory;
+  generator_.SetOnSubmit([&] {
+    if (thrown == kNoMemory) throw std::bad_alloc();
+    if (thrown == kNoException) throw 1;
+  });
+  StartServer();
+  ClientCall no_memory(stub_.get());
+  no_memory.Send();
+  ExpectEnd(no_memory, StatusCode::RESOURCE_EXHAUSTED, "out of memory");
+  thrown = kNoException;
+  ClientCall no_exception(stub_.get());
+  no_exception.Send();
+  ExpectEnd(no_exception, StatusCode::INTERNAL, "the request failed");
+  thrown = kNothing;
+  ClientCall good(stub_.get());
+  good.Send();
+  EXPECT_NE(generator_.WaitForRequest(0), nullptr);
 }
 
 TEST_F(GenerateErrorsTest, RefusalSaysWhenToComeBackAndCostsNoUpload) {

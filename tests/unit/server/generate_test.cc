@@ -9,6 +9,7 @@
 
 #include "absl/time/clock.h"
 #include "tests/unit/server/service_fixture.h"
+#include "vidmuse/model_info.h"
 
 namespace vidmuse {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
-#include "vidmuse/types.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 namespace {

@@ -74,6 +74,31 @@ TEST_F(LifecycleTest, EveryNameServes) {
   EXPECT_EQ(health_->Check(&context, request, &response).error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
+TEST_F(LifecycleTest, HealthListsItsServices) {
+  StartServer();
+  generator_.SetHealth(absl::UnavailableError("stuck"));
+  ASSERT_TRUE(WaitForStatus("", HealthCheckResponse::NOT_SERVING));
+  grpc::ClientContext context;
+  grpc::health::v1::HealthListResponse response;
+  ASSERT_TRUE(health_->List(&context, {}, &response).ok());
+  EXPECT_EQ(response.statuses_size(), 4);
+  for (const auto& [name, answer] : response.statuses()) {
+    EXPECT_EQ(answer.status(), HealthCheckResponse::NOT_SERVING) << name;
+  }
+}
+
+TEST_F(LifecycleTest, AWatchOfAnUnknownServiceGoesOnAndALongNameIsRefused) {
+  StartServer();
+  EXPECT_TRUE(WaitForStatus("other", HealthCheckResponse::SERVICE_UNKNOWN));
+  grpc::ClientContext context;
+  grpc::health::v1::HealthCheckRequest request;
+  request.set_service(std::string(1000, 'x'));
+  const auto reader = health_->Watch(&context, request);
+  HealthCheckResponse response;
+  EXPECT_FALSE(reader->Read(&response));
+  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
 TEST_F(LifecycleTest, HealthFollowsTheGenerator) {
   StartServer();
   bool sick = false;

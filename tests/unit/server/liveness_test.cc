@@ -15,6 +15,7 @@
 #include "tests/support/manual_clock.h"
 #include "tests/support/notification.h"
 #include "tests/unit/server/service_fixture.h"
+#include "vidmuse/limits.h"
 
 namespace vidmuse {
 namespace {

@@ -16,6 +16,7 @@
 #include "server/metrics.h"
 #include "server/server.h"
 #include "tests/support/fake_generator.h"
+#include "vidmuse/events.h"
 #include "vidmuse/v1/music.grpc.pb.h"
 
 namespace vidmuse {

@@ -222,7 +222,7 @@ TEST_F(TrainCliTest, SaysWhatItCannotRead) {
                                        Path("nowhere")})),
               HasSubstr("nowhere/state_dict.bin"));
   EXPECT_THAT(ErrorOf({kTrain, "codec", "--out", Path("model")}), HasSubstr("--work_dir"));
-  EXPECT_THAT(ErrorOf(Codec("work", "model", 0)), HasSubstr("--steps is 0, expected 1 to"));
+  EXPECT_THAT(ErrorOf(Codec("work", "model", 0)), HasSubstr("--steps: 0 is out of range, allowed is [1, "));
   EXPECT_THAT(ErrorOf({kTrain}), HasSubstr("expected clips, codec, tokens or evaluate"));
 }
 

@@ -26,6 +26,7 @@
 #include "core/train/train_tokens.h"
 #include "core/train/training_run.h"
 #include "tests/unit/train/train_test_util.h"
+#include "vidmuse/sampling_options.h"
 
 namespace vidmuse::train {
 namespace {

@@ -55,5 +55,24 @@ TEST(DecoderBudget, WaitingEndsWhenItIsCancelled) {
   EXPECT_TRUE(budget.Take(100, never).ok());
 }
 
+TEST(CoreBudget, LendsIdleCoresOnly) {
+  CoreBudget cores(3);
+  std::optional<CoreBudget::Share> first(cores.Take());
+  std::optional<CoreBudget::Share> second = cores.TakeIdle();
+  std::optional<CoreBudget::Share> third = cores.TakeIdle();
+  EXPECT_TRUE(second.has_value());
+  EXPECT_TRUE(third.has_value());
+  EXPECT_FALSE(cores.TakeIdle().has_value());
+  EXPECT_FALSE(cores.overdrawn());
+  // Another video needs no idle core, but asks those that were lent back.
+  std::optional<CoreBudget::Share> other(cores.Take());
+  EXPECT_TRUE(cores.overdrawn());
+  third.reset();
+  EXPECT_FALSE(cores.overdrawn());
+  EXPECT_FALSE(cores.TakeIdle().has_value());
+  first.reset();
+  EXPECT_TRUE(cores.TakeIdle().has_value());
+}
+
 }  // namespace
 }  // namespace vidmuse

@@ -14,12 +14,14 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/video/decoder_program.h"
 #include "core/video/sandbox_protocol.h"
+#include "vidmuse/limits.h"
 
 namespace vidmuse {
 namespace {
@@ -181,20 +183,72 @@ const std::map<std::string, std::function<absl::Status()>>& Deeds() {
   return *deeds;
 }
 
-absl::StatusOr<VideoFrames> Misbehave(absl::string_view file, const Limits&, int, const CancelFlag&,
-                                      const TimeLimitCallback&) {
-  const auto deed = Deeds().find(std::string(file));
-  if (deed != Deeds().end()) return deed->second();
-  // Well-behaved: one frame, all over 2 seconds.
+// One frame, all over 2 seconds.
+VideoFrames OneFrame(uint8_t value) {
   VideoFrames video;
   video.seconds = 2;
-  video.frames.emplace_back(kFrameBytes, uint8_t{7});
+  video.frames.emplace_back(kFrameBytes, value);
   video.local.assign(2 * kLocalFrameRate, 0);
   video.global.assign(kGlobalFrames, 0);
   return video;
 }
 
+// A video of 2 seconds whose four frames are groups of their own.
+constexpr uint32_t kSplitFrames = 4;
+
+absl::Status Split() {
+  AnswerHeader header = {kAnswerMagic, AnswerKind::kSplit, 0, 2, kSplitFrames};
+  header.groups = kSplitFrames;
+  Send(&header, sizeof(header));
+  const std::vector<int32_t> local = {0, 1, 2, 3};
+  Send(local.data(), local.size() * sizeof(int32_t));
+  const std::vector<int32_t> global(kGlobalFrames, 3);
+  Send(global.data(), global.size() * sizeof(int32_t));
+  return absl::OkStatus();
+}
+
+// What a process does with the group that it claimed, by the end of the video's name.
+void DecodeBadly(const std::string& video, uint32_t group, DecoderAnswers& answers) {
+  const std::vector<uint8_t> pixels(kFrameBytes, static_cast<uint8_t>(group));
+  if (group != 2 || video.ends_with("well")) return answers.Frame(static_cast<int>(group), pixels);
+  if (video.ends_with("crash")) raise(SIGSEGV);
+  if (video.ends_with("loop")) Loop();
+  if (video.ends_with("doubt")) return answers.Unsure();
+  if (video.ends_with("send one twice")) return answers.Frame(1, pixels);
+  if (video.ends_with("send one beyond")) return answers.Frame(kSplitFrames, pixels);
+  if (video.ends_with("send nonsense")) return Send("nonsense", 8);
+  if (video.ends_with("take memory")) static_cast<void>(AllocateWithoutEnd());
+  if (video.ends_with("leave one out")) return;
+}
+
+absl::Status DecodeSplit(const DecodeTask& task, DecoderAnswers& answers) {
+  if (task.role == DecoderRole::kFirst) {
+    TellTimeLimit(6);
+    return Split();
+  }
+  if (task.role == DecoderRole::kGroups) {
+    while (const std::optional<uint32_t> group = task.ClaimGroup()) {
+      if (*group >= kSplitFrames) break;
+      DecodeBadly(std::string(task.video), *group, answers);
+    }
+    answers.NoMoreGroups();
+    return absl::OkStatus();
+  }
+  answers.Frames(OneFrame(9));
+  return absl::OkStatus();
+}
+
+absl::Status Misbehave(const DecodeTask& task, DecoderAnswers& answers) {
+  const std::string video(task.video);
+  if (video == "split without end") return Split();
+  if (video.starts_with("split and ")) return DecodeSplit(task, answers);
+  const auto deed = Deeds().find(video);
+  if (deed != Deeds().end()) return deed->second();
+  answers.Frames(OneFrame(7));  // well-behaved
+  return absl::OkStatus();
+}
+
 }  // namespace
 }  // namespace vidmuse
 
-int main() { vidmuse::RunDecoderProgram(vidmuse::Misbehave); }
+int main(int argc, char** argv) { vidmuse::RunDecoderProgram(argc, argv, vidmuse::Misbehave); }

@@ -26,17 +26,19 @@
 #include "gtest/gtest.h"
 #include "tests/support/sanitized.h"
 #include "tests/unit/video/test_videos.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr char kDecoder[] = VIDMUSE_BIN_DIR "/vidmuse_video_decoder";
 constexpr char kMisbehaving[] = VIDMUSE_BIN_DIR "/tests/misbehaving_decoder";
 
 std::unique_ptr<VideoSandbox> Sandbox(const std::string& program) {
-  auto sandbox = VideoSandbox::Create(program, VideoSandbox::Filter::kRequired);
+  auto sandbox = VideoSandbox::Create(program, VideoSandbox::Filter::kRequired, {});
   if (!sandbox.ok()) ADD_FAILURE() << sandbox.status();
   return sandbox.ok() ? *std::move(sandbox) : nullptr;
 }
@@ -147,6 +149,8 @@ TEST(VideoSandbox, LimitsReachTheDecoder) {
   EXPECT_EQ(limit->value, "320");
 }
 
+pid_t WaitForChildOf(pid_t parent);
+
 class MisbehavingDecoder : public ::testing::Test {
  protected:
   absl::Status Do(const std::string& deed) {
@@ -238,9 +242,9 @@ TEST_F(MisbehavingDecoder, MemoryOfAllIsLimited) {
   if (kSanitized) GTEST_SKIP() << "sanitizers need memory of their own";
   limits_.max_video_seconds = 10;
   limits_.max_decoder_bytes = 160 << 20;
-  constexpr int64_t kBudget = 360 << 20;
+  constexpr uint64_t kBudget = 360 << 20;
   auto sandbox =
-      VideoSandbox::Create(kMisbehaving, VideoSandbox::Filter::kRequired, uint64_t{kBudget});
+      VideoSandbox::Create(kMisbehaving, VideoSandbox::Filter::kRequired, {.bytes = kBudget});
   ASSERT_TRUE(sandbox.ok()) << sandbox.status();
   const CancelFlag never;
   std::atomic<int> running = 6;
@@ -259,13 +263,14 @@ TEST_F(MisbehavingDecoder, MemoryOfAllIsLimited) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_GT(most, 120 << 20);  // it was seen
-  EXPECT_LT(most, kBudget);
+  EXPECT_LT(most, int64_t{kBudget});
 }
 
 TEST_F(MisbehavingDecoder, ASmallBudgetIsTheLimitOfEach) {
   if (kSanitized) GTEST_SKIP() << "sanitizers need memory without a limit";
   limits_.max_video_seconds = 10;
-  auto sandbox = VideoSandbox::Create(kMisbehaving, VideoSandbox::Filter::kRequired, 100 << 20);
+  auto sandbox =
+      VideoSandbox::Create(kMisbehaving, VideoSandbox::Filter::kRequired, {.bytes = 100 << 20});
   ASSERT_TRUE(sandbox.ok()) << sandbox.status();
   const CancelFlag never;
   const auto video = (*sandbox)->Sample("allocate without end", limits_, 0, never);
@@ -309,7 +314,110 @@ TEST_F(MisbehavingDecoder, CancelledBefore) {
             absl::StatusCode::kCancelled);
 }
 
-pid_t WaitForChildOf(pid_t parent);
+// Which value each local frame of a split video is filled with. Empty: not as it should be.
+std::vector<int> FrameValues(const absl::StatusOr<VideoFrames>& video) {
+  std::vector<int> values;
+  if (!video.ok()) return values;
+  for (const int i : video->local) values.push_back(video->frames.at(static_cast<size_t>(i))[0]);
+  return values;
+}
+
+class SplitVideos : public MisbehavingDecoder, public ::testing::WithParamInterface<int> {
+ protected:
+  std::unique_ptr<VideoSandbox> Split(const char* program) {
+    auto sandbox = VideoSandbox::Create(program, VideoSandbox::Filter::kRequired,
+                                        {.cores = GetParam(), .least_pixels_to_split = 0});
+    EXPECT_TRUE(sandbox.ok()) << sandbox.status();
+    return *std::move(sandbox);
+  }
+};
+
+TEST_P(SplitVideos, FramesComeFromAllProcesses) {
+  const CancelFlag never;
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_THAT(FrameValues(Split(kMisbehaving)->Sample("split and do well", limits_, 0, never)),
+                ElementsAre(0, 1, 2, 3));
+  }
+  EXPECT_FALSE(HasChildren());
+  EXPECT_EQ(OpenFiles(), files_);
+}
+
+// Whatever happens to one process, the video is decoded anew by one that decodes it in order.
+TEST_P(SplitVideos, AreDecodedInOrderIfAnyProcessFails) {
+  const auto sandbox = Split(kMisbehaving);
+  const CancelFlag never;
+  for (const char* what : {"crash", "doubt", "send one twice", "send one beyond", "send nonsense",
+                           "leave one out", "loop", "take memory"}) {
+    if (kSanitized && what == std::string("take memory")) continue;
+    limits_.max_decoder_bytes = 100 << 20;
+    const auto video = sandbox->Sample(absl::StrCat("split and ", what), limits_, 2, never);
+    EXPECT_THAT(FrameValues(video), ElementsAre(9, 9, 9, 9)) << what << ": " << video.status();
+    EXPECT_FALSE(HasChildren()) << what;
+    EXPECT_EQ(OpenFiles(), files_) << what;
+  }
+  EXPECT_THAT(
+      std::string(sandbox->Sample("split without end", limits_, 0, never).status().message()),
+      HasSubstr("split twice"));
+}
+
+TEST_P(SplitVideos, EndWhenCancelled) {
+  const auto sandbox = Split(kMisbehaving);
+  CancelFlag cancel;
+  std::thread decoding([&] {
+    EXPECT_EQ(sandbox->Sample("split and loop", limits_, 0, cancel).status().code(),
+              absl::StatusCode::kCancelled);
+  });
+  EXPECT_GT(WaitForChildOf(getpid()), 0);
+  absl::SleepFor(absl::Milliseconds(50));  // any moment will do
+  cancel.Cancel();
+  decoding.join();
+  EXPECT_FALSE(HasChildren());
+  EXPECT_EQ(OpenFiles(), files_);
+}
+
+TEST_P(SplitVideos, GiveTheSameFrames) {
+  const auto sandbox = Split(kDecoder);
+  for (const char* name : {"pattern_4s.mp4", "life_7s.mp4", "zoom_63s.mp4"}) {
+    SCOPED_TRACE(name);
+    ExpectSame(*sandbox, Golden(name));
+  }
+  const std::string source = "-f lavfi -i testsrc2=size=320x240:rate=25:duration=4 ";
+  for (const auto& [options, name] :
+       {std::pair("-c:v libx264 -g 20 -bf 3", "split.mp4"),
+        std::pair("-c:v libx265 -x265-params log-level=none:keyint=20", "split.mkv"),
+        std::pair("-c:v libx264 -g 20 -x264-params open-gop=1", "split.ts")}) {
+    SCOPED_TRACE(name);
+    const std::string file = Ffmpeg(source + options, name);
+    ExpectSame(*sandbox, file);
+    ExpectSame(*sandbox, file, 2);
+    std::string damaged = file;
+    for (size_t i = 5000; i < damaged.size(); i += 9970) damaged[i] ^= 8;
+    ExpectSame(*sandbox, damaged);
+  }
+}
+
+// All processes of a video together take no more than one would.
+TEST_P(SplitVideos, MemoryIsShared) {
+  if (kSanitized) GTEST_SKIP() << "sanitizers need memory without a limit";
+  limits_.max_decoder_bytes = 200 << 20;
+  const auto sandbox = Split(kMisbehaving);
+  const CancelFlag never;
+  std::atomic<bool> running = true;
+  std::thread decoding([&] {
+    EXPECT_THAT(FrameValues(sandbox->Sample("split and take memory", limits_, 2, never)),
+                ElementsAre(9, 9, 9, 9));
+    running = false;
+  });
+  int64_t most = 0;
+  while (running) {
+    most = std::max(most, MemoryOfChildren());
+    absl::SleepFor(absl::Milliseconds(2));  // leaves the processor to them
+  }
+  decoding.join();
+  EXPECT_LT(most, (200 << 20) + GetParam() * (24 << 20));  // the program's own size comes on top
+}
+
+INSTANTIATE_TEST_SUITE_P(Cores, SplitVideos, ::testing::Values(2, 4));
 
 // The server blocks signals; the decoder must not inherit that.
 TEST_F(MisbehavingDecoder, SignalsAreNotBlocked) {
@@ -452,17 +560,17 @@ bool KernelHasLandlock() {
 absl::Status CheckWithoutSeccomp() {
   if (!TakeSeccompAway()) return absl::InternalError("no seccomp to take away");
   using Filter = VideoSandbox::Filter;
-  if (VideoSandbox::Create(kDecoder, Filter::kRequired).ok()) {
+  if (VideoSandbox::Create(kDecoder, Filter::kRequired, {}).ok()) {
     return absl::InternalError("the filter was required, yet it could be done without");
   }
-  const auto sandbox = VideoSandbox::Create(kDecoder, Filter::kIfPossible);
+  const auto sandbox = VideoSandbox::Create(kDecoder, Filter::kIfPossible, {});
   if (!sandbox.ok()) return sandbox.status();
   if ((*sandbox)->unfiltered().empty()) return absl::InternalError("it claims to have a filter");
   const CancelFlag never;
   const auto video = (*sandbox)->Sample(Golden("pattern_4s.mp4"), Limits(), 0, never);
   if (!video.ok()) return video.status();
   // Limits hold nevertheless.
-  const auto misbehaving = VideoSandbox::Create(kMisbehaving, Filter::kIfPossible);
+  const auto misbehaving = VideoSandbox::Create(kMisbehaving, Filter::kIfPossible, {});
   if (!misbehaving.ok()) return misbehaving.status();
   std::vector<std::pair<std::string, std::string>> expected = {
       {"open a file", "open: Too many open files"},
@@ -516,7 +624,7 @@ TEST(VideoSandbox, ProgramsThatAreNoDecoder) {
   for (const auto& [program, why] : {std::pair("/nowhere/decoder", "No such file"),
                                      std::pair("/bin/true", "could not start (exit code 0)"),
                                      std::pair("/etc/passwd", "Permission denied")}) {
-    const auto sandbox = VideoSandbox::Create(program, VideoSandbox::Filter::kRequired);
+    const auto sandbox = VideoSandbox::Create(program, VideoSandbox::Filter::kRequired, {});
     EXPECT_EQ(sandbox.status().code(), absl::StatusCode::kUnavailable);
     EXPECT_THAT(std::string(sandbox.status().message()), HasSubstr(why));
   }

@@ -6,6 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/unit/video/test_videos.h"
+#include "vidmuse/limits.h"
 
 namespace vidmuse {
 namespace {

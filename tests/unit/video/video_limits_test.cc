@@ -5,6 +5,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/unit/video/test_videos.h"
+#include "vidmuse/limits.h"
 
 namespace vidmuse {
 namespace {

@@ -1,5 +1,6 @@
-#include "vidmuse/types.h"
+#include "vidmuse/status_details.h"
 
+#include <cstdint>
 #include <string>
 
 #include "absl/strings/cord.h"

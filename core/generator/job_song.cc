@@ -1,0 +1,231 @@
+// The part of a job that takes its video in, has the engine make the song, and hears from it.
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/generator/job.h"
+#include "core/generator/request_memory.h"
+
+namespace vidmuse {
+namespace {
+
+// A condition with the reservation of its memory, so that admission counts it for as long as anyone
+// holds it.
+struct HeldCondition {
+  Reservation memory;  // declared first, so that it outlives the condition
+  std::shared_ptr<const VideoCondition> condition;
+};
+
+}  // namespace
+
+class Job::Listener final : public SongListener {
+ public:
+  explicit Listener(std::shared_ptr<Job> job) : job_(std::move(job)) {}
+  void OnPlaced() override { job_->SongPlaced(); }
+  void OnFrames(int64_t, absl::Span<const int32_t> tokens) override { job_->FramesMade(tokens); }
+  void OnEnded(const absl::Status& status, const SongTimes& times) override {
+    job_->SongEnded(status, times);
+  }
+
+ private:
+  const std::shared_ptr<Job> job_;
+};
+
+absl::Status Job::AppendVideo(absl::string_view bytes) {
+  absl::Status status;
+  {
+    MutexLock lock(&mutex_);
+    if (ended()) return end_;
+    if (stage_ != Stage::kUpload)
+      return absl::FailedPreconditionError("the video is complete already");
+    if (upload_.size() + bytes.size() > context_->limits.max_video_bytes) {
+      const uint64_t size = upload_.size() + bytes.size();
+      status = AboutLimit(
+          absl::InvalidArgumentError(absl::StrCat("the video has more than ", size - 1,
+                                                  " bytes, over the limit max_video_bytes of ",
+                                                  context_->limits.max_video_bytes)),
+          "max_video_bytes", static_cast<double>(size));
+    }
+  }
+  if (status.ok()) status = Keep(bytes);
+  if (!status.ok()) {
+    End(status);
+    return status;
+  }
+  context_->metrics->Add(Counter::kVideoBytes, static_cast<double>(bytes.size()));
+  return absl::OkStatus();
+}
+
+absl::Status Job::Keep(absl::string_view bytes) {
+  MutexLock lock(&mutex_);
+  if (ended()) return end_;
+  const uint64_t needed = upload_.size() + bytes.size() + tokens_.size() * sizeof(tokens_[0]);
+  if (needed > memory_.bytes()) RETURN_IF_ERROR(memory_.Resize(needed, MemoryUse::kUpload));
+  // Reserved once, so that growing the string never takes more memory than is counted.
+  if (upload_.empty() && request_.declared_bytes) upload_.reserve(*request_.declared_bytes);
+  upload_.append(bytes.data(), bytes.size());
+  return absl::OkStatus();
+}
+
+absl::Status Job::FinishVideo() {
+  {
+    MutexLock lock(&mutex_);
+    if (ended()) return end_;
+    if (stage_ != Stage::kUpload)
+      return absl::FailedPreconditionError("the video is complete already");
+    MoveTo(Stage::kDecode);
+  }
+  SendProgress();
+  RunOn(context_->video_pool, &Job::DecodeVideo);
+  return absl::OkStatus();
+}
+
+void Job::DecodeVideo() {
+  std::string file;
+  {
+    MutexLock lock(&mutex_);
+    file = std::move(upload_);
+    upload_.clear();
+  }
+  absl::StatusOr<VideoFrames> frames = context_->sample_video(
+      file, context_->limits, static_cast<int>(request_.max_seconds), cancel_);
+  file = {};
+  if (!frames.ok()) return End(frames.status());
+  frames_ = *std::move(frames);
+  if (const absl::Status status = StartSong(); !status.ok()) return End(status);
+
+  if (known_frames_ < total_frames_) {
+    {
+      MutexLock lock(&mutex_);
+      MoveTo(Stage::kEncode);
+    }
+    RunOn(context_->encode_pool, &Job::EncodeVideo);
+  } else {
+    frames_ = {};
+    SongEnded(absl::OkStatus(), {});
+  }
+}
+
+absl::Status Job::ReserveSong() {
+  const MusicModel& model = *context_->model;
+  RequestMemory memory;
+  memory.song = SongBytes(model.info(), total_frames_, request_.loudness);
+  if (known_frames_ < total_frames_) {
+    for (const auto& frame : frames_.frames) memory.frames += frame.size();
+    memory.condition = model.ConditionBytes(static_cast<int>(frames_.local.size()));
+  }
+  MutexLock lock(&mutex_);
+  song_bytes_ = memory.song;
+  return memory_.Resize(memory.total(), memory.largest());
+}
+
+absl::StatusOr<std::shared_ptr<const VideoCondition>> Job::Hold(
+    std::shared_ptr<const VideoCondition> condition) {
+  const auto held = std::make_shared<HeldCondition>();
+  held->condition = std::move(condition);
+  const uint64_t bytes = held->condition->bytes();
+  MutexLock lock(&mutex_);
+  if (ended()) return end_;
+  RETURN_IF_ERROR(memory_.Resize(song_bytes_ + bytes, MemoryUse::kCondition));
+  held->memory = memory_.Split(bytes);
+  return std::shared_ptr<const VideoCondition>(held, held->condition.get());
+}
+
+absl::Status Job::StartSong() {
+  const ModelInfo& model = context_->model->info();
+  {
+    MutexLock lock(&mutex_);
+    total_frames_ = PlanWindows(frames_.seconds).back().end_frame();
+  }
+  if (known_frames_ > total_frames_) {
+    return absl::InvalidArgumentError(absl::StrCat("resume.tokens holds ", known_frames_,
+                                                   " frames, but the song has ", total_frames_));
+  }
+  RETURN_IF_ERROR(ReserveSong());
+
+  AudioPipelineOptions options;
+  options.format = request_.format;
+  options.loudness = request_.loudness;
+  options.total_frames = total_frames_;
+  options.chunk_seconds = request_.chunk_seconds;
+  options.return_tokens = request_.return_tokens;
+  options.known_frames = known_frames_;
+  if (request_.resume) options.received_bytes = request_.resume->received_bytes;
+  ASSIGN_OR_RETURN(std::unique_ptr<AudioDecoder> decoder, context_->model->NewAudioDecoder());
+  ASSIGN_OR_RETURN(audio_, AudioPipeline::Create(options, model, std::move(decoder)));
+
+  GenerationStarted started;
+  started.request_id = request_.request_id;
+  started.model = model.name;
+  started.sample_rate = model.sample_rate;
+  started.channels = model.channels;
+  started.format = request_.format;
+  started.seed = request_.sampling.seed;
+  started.fingerprint = model.fingerprint;
+  started.sampling = request_.sampling;
+  started.total_samples = audio_->total_samples();
+  started.total_frames = total_frames_;
+  events_.Push(std::move(started));
+
+  MutexLock lock(&mutex_);
+  wanted_frames_ = audio_->frames_needed();
+  pump_ = Pump::kIdle;
+  SchedulePump();  // a resumed song has tokens already
+  return absl::OkStatus();
+}
+
+void Job::EncodeVideo() {
+  absl::StatusOr<std::shared_ptr<const VideoCondition>> encoded =
+      context_->model->EncodeVideo(frames_, cancel_);
+  Song song;
+  song.windows = PlanWindows(frames_.seconds);
+  frames_ = {};
+  if (absl::IsInternal(encoded.status())) context_->engine->Suspect();
+  if (!encoded.ok()) return End(encoded.status());
+  absl::StatusOr<std::shared_ptr<const VideoCondition>> held = Hold(*std::move(encoded));
+  if (!held.ok()) return End(held.status());
+  song.condition = *std::move(held);
+  song.listener = std::make_shared<Listener>(shared_from_this());
+  song.client_key = request_.client_key;
+  song.sampling = request_.sampling;
+  song.deadline = deadline_;
+  song.cancel = cancel_;
+  MutexLock lock(&mutex_);
+  if (ended()) return;
+  song.known_tokens.assign(tokens_.begin(), tokens_.end());
+  MoveTo(Stage::kQueue);
+  song_id_ = context_->engine->Add(std::move(song));
+}
+
+void Job::SongPlaced() {
+  MutexLock lock(&mutex_);
+  MoveTo(Stage::kGenerate);
+  SchedulePump();
+}
+
+void Job::FramesMade(absl::Span<const int32_t> tokens) {
+  MutexLock lock(&mutex_);
+  if (ended()) return;  // the scheduler drops the song before the next step
+  tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+  frames_made_ = static_cast<int64_t>(tokens_.size()) / context_->model->info().codebooks;
+  SchedulePump();
+}
+
+void Job::SongEnded(const absl::Status& status, const SongTimes& times) {
+  {
+    MutexLock lock(&mutex_);
+    device_share_.reset();
+    seconds_.prefill = absl::ToDoubleSeconds(times.opening);
+    seconds_.generate = absl::ToDoubleSeconds(times.steps);
+    if (status.ok()) {
+      MoveTo(Stage::kDeliver);
+      SchedulePump();
+    }
+  }
+  if (!status.ok()) End(status);
+}
+
+}  // namespace vidmuse

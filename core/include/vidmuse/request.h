@@ -1,0 +1,48 @@
+// What a client asks of the generator.
+#ifndef VIDMUSE_REQUEST_H_
+#define VIDMUSE_REQUEST_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "vidmuse/audio_format.h"
+#include "vidmuse/sampling_options.h"
+
+namespace vidmuse {
+
+// What a client already holds of a broken stream, so that any replica can continue it.
+struct ResumePoint {
+  std::vector<uint16_t> tokens;  // [frames][codebooks], from the song's first frame on
+  // Bytes of the encoded stream that the client has: they are made again but not sent again.
+  uint64_t received_bytes = 0;
+  // ModelInfo::fingerprint of the server that made the first part; empty: not compared.
+  std::string fingerprint{};
+};
+
+struct GenerationRequest {
+  std::string request_id;  // for logs; generated if empty
+  // Identifies the client. Clients take turns in getting places in the batch. All requests without
+  // a key count as one client's.
+  std::string client_key;
+  SamplingOptions sampling;
+  bool seed_is_set = false;      // false: the generator draws one and reports it
+  bool cfg_coef_is_set = false;  // false: the model's own default
+  double max_seconds = 0;        // upper bound of the song's length; 0: as long as the video
+  AudioFormat format = AudioFormat::kWav;
+  LoudnessMode loudness = LoudnessMode::kReference;
+  bool return_tokens = false;
+  double chunk_seconds = 0;  // upper bound of a chunk's length; 0: the default, which grows to 2 s
+  // The request is refused immediately if one of these is over its limit.
+  std::optional<uint64_t> declared_bytes;
+  std::optional<double> declared_seconds;
+  std::optional<ResumePoint> resume;
+  // Counts from submission to the end of the stream. A duration, since the wall clock may jump.
+  absl::Duration time_limit = absl::InfiniteDuration();
+};
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_REQUEST_H_

@@ -1,0 +1,48 @@
+// One decoder process for one video: what it answers, checked, and what its end means.
+#ifndef VIDMUSE_VIDEO_DECODER_RUN_H_
+#define VIDMUSE_VIDEO_DECODER_RUN_H_
+
+#include <string>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/model/architecture/video_frames.h"
+#include "core/video/answer_reader.h"
+#include "core/video/decode_watch.h"
+#include "core/video/decoder_process.h"
+#include "vidmuse/limits.h"
+
+namespace vidmuse {
+
+// Not thread-safe.
+class DecoderRun {
+ public:
+  // `watch` and `limits` must outlive the run. Cancelling the watch kills the process.
+  DecoderRun(DecoderProcess process, DecodeWatch& watch, const Limits& limits);
+
+  // Returns why system calls are not filtered; empty if they are.
+  absl::StatusOr<std::string> ReadStart();
+
+  // The result of a process that decodes a video alone, or that lets others decode it. The time
+  // limit in its answer becomes the watch's. After success the process has ended.
+  using Result = std::variant<VideoFrames, SplitVideo>;
+  absl::StatusOr<Result> ReadResult(int max_seconds);
+
+  // Reads the next answer of a process that decodes groups: kFrame, kNoMoreGroups, ...
+  // After kFrame, ReadPixels must follow.
+  absl::StatusOr<AnswerHeader> ReadGroupAnswer();
+  absl::StatusOr<std::vector<uint8_t>> ReadPixels() { return reader_.ReadPixels(); }
+
+ private:
+  absl::StatusOr<Result> ReadFramesOrRefusal(int max_seconds);
+
+  DecoderProcess process_;
+  DecodeWatch& watch_;
+  AnswerReader reader_;
+  const Limits& limits_;
+};
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_VIDEO_DECODER_RUN_H_

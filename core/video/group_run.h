@@ -1,0 +1,69 @@
+// Decodes a video's groups of frames in several processes side by side.
+#ifndef VIDMUSE_VIDEO_GROUP_RUN_H_
+#define VIDMUSE_VIDEO_GROUP_RUN_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "core/base/cancel.h"
+#include "core/base/mutex.h"
+#include "core/base/unique_fd.h"
+#include "core/video/answer_reader.h"
+#include "core/video/decode_watch.h"
+#include "core/video/decoder_budget.h"
+#include "core/video/sandbox_protocol.h"
+#include "vidmuse/limits.h"
+
+namespace vidmuse {
+
+// One video. Its processes take the next group as soon as they are done with one. Run is called
+// once.
+class GroupRun {
+ public:
+  // `request` is the memory file that all processes read. Together they take no more memory than
+  // limits.max_decoder_bytes. All arguments must outlive the run.
+  GroupRun(const std::string& program, const UniqueFd& request, const SplitVideo& split,
+           const Limits& limits, CoreBudget& cores);
+
+  // Planes [3, 224, 224] by position.
+  using Frames = std::vector<std::vector<uint8_t>>;
+  // Uses the caller's core and idle ones. Returns nothing if any process failed, was unsure or
+  // broke the protocol, or if they took more than half of `time_limit`, all together. Errors are
+  // CANCELLED, if `cancel` was set, and those of a shortage.
+  absl::StatusOr<std::optional<Frames>> Run(absl::Duration time_limit, const CancelFlag& cancel);
+
+ private:
+  // What the processes have in common.
+  struct Setting {
+    GroupClaims* claims = nullptr;  // which the processes may overwrite at any time
+    int claims_file = -1;
+    uint64_t memory_bytes = 0;  // of each process
+    absl::Duration time_limit;  // of each process
+  };
+
+  int MostProcesses() const;
+  // Runs one process to its end. Anything but success ends the others.
+  void RunProcess(int number, const Setting& setting);
+  absl::Status ReadFrames(int number, const Setting& setting);
+  // Returns an error if there is no such frame or it has come before.
+  absl::Status Keep(uint32_t position, std::vector<uint8_t> pixels);
+
+  const std::string& program_;
+  const UniqueFd& request_;
+  const SplitVideo& split_;
+  const Limits& limits_;
+  CoreBudget& cores_;
+  CancelFlag stop_;  // ends all processes
+  Mutex mutex_;
+  Frames pixels_ ABSL_GUARDED_BY(mutex_);
+  int missing_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_VIDEO_GROUP_RUN_H_

@@ -1,0 +1,25 @@
+// Which frames of a video are sampled, and the whole of them once they are decoded.
+#ifndef VIDMUSE_VIDEO_SAMPLED_FRAMES_H_
+#define VIDMUSE_VIDEO_SAMPLED_FRAMES_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "core/model/architecture/video_frames.h"
+
+namespace vidmuse {
+
+struct SampledFrames {
+  int seconds = 0;              // of music
+  std::vector<int64_t> wanted;  // numbers of the frames, ascending and distinct
+  std::vector<int> local;       // [2 * seconds] positions in `wanted`
+  std::vector<int> global;      // [32] positions in `wanted`
+};
+
+// Puts decoded frames in order. `pixels` holds planes [3, 224, 224] for each position in
+// `frames.wanted`. Of equal frames only the first is kept.
+VideoFrames AssembleFrames(const SampledFrames& frames, std::vector<std::vector<uint8_t>> pixels);
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_VIDEO_SAMPLED_FRAMES_H_

@@ -1,0 +1,284 @@
+#include "core/video/video_sampling.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "core/base/status_macros.h"
+#include "core/video/decode_watch.h"
+#include "core/video/distinct_frames.h"
+#include "core/video/ffmpeg_util.h"
+#include "core/video/file_kind.h"
+#include "core/video/frame_converter.h"
+#include "core/video/frame_picker.h"
+#include "core/video/packet_index.h"
+#include "core/video/sampling_rules.h"
+#include "core/video/video_decoder.h"
+#include "core/video/video_file.h"
+#include "core/video/video_length.h"
+#include "vidmuse/status_details.h"
+
+extern "C" {
+#include <libavcodec/packet.h>
+#include <libavutil/avutil.h>
+#include <libavutil/frame.h>
+}
+
+namespace vidmuse {
+namespace {
+
+constexpr double kMicroseconds = 1e6;
+
+absl::Status TooDamaged(absl::string_view what, int64_t good, int64_t all) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("the video is damaged beyond use: only ", good, " of its ", all, " ", what));
+}
+
+// Frame buffers that a decoder holds at most, with those for reordering and for output.
+constexpr uint64_t kMostFrameBuffers = 20;
+// What a decoder takes besides.
+constexpr uint64_t kBytesBesideFrames = 48 << 20;
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<VideoSampling>> VideoSampling::Read(absl::string_view file,
+                                                                   const Limits& limits,
+                                                                   int max_seconds,
+                                                                   const CancelFlag& cancel) {
+  std::unique_ptr<VideoSampling> sampling(new VideoSampling(file, limits, max_seconds, cancel));
+  RETURN_IF_ERROR(sampling->ReadFile());
+  return sampling;
+}
+
+absl::Status VideoSampling::ReadFile() {
+  if (bytes_.empty()) return absl::InvalidArgumentError("the video is empty: 0 bytes");
+  if (bytes_.size() > limits_.max_video_bytes) {
+    return AboutLimit(absl::InvalidArgumentError(
+                          absl::StrCat("the video has ", bytes_.size(), " bytes; the limit is ",
+                                       limits_.max_video_bytes, " (max_video_bytes)")),
+                      "max_video_bytes", static_cast<double>(bytes_.size()));
+  }
+  RETURN_IF_ERROR(watch_.Check());
+  RETURN_IF_ERROR(ReadPackets());
+  RETURN_IF_ERROR(ChooseRateAndLength());
+  SetTimeLimit();
+  frames_ = ChooseFrames(index_.frames);
+  // Without the header's size, the first decoded frame decides it.
+  if (header_.width > 0 && header_.height > 0) groups_ = GroupFrames(index_, frames_.wanted);
+  return absl::OkStatus();
+}
+
+absl::Status VideoSampling::ReadAllPackets() {
+  ASSIGN_OR_RETURN(const std::unique_ptr<VideoFile> file, Open());
+  header_ = file->header();
+  file->KeepSoundAndVideo();
+  ASSIGN_OR_RETURN(index_, IndexPackets(*file, limits_));
+  return absl::OkStatus();
+}
+
+absl::Status VideoSampling::ReadPackets() {
+  RETURN_IF_ERROR(ReadAllPackets());
+  if (index_.frames <= 1 && index_.packets > 2) {
+    // An edit list that leaves at most one frame is wrong, and is ignored.
+    ignore_edits_ = true;
+    RETURN_IF_ERROR(ReadAllPackets());
+  }
+  if (index_.frames == 0) {
+    return absl::InvalidArgumentError("the video has no frames that can be read");
+  }
+  if (index_.frames == 1 && !PictureKind(bytes_).empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the file is a still picture (", PictureKind(bytes_), "), not a video"));
+  }
+  if (index_.packets < header_.indexed_packets / 2) {
+    return TooDamaged("frames are in the file", index_.packets, header_.indexed_packets);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status VideoSampling::ChooseRateAndLength() {
+  const VideoLength length = LengthOf(header_, index_);
+  RETURN_IF_ERROR(CheckLength(length.us, index_, limits_));
+  const double rate = static_cast<double>(index_.frames) * kMicroseconds /
+                      static_cast<double>(std::max(index_.video_span_us, length.us));
+  if (rate > limits_.max_frames_per_second) {
+    return AboutLimit(absl::InvalidArgumentError(
+                          absl::StrCat("the video has ", rate, " frames a second; the limit is ",
+                                       limits_.max_frames_per_second, " (max_frames_per_second)")),
+                      "max_frames_per_second", rate);
+  }
+  seconds_ = static_cast<int>(WholeSeconds(length.us));
+  if (max_seconds_ > 0) seconds_ = std::min(seconds_, max_seconds_);
+  frame_rate_ = header_.frame_rate;
+  const double measured =
+      MeasuredFrameRate(index_.frames, index_.video_span_us > 0 ? index_.video_span_us : length.us);
+  // Without the right duration, the header's frame rate is a guess from the first frames.
+  const bool plausible = length.header_is_right
+                             ? header_.frame_rate <= limits_.max_frames_per_second
+                             : std::abs(header_.frame_rate - measured) <= 0.1 * measured;
+  if (header_.frame_rate <= 0 || !plausible) frame_rate_ = measured;
+  return absl::OkStatus();
+}
+
+void VideoSampling::SetTimeLimit() {
+  const double seconds = static_cast<double>(LengthOf(header_, index_).us) / kMicroseconds;
+  const double pixels =
+      static_cast<double>(header_.width) * header_.height * static_cast<double>(index_.frames);
+  time_limit_ = VideoTimeLimit(seconds, pixels, limits_);
+  watch_.SetTimeLimit(time_limit_);
+}
+
+SampledFrames VideoSampling::ChooseFrames(int64_t frames) const {
+  const std::vector<int64_t> local = LocalFrameIndices(frame_rate_, frames, seconds_);
+  const std::vector<int64_t> global = GlobalFrameIndices(frames);
+  SampledFrames sampled;
+  sampled.seconds = seconds_;
+  std::vector<int64_t>& wanted = sampled.wanted;
+  wanted = local;
+  wanted.insert(wanted.end(), global.begin(), global.end());
+  std::sort(wanted.begin(), wanted.end());
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  const auto position = [&](int64_t frame) {
+    return static_cast<int>(std::lower_bound(wanted.begin(), wanted.end(), frame) - wanted.begin());
+  };
+  for (const int64_t i : local) sampled.local.push_back(position(i));
+  for (const int64_t i : global) sampled.global.push_back(position(i));
+  return sampled;
+}
+
+int64_t VideoSampling::pixels_in_groups() const {
+  int64_t packets = 0;
+  for (const FrameGroup& group : groups_) packets += group.last + 1 - group.begin;
+  return packets * header_.width * header_.height;
+}
+
+uint64_t VideoSampling::decoder_bytes() const {
+  // At most 16 bits for each of three full planes; the RGB frame is smaller than two of them.
+  const auto pixels = static_cast<uint64_t>(header_.width) * static_cast<uint64_t>(header_.height);
+  return kBytesBesideFrames + pixels * header_.bytes_per_pixel * kMostFrameBuffers;
+}
+
+absl::StatusOr<VideoFrames> VideoSampling::Decode() {
+  if (!groups_.empty()) {
+    std::vector<std::vector<uint8_t>> pixels(frames_.wanted.size());
+    ASSIGN_OR_RETURN(const bool sure, DecodeGroups(pixels));
+    if (sure) return AssembleFrames(frames_, std::move(pixels));
+  }
+  return DecodeInOrder();
+}
+
+absl::StatusOr<std::unique_ptr<GroupDecoder>> VideoSampling::NewGroupDecoder() const {
+  ASSIGN_OR_RETURN(std::unique_ptr<VideoFile> file, Open());
+  return GroupDecoder::Create(std::move(file), index_, frames_.wanted, groups_, limits_, watch_);
+}
+
+absl::StatusOr<bool> VideoSampling::DecodeGroups(std::vector<std::vector<uint8_t>>& pixels) const {
+  absl::StatusOr<std::unique_ptr<GroupDecoder>> decoder = NewGroupDecoder();
+  absl::StatusOr<bool> sure = decoder.ok();
+  for (size_t group = 0; group < groups_.size() && sure.ok() && *sure; ++group) {
+    sure = (*decoder)->Decode(group, [&](int position, std::vector<uint8_t> frame) {
+      pixels[static_cast<size_t>(position)] = std::move(frame);
+    });
+  }
+  RETURN_IF_ERROR(watch_.Check());
+  return sure.ok() && *sure;  // decoding in order finds the same error, if it is one
+}
+
+absl::StatusOr<VideoFrames> VideoSampling::DecodeInOrder() {
+  SampledFrames frames = frames_;
+  std::vector<int64_t> pts = index_.pts;
+  int64_t count = index_.frames;
+  bool recounted = false;
+  while (true) {
+    FrameConverter converter(header_.width, header_.height, header_.rotation);
+    DistinctFrames store;
+    FramePicker picker(frames.wanted, converter, store);
+    ASSIGN_OR_RETURN(Outcome outcome, DecodeAll(pts, &picker));
+
+    const bool by_order = pts.empty();
+    const bool as_expected =
+        by_order ? outcome.decoded == count : picker.hits() == picker.wanted().size();
+    if (!as_expected && outcome.errors == 0 && !recounted && outcome.decoded > 0) {
+      // The video is whole, but its packets are not its frames (fields, hidden frames): the
+      // decoder's count is right.
+      if (!by_order) {
+        pts.clear();
+        ASSIGN_OR_RETURN(outcome, DecodeAll(pts, nullptr));
+      }
+      count = outcome.decoded;
+      frames = ChooseFrames(count);
+      recounted = true;
+      continue;
+    }
+    RETURN_IF_ERROR(picker.Finish());
+    if (picker.hits() * 2 < picker.wanted().size()) {
+      return TooDamaged("sampled frames can be decoded", static_cast<int64_t>(picker.hits()),
+                        static_cast<int64_t>(picker.wanted().size()));
+    }
+    const auto stored = [&](int position) {
+      return picker.StoredIndex(frames.wanted[static_cast<size_t>(position)]);
+    };
+    VideoFrames result;
+    result.seconds = frames.seconds;
+    for (const int i : frames.local) result.local.push_back(stored(i));
+    for (const int i : frames.global) result.global.push_back(stored(i));
+    result.frames = store.Take();
+    return result;
+  }
+}
+
+absl::StatusOr<VideoSampling::Outcome> VideoSampling::DecodeAll(const std::vector<int64_t>& pts,
+                                                                FramePicker* picker) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<VideoFile> file, Open());
+  file->KeepOnlyVideo();
+  ASSIGN_OR_RETURN(const std::unique_ptr<VideoDecoder> decoder,
+                   VideoDecoder::Create(*file, limits_));
+  std::vector<int64_t> wanted_pts;
+  if (!pts.empty()) {
+    for (const int64_t i : picker->wanted()) wanted_pts.push_back(pts[static_cast<size_t>(i)]);
+  }
+  Outcome outcome;
+  const AvPacketPtr packet = NewPacket();
+  bool more = true;
+  size_t number = 0;
+  while (more) {
+    // When frames are identified by order, all of them must be decoded and counted.
+    if (!pts.empty() && picker->done()) break;
+    ASSIGN_OR_RETURN(more, file->NextPacket(packet.get()));
+    const bool skip = more && !pts.empty() &&
+                      (decoder->CanSkip() || index_.IsUnreferenced(number)) &&
+                      !std::binary_search(wanted_pts.begin(), wanted_pts.end(), packet->pts);
+    ++number;
+    RETURN_IF_ERROR(decoder->Send(more ? packet.get() : nullptr, skip));
+    RETURN_IF_ERROR(TakeFrames(*decoder, pts, picker, outcome));
+  }
+  outcome.errors = decoder->errors();
+  return outcome;
+}
+
+absl::Status VideoSampling::TakeFrames(VideoDecoder& decoder, const std::vector<int64_t>& pts,
+                                       FramePicker* picker, Outcome& outcome) {
+  const AvFramePtr frame = NewFrame();
+  while (true) {
+    RETURN_IF_ERROR(watch_.Check());
+    ASSIGN_OR_RETURN(const bool got, decoder.Receive(frame.get()));
+    if (!got) return absl::OkStatus();
+    int64_t index = outcome.decoded++;
+    if (picker == nullptr) continue;
+    if (!pts.empty()) {
+      const int64_t time = frame->pts != AV_NOPTS_VALUE ? frame->pts : frame->best_effort_timestamp;
+      const auto it = std::lower_bound(pts.begin(), pts.end(), time);
+      // If no packet has this time, the frame's place is unknown.
+      if (it == pts.end() || *it != time) continue;
+      index = it - pts.begin();
+    }
+    RETURN_IF_ERROR(picker->Offer(index, frame.get()));
+  }
+}
+
+}  // namespace vidmuse

@@ -1,0 +1,100 @@
+// One video on its way to sampled frames: first it is read, then it is decoded.
+#ifndef VIDMUSE_VIDEO_VIDEO_SAMPLING_H_
+#define VIDMUSE_VIDEO_VIDEO_SAMPLING_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "core/base/cancel.h"
+#include "core/model/architecture/video_frames.h"
+#include "core/video/decode_watch.h"
+#include "core/video/frame_groups.h"
+#include "core/video/frame_picker.h"
+#include "core/video/group_decoder.h"
+#include "core/video/packet_index.h"
+#include "core/video/sampled_frames.h"
+#include "core/video/video_file.h"
+#include "vidmuse/limits.h"
+
+namespace vidmuse {
+
+// Not thread-safe.
+class VideoSampling {
+ public:
+  // Reads the header and all packets and chooses the frames, for the arguments and with the errors
+  // of SampleVideo (frame_sampler.h). All arguments must outlive the result.
+  static absl::StatusOr<std::unique_ptr<VideoSampling>> Read(absl::string_view file,
+                                                             const Limits& limits, int max_seconds,
+                                                             const CancelFlag& cancel);
+
+  // The time that reading and decoding may take together, which counts from the call of Read.
+  absl::Duration time_limit() const { return time_limit_; }
+  const SampledFrames& frames() const { return frames_; }
+  // Groups of packets that can be decoded apart from each other. Empty: there are none.
+  const std::vector<FrameGroup>& groups() const { return groups_; }
+  // Pixels of all pictures in the groups, a measure of the work to decode them.
+  int64_t pixels_in_groups() const;
+  // About how much memory a decoder of this video takes.
+  uint64_t decoder_bytes() const;
+
+  // Decodes the frames: the groups one after another, or in order if that gives another result.
+  absl::StatusOr<VideoFrames> Decode();
+  // Decodes packet after packet. What is missing or damaged is replaced.
+  absl::StatusOr<VideoFrames> DecodeInOrder();
+  // For a part of the groups. Must not outlive this object.
+  absl::StatusOr<std::unique_ptr<GroupDecoder>> NewGroupDecoder() const;
+
+ private:
+  struct Outcome {
+    int64_t decoded = 0;
+    int64_t errors = 0;
+  };
+
+  VideoSampling(absl::string_view bytes, const Limits& limits, int max_seconds,
+                const CancelFlag& cancel)
+      : bytes_(bytes),
+        limits_(limits),
+        max_seconds_(max_seconds),
+        watch_(cancel, ReadTimeLimit(bytes.size(), limits)) {}
+
+  absl::StatusOr<std::unique_ptr<VideoFile>> Open() const {
+    return VideoFile::Open(bytes_, limits_, watch_, ignore_edits_);
+  }
+  absl::Status ReadFile();
+  absl::Status ReadPackets();
+  absl::Status ReadAllPackets();
+  absl::Status ChooseRateAndLength();
+  void SetTimeLimit();
+  SampledFrames ChooseFrames(int64_t frames) const;
+  // Fills in `pixels` by position. Returns false if only DecodeInOrder gives the right frames.
+  absl::StatusOr<bool> DecodeGroups(std::vector<std::vector<uint8_t>>& pixels) const;
+
+  // Decodes the file. Frames are identified by their presentation times `pts`, or by their order if
+  // it is empty. Without a picker, they are only counted.
+  absl::StatusOr<Outcome> DecodeAll(const std::vector<int64_t>& pts, FramePicker* picker);
+  absl::Status TakeFrames(VideoDecoder& decoder, const std::vector<int64_t>& pts,
+                          FramePicker* picker, Outcome& outcome);
+
+  const absl::string_view bytes_;
+  const Limits& limits_;
+  const int max_seconds_;
+  DecodeWatch watch_;
+  absl::Duration time_limit_;
+  bool ignore_edits_ = false;
+  VideoHeader header_;
+  PacketIndex index_;
+  // By which the video is sampled.
+  double frame_rate_ = 0;
+  int seconds_ = 0;
+  SampledFrames frames_;
+  std::vector<FrameGroup> groups_;
+};
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_VIDEO_VIDEO_SAMPLING_H_
