@@ -8,6 +8,7 @@
 #include "core/base/status_macros.h"
 #include "core/generator/job.h"
 #include "core/generator/request_memory.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 namespace {
