@@ -126,6 +126,7 @@ TEST_F(EngineTest, NoMemoryBetweenStepsEndsWhatRunsAndNothingElse) {
   Add(third, 2, 3);
   ASSERT_TRUE(third->ended.WaitFor(kSoon));
   EXPECT_EQ(third->made, FakeSong(2, 3, SamplingOptions()));
+  engine_ = nullptr;  // before the sink that it reports to
 }
 
 // From the moment in which it is added: also while the scheduler, which has taken it, is in a step.
@@ -157,6 +158,7 @@ TEST_F(EngineTest, AWaitingSongIsCountedAndHasAPlace) {
   EXPECT_EQ(engine_->PlaceOf(id).position, 1);
   go[1].Notify();
   for (const auto& song : {running, first, second}) ASSERT_TRUE(song->ended.WaitFor(kSoon));
+  engine_ = nullptr;  // before what its model refers to
 }
 
 TEST_F(EngineTest, AListenerThatThrowsLeavesTheDeviceThreadAlone) {
