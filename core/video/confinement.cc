@@ -111,12 +111,12 @@ absl::Status LimitResources(const Limits& limits) {
   return absl::ErrnoToStatus(errno, "prctl DUMPABLE");
 }
 
-void LimitProcessorTime(absl::Duration time_limit) {
+void LimitProcessorTime(absl::Duration time_limit, absl::Duration slack) {
   rlimit limit;
   if (getrlimit(RLIMIT_CPU, &limit) != 0) return;
   // SIGXCPU, which tells the cause, comes before SIGKILL.
-  const auto seconds = static_cast<rlim_t>(
-      absl::ToInt64Seconds(std::max(time_limit, absl::ZeroDuration()) + absl::Seconds(10)));
+  const auto seconds =
+      static_cast<rlim_t>(absl::ToInt64Seconds(std::max(time_limit, absl::ZeroDuration()) + slack));
   limit.rlim_cur = std::min(limit.rlim_max, seconds);
   limit.rlim_max = std::min(limit.rlim_max, seconds + 5);
   setrlimit(RLIMIT_CPU, &limit);

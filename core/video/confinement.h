@@ -22,9 +22,9 @@ namespace vidmuse {
 // nor files and the user (the sanitizer needs files).
 absl::Status LimitResources(const Limits& limits);
 
-// Limits the processor time of the whole process to a little more than `time_limit`. It never
-// raises an existing limit.
-void LimitProcessorTime(absl::Duration time_limit);
+// Limits the processor time of the whole process to `time_limit` and `slack`, in whole seconds. It
+// never raises an existing limit.
+void LimitProcessorTime(absl::Duration time_limit, absl::Duration slack = absl::Seconds(10));
 
 // Allows only the system calls that decoding in one thread needs: non-executable memory, the clock,
 // writing to kAnswerFd, and lowering the limit of processor time. Looking at files by name fails

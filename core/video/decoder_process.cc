@@ -89,8 +89,10 @@ absl::StatusOr<DecoderProcess> DecoderProcess::Start(const std::string& program,
   std::string name = program;
   std::string role = absl::StrCat(static_cast<uint32_t>(setup.role));
   std::string memory = absl::StrCat(setup.memory_bytes);
+  std::string seconds = absl::StrCat(setup.processor_seconds);
   std::string number = absl::StrCat(setup.number);
-  char* arguments[] = {name.data(), role.data(), memory.data(), number.data(), nullptr};
+  char* arguments[] = {name.data(),    role.data(),   memory.data(),
+                       seconds.data(), number.data(), nullptr};
   pid_t pid = 0;
   const int error = posix_spawn(&pid, program.c_str(), &settings.actions, &settings.attributes,
                                 arguments, environment);

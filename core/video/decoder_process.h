@@ -25,9 +25,11 @@ class DecoderProcess {
   // What a process gets.
   struct Setup {
     DecoderRole role = DecoderRole::kFirst;
-    uint64_t memory_bytes = 0;  // instead of the request's max_decoder_bytes; kGroups only
-    int number = 0;             // of the process among the video's; kGroups only
-    int claims = -1;            // descriptor of GroupClaims; kGroups only
+    // The rest is for kGroups only.
+    uint64_t memory_bytes = 0;      // instead of the request's max_decoder_bytes
+    int64_t processor_seconds = 0;  // at least 1
+    int number = 0;                 // of the process among the video's
+    int claims = -1;                // descriptor of GroupClaims
   };
 
   // Starts `program` with `request` as its kRequestFd. The program inherits no other descriptor,

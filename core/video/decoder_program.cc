@@ -73,15 +73,17 @@ void WriteFrameLists(const std::vector<int>& local, const std::vector<int>& glob
 struct Arguments {
   DecoderRole role = DecoderRole::kFirst;
   uint64_t memory_bytes = 0;
+  int64_t processor_seconds = 0;
   int number = 0;
 };
 
 absl::StatusOr<Arguments> ReadArguments(int argc, char** argv) {
   Arguments arguments;
   uint32_t role = 0;
-  if (argc != 4 || !absl::SimpleAtoi(argv[1], &role) ||
+  if (argc != 5 || !absl::SimpleAtoi(argv[1], &role) ||
       !absl::SimpleAtoi(argv[2], &arguments.memory_bytes) ||
-      !absl::SimpleAtoi(argv[3], &arguments.number) || arguments.number < 0 ||
+      !absl::SimpleAtoi(argv[3], &arguments.processor_seconds) ||
+      !absl::SimpleAtoi(argv[4], &arguments.number) || arguments.number < 0 ||
       arguments.number >= kMostDecoders) {
     return absl::InvalidArgumentError("only the server can start this program");
   }
@@ -229,6 +231,9 @@ void RunDecoderProgram(int argc, char** argv, DecodeFunction decode) {
   WarmUp();
   const absl::Status limited = LimitResources(MemoryOf(*arguments, request.limits));
   if (!limited.ok()) FailToStart(limited.message());
+  if (arguments->role == DecoderRole::kGroups) {
+    LimitProcessorTime(absl::Seconds(arguments->processor_seconds), absl::ZeroDuration());
+  }
   // This process ends with the server, also if the server ended before this line. The signal is set
   // only now, since a change of user clears it.
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != request.server_pid) _exit(1);

@@ -67,27 +67,29 @@ GroupRun::GroupRun(const std::string& program, const UniqueFd& request, const Sp
       pixels_(static_cast<size_t>(split.distinct)),
       missing_(split.distinct) {}
 
-int GroupRun::MostProcesses() const {
+int GroupRun::MostProcesses(int64_t processor_seconds) const {
   const uint64_t decoder = std::max<uint64_t>(split_.decoder_bytes, 1);
   const auto by_memory =
       static_cast<int>(std::min<uint64_t>(limits_.max_decoder_bytes / decoder, kMostDecoders));
-  return std::max(1, std::min({by_memory, split_.groups, cores_.cores(), kMostDecoders}));
+  const auto by_time = static_cast<int>(std::min<int64_t>(processor_seconds, kMostDecoders));
+  return std::max(1, std::min({by_memory, by_time, split_.groups, cores_.cores()}));
 }
 
-absl::StatusOr<std::optional<GroupRun::Frames>> GroupRun::Run(absl::Duration time_limit,
-                                                              const CancelFlag& cancel) {
+absl::StatusOr<std::optional<GroupRun::Frames>> GroupRun::Run(const DecodeWatch& watch) {
   ASSIGN_OR_RETURN(SharedClaims claims, SharedClaims::Create());
+  const int64_t processor_seconds = absl::ToInt64Seconds(watch.time_limit() / 2);
+  const int most = MostProcesses(processor_seconds);
   std::vector<CoreBudget::Share> cores;
-  while (static_cast<int>(cores.size()) + 1 < MostProcesses()) {
+  while (static_cast<int>(cores.size()) + 1 < most) {
     std::optional<CoreBudget::Share> core = cores_.TakeIdle();
     if (!core) break;
     cores.push_back(*std::move(core));
   }
   const auto processes = static_cast<int>(cores.size()) + 1;
-  const Setting setting = {&*claims, claims.file(),
+  const Setting setting = {&*claims, claims.file(), watch.left(),
                            limits_.max_decoder_bytes / static_cast<uint64_t>(processes),
-                           time_limit / (2 * processes)};
-  const std::stop_callback stop_with(cancel.token(), [this] { stop_.Cancel(); });
+                           std::max<int64_t>(processor_seconds / processes, 1)};
+  const std::stop_callback stop_with(watch.cancel_token(), [this] { stop_.Cancel(); });
   {
     std::vector<std::jthread> others;
     for (int number = 1; number < processes; ++number) {
@@ -102,7 +104,7 @@ absl::StatusOr<std::optional<GroupRun::Frames>> GroupRun::Run(absl::Duration tim
     }
     RunProcess(0, setting);
   }
-  if (cancel.cancelled()) return absl::CancelledError("cancelled while the video was decoded");
+  RETURN_IF_ERROR(watch.Check());
   MutexLock lock(&mutex_);
   if (missing_ > 0) return std::nullopt;
   return std::move(pixels_);
@@ -114,10 +116,11 @@ void GroupRun::RunProcess(int number, const Setting& setting) {
 }
 
 absl::Status GroupRun::ReadFrames(int number, const Setting& setting) {
-  DecodeWatch watch(stop_, setting.time_limit);
+  DecodeWatch watch(stop_, setting.time_left);
   DecoderProcess::Setup setup;
   setup.role = DecoderRole::kGroups;
   setup.memory_bytes = setting.memory_bytes;
+  setup.processor_seconds = setting.processor_seconds;
   setup.number = number;
   setup.claims = setting.claims_file;
   absl::StatusOr<DecoderProcess> process = DecoderProcess::Start(program_, request_, setup);

@@ -32,21 +32,24 @@ class GroupRun {
 
   // Planes [3, 224, 224] by position.
   using Frames = std::vector<std::vector<uint8_t>>;
-  // Uses the caller's core and idle ones. Returns nothing if any process failed, was unsure or
-  // broke the protocol, or if they took more than half of `time_limit`, all together. Errors are
-  // CANCELLED, if `cancel` was set, and those of a shortage.
-  absl::StatusOr<std::optional<Frames>> Run(absl::Duration time_limit, const CancelFlag& cancel);
+  // Uses the caller's core and idle ones, until `watch` ends it. Returns nothing if any process
+  // failed, was unsure or broke the protocol, or if all of them together needed more processor time
+  // than half of the watch's time limit, so that the other half is left for decoding in order.
+  // Errors are the watch's, and those of a shortage.
+  absl::StatusOr<std::optional<Frames>> Run(const DecodeWatch& watch);
 
  private:
   // What the processes have in common.
   struct Setting {
     GroupClaims* claims = nullptr;  // which the processes may overwrite at any time
     int claims_file = -1;
-    uint64_t memory_bytes = 0;  // of each process
-    absl::Duration time_limit;  // of each process
+    absl::Duration time_left;
+    // Of each process:
+    uint64_t memory_bytes = 0;
+    int64_t processor_seconds = 0;
   };
 
-  int MostProcesses() const;
+  int MostProcesses(int64_t processor_seconds) const;
   // Runs one process to its end. Anything but success ends the others.
   void RunProcess(int number, const Setting& setting);
   absl::Status ReadFrames(int number, const Setting& setting);

@@ -126,8 +126,7 @@ absl::StatusOr<VideoFrames> VideoSandbox::Sample(absl::string_view file, const L
   if (const auto* split = std::get_if<SplitVideo>(&result)) {
     if (static_cast<uint64_t>(split->distinct) * kFrameBytes <= MaxFrameBytes(granted)) {
       GroupRun groups(program_, request, *split, granted, cores_);
-      ASSIGN_OR_RETURN(std::optional<GroupRun::Frames> pixels,
-                       groups.Run(watch.time_limit(), cancel));
+      ASSIGN_OR_RETURN(std::optional<GroupRun::Frames> pixels, groups.Run(watch));
       if (pixels) return AssembleFrames(split->frames, *std::move(pixels));
     }
     ASSIGN_OR_RETURN(result, decode(DecoderRole::kOnly));

@@ -23,7 +23,7 @@
 
 ABSL_FLAG(std::string, folder, "/tmp/vidmuse_video_bench", "where the videos are made and kept");
 ABSL_FLAG(std::vector<std::string>, videos, {}, "names of the videos to measure; empty: all");
-ABSL_FLAG(double, seconds, 20, "length of each video");
+ABSL_FLAG(double, seconds, 30, "length of each video");
 ABSL_FLAG(int, pairs, 5, "measurements of each video");
 
 namespace vidmuse {

@@ -1,4 +1,7 @@
 // Frames decoded group by group against the same frames decoded packet after packet.
+#include <algorithm>
+#include <map>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -6,6 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "core/video/ffmpeg_util.h"
 #include "core/video/frame_groups.h"
+#include "core/video/packet_index.h"
+#include "core/video/sampled_frames.h"
 #include "core/video/video_sampling.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -117,11 +122,19 @@ const Encoding kEncodings[] = {
     {"av1.mp4", "-c:v libaom-av1 -g 25 -cpu-used 8", 0},
 };
 
+// Encoded once for all tests.
+const std::string& Encoded(const Encoding& encoding) {
+  static std::map<std::string, std::string> files;
+  std::string& file = files[encoding.name];
+  if (file.empty()) file = Ffmpeg(absl::StrCat(kSource, encoding.options), encoding.name);
+  return file;
+}
+
 class GroupsOf : public ::testing::TestWithParam<Encoding> {};
 
 TEST_P(GroupsOf, GiveTheSameFrames) {
   const Encoding& encoding = GetParam();
-  const Both both = DecodeBoth(Ffmpeg(absl::StrCat(kSource, encoding.options), encoding.name));
+  const Both both = DecodeBoth(Encoded(encoding));
   EXPECT_FALSE(both.refused);
   EXPECT_TRUE(both.agree);
   EXPECT_GE(both.groups, encoding.least_groups);
@@ -131,10 +144,12 @@ TEST_P(GroupsOf, GiveTheSameFrames) {
 // Whatever is damaged, decoding by groups is either unsure or right.
 TEST_P(GroupsOf, OfADamagedFileGiveTheSameFrames) {
   const Encoding& encoding = GetParam();
-  const std::string file = Ffmpeg(absl::StrCat(kSource, encoding.options), encoding.name);
+  const std::string& file = Encoded(encoding);
+  if (encoding.least_groups == 0) GTEST_SKIP() << "not decoded by groups";
+  constexpr int kRounds = 12;
   std::mt19937 random(3);
   int separately = 0;
-  for (int round = 0; round < 24; ++round) {
+  for (int round = 0; round < kRounds; ++round) {
     std::string damaged = file;
     const size_t at = random() % file.size();
     const size_t bytes = size_t{1} << (round % 12);
@@ -154,7 +169,8 @@ TEST_P(GroupsOf, OfADamagedFileGiveTheSameFrames) {
     EXPECT_TRUE(both.agree) << "round " << round << ", " << bytes << " bytes at " << at;
     separately += both.separately;
   }
-  std::printf("%s: %d of 24 damaged files were decoded by groups\n", encoding.name, separately);
+  std::printf("%s: %d of %d damaged files were decoded by groups\n", encoding.name, separately,
+              kRounds);
 }
 
 INSTANTIATE_TEST_SUITE_P(Encodings, GroupsOf, ::testing::ValuesIn(kEncodings),
@@ -163,6 +179,63 @@ INSTANTIATE_TEST_SUITE_P(Encodings, GroupsOf, ::testing::ValuesIn(kEncodings),
                            std::replace(name.begin(), name.end(), '.', '_');
                            return name;
                          });
+
+// 100 packets that are stored in the order of their times, each tenth of which starts a group.
+PacketIndex TenGroups(bool forgets) {
+  PacketIndex index;
+  index.separable = true;
+  for (int64_t i = 0; i < 100; ++i) {
+    StoredPacket packet = {i, /*shown=*/true, {}};
+    packet.traits.starts_group = i % 10 == 0;
+    packet.traits.forgets = i == 0 || (packet.traits.starts_group && forgets);
+    index.stored.push_back(packet);
+    index.pts.push_back(i);
+  }
+  index.frames = index.packets = 100;
+  return index;
+}
+
+TEST(GroupFrames, LeavesOutWhatNoFrameNeeds) {
+  const auto groups = GroupFrames(TenGroups(true), {3, 5, 57, 90});
+  ASSERT_EQ(groups.size(), 3u);
+  EXPECT_EQ(groups[0].begin, 0);
+  EXPECT_EQ(groups[0].last, 5);
+  EXPECT_EQ(groups[0].end, 10);
+  EXPECT_THAT(groups[0].frames, ::testing::ElementsAre(0, 1));
+  EXPECT_EQ(groups[1].begin, 50);
+  EXPECT_EQ(groups[1].last, 57);
+  EXPECT_THAT(groups[1].frames, ::testing::ElementsAre(2));
+  EXPECT_EQ(groups[2].begin, 90);
+  EXPECT_EQ(groups[2].last, 90);
+  EXPECT_THAT(groups[2].frames, ::testing::ElementsAre(3));
+}
+
+// Damage before a group that doesn't forget could reach it, so all packets up to it are decoded.
+TEST(GroupFrames, DecodesUpToAGroupThatDoesNotForget) {
+  PacketIndex index = TenGroups(false);
+  index.stored[21].traits.leading = true;
+  const auto groups = GroupFrames(index, {3, 21, 34});
+  ASSERT_EQ(groups.size(), 4u);
+  EXPECT_THAT(groups[0].frames, ::testing::ElementsAre(0));
+  EXPECT_EQ(groups[0].followed, 10);
+  // The leading picture refers to the group before.
+  EXPECT_THAT(groups[1].frames, ::testing::ElementsAre(1));
+  EXPECT_EQ(groups[1].last, 22);
+  EXPECT_THAT(groups[2].frames, ::testing::IsEmpty());
+  EXPECT_EQ(groups[2].followed, 30);
+  EXPECT_THAT(groups[3].frames, ::testing::ElementsAre(2));
+  EXPECT_EQ(groups[3].last, 34);
+  EXPECT_EQ(groups[3].followed, std::nullopt);
+}
+
+TEST(GroupFrames, NoGroupsIfTheOrderMatters) {
+  PacketIndex index = TenGroups(true);
+  index.separable = false;
+  EXPECT_THAT(GroupFrames(index, {3}), ::testing::IsEmpty());
+  index = TenGroups(true);
+  index.stored[0].traits.starts_group = false;
+  EXPECT_THAT(GroupFrames(index, {3}), ::testing::IsEmpty());
+}
 
 }  // namespace
 }  // namespace vidmuse

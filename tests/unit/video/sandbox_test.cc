@@ -396,6 +396,18 @@ TEST_P(SplitVideos, GiveTheSameFrames) {
   }
 }
 
+// Videos that are decoded at once share the cores, down to one process each.
+TEST_P(SplitVideos, ManyAtOnce) {
+  const auto sandbox = Split(kDecoder);
+  const std::string file = Ffmpeg(
+      "-f lavfi -i testsrc2=size=320x240:rate=25:duration=10 -c:v libx264 -g 10", "many.mp4");
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) threads.emplace_back([&] { ExpectSame(*sandbox, file); });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_FALSE(HasChildren());
+  EXPECT_EQ(OpenFiles(), files_);
+}
+
 // All processes of a video together take no more than one would.
 TEST_P(SplitVideos, MemoryIsShared) {
   if (kSanitized) GTEST_SKIP() << "sanitizers need memory without a limit";
