@@ -80,7 +80,10 @@ class WatchCall final : public grpc::ServerBidiReactor<HealthCheckRequest, Healt
 
   // Must be called first, once.
   void Begin() {
-    self_ = shared_from_this();
+    {
+      MutexLock lock(&mutex_);
+      self_ = shared_from_this();
+    }
     service_->BeginRead(this);
     StartRead(&request_);
   }
@@ -115,13 +118,13 @@ class WatchCall final : public grpc::ServerBidiReactor<HealthCheckRequest, Healt
       if (!cancelled) stage_ = Stage::kWatching;
     }
     if (cancelled) return Finish(grpc::Status::CANCELLED);
-    service_->AddWatcher(name_, self_);
+    service_->AddWatcher(name_, shared_from_this());
     {
       MutexLock lock(&mutex_);
       cancelled = stage_ == Stage::kEnded;
     }
     // It may have been cancelled before it was added.
-    if (cancelled) service_->RemoveWatcher(name_, self_);
+    if (cancelled) service_->RemoveWatcher(name_, shared_from_this());
   }
   void OnWriteDone(bool ok) override {
     bool write = false;
@@ -136,7 +139,7 @@ class WatchCall final : public grpc::ServerBidiReactor<HealthCheckRequest, Healt
       if (stage_ == Stage::kWatching && !write) return;
     }
     if (write) return StartWrite(&response_);
-    if (failed) service_->RemoveWatcher(name_, self_);
+    if (failed) service_->RemoveWatcher(name_, shared_from_this());
     Finish(grpc::Status::CANCELLED);
   }
   void OnCancel() override {
@@ -146,14 +149,18 @@ class WatchCall final : public grpc::ServerBidiReactor<HealthCheckRequest, Healt
       stage_ = Stage::kEnded;
       if (!watching) return;
     }
-    service_->RemoveWatcher(name_, self_);
+    service_->RemoveWatcher(name_, shared_from_this());
     {
       MutexLock lock(&mutex_);
       if (writing_) return;  // OnWriteDone goes on
     }
     Finish(grpc::Status::CANCELLED);
   }
-  void OnDone() override { const std::shared_ptr<WatchCall> last = std::move(self_); }
+  void OnDone() override {
+    std::shared_ptr<WatchCall> last;  // released without the lock, which goes with the call
+    MutexLock lock(&mutex_);
+    last = std::move(self_);
+  }
 
  private:
   enum class Stage { kReading, kWatching, kEnded };
@@ -165,11 +172,11 @@ class WatchCall final : public grpc::ServerBidiReactor<HealthCheckRequest, Healt
   }
 
   HealthService* const service_;
-  std::shared_ptr<WatchCall> self_;
   HealthCheckRequest request_;    // belongs to gRPC while it is read
   std::string name_;              // set once, before stage kWatching
   HealthCheckResponse response_;  // belongs to gRPC while `writing_`
   Mutex mutex_;
+  std::shared_ptr<WatchCall> self_ ABSL_GUARDED_BY(mutex_);  // until OnDone
   Stage stage_ ABSL_GUARDED_BY(mutex_) = Stage::kReading;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<HealthCheckResponse::ServingStatus> next_ ABSL_GUARDED_BY(mutex_);
