@@ -12,6 +12,7 @@
 #include "absl/types/span.h"
 #include "core/model/cpu/music_model.h"
 #include "core/model/music_model.h"
+#include "core/model/synthetic/hash_model.h"
 #include "vidmuse/sampling_options.h"
 
 namespace vidmuse {

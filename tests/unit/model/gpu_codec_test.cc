@@ -144,7 +144,7 @@ TEST_P(GpuCodecTest, RefusesWhatItCannotDecode) {
 }
 
 TEST(CodecReachTest, OfThePublishedCodec) {
-  const CodecReach reach = ReachOf(CodecConfig());
+  const gpu::CodecReach reach = gpu::ReachOf(CodecConfig());
   EXPECT_EQ(reach.lookahead_samples, 482);
   EXPECT_EQ(reach.context_frames, 2);
 }
