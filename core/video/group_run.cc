@@ -106,7 +106,8 @@ absl::StatusOr<std::optional<GroupRun::Frames>> GroupRun::Run(const DecodeWatch&
   }
   RETURN_IF_ERROR(watch.Check());
   MutexLock lock(&mutex_);
-  if (missing_ > 0) return std::nullopt;
+  // A process may doubt a group after it has sent all of its frames.
+  if (missing_ > 0 || stop_.cancelled()) return std::nullopt;
   return std::move(pixels_);
 }
 

@@ -213,7 +213,8 @@ void DecodeBadly(const std::string& video, uint32_t group, DecoderAnswers& answe
   if (group != 2 || video.ends_with("well")) return answers.Frame(static_cast<int>(group), pixels);
   if (video.ends_with("crash")) raise(SIGSEGV);
   if (video.ends_with("loop")) Loop();
-  if (video.ends_with("doubt")) return answers.Unsure();
+  if (video.ends_with("doubt later")) answers.Frame(2, pixels);
+  if (video.ends_with("doubt") || video.ends_with("doubt later")) return answers.Unsure();
   if (video.ends_with("send one twice")) return answers.Frame(1, pixels);
   if (video.ends_with("send one beyond")) return answers.Frame(kSplitFrames, pixels);
   if (video.ends_with("send nonsense")) return Send("nonsense", 8);

@@ -346,8 +346,8 @@ TEST_P(SplitVideos, FramesComeFromAllProcesses) {
 TEST_P(SplitVideos, AreDecodedInOrderIfAnyProcessFails) {
   const auto sandbox = Split(kMisbehaving);
   const CancelFlag never;
-  for (const char* what : {"crash", "doubt", "send one twice", "send one beyond", "send nonsense",
-                           "leave one out", "loop", "take memory"}) {
+  for (const char* what : {"crash", "doubt", "doubt later", "send one twice", "send one beyond",
+                           "send nonsense", "leave one out", "loop", "take memory"}) {
     if (kSanitized && what == std::string("take memory")) continue;
     limits_.max_decoder_bytes = 100 << 20;
     const auto video = sandbox->Sample(absl::StrCat("split and ", what), limits_, 2, never);
