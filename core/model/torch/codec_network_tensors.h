@@ -1,6 +1,8 @@
-// The tensors of a CodecNetwork. Only its .cc files include this, and they include Torch first.
+// The tensors of a CodecNetwork. Only its .cc files include this.
 #ifndef VIDMUSE_MODEL_TORCH_CODEC_NETWORK_TENSORS_H_
 #define VIDMUSE_MODEL_TORCH_CODEC_NETWORK_TENSORS_H_
+
+#include <ATen/core/Tensor.h>
 
 #include <vector>
 

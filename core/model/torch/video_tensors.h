@@ -1,7 +1,9 @@
 // Reads the conditioner's weights by name, for both implementations of VideoNetworks. Only their
-// .cc files include this, and they include Torch first.
+// .cc files include this.
 #ifndef VIDMUSE_MODEL_TORCH_VIDEO_TENSORS_H_
 #define VIDMUSE_MODEL_TORCH_VIDEO_TENSORS_H_
+
+#include <ATen/ATen.h>
 
 #include <algorithm>
 #include <cstdint>
