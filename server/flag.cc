@@ -20,7 +20,8 @@ Flag NumberFlag(std::string name, const char* type, FlagField<T> field, T low, T
                 std::string help, bool (*parse)(absl::string_view, T*)) {
   Flag flag{name, absl::StrCat(type, " in [", low, ", ", high, "]"), std::move(help), {}, {}};
   flag.get = [field](const ServerOptions& options) { return absl::StrCat(Get<T>(field, options)); };
-  flag.set = [=](ServerOptions& options, absl::string_view text) -> absl::Status {
+  flag.set = [name = std::move(name), type, field, low, high, parse](
+                 ServerOptions& options, absl::string_view text) -> absl::Status {
     T value{};
     if (!parse(text, &value)) {
       return absl::InvalidArgumentError(
@@ -65,8 +66,8 @@ Flag ChoiceFlag(std::string name, FlagField<std::string> field, std::vector<std:
                 std::string help) {
   Flag flag = StringFlag(name, field, std::move(help));
   flag.type = absl::StrCat("one of ", absl::StrJoin(choices, ", "));
-  flag.set = [name, field, choices = std::move(choices)](ServerOptions& options,
-                                                         absl::string_view text) {
+  flag.set = [name = std::move(name), field, choices = std::move(choices)](ServerOptions& options,
+                                                                           absl::string_view text) {
     if (!text.empty() && std::find(choices.begin(), choices.end(), text) == choices.end()) {
       return absl::InvalidArgumentError(
           absl::StrCat("--", name, ": \"", text, "\" is none of ", absl::StrJoin(choices, ", ")));
@@ -81,7 +82,8 @@ Flag AddressFlag(std::string name, FlagField<std::string> field, bool may_be_emp
                  std::string help) {
   Flag flag = StringFlag(name, field, std::move(help));
   flag.type = "host:port";
-  flag.set = [name, field, may_be_empty](ServerOptions& options, absl::string_view text) {
+  flag.set = [name = std::move(name), field, may_be_empty](ServerOptions& options,
+                                                           absl::string_view text) {
     if (!IsAddress(text) && !(text.empty() && may_be_empty)) {
       return absl::InvalidArgumentError(
           absl::StrCat("--", name, ": \"", text, "\" is not host:port"));

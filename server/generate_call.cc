@@ -370,7 +370,7 @@ void GenerateCall::CheckProgress(absl::Duration now) {
       absl::StrCat("the client took no message for ", absl::ToDoubleSeconds(send_limit), " s")));
 }
 
-void GenerateCall::CutOff(absl::Status status) {
+void GenerateCall::CutOff(const absl::Status& status) {
   End(status);
   // This makes the outstanding write fail and sends the status to the client; Finish would have to
   // wait for the write. The call stays alive here, because it can't finish while `cutting_off_`.

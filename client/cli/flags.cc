@@ -241,7 +241,7 @@ absl::Status TakeFlag(const std::vector<std::string>& args, size_t* index, CliOp
     }
     text = args[(*index)++];
   }
-  const absl::Status status = flag->apply(text, options);
+  absl::Status status = flag->apply(text, options);
   if (status.ok()) return status;
   return absl::InvalidArgumentError(
       absl::StrCat("--", flag->name, " ", status.message(), ", not '", text, "'"));

@@ -198,7 +198,7 @@ void GeneratorImpl::Watch() {
     std::erase_if(jobs_, [](const auto& job) { return job.expired(); });
     std::vector<std::shared_ptr<Job>> jobs;
     // If memory runs out here, the remaining jobs are checked in a later round.
-    CatchExceptions("", [&] {
+    CatchExceptions("", [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
       for (const auto& job : jobs_) jobs.push_back(job.lock());
     }).IgnoreError();
     mutex_.Unlock();

@@ -44,7 +44,7 @@ Tensor Attend(const Tensor& q, const Tensor& k, const Tensor& v, int64_t heads,
 
 // Normalises pixels of [0, 255] for CLIP, in the type of `like`.
 Tensor Normalize(const Tensor& frames, const Tensor& like) {
-  const auto channels = [&](std::vector<double> values) {
+  const auto channels = [&](const std::vector<double>& values) {
     return at::tensor(values, like.options().requires_grad(false)).view({3, 1, 1});
   };
   const Tensor mean = channels({0.48145466, 0.4578275, 0.40821073});
@@ -79,7 +79,8 @@ Tensor TemporalLayer(const Parameters& parameters, const std::string& at, int64_
 // Sinusoidal positions: cat(cos(p), sin(p)) with p = step / 10000^(i / (dim/2 - 1)).
 Tensor Positions(int64_t steps, int64_t dim, const Tensor& like) {
   const Tensor step = at::arange(steps, at::kFloat).unsqueeze(1);
-  const Tensor exponent = at::arange(dim / 2, at::kFloat) / static_cast<double>(dim / 2 - 1);
+  const int64_t half = dim / 2;
+  const Tensor exponent = at::arange(half, at::kFloat) / static_cast<double>(half - 1);
   const Tensor phase = step / at::pow(at::scalar_tensor(10000.0, at::kFloat), exponent);
   return at::cat({phase.cos(), phase.sin()}, 1).to(like.device(), like.scalar_type());
 }
@@ -178,6 +179,7 @@ Tensor TokenLogits(const LmConfig& config, const Parameters& parameters, const T
   }
   x = Norm(parameters, "out_norm", x);
   std::vector<Tensor> logits;
+  logits.reserve(config.codebooks);
   for (int k = 0; k < config.codebooks; ++k) {
     logits.push_back(Linear(parameters, absl::StrCat("linears.", k), x));
   }

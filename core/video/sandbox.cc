@@ -236,7 +236,7 @@ absl::StatusOr<VideoFrames> VideoSandbox::Sample(absl::string_view file, const L
   ASSIGN_OR_RETURN(DecoderProcess process,
                    StartDecoder(program_, filter_, file, granted, max_seconds));
   Run run(std::move(process), watch, granted);
-  ASSIGN_OR_RETURN(const std::string unfiltered, run.ReadStart());
+  RETURN_IF_ERROR(run.ReadStart().status());
   int most_seconds = static_cast<int>(std::ceil(limits.max_video_seconds));
   if (max_seconds > 0) most_seconds = std::min(most_seconds, max_seconds);
   return run.ReadResult(most_seconds);

@@ -53,6 +53,7 @@ class PackedLinear {
   Tensor operator()(const Tensor& x, const Tensor& other = Tensor()) const {
     if (!place_matters_) return Run(x, other);
     std::vector<Tensor> frames;
+    frames.reserve(kChunkFrames);
     for (int i = 0; i < kChunkFrames; ++i) {
       frames.push_back(Run(FrameOf(x, i), other.defined() ? FrameOf(other, i) : other));
     }
