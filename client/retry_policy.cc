@@ -17,8 +17,7 @@ constexpr absl::Duration kMaxPushback = absl::Hours(1);
 }  // namespace
 
 absl::Status FromGrpcStatus(const grpc::Status& status) {
-  const absl::Status plain(static_cast<absl::StatusCode>(status.error_code()),
-                           status.error_message());
+  absl::Status plain(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
   if (!IsTransportFailure(plain) || absl::IsUnavailable(plain)) return plain;
   return absl::UnavailableError(absl::StrCat("the connection broke off: ", plain.message()));
 }

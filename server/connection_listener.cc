@@ -183,7 +183,7 @@ void ConnectionListener::Run() {
       const int fd = events[i].data.fd;
       if (fd == command_.get()) {
         if (ObeyCommand()) return;
-      } else if (open_.count(fd) > 0) {
+      } else if (open_.contains(fd)) {
         // Closing this descriptor does not remove it from epoll while gRPC has the other one.
         epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
         open_.erase(fd);

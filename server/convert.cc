@@ -16,7 +16,7 @@ namespace vidmuse {
 namespace {
 
 template <typename T>
-absl::Status OutOfRange(absl::string_view field, T value, absl::string_view allowed) {
+absl::Status OutOfRange(absl::string_view field, const T& value, absl::string_view allowed) {
   return AboutField(absl::InvalidArgumentError(absl::StrCat(
                         field, " = ", value, " is out of range, allowed is ", allowed)),
                     field);

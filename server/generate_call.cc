@@ -390,7 +390,7 @@ absl::Duration GenerateCall::CheckProgress(absl::Duration now) {
   return due;
 }
 
-void GenerateCall::CutOff(absl::Status status) {
+void GenerateCall::CutOff(const absl::Status& status) {
   End(status);
   // This makes the outstanding write fail and sends the status to the client; Finish would have to
   // wait for the write. The call stays alive here, because it can't finish while `cutting_off_`.

@@ -94,7 +94,7 @@ class GenerateCall : public TrackedCall, public std::enable_shared_from_this<Gen
   // When CheckUpload may first return an error, if no message comes until then.
   absl::Duration UploadDue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Ends a call whose client takes no messages, by making its outstanding write fail.
-  void CutOff(absl::Status status) ABSL_LOCKS_EXCLUDED(mutex_);
+  void CutOff(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The stream's events are handled one at a time: Read, OnEvent, write, WriteDone, Read.
   void ReadStream();

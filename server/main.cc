@@ -71,7 +71,8 @@ class ServerMain {
         log_);
   }
   static int SayTested(const std::string& model) {
-    std::cout << "self-test passed" << (model.empty() ? "" : ", one step of " + model) << std::endl;
+    std::cout << "self-test passed" << (model.empty() ? "" : ", one step of " + model) << '\n'
+              << std::flush;
     return 0;
   }
   // Returns the exit code once a signal comes or the generator has not been live for too long.
@@ -93,7 +94,7 @@ int ServerMain::Run() {
   watchdog_ = SelfTestWatchdog();
   const absl::Status tested = SelfTestDevices(
       options_.generator.device, options_.generator.precision, [this](const std::string& line) {
-        if (options_.self_test) std::cout << line << std::endl;
+        if (options_.self_test) std::cout << line << '\n' << std::flush;
       });
   watchdog_ = nullptr;
   if (!tested.ok()) return Fail(absl::InternalError(absl::StrCat("self-test: ", tested.message())));
@@ -143,7 +144,7 @@ void ServerMain::Drain(std::unique_ptr<Server> server) {
 int Main(const std::vector<std::string>& args) {
   absl::StatusOr<ServerOptions> options = ParseOptions(args);
   if (!options.ok()) {
-    std::cerr << "vidmuse_server: " << options.status().message() << std::endl;
+    std::cerr << "vidmuse_server: " << options.status().message() << '\n';
     return kBadUsage;
   }
   if (options->help) {

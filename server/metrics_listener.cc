@@ -24,7 +24,7 @@ void Connect(std::string host, int port) {
   if (getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) return;
   const int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd >= 0) {
-    connect(fd, found->ai_addr, found->ai_addrlen);
+    static_cast<void>(connect(fd, found->ai_addr, found->ai_addrlen));
     close(fd);
   }
   freeaddrinfo(found);

@@ -123,7 +123,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
     keys = *std::move(opened);
   }
   const absl::StatusOr<int> connections =
-      FitConnections(options.max_connections, options.given.count("max_connections") == 0);
+      FitConnections(options.max_connections, !options.given.contains("max_connections"));
   if (!connections.ok()) return connections.status();
   if (*connections < options.max_connections) {
     request_log->Notice(

@@ -19,6 +19,7 @@ ShutdownSignal::~ShutdownSignal() {
     MutexLock lock(&mutex_);
     state_ = State::kStopping;
   }
+  // NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread): the signal is blocked, and sigwait takes it
   pthread_kill(thread_.native_handle(), SIGTERM);  // wakes the thread
   thread_.join();
 }

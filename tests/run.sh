@@ -19,6 +19,7 @@ tests/tools.sh
 cmake --preset release >/dev/null
 cmake --build --preset release
 if (($# == 0)); then
+  tests/tidy.py
   # What reads bytes from outside, up to the whole server.
   sanitized asan {torch_file,safetensors,model_config,video,tokens_file,request,options}_fuzzer \
     {pickle,torch_file,safetensors,model_config}_test {frame_sampler,video_limits}_test audio_encoder_test \

@@ -152,7 +152,7 @@ absl::Status RunGenerate(const CliOptions& options, Cancellation* cancellation) 
     config.mutable_resume()->set_tokens(song.tokens);
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<OutputFile> output, OutputFile::Create(options.output));
-  const absl::Status status = Stream(options, config, *video, output.get(), cancellation, &song);
+  absl::Status status = Stream(options, config, *video, output.get(), cancellation, &song);
   if (!status.ok()) {
     KeepTokens(options, song);
     return status;

@@ -44,7 +44,7 @@ absl::StatusOr<std::string> ApiKey(const CliOptions& options) {
     return std::string(key == nullptr ? "" : key);
   }
   ASSIGN_OR_RETURN(const std::string text, ReadFile(options.api_key_file));
-  const std::string key(absl::StripAsciiWhitespace(text));
+  std::string key(absl::StripAsciiWhitespace(text));
   if (!key.empty()) return key;
   return absl::InvalidArgumentError(absl::StrCat(options.api_key_file, " holds no key"));
 }

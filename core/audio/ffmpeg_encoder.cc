@@ -208,7 +208,8 @@ absl::Status FfmpegEncoder::OpenMuxer(int64_t total_samples) {
 }
 
 absl::Status FfmpegEncoder::Encode(absl::Span<const float> samples, bool last, std::string* out) {
-  const size_t frame_values = static_cast<size_t>(codec_->frame_size * channels_);
+  const size_t frame_values =
+      static_cast<size_t>(codec_->frame_size) * static_cast<size_t>(channels_);
   while (!samples.empty()) {
     const size_t take = std::min(samples.size(), frame_values - held_.size());
     held_.insert(held_.end(), samples.begin(), samples.begin() + static_cast<int64_t>(take));

@@ -63,7 +63,7 @@ absl::StatusOr<cpu::Precision> FindPrecision(const std::string& name, const LmCo
   std::vector<std::string> known;
   for (const cpu::Precision precision : cpu::kAllPrecisions) {
     if (name == cpu::PrecisionName(precision)) return precision;
-    known.push_back(cpu::PrecisionName(precision));
+    known.emplace_back(cpu::PrecisionName(precision));
   }
   return absl::InvalidArgumentError(
       absl::StrCat("precision '", name, "', the CPU supports ", absl::StrJoin(known, ", ")));

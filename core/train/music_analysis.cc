@@ -105,6 +105,7 @@ bool IsMinor(const Tensor& audio) {
   const auto sum = [&](absl::Span<const double> ratios) {
     double total = 0;
     for (const double ratio : ratios) {
+      // NOLINTNEXTLINE(bugprone-float-loop-counter): doubling is exact
       for (double hertz = kTonic * ratio / 4; hertz < kHighest; hertz *= 2) {
         if (hertz < kLowest) continue;
         total += levels[std::lround(hertz * kSize / kMusicRate)];

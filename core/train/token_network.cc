@@ -204,6 +204,7 @@ Tensor TokenLogits(const LmConfig& config, const Parameters& parameters, const T
   }
   x = Norm(parameters, source.out_norm, x);
   std::vector<Tensor> logits;
+  logits.reserve(source.heads.size());
   for (const NamedShape& head : source.heads) logits.push_back(Linear(parameters, head, x));
   return at::stack(logits, 1);
 }

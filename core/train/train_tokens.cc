@@ -31,8 +31,8 @@ std::string Fingerprint(const CodecModel& codec) {
   uint64_t hash = 0;
   for (const Parameters::Entry& entry : codec.parameters.entries()) {
     const at::Tensor values = entry.tensor.detach().to(at::kCPU, at::kFloat).contiguous();
-    hash = hash * 31 + Fnv1a64({static_cast<const char*>(values.const_data_ptr()),
-                                static_cast<size_t>(values.nbytes())});
+    hash =
+        hash * 31 + Fnv1a64({static_cast<const char*>(values.const_data_ptr()), values.nbytes()});
   }
   return absl::StrCat(absl::Hex(hash));
 }
@@ -49,7 +49,7 @@ absl::StatusOr<at::Tensor> ReadCodes(const std::string& path, const std::string&
   }
   const TensorView& view = found->second;
   if (view.dtype != DType::kInt16 || view.shape.size() != 3) return at::Tensor();
-  const at::Tensor codes = at::empty(view.shape, at::kShort);
+  at::Tensor codes = at::empty(view.shape, at::kShort);
   RETURN_IF_ERROR(
       file->ReadBytes(view, 0, codes.nbytes(), static_cast<char*>(codes.mutable_data_ptr())));
   return codes;
@@ -74,7 +74,7 @@ absl::StatusOr<at::Tensor> Encode(const CodecModel& codec, ClipSource& clips) {
         EncodeAudio(codec.config, codec.parameters, at::from_blob(audio.data(), {1, samples}));
     codes.push_back(Quantize(codec.config, codec.parameters, latents).codes.to(at::kShort));
     if ((clip + 1) % 100 == 0 || clip + 1 == clips.size()) {
-      std::fprintf(stderr, "tokens of %lld of %lld clips\n", static_cast<long long>(clip + 1),
+      std::fprintf(stderr, "tokens of %lld of %lld clips\n", static_cast<long long>(clip) + 1,
                    static_cast<long long>(clips.size()));
     }
   }
@@ -101,7 +101,7 @@ struct Batch {
 };
 
 // Marks the steps of a clip that are hidden.
-void DrawHidden(double part, at::Tensor hidden, Random& random) {
+void DrawHidden(double part, const at::Tensor& hidden, Random& random) {
   if (random.Uniform() >= part) return;
   const double share = random.Uniform(0.3, 1.5);  // from 1 on, all steps are hidden
   bool* steps = hidden.mutable_data_ptr<bool>();
@@ -139,6 +139,7 @@ absl::StatusOr<Batch> MakeBatch(const TokenTrainingOptions& options, const at::T
   batch.local = frames(count(options.local_frames, local));
   batch.global = frames(count(options.global_frames, kGlobalFrames));
   std::vector<int64_t> chosen;
+  chosen.reserve(options.batch);
   for (int i = 0; i < options.batch; ++i) chosen.push_back(random.Index(clips.size()));
   DrawCodes(options, codes.index_select(0, at::tensor(chosen, at::kLong)).to(at::kLong), random,
             &batch);

@@ -83,7 +83,7 @@ std::string OtherKind(absl::string_view bytes, const char* containers) {
   if (av_match_list(reader.c_str(), containers, ',') > 0) return "";
   const absl::string_view picture = PictureKind(bytes);
   // A single JPEG picture looks like a stream of them.
-  const bool one = !picture.empty() && bytes.find(bytes.substr(0, 3), 3) == bytes.npos;
+  const bool one = !picture.empty() && bytes.find(bytes.substr(0, 3), 3) == absl::string_view::npos;
   if (IsOneOf(reader, kElementary) && !one) {
     return absl::StrCat("it is an elementary stream (", reader,
                         "), which has no times: put it into a container");

@@ -32,11 +32,13 @@ void* Checked(void* memory, size_t size) {
 }  // namespace
 
 // glibc's own allocation functions, for programs that replace the public ones.
+// NOLINTBEGIN(bugprone-reserved-identifier): glibc named them
 extern "C" {
 void* __libc_malloc(size_t size);
 void* __libc_calloc(size_t count, size_t size);
 void* __libc_realloc(void* memory, size_t size);
 void* __libc_memalign(size_t alignment, size_t size);
+// NOLINTEND(bugprone-reserved-identifier)
 
 void* malloc(size_t size) { return Checked(__libc_malloc(size), size); }
 void* calloc(size_t count, size_t size) {

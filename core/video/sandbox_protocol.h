@@ -107,9 +107,7 @@ inline constexpr uint32_t kMaxAnswerMessage = 1024;
 inline constexpr size_t kFrameBytes = size_t{3} * kFrameSize * kFrameSize;
 
 // The largest number of distinct frames that a video of `seconds` can give.
-inline constexpr int64_t MaxFrames(int64_t seconds) {
-  return kLocalFrameRate * seconds + kGlobalFrames;
-}
+constexpr int64_t MaxFrames(int64_t seconds) { return kLocalFrameRate * seconds + kGlobalFrames; }
 
 // Largest size of one video's frames in bytes. The server holds no more than max_queued_bytes.
 inline uint64_t MaxFrameBytes(const Limits& limits) {

@@ -50,7 +50,7 @@ bool Matches(const YAML::Node& node, absl::string_view supported) {
 }  // namespace
 
 ConfigReader::ConfigReader(std::unique_ptr<YAML::Node> root) : root_(std::move(root)) {}
-ConfigReader::ConfigReader(ConfigReader&&) = default;
+ConfigReader::ConfigReader(ConfigReader&&) noexcept = default;
 ConfigReader::~ConfigReader() = default;
 
 absl::StatusOr<ConfigReader> ConfigReader::Parse(absl::string_view text) {

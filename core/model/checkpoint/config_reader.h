@@ -24,7 +24,7 @@ class ConfigReader {
  public:
   static absl::StatusOr<ConfigReader> Parse(absl::string_view text);
 
-  ConfigReader(ConfigReader&&);
+  ConfigReader(ConfigReader&&) noexcept;
   ~ConfigReader();
 
   // Returns whether the key is there and isn't null.

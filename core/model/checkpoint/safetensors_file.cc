@@ -156,7 +156,7 @@ absl::Status Read(absl::string_view bytes, ParsedFile* file) {
 }
 
 absl::Status Parse(absl::string_view bytes, ParsedFile* file) {
-  const absl::Status status = Read(bytes, file);
+  absl::Status status = Read(bytes, file);
   if (status.ok()) return status;
   return absl::Status(status.code(), absl::StrCat(file->file_name, ": ", status.message()));
 }

@@ -208,7 +208,7 @@ class TorchReader {
 };
 
 absl::Status Parse(absl::string_view bytes, ParsedFile* file) {
-  const absl::Status status = TorchReader(bytes, file).Read();
+  absl::Status status = TorchReader(bytes, file).Read();
   if (status.ok()) return status;
   return absl::Status(status.code(), absl::StrCat(file->file_name, ": ", status.message()));
 }

@@ -67,7 +67,7 @@ WeightReader::WeightReader(const TensorFile* file, std::string prefix)
     : file_(file), prefix_(std::move(prefix)) {}
 
 bool WeightReader::Has(absl::string_view name) const {
-  return file_->tensors().count(absl::StrCat(prefix_, name)) > 0;
+  return file_->tensors().contains(absl::StrCat(prefix_, name));
 }
 
 absl::StatusOr<const TensorView*> WeightReader::Find(absl::string_view name) {
@@ -138,7 +138,7 @@ absl::Status WeightReader::CheckAllUsed(const std::vector<std::string>& ignored)
   std::vector<std::string> unknown;
   MutexLock lock(&mutex_);
   for (const auto& [name, tensor] : file_->tensors()) {
-    if (!absl::StartsWith(name, prefix_) || used_.count(name) > 0) continue;
+    if (!absl::StartsWith(name, prefix_) || used_.contains(name)) continue;
     bool skip = false;
     for (const std::string& part : ignored) skip = skip || absl::StrContains(name, part);
     if (!skip) unknown.push_back(absl::StrCat("'", name.substr(prefix_.size()), "'"));

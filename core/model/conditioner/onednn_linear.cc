@@ -69,6 +69,7 @@ OneDnnLinear::OneDnnLinear(const Tensor& weight, const Tensor& bias, at::ScalarT
 Tensor OneDnnLinear::operator()(const Tensor& x, const Tensor& other) const {
   if (!place_matters_) return Run(x, other);
   std::vector<Tensor> frames;
+  frames.reserve(kChunkFrames);
   for (int i = 0; i < kChunkFrames; ++i) {
     frames.push_back(Run(FrameOf(x, i), other.defined() ? FrameOf(other, i) : other));
   }

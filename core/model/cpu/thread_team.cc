@@ -67,7 +67,8 @@ void ThreadTeam::Work(int index) {
 }
 
 void ThreadTeam::Barrier() {
-  if (!Meet()) throw Stopped();
+  if (!Meet())
+    throw Stopped();  // NOLINT(bugprone-std-exception-baseclass): Member catches it by its type
 }
 
 bool ThreadTeam::Meet() {

@@ -99,7 +99,7 @@ class TokenModel {
 
   void Prepare(absl::Span<const SequenceInput> sequences, int threads);
   void Embed(absl::Span<const SequenceInput> sequences, int row_begin, int row_end);
-  void RunMember(absl::Span<const SequenceInput> sequences, ThreadTeam& team, int member);
+  void RunMember(absl::Span<const SequenceInput> sequences, ThreadTeam& team, int index);
   void NormRows(const Norm& norm, Member& member);
   void Attention(absl::Span<const SequenceInput> sequences, int layer, bool cross, ThreadTeam& team,
                  int index);

@@ -126,7 +126,7 @@ Tensor CodecStream::LstmPiece(int64_t first, bool last, std::vector<Tensor>* aft
   }
   const Tensor vectors =
       at::embedding(t_.codebooks, indices.to(t_.codebooks.device()) + t_.codebook_start).sum(1);
-  const Tensor x = at::conv1d(vectors.t().unsqueeze(0), t_.first.weight, t_.first.bias);
+  Tensor x = at::conv1d(vectors.t().unsqueeze(0), t_.first.weight, t_.first.bias);
   if (t_.lstm.empty()) return x;
   const Tensor steps = x.permute({2, 0, 1});  // [time][1][channels]
   std::vector<Tensor> states = states_;

@@ -74,7 +74,7 @@ TEST_F(TokenGradients, ClipTower) {
 }
 
 TEST_F(TokenGradients, TemporalTransformer) {
-  const at::Tensor states = RandomTensor("states", {2, kFrameTokens, 192});
+  const at::Tensor states = RandomTensor("states", {2, kTokensPerFrame, 192});
   ExpectGradients(parameters_, {"local_"}, {states}, [&] {
     return TemporalStates(model_.config, parameters_, VideoBranch::kLocal, states);
   });

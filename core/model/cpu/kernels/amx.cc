@@ -43,12 +43,13 @@ struct Parts {
   explicit Parts(const LinearArgs& a)
       : down(TilesDown(a.k)), groups((a.rows + kRowGroup - 1) / kRowGroup) {
     const auto address = reinterpret_cast<uintptr_t>(a.scratch);
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): rounds an address up
     x = reinterpret_cast<int8_t*>((address + 63) / 64 * 64);
     scales = reinterpret_cast<float*>(x + groups * down * kLinearTile);
     row = reinterpret_cast<int16_t*>(scales + groups * kRowGroup);
   }
 
-  void Fill(const LinearArgs& a) {
+  void Fill(const LinearArgs& a) const {
     std::memset(row, 0, down * kTileInputs * sizeof(int16_t));
     for (int64_t r = 0; r < a.rows; ++r) {
       scales[r] = RoundRow(a.x + r * a.x_stride, a.k, kMaxInput, row);

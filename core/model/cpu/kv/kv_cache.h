@@ -53,7 +53,7 @@ class KvCache {
  private:
   // Bytes of one head, part by part.
   struct Sizes {
-    Sizes(KvFormat format, int head_dim, int capacity);
+    Sizes(KvFormat format, int head_dim, int positions);
     size_t head() const { return keys + values + 2 * scales; }
     int capacity;  // positions, padded
     size_t keys, values;

@@ -125,7 +125,7 @@ class HostBlock {
     fiber.place.context.uc_stack.ss_sp = fiber.stack.get();
     fiber.place.context.uc_stack.ss_size = kStackBytes;
     fiber.place.context.uc_link = nullptr;
-    makecontext(&fiber.place.context, reinterpret_cast<void (*)()>(&HostBlock::Main), 0);
+    makecontext(&fiber.place.context, &HostBlock::Main, 0);
 #ifdef VIDMUSE_TSAN_FIBERS
     fiber.tsan = __tsan_create_fiber(0);
 #endif
@@ -207,9 +207,10 @@ class HostBlock {
   Fiber* current_ = nullptr;
   int running_ = 0;
   bool moved_ = false;  // whether any fiber made progress in this round
-  const void* scheduler_stack_ = nullptr;
-  size_t scheduler_size_ = 0;
-  void* tsan_ = nullptr;
+  // For sanitizers.
+  [[maybe_unused]] const void* scheduler_stack_ = nullptr;
+  [[maybe_unused]] size_t scheduler_size_ = 0;
+  [[maybe_unused]] void* tsan_ = nullptr;
 };
 
 thread_local HostBlock* HostBlock::active_ = nullptr;
