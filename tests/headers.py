@@ -22,7 +22,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.MULTILINE)
 TORCH = ("ATen/", "c10/", "torch/")
 FOREIGN_TO_CORE = (*TORCH, "libav", "libsw", "grpc", "google/", "vidmuse/v1/")
 # These aren't headers but text, which a source includes between definitions that it needs.
-TEXT = ("kernels_impl.h", "linear_launch_impl.h")
+TEXT = ("core/model/cpu/kernels/impl.h", "core/model/gpu/kernels/linear_launch_impl.h")
 HEAVY = ("torch/torch.h", "ATen/ATen.h", "grpcpp/grpcpp.h", "absl/status/statusor.h")
 
 

@@ -10,6 +10,7 @@
 #include "vidmuse/audio_format.h"
 #include "vidmuse/events.h"
 #include "vidmuse/request.h"
+#include "vidmuse/status_details.h"
 
 namespace vidmuse {
 namespace {
