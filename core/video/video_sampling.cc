@@ -39,7 +39,7 @@ absl::Status TooDamaged(absl::string_view what, int64_t good, int64_t all) {
       absl::StrCat("the video is damaged beyond use: only ", good, " of its ", all, " ", what));
 }
 
-// Frame buffers that a decoder holds at most, with those for reordering and for output.
+// Frame buffers that a decoder holds at most: references, pictures in the wrong order, and output.
 constexpr uint64_t kMostFrameBuffers = 20;
 // What a decoder takes besides.
 constexpr uint64_t kBytesBesideFrames = 48 << 20;
@@ -158,7 +158,7 @@ int64_t VideoSampling::pixels_in_groups() const {
 }
 
 uint64_t VideoSampling::decoder_bytes() const {
-  // At most 16 bits for each of three full planes; the RGB frame is smaller than two of them.
+  // The RGB frame for conversion is no larger than three of the others.
   const auto pixels = static_cast<uint64_t>(header_.width) * static_cast<uint64_t>(header_.height);
   return kBytesBesideFrames + pixels * header_.bytes_per_pixel * kMostFrameBuffers;
 }
