@@ -198,7 +198,8 @@ void GeneratorImpl::Watch() {
     std::erase_if(jobs_, [](const auto& job) { return job.expired(); });
     std::vector<std::shared_ptr<Job>> jobs;
     // If memory runs out here, the remaining jobs are checked in a later round.
-    CatchExceptions("", [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    // The analysis doesn't see that the lambda runs at once, with the mutex held.
+    CatchExceptions("", [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
       for (const auto& job : jobs_) jobs.push_back(job.lock());
     }).IgnoreError();
     mutex_.Unlock();
