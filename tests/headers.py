@@ -82,7 +82,8 @@ class Compiler:
 
 def main() -> int:
     build, torch = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
-    headers = sorted(h for part in ("core", "server", "client") for h in (ROOT / part).rglob("*.h") if h.name not in TEXT)
+    headers = sorted(h for part in ("core", "server", "client") for h in (ROOT / part).rglob("*.h")
+                     if str(h.relative_to(ROOT)) not in TEXT)
     failed = 0
     for header in (ROOT / "core/include").rglob("*.h"):
         for name in sorted(h for h in reached(header) if h.startswith(FOREIGN_TO_CORE)):

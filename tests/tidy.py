@@ -53,7 +53,10 @@ def tidy(flags: tuple[str, ...], sources: list[Path], unit: Path) -> str:
     else:
         unit.write_text("".join(f'#include "{source}"\n' for source in sources))
     command = [str(TIDY), "--quiet", f"--config-file={ROOT}/.clang-tidy", str(unit), "--", "clang++", *flags]
-    return subprocess.run(command, cwd=BUILD, text=True, capture_output=True, check=False).stdout
+    result = subprocess.run(command, cwd=BUILD, text=True, capture_output=True, check=False)
+    if result.returncode and not FINDING.search(result.stdout):
+        raise RuntimeError(f"clang-tidy failed on {unit}: {result.stdout}{result.stderr}")
+    return result.stdout
 
 
 def check(job: tuple[tuple[str, ...], list[Path]]) -> str:
@@ -79,7 +82,8 @@ def main() -> int:
     print(output, end="")
     findings = set(FINDING.findall(output))
     count = sum(len(sources) for _, sources in jobs)
-    print(f"clang-tidy: {count} sources, {'clean' if not findings else f'findings in {len({f for f, _ in findings})} files'}")
+    files = len({file for file, _ in findings})
+    print(f"clang-tidy: {count} sources, findings in {files} files")
     return 1 if findings else 0
 
 

@@ -49,7 +49,7 @@ void EventQueue::Finish(GenerationFinished last) {
   {
     MutexLock lock(&mutex_);
     if (ended_) return;
-    events_.emplace_back(std::move(last));
+    events_.emplace_back(last);
     bytes_ += EventBytes(events_.back());
     ended_ = true;
   }

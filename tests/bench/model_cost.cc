@@ -23,7 +23,7 @@ constexpr double kPieceContext = 2;
 
 double Number(DevicePrecision precision) { return precision == DevicePrecision::kFp32 ? 4 : 2; }
 
-int RoundUp(int value) { return (value + gpu::kSplit - 1) / kSplit * kSplit; }
+int RoundUp(int value) { return (value + gpu::kSplit - 1) / gpu::kSplit * gpu::kSplit; }
 
 double LayerNumbers(const LmConfig& lm) {
   const double square = double{1} * lm.dim * lm.dim;

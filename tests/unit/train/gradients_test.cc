@@ -2,6 +2,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "core/model/architecture/video_frames.h"
 #include "core/train/codec_network.h"
 #include "core/train/model_files.h"
 #include "core/train/spectral_loss.h"
