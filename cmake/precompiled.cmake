@@ -14,16 +14,20 @@ function(vidmuse_precompiled name)
   add_library(${library} OBJECT EXCLUDE_FROM_ALL ${source})
   target_link_libraries(${library} PRIVATE ${ARG_DEPS})
   target_precompile_headers(${library} PRIVATE ${ARG_HEADERS})
-  vidmuse_precompiled_flags(${library})
+  vidmuse_precompiled_flags(${library} ${name})
 endfunction()
 
 # vidmuse_use_precompiled(target group)
 function(vidmuse_use_precompiled target group)
   target_precompile_headers(${target} REUSE_FROM vidmuse_precompiled_${group})
-  vidmuse_precompiled_flags(${target})
+  vidmuse_precompiled_flags(${target} ${group})
 endfunction()
 
-function(vidmuse_precompiled_flags target)
+# Under sanitizers, tests themselves are built without optimisation, which takes a third less time.
+function(vidmuse_precompiled_flags target group)
+  if(VIDMUSE_SANITIZE AND group MATCHES "tests$")
+    target_compile_options(${target} PRIVATE -O0)
+  endif()
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT CMAKE_DISABLE_PRECOMPILE_HEADERS)
     target_compile_options(${target} PRIVATE -fpch-preprocess)  # ccache needs it
   endif()

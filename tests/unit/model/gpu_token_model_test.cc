@@ -86,7 +86,7 @@ TEST(GpuTokenModelTest, LogitsAreTheCpuModels) {
   }
 }
 
-TEST(RunTorchTest, WarningsAreLinesOfOursAndComeOnce) {
+TEST(RunTorchTest, WarningsAreLinesOfTheirOwnAndComeOnce) {
   testing::internal::CaptureStderr();
   for (int i = 0; i < 3; ++i) {
     ASSERT_EQ(RunTorch([] {
@@ -96,7 +96,7 @@ TEST(RunTorchTest, WarningsAreLinesOfOursAndComeOnce) {
               absl::OkStatus());
   }
   EXPECT_EQ(testing::internal::GetCapturedStderr(),
-            "vidmuse: Torch warns: the moon is made of cheese\n");
+            "torch warns: the moon is made of cheese\n");
 }
 
 }  // namespace

@@ -165,9 +165,12 @@ TEST(TokenModelFileTest, NamesTheTensorThatIsWrong) {
     EXPECT_THAT(written(name, at::Tensor()).message(), names_it);
     EXPECT_THAT(written(name, at::zeros({3})).message(), names_it);
   }
-  EXPECT_THAT(written("visual_encoder_model.vision_model.embeddings.class_embedding", at::zeros(5))
-                  .message(),
-              HasSubstr("state_dict.bin: a CLIP width of 5"));
+  EXPECT_THAT(
+      written("visual_encoder_model.vision_model.embeddings.class_embedding", at::zeros(5))
+          .message(),
+      HasSubstr("state_dict.bin: tensor "
+                "'visual_encoder_model.vision_model.embeddings.class_embedding' has 5 rows, "
+                "expected a multiple of 192"));
 }
 
 }  // namespace

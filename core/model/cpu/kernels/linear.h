@@ -67,7 +67,7 @@ inline Rows PackRows(const LinearArgs& a, int64_t begin, int64_t end, int64_t ti
 
 template <Precision P>
 struct LinearBlock {
-  using Type = Stored<P>::Type;
+  using Type = typename Stored<P>::Type;
   static int64_t Steps(const LinearArgs& a) { return a.k; }
 
   template <int R>
