@@ -233,6 +233,10 @@ absl::StatusOr<GenerationRequest> ToRequest(const v1::GenerateMusicConfig& confi
     ASSIGN_OR_RETURN(request.resume, ToResume(config.resume(), model));
   }
   request.return_tokens = config.return_tokens();
+  if (config.has_window_overlap_seconds()) {
+    RETURN_IF_ERROR(CheckWindowOverlap(config.window_overlap_seconds()));
+    request.window_overlap_seconds = config.window_overlap_seconds();
+  }
   if (config.has_max_chunk_seconds()) {
     RETURN_IF_ERROR(CheckRange(kMaxChunkRange, config.max_chunk_seconds()));
     request.chunk_seconds = config.max_chunk_seconds();

@@ -4,8 +4,9 @@
 
 namespace vidmuse {
 
-std::vector<WindowSpec> PlanWindows(int seconds) {
+std::vector<WindowSpec> PlanWindows(int seconds, int overlap) {
   constexpr int kTokensPerLocalFrame = kFrameRate / 2;
+  const int stride = kWindowFrames - overlap;
   const int64_t total = int64_t{seconds} * kFrameRate;
   const int total_local = 2 * seconds;
   std::vector<WindowSpec> windows;
@@ -20,11 +21,12 @@ std::vector<WindowSpec> PlanWindows(int seconds) {
     window.first_local = first_local;
     window.local_count = std::min(window.frames / kTokensPerLocalFrame, total_local - first_local);
     windows.push_back(window);
-    // The first local frame moves on by 59, but never so far that fewer than 60 are left.
-    first_local = std::min(first_local + kWindowLocalStride,
+    // The first local frame moves on as the tokens do, but never so far that fewer than 60 are
+    // left.
+    first_local = std::min(first_local + stride / kTokensPerLocalFrame,
                            std::max(total_local - kWindowLocalFrames, first_local));
-    prompt = window.frames - kWindowStride;
-    offset += kWindowStride;
+    prompt = window.frames - stride;
+    offset += stride;
     if (prompt <= 0) break;
   }
   return windows;

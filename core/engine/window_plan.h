@@ -9,9 +9,8 @@ namespace vidmuse {
 
 inline constexpr int kFrameRate = 50;          // token frames per second
 inline constexpr int kWindowFrames = 1500;     // 30 s: the longest stretch the model was trained on
-inline constexpr int kWindowStride = 1475;     // 29.5 s: token frames from one window to the next
+inline constexpr int kWindowOverlap = 25;      // 0.5 s of a window that the next begins with
 inline constexpr int kWindowLocalFrames = 60;  // local video frames of a full window
-inline constexpr int kWindowLocalStride = 59;
 
 // Frames are token frames of the song unless they are called local.
 struct WindowSpec {
@@ -27,8 +26,13 @@ struct WindowSpec {
 
 // The windows of a song of `seconds` >= 1 whole seconds, whose video gave 2 * seconds local frames.
 // They are the published code's, in its order: MusicGen's `_generate_tokens` with VidMuse's
-// handling of the local frames.
-std::vector<WindowSpec> PlanWindows(int seconds);
+// handling of the local frames. Each window begins with the last `overlap` token frames of the one
+// before: the published `extend_stride` is 30 s less that. `overlap` is a multiple of 25, the token
+// frames of a local frame, in [25, 1000].
+std::vector<WindowSpec> PlanWindows(int seconds, int overlap = kWindowOverlap);
+
+// The overlap of so many seconds, in token frames.
+inline int OverlapFrames(double seconds) { return static_cast<int>(seconds * kFrameRate); }
 
 // The index of the window that makes frame `frame` of the song, which is the first window that ends
 // after it. `frame` must be inside the song.

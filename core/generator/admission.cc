@@ -99,6 +99,7 @@ absl::Status ValidateRequest(const GenerationRequest& request, const ModelInfo& 
   if (request.max_seconds != 0) {
     RETURN_IF_ERROR(CheckRange(kMaxDurationRange, request.max_seconds));
   }
+  RETURN_IF_ERROR(CheckWindowOverlap(request.window_overlap_seconds));
   if (request.chunk_seconds != 0) {
     RETURN_IF_ERROR(CheckRange(kMaxChunkRange, request.chunk_seconds));
   }

@@ -139,7 +139,9 @@ absl::Status Job::StartSong() {
   const ModelInfo& model = context_->model->info();
   {
     MutexLock lock(&mutex_);
-    total_frames_ = PlanWindows(frames_.seconds).back().end_frame();
+    total_frames_ = PlanWindows(frames_.seconds, OverlapFrames(request_.window_overlap_seconds))
+                        .back()
+                        .end_frame();
   }
   if (known_frames_ > total_frames_) {
     return absl::InvalidArgumentError(absl::StrCat("resume.tokens holds ", known_frames_,
@@ -182,7 +184,7 @@ void Job::EncodeVideo() {
   absl::StatusOr<std::shared_ptr<const VideoCondition>> encoded =
       context_->model->EncodeVideo(frames_, cancel_);
   Song song;
-  song.windows = PlanWindows(frames_.seconds);
+  song.windows = PlanWindows(frames_.seconds, OverlapFrames(request_.window_overlap_seconds));
   frames_ = {};
   if (absl::IsInternal(encoded.status())) context_->engine->Suspect();
   if (!encoded.ok()) return End(encoded.status());

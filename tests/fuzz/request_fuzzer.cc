@@ -32,6 +32,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   CheckSampling(request->sampling);
   FUZZ_REQUIRE(std::isfinite(request->max_seconds) && request->max_seconds >= 0);
+  FUZZ_REQUIRE(request->window_overlap_seconds >= 0.5 && request->window_overlap_seconds <= 20);
   FUZZ_REQUIRE(request->chunk_seconds >= 0 && request->chunk_seconds <= 30);
   FUZZ_REQUIRE(!request->declared_seconds || std::isfinite(*request->declared_seconds));
   if (request->resume) {

@@ -178,14 +178,16 @@ VideoFrames FakeFrames(int seconds, uint64_t seed) {
 }
 
 // Follows the published loop directly, including its windows, without the engine's classes.
-std::vector<int32_t> FakeSong(int seconds, uint64_t video_seed, const SamplingOptions& sampling) {
+std::vector<int32_t> FakeSong(int seconds, uint64_t video_seed, const SamplingOptions& sampling,
+                              int overlap) {
+  const int stride = 1500 - overlap, local_stride = stride / 25;
   const FakeModel model;
   const int codebooks = model.info().codebooks;
   const int card = model.info().card;
   std::vector<std::vector<int32_t>> song;  // [frames][codebooks]
   int remaining_local = 2 * seconds;
   int first_local = 0;
-  for (int offset = 0; offset == 0 || offset + 25 < seconds * 50; offset += 1475) {
+  for (int offset = 0; offset == 0 || offset + overlap < seconds * 50; offset += stride) {
     const int frames = std::min(seconds * 50 - offset, 1500);
     const int local = std::min(frames / 25, remaining_local);
     uint64_t hash = WindowHash(video_seed, first_local, local);
@@ -209,7 +211,8 @@ std::vector<int32_t> FakeSong(int seconds, uint64_t video_seed, const SamplingOp
       }
     }
     song.insert(song.end(), window.begin() + prompt, window.end());
-    const int dropped = remaining_local - 59 < 60 ? std::max(remaining_local - 60, 0) : 59;
+    const int dropped =
+        remaining_local - local_stride < 60 ? std::max(remaining_local - 60, 0) : local_stride;
     first_local += dropped;
     remaining_local -= dropped;
   }

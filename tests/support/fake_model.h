@@ -65,8 +65,10 @@ std::shared_ptr<const VideoCondition> FakeCondition(int seconds, uint64_t seed,
 VideoFrames FakeFrames(int seconds, uint64_t seed);
 
 // The tokens [frames][codebooks] of a request that runs alone and feeds one sequence step at a
-// time. Tests compare the engine's songs with it.
-std::vector<int32_t> FakeSong(int seconds, uint64_t video_seed, const SamplingOptions& sampling);
+// time. Tests compare the engine's songs with it. Each window begins with the last `overlap` frames
+// of the one before.
+std::vector<int32_t> FakeSong(int seconds, uint64_t video_seed, const SamplingOptions& sampling,
+                              int overlap = 25);
 
 }  // namespace vidmuse
 

@@ -31,6 +31,8 @@ struct GenerationRequest {
   bool seed_is_set = false;      // false: the generator draws one and reports it
   bool cfg_coef_is_set = false;  // false: the model's own default
   double max_seconds = 0;        // upper bound of the song's length; 0: as long as the video
+  // How much of a window the next one begins with. A song over 30 s is made in windows of 30 s.
+  double window_overlap_seconds = 0.5;
   AudioFormat format = AudioFormat::kWav;
   LoudnessMode loudness = LoudnessMode::kReference;
   bool return_tokens = false;

@@ -72,6 +72,25 @@ TEST_F(GeneratorTest, TheFirstAudioNeedsFewFrames) {
   }
 }
 
+TEST_F(GeneratorTest, WindowsOverlapAsAskedAndAResumedSongIsTheSame) {
+  Start();
+  GenerationRequest request = Request();
+  request.window_overlap_seconds = 12;
+  const ReadSong song = ReadAll(*Submit(request, "70 11"));
+  ASSERT_TRUE(song.finished.ok()) << song.finished.status();
+  EXPECT_EQ(song.tokens, Tokens(FakeSong(70, 11, request.sampling, 600)));
+  EXPECT_NE(song.tokens, Tokens(FakeSong(70, 11, request.sampling)));
+  // In the first window, at its end, in the second one's new part, in the last window.
+  for (const size_t frames : {100, 1499, 1500, 1501, 2000, 2400, 3499}) {
+    const size_t bytes = frames * 640 * sizeof(float);
+    request.resume = ResumePoint{
+        {song.tokens.begin(), song.tokens.begin() + static_cast<int64_t>(4 * frames)}, bytes, ""};
+    const ReadSong rest = ReadAll(*Submit(request, "70 11"));
+    ASSERT_TRUE(rest.finished.ok()) << rest.finished.status();
+    EXPECT_EQ(rest.bytes, song.bytes.substr(bytes)) << frames;
+  }
+}
+
 TEST_F(GeneratorTest, ResumesAtEveryChunk) {
   Start();
   for (const LoudnessMode loudness :

@@ -36,9 +36,38 @@ TEST(WindowPlan, SixtyThreeSeconds) {
   EXPECT_EQ(windows[2].local_count, 8);
 }
 
-TEST(WindowPlan, EveryFrameIsMadeOnceAndEveryLocalFrameExists) {
+TEST(WindowPlan, OverlapsOfTwelveSeconds) {
+  const std::vector<WindowSpec> windows = PlanWindows(63, 600);
+  ASSERT_EQ(windows.size(), 3u);
+  EXPECT_EQ(windows[1].first_frame, 900);  // a stride of 18 s
+  EXPECT_EQ(windows[1].frames, 1500);
+  EXPECT_EQ(windows[1].prompt_frames, 600);
+  EXPECT_EQ(windows[1].first_local, 36);
+  EXPECT_EQ(windows[1].local_count, 60);
+  // Dropping 36 more of 126 would leave 54, so the last 60 stay.
+  EXPECT_EQ(windows[2].first_frame, 1800);
+  EXPECT_EQ(windows[2].frames, 1350);
+  EXPECT_EQ(windows[2].prompt_frames, 600);
+  EXPECT_EQ(windows[2].first_local, 66);
+  EXPECT_EQ(windows[2].local_count, 54);
+}
+
+TEST(WindowPlan, AWindowBeginsWithTheLastFramesOfTheOneBefore) {
+  for (int overlap = 25; overlap <= 1000; overlap += 25) {
+    const std::vector<WindowSpec> windows = PlanWindows(200, overlap);
+    for (size_t i = 1; i < windows.size(); ++i) {
+      ASSERT_EQ(windows[i].first_frame, windows[i - 1].first_frame + 1500 - overlap);
+      ASSERT_EQ(windows[i].prompt_frames, overlap);
+    }
+  }
+}
+
+class WindowPlanOverlap : public testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(Frames, WindowPlanOverlap, testing::Values(25, 50, 250, 600, 1000));
+
+TEST_P(WindowPlanOverlap, EveryFrameIsMadeOnceAndEveryLocalFrameExists) {
   for (int seconds = 1; seconds <= 700; ++seconds) {
-    const std::vector<WindowSpec> windows = PlanWindows(seconds);
+    const std::vector<WindowSpec> windows = PlanWindows(seconds, GetParam());
     int64_t made = 0;
     for (const WindowSpec& window : windows) {
       ASSERT_EQ(window.first_frame + window.prompt_frames, made) << seconds;

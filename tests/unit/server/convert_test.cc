@@ -42,6 +42,7 @@ TEST(ToRequestTest, EmptyConfigHasTheReferencesDefaults) {
   EXPECT_FALSE(request.cfg_coef_is_set);
   EXPECT_FALSE(request.seed_is_set);
   EXPECT_EQ(request.max_seconds, 0);
+  EXPECT_EQ(request.window_overlap_seconds, 0.5);
   EXPECT_EQ(request.format, AudioFormat::kWav);
   EXPECT_EQ(request.loudness, LoudnessMode::kReference);
   EXPECT_FALSE(request.return_tokens);
@@ -67,6 +68,7 @@ TEST(ToRequestTest, EveryFieldArrives) {
   config.mutable_resume()->set_tokens(std::string("\x01\x00\x02\x00\x03\x00\xff\x07", 8));
   config.mutable_resume()->set_received_bytes(99);
   config.set_return_tokens(true);
+  config.set_window_overlap_seconds(12);
   config.set_max_chunk_seconds(0.5);
   const GenerationRequest request = Convert(config);
   EXPECT_TRUE(request.sampling.greedy);
@@ -87,6 +89,7 @@ TEST(ToRequestTest, EveryFieldArrives) {
   EXPECT_EQ(request.resume->received_bytes, 99u);
   EXPECT_TRUE(request.return_tokens);
   EXPECT_EQ(request.chunk_seconds, 0.5);
+  EXPECT_EQ(request.window_overlap_seconds, 12);
 }
 
 TEST(ToRequestTest, SamplingRanges) {
@@ -117,6 +120,20 @@ TEST(ToRequestTest, SamplingRanges) {
   for (const float bad : {-1.0f, 21.0f, kNan}) {
     ExpectError(with([&](auto& sampling) { sampling.set_cfg_coef(bad); }), "sampling.cfg_coef = ");
   }
+}
+
+TEST(ToRequestTest, WindowOverlapsAreWholeHalfSeconds) {
+  v1::GenerateMusicConfig config;
+  for (const double good : {0.5, 1.0, 7.5, 20.0}) {
+    config.set_window_overlap_seconds(good);
+    EXPECT_EQ(Convert(config).window_overlap_seconds, good);
+  }
+  for (const double bad : {0.0, 0.49, 20.5, -1.0, double{kNan}}) {
+    config.set_window_overlap_seconds(bad);
+    ExpectError(config, "window_overlap_seconds = ");
+  }
+  config.set_window_overlap_seconds(0.75);
+  ExpectError(config, "window_overlap_seconds = 0.75 isn't a multiple of 0.5");
 }
 
 TEST(ToRequestTest, LengthRanges) {
