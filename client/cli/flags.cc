@@ -39,7 +39,7 @@ FlagType<absl::Duration> SecondsType() {
 
 // An enumeration's values by name. Its other values can't be written as text.
 template <typename T>
-FlagType<T> EnumType(std::vector<std::pair<std::string, T>> values) {
+FlagType<T> EnumType(const std::vector<std::pair<std::string, T>>& values) {
   const auto name = [](std::string* out, const auto& value) { out->append(value.first); };
   const std::string names = absl::StrJoin(values, ", ", name);
   return {absl::StrCat("one of ", names),

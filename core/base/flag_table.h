@@ -151,7 +151,7 @@ class FlagTable {
   absl::Status Set(const FlagSetting& setting, Options* options) const {
     const Flag<Options>* const flag = Find(setting.name);
     if (flag == nullptr) return NoSuchFlagError(setting.name);
-    const absl::Status status = flag->set(*options, setting.value);
+    absl::Status status = flag->set(*options, setting.value);
     if (status.ok()) return status;
     return absl::Status(status.code(), absl::StrCat("--", setting.name, ": ", status.message()));
   }

@@ -104,9 +104,9 @@ void PlaceCodebook(const Tensor& x, Random& random, const Tensor& embed) {
 void MoveCodebook(const Parameters& parameters, const CodebookTensors& codebook, const Tensor& x,
                   const Tensor& codes, const CodebookUpdate& update) {
   constexpr double kEpsilon = 1e-5;
-  const Tensor embed = parameters[codebook.embed.name];
-  const Tensor sums = parameters[codebook.embed_avg.name];
-  const Tensor sizes = parameters[codebook.cluster_size.name];
+  const Tensor& embed = parameters[codebook.embed.name];
+  const Tensor& sums = parameters[codebook.embed_avg.name];
+  const Tensor& sizes = parameters[codebook.cluster_size.name];
   const Tensor choices = Choices(codes, embed.size(0), x);
   if (update.first) {
     // Every code starts with an equal share of the vectors, so that none is dead at once.
@@ -167,7 +167,7 @@ Quantized Quantize(const CodecConfig& config, const Parameters& parameters, cons
   std::vector<Tensor> codes;
   for (int k = 0; k < config.codebooks; ++k) {
     const CodebookTensors codebook = CodebookTensors::Of(config, k);
-    const Tensor embed = parameters[codebook.embed.name];
+    const Tensor& embed = parameters[codebook.embed.name];
     Tensor chosen, vectors;
     {
       c10::NoGradGuard no_grad;

@@ -84,13 +84,13 @@ Tensor TemporalLayer(const Parameters& parameters, const TemporalLayerTensors& l
 }
 
 Tensor ClipStates(const Parameters& parameters, const ClipTensors& clip, const Tensor& frames) {
-  const Tensor weight = parameters[clip.patch_embedding.name];
+  const Tensor& weight = parameters[clip.patch_embedding.name];
   const int64_t across = frames.size(2) / kPatchSize;
   const Tensor patches = Normalize(frames, weight)
                              .view({-1, 3, across, kPatchSize, across, kPatchSize})
                              .permute({0, 2, 4, 1, 3, 5})
                              .reshape({frames.size(0), across * across, -1});
-  const Tensor token = parameters[clip.class_embedding.name];
+  const Tensor& token = parameters[clip.class_embedding.name];
   const Tensor embedded =
       at::cat({token.expand({frames.size(0), 1, -1}),
                at::linear(patches, weight.view({weight.size(0), -1})).to(token.scalar_type())},
@@ -170,7 +170,7 @@ Tensor TransformerLayer(const LmConfig& config, const Parameters& parameters,
       Linear(parameters, layer.self_qkv, Norm(parameters, layer.norm1, x)).chunk(3, 2);
   Tensor y = x + Linear(parameters, layer.self_out,
                         Attend(self[0], self[1], self[2], config.num_heads, /*causal=*/true));
-  const Tensor cross = parameters[layer.cross_qkv.name];
+  const Tensor& cross = parameters[layer.cross_qkv.name];
   const Tensor query = at::linear(Norm(parameters, layer.norm_cross, y), cross.narrow(0, 0, dim));
   const std::vector<Tensor> source =
       at::linear(condition, cross.narrow(0, dim, 2 * dim)).chunk(2, 2);

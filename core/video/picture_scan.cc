@@ -120,8 +120,9 @@ bool PictureScan::ForEachUnit(absl::string_view bytes, const Take& take) const {
   }
   constexpr absl::string_view kStart("\0\0\1", 3);
   size_t start = bytes.find(kStart);
-  if (start == bytes.npos || !WithoutPadding(bytes.substr(0, start)).empty()) return false;
-  while (start != bytes.npos) {
+  if (start == absl::string_view::npos || !WithoutPadding(bytes.substr(0, start)).empty())
+    return false;
+  while (start != absl::string_view::npos) {
     const size_t next = bytes.find(kStart, start + kStart.size());
     const absl::string_view unit =
         WithoutPadding(bytes.substr(start + kStart.size(), next - start - kStart.size()));

@@ -9,6 +9,7 @@ namespace vidmuse {
 VideoFrames AssembleFrames(const SampledFrames& frames, std::vector<std::vector<uint8_t>> pixels) {
   DistinctFrames store;
   std::vector<int> stored;
+  stored.reserve(pixels.size());
   for (std::vector<uint8_t>& frame : pixels) stored.push_back(store.Add(std::move(frame)));
   VideoFrames result;
   result.seconds = frames.seconds;

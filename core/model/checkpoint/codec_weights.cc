@@ -10,9 +10,9 @@ namespace vidmuse {
 
 std::string CodecNameInFile(CodecNames names, const std::string& name,
                             absl::FunctionRef<bool(const std::string&)> has) {
-  const std::string in_file = names == CodecNames::kHuggingFace ? HuggingFaceCodecName(name) : name;
+  std::string in_file = names == CodecNames::kHuggingFace ? HuggingFaceCodecName(name) : name;
   if (has(in_file)) return in_file;
-  const std::string parametrized = ParametrizedName(in_file);
+  std::string parametrized = ParametrizedName(in_file);
   return has(parametrized) ? parametrized : in_file;
 }
 

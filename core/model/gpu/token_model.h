@@ -123,7 +123,7 @@ class TokenModel {
   TokenModel(const LmConfig& config, const TokenModelOptions& options);
   absl::Status LoadWeights(DeviceReader& reader);
   static absl::StatusOr<Norm> LoadNorm(const NormTensors& source, DeviceReader& reader);
-  absl::StatusOr<Layer> LoadLayer(const TokenLayerTensors& source, DeviceReader& reader);
+  absl::StatusOr<Layer> LoadLayer(const TokenLayerTensors& source, DeviceReader& reader) const;
   void Allocate(const std::string& device, std::vector<float> positions);
   void ProjectNull(std::vector<float> null_condition, const std::string& device);
 

@@ -86,7 +86,7 @@ absl::StatusOr<TokenModel::Norm> TokenModel::LoadNorm(const NormTensors& source,
 }
 
 absl::StatusOr<TokenModel::Layer> TokenModel::LoadLayer(const TokenLayerTensors& source,
-                                                        DeviceReader& reader) {
+                                                        DeviceReader& reader) const {
   const int64_t dim = config_.dim;
   const auto load = [&](const NamedShape& tensor) {
     return reader.Read(tensor, options_.precision);
