@@ -24,6 +24,8 @@ class StreamedCall final
   void FinishCall(const grpc::Status& status) override { Finish(status); }
 };
 
+}  // namespace
+
 // Splits the one request into the messages that a streamed call would receive. It is read like a
 // stream of one message, so that a call is admitted before gRPC takes memory for its request.
 class WholeCall final
@@ -88,8 +90,6 @@ class ModelInfoCall final
  private:
   const v1::GetModelInfoResponse response_;
 };
-
-}  // namespace
 
 grpc::ServerBidiReactor<v1::GenerateMusicRequest, v1::GenerateMusicResponse>* StartGenerateMusic(
     const CallEnvironment& environment, grpc::CallbackServerContext* context) {
