@@ -96,6 +96,7 @@ TEST_F(GenerateFromVideoTest, CancelReachesTheGenerator) {
   const auto reader = stub_->GenerateMusicFromVideo(&context, Request("video"));
   const auto request = generator_.WaitForRequest(0);
   ASSERT_NE(request, nullptr);
+  ASSERT_TRUE(request->WaitForFinishedVideo());
   context.TryCancel();
   EXPECT_TRUE(request->WaitForDestruction());
   EXPECT_EQ(request->cancelled().code(), absl::StatusCode::kCancelled);

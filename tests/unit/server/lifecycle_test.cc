@@ -183,7 +183,8 @@ TEST_F(LifecycleTest, ADrainSendsClientsElsewhereAtOnce) {
   EXPECT_EQ(generator_.submissions(), 1);
 
   for (auto& event : Song(10)) request->Push(std::move(event));
-  EXPECT_TRUE(running.Finish().ok());
+  const grpc::Status ended = running.Finish();
+  EXPECT_TRUE(ended.ok()) << ended.error_message();
   drain.join();
   EXPECT_TRUE(clean);
 }
