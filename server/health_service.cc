@@ -143,18 +143,19 @@ class WatchCall final : public grpc::ServerBidiReactor<HealthCheckRequest, Healt
     Finish(grpc::Status::CANCELLED);
   }
   void OnCancel() override {
+    bool finish = false;
     {
       MutexLock lock(&mutex_);
       const bool watching = stage_ == Stage::kWatching;
       stage_ = Stage::kEnded;
       if (!watching) return;
+      // No write begins from now on. If one is outstanding, OnWriteDone finishes the call. This is
+      // decided in the same moment as the call's end, or both could finish it, which gRPC answers
+      // by ending the process.
+      finish = !writing_;
     }
     service_->RemoveWatcher(name_, shared_from_this());
-    {
-      MutexLock lock(&mutex_);
-      if (writing_) return;  // OnWriteDone goes on
-    }
-    Finish(grpc::Status::CANCELLED);
+    if (finish) Finish(grpc::Status::CANCELLED);
   }
   void OnDone() override {
     std::shared_ptr<WatchCall> last;  // released without the lock, which goes with the call

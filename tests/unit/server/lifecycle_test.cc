@@ -99,6 +99,25 @@ TEST_F(LifecycleTest, AWatchOfAnUnknownServiceGoesOnAndALongNameIsRefused) {
   EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
+// Each is cancelled just when the server has been told that its first status was sent.
+TEST_F(LifecycleTest, WatchesMayBeCancelledWhileTheyAreTold) {
+  StartServer();
+  const auto watch_and_cancel = [this] {
+    for (int i = 0; i < 200; ++i) {
+      grpc::ClientContext context;
+      const auto reader = health_->Watch(&context, {});
+      HealthCheckResponse response;
+      EXPECT_TRUE(reader->Read(&response));
+      context.TryCancel();
+      EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+    }
+  };
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 8; ++i) clients.emplace_back(watch_and_cancel);
+  for (std::thread& client : clients) client.join();
+  EXPECT_TRUE(WaitForStatus("", HealthCheckResponse::SERVING));
+}
+
 TEST_F(LifecycleTest, HealthFollowsTheGenerator) {
   StartServer();
   bool sick = false;
