@@ -1,7 +1,6 @@
 #include "core/video/frame_groups.h"
 
 #include <algorithm>
-#include <map>
 
 namespace vidmuse {
 namespace {
@@ -19,10 +18,7 @@ struct Stretch {
 };
 
 std::vector<Stretch> FindStretches(const PacketIndex& index, const std::vector<int64_t>& wanted) {
-  std::map<int64_t, int> position_by_pts;
-  for (size_t i = 0; i < wanted.size(); ++i) {
-    position_by_pts.emplace(index.pts[static_cast<size_t>(wanted[i])], static_cast<int>(i));
-  }
+  const std::map<int64_t, int> position_by_pts = PositionsByTime(index, wanted);
   std::vector<Stretch> stretches;
   for (size_t i = 0; i < index.stored.size(); ++i) {
     const StoredPacket& packet = index.stored[i];
@@ -43,6 +39,15 @@ std::vector<Stretch> FindStretches(const PacketIndex& index, const std::vector<i
 }
 
 }  // namespace
+
+std::map<int64_t, int> PositionsByTime(const PacketIndex& index,
+                                       const std::vector<int64_t>& wanted) {
+  std::map<int64_t, int> positions;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    positions.emplace(index.pts[static_cast<size_t>(wanted[i])], static_cast<int>(i));
+  }
+  return positions;
+}
 
 std::vector<FrameGroup> GroupFrames(const PacketIndex& index, const std::vector<int64_t>& wanted) {
   const std::vector<StoredPacket>& stored = index.stored;

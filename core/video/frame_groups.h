@@ -3,6 +3,7 @@
 #define VIDMUSE_VIDEO_FRAME_GROUPS_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -25,6 +26,11 @@ struct FrameGroup {
   // Positions in the list of wanted frames.
   std::vector<int> frames;
 };
+
+// Returns the position in `wanted` of each wanted frame, by its time. `wanted` are indices of
+// index.pts.
+std::map<int64_t, int> PositionsByTime(const PacketIndex& index,
+                                       const std::vector<int64_t>& wanted);
 
 // Returns the groups that have all of the `wanted` frames, which are indices of index.pts, in the
 // order of their first packets. A group without frames is there only because later ones don't

@@ -20,10 +20,7 @@ absl::StatusOr<std::unique_ptr<GroupDecoder>> GroupDecoder::Create(
   std::unique_ptr<GroupDecoder> decoder(
       new GroupDecoder(std::move(file), index, std::move(groups), watch));
   ASSIGN_OR_RETURN(decoder->decoder_, VideoDecoder::Create(*decoder->file_, limits));
-  for (size_t i = 0; i < wanted.size(); ++i) {
-    decoder->position_by_pts_.emplace(index.pts[static_cast<size_t>(wanted[i])],
-                                      static_cast<int>(i));
-  }
+  decoder->position_by_pts_ = PositionsByTime(index, wanted);
   decoder->decoder_->FindCuts();
   RETURN_IF_ERROR(decoder->Begin());
   return decoder;

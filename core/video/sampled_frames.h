@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/model/architecture/video_frames.h"
+#include "core/video/distinct_frames.h"
 
 namespace vidmuse {
 
@@ -16,6 +17,10 @@ struct SampledFrames {
   std::vector<int> global;      // [32] positions in `wanted`
 };
 
+// Puts stored frames in order. stored[i] is the index in `store` of the frame at position i in
+// `frames.wanted`.
+VideoFrames AssembleFrames(const SampledFrames& frames, const std::vector<int>& stored,
+                           DistinctFrames store);
 // Puts decoded frames in order. `pixels` holds planes [3, 224, 224] for each position in
 // `frames.wanted`. Of equal frames only the first is kept.
 VideoFrames AssembleFrames(const SampledFrames& frames, std::vector<std::vector<uint8_t>> pixels);

@@ -220,15 +220,10 @@ absl::StatusOr<VideoFrames> VideoSampling::DecodeInOrder() {
       return TooDamaged("sampled frames can be decoded", static_cast<int64_t>(picker.hits()),
                         static_cast<int64_t>(picker.wanted().size()));
     }
-    const auto stored = [&](int position) {
-      return picker.StoredIndex(frames.wanted[static_cast<size_t>(position)]);
-    };
-    VideoFrames result;
-    result.seconds = frames.seconds;
-    for (const int i : frames.local) result.local.push_back(stored(i));
-    for (const int i : frames.global) result.global.push_back(stored(i));
-    result.frames = store.Take();
-    return result;
+    std::vector<int> stored;
+    stored.reserve(frames.wanted.size());
+    for (const int64_t frame : frames.wanted) stored.push_back(picker.StoredIndex(frame));
+    return AssembleFrames(frames, stored, std::move(store));
   }
 }
 
