@@ -101,7 +101,11 @@ class VideoTensorReader {
       ASSIGN_OR_RETURN(weights.emplace_back(), read_(layer.weight));
       ASSIGN_OR_RETURN(biases.emplace_back(), read_(layer.bias));
     }
-    return make_(at::cat(weights), at::cat(biases), use);
+    // One layer alone is not copied.
+    const auto joined = [](const std::vector<at::Tensor>& parts) {
+      return parts.size() == 1 ? parts[0] : at::cat(parts);
+    };
+    return make_(joined(weights), joined(biases), use);
   }
 
   absl::StatusOr<VideoNorm> Norm(const NormTensors& source) {
