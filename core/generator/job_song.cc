@@ -139,9 +139,7 @@ absl::Status Job::StartSong() {
   const ModelInfo& model = context_->model->info();
   {
     MutexLock lock(&mutex_);
-    total_frames_ = PlanWindows(frames_.seconds, OverlapFrames(request_.window_overlap_seconds))
-                        .back()
-                        .end_frame();
+    total_frames_ = int64_t{frames_.seconds} * kFrameRate;
   }
   if (known_frames_ > total_frames_) {
     return absl::InvalidArgumentError(absl::StrCat("resume.tokens holds ", known_frames_,
