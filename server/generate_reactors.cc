@@ -27,7 +27,8 @@ class StreamedCall final
 }  // namespace
 
 // Splits the one request into the messages that a streamed call would receive. It is read like a
-// stream of one message, so that a call is admitted before gRPC takes memory for its request.
+// stream of one message, so that a call is admitted before gRPC takes memory for its request. Not
+// in the unnamed namespace, since tests/support/tsan.supp names it.
 class WholeCall final
     : public grpc::ServerBidiReactor<v1::GenerateMusicFromVideoRequest, v1::GenerateMusicResponse>,
       public GenerateCall {
@@ -78,6 +79,8 @@ class WholeCall final
   Next next_ = Next::kWhole;
 };
 
+namespace {
+
 // Answers without reading the request, which has no fields: so gRPC takes no memory for it.
 class ModelInfoCall final
     : public grpc::ServerBidiReactor<v1::GetModelInfoRequest, v1::GetModelInfoResponse> {
@@ -90,6 +93,8 @@ class ModelInfoCall final
  private:
   const v1::GetModelInfoResponse response_;
 };
+
+}  // namespace
 
 grpc::ServerBidiReactor<v1::GenerateMusicRequest, v1::GenerateMusicResponse>* StartGenerateMusic(
     const CallEnvironment& environment, grpc::CallbackServerContext* context) {
