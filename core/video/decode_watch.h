@@ -1,4 +1,4 @@
-// Ends the decoding of a video that is no longer wanted or takes too long.
+// Ends the decoding of a file that is no longer wanted or takes too long.
 #ifndef VIDMUSE_VIDEO_DECODE_WATCH_H_
 #define VIDMUSE_VIDEO_DECODE_WATCH_H_
 
@@ -6,6 +6,7 @@
 #include <stop_token>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "core/base/cancel.h"
 #include "vidmuse/limits.h"
@@ -22,11 +23,18 @@ absl::Duration ReadTimeLimit(uint64_t bytes, const Limits& limits);
 // (8 s if `pixels` is 0: unknown), and at most DecodeTimeLimit in all.
 absl::Duration VideoTimeLimit(double seconds, double pixels, const Limits& limits);
 
+// What errors call the file that is decoded.
+inline constexpr absl::string_view kVideoSubject = "the video";
+inline constexpr absl::string_view kSoundSubject = "prompt_audio";
+
 // Const functions are thread-safe, but not while SetTimeLimit runs.
 class DecodeWatch {
  public:
-  // `cancel` must outlive the watch.
-  DecodeWatch(const CancelFlag& cancel, absl::Duration time_limit);
+  // `cancel` and `subject` must outlive the watch.
+  DecodeWatch(const CancelFlag& cancel, absl::Duration time_limit,
+              absl::string_view subject = kVideoSubject);
+
+  absl::string_view subject() const { return subject_; }
 
   // The time limit counts from the watch's construction.
   void SetTimeLimit(absl::Duration time_limit) { time_limit_ = time_limit; }
@@ -44,6 +52,7 @@ class DecodeWatch {
  private:
   const CancelFlag& cancel_;
   absl::Duration time_limit_;
+  const absl::string_view subject_;
   const absl::Duration start_;
 };
 

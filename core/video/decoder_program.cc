@@ -201,11 +201,25 @@ void DecoderAnswers::Frames(const VideoFrames& video) {
   for (const auto& frame : video.frames) Write(frame.data(), frame.size());
 }
 
-absl::Status DecodeVideo(const DecodeTask& task, DecoderAnswers& answers) {
+void DecoderAnswers::Sound(const DecodedSound& sound) {
+  AnswerHeader header;
+  header.sample_rate = static_cast<uint32_t>(sound.sample_rate);
+  header.samples = sound.samples.size();
+  Answer(AnswerKind::kSound, "", header);
+  Write(sound.samples.data(), sound.samples.size() * sizeof(float));
+}
+
+absl::Status DecodeFile(const DecodeTask& task, DecoderAnswers& answers) {
   const CancelFlag never;  // the server ends the process instead
+  if (task.role == DecoderRole::kSound) {
+    answers.TimeLimit(ReadTimeLimit(task.file.size(), task.request.limits));
+    ASSIGN_OR_RETURN(const DecodedSound sound, DecodeSound(task.file, task.request.limits, never));
+    answers.Sound(sound);
+    return absl::OkStatus();
+  }
   ASSIGN_OR_RETURN(
       const std::unique_ptr<VideoSampling> sampling,
-      VideoSampling::Read(task.video, task.request.limits, task.request.max_seconds, never));
+      VideoSampling::Read(task.file, task.request.limits, task.request.max_seconds, never));
   answers.TimeLimit(sampling->time_limit());
   if (task.role == DecoderRole::kGroups) return DecodeClaimedGroups(task, *sampling, answers);
   if (task.role == DecoderRole::kFirst && sampling->groups().size() > 1 &&
