@@ -128,6 +128,8 @@ Flags FileFlags() {
   return {
       {"video", &CliOptions::video, FileType(), "the video to make music for; - is standard input"},
       {"output", &CliOptions::output, FileType(), "where the music goes; - is standard output"},
+      {"prompt", &CliOptions::prompt, FileType(),
+       "a tune of 0.5 to 10 s that the music begins with: any sound file"},
       {"tokens", &CliOptions::tokens, FileType(),
        "also write the tokens: one line a frame, four integers"},
       {"resume", &CliOptions::resume, FileType(),

@@ -26,6 +26,7 @@ struct CliOptions {
   std::string service;  // for `health`; empty: the server as a whole
   std::string video;    // "-": standard input
   std::string output;   // "-": standard output
+  std::string prompt;   // empty: the song begins with no tune
   std::string tokens;   // empty: no tokens are written
   std::string resume;   // empty: the song begins at its start
   absl::Duration deadline = absl::InfiniteDuration();

@@ -13,6 +13,7 @@
 #include "core/model/self_test.h"
 #include "core/video/frame_sampler.h"
 #include "core/video/sandbox.h"
+#include "core/video/sound_decoder.h"
 
 namespace vidmuse {
 namespace {
@@ -22,14 +23,20 @@ constexpr char kAdvice[] =
     "none, "
     "off decodes videos in the server's own process";
 
-absl::StatusOr<VideoSampler> NewVideoSampler(const GeneratorOptions& options) {
+// What decodes uploads.
+struct MediaDecoders {
+  VideoSampler sample_video = SampleVideo;
+  SoundDecoder decode_sound = DecodeSound;
+};
+
+absl::StatusOr<MediaDecoders> NewMediaDecoders(const GeneratorOptions& options) {
   const std::string& mode = options.video_sandbox;
   const auto warn = [&options](const std::string& line) {
     if (options.warn) options.warn(line);
   };
   if (mode == "off") {
     warn("videos are decoded in the server's own process (--video_sandbox=off)");
-    return VideoSampler(SampleVideo);
+    return MediaDecoders();
   }
   if (mode != "required" && mode != "best_effort") {
     return absl::InvalidArgumentError(
@@ -49,10 +56,16 @@ absl::StatusOr<VideoSampler> NewVideoSampler(const GeneratorOptions& options) {
     warn(absl::StrCat("videos are decoded without a filter of system calls: ",
                       sandbox->unfiltered()));
   }
-  return VideoSampler([sandbox](absl::string_view file, const Limits& limits, int max_seconds,
-                                const CancelFlag& cancel) {
+  MediaDecoders decoders;
+  decoders.sample_video = [sandbox](absl::string_view file, const Limits& limits, int max_seconds,
+                                    const CancelFlag& cancel) {
     return sandbox->Sample(file, limits, max_seconds, cancel);
-  });
+  };
+  decoders.decode_sound = [sandbox](absl::string_view file, const Limits& limits,
+                                    const CancelFlag& cancel) {
+    return sandbox->DecodeSound(file, limits, cancel);
+  };
+  return decoders;
 }
 
 using Models = std::vector<std::unique_ptr<MusicModel>>;
@@ -94,7 +107,7 @@ absl::StatusOr<Models> LoadSomewhere(const GeneratorOptions& options) {
 
 absl::StatusOr<std::unique_ptr<Generator>> Generator::Create(const GeneratorOptions& options,
                                                              MetricsSink* metrics) {
-  ASSIGN_OR_RETURN(VideoSampler sample_video, NewVideoSampler(options));
+  ASSIGN_OR_RETURN(MediaDecoders decoders, NewMediaDecoders(options));
   ASSIGN_OR_RETURN(Models models, LoadSomewhere(options));
   if (options.loaded) options.loaded();
   for (const auto& model : models) {
@@ -105,7 +118,8 @@ absl::StatusOr<std::unique_ptr<Generator>> Generator::Create(const GeneratorOpti
                                 ": steps run without CUDA graphs, slower: ", model->notice()));
     }
   }
-  return NewGenerator(std::move(models), std::move(sample_video), options, Clock::Real(), metrics);
+  return NewGenerator(std::move(models), std::move(decoders.sample_video), options, Clock::Real(),
+                      metrics, std::move(decoders.decode_sound));
 }
 
 }  // namespace vidmuse

@@ -54,8 +54,10 @@ Job::Job(const JobContext* context, GenerationRequest request, Reservation memor
           context->limits.max_stream_buffer_bytes, [this] { OnTaken(); },
           [this](const absl::Status& failure) { End(failure); }),
       memory_(std::move(memory)),
+      prompt_file_(std::exchange(request_.prompt_audio, {})),
       stage_began_(submitted_),
       last_sent_(submitted_),
+      given_frames_(known_frames_),
       frames_made_(known_frames_) {
   device_share_.emplace(context->device_requests);
   if (request_.resume) tokens_ = std::exchange(request_.resume->tokens, {});
@@ -93,6 +95,8 @@ void Job::RunTask(Task task) {
 void Job::FreeMemory() {
   if (!ended() || tasks_running_ > 0) return;
   upload_ = {};
+  prompt_file_ = {};
+  prompt_ = {};
   tokens_ = {};
   frames_ = {};
   audio_ = nullptr;

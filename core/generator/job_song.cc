@@ -63,7 +63,8 @@ absl::Status Job::AppendVideo(absl::string_view bytes) {
 absl::Status Job::Keep(absl::string_view bytes) {
   MutexLock lock(&mutex_);
   if (ended()) return end_;
-  const uint64_t needed = upload_.size() + bytes.size() + tokens_.size() * sizeof(tokens_[0]);
+  const uint64_t needed =
+      upload_.size() + bytes.size() + prompt_file_.size() + tokens_.size() * sizeof(tokens_[0]);
   if (needed > memory_.bytes()) RETURN_IF_ERROR(memory_.Resize(needed, MemoryUse::kUpload));
   // Reserved once, so that growing the string never takes more memory than is counted.
   if (upload_.empty() && request_.declared_bytes) upload_.reserve(*request_.declared_bytes);
@@ -85,6 +86,7 @@ absl::Status Job::FinishVideo() {
 }
 
 void Job::DecodeVideo() {
+  if (const absl::Status status = DecodePrompt(); !status.ok()) return End(status);
   std::string file;
   {
     MutexLock lock(&mutex_);
@@ -113,7 +115,8 @@ void Job::DecodeVideo() {
 absl::Status Job::ReserveSong() {
   const MusicModel& model = *context_->model;
   RequestMemory memory;
-  memory.song = SongBytes(model.info(), total_frames_, request_.loudness);
+  memory.song = SongBytes(model.info(), total_frames_, request_.loudness) +
+                prompt_.size() * sizeof(prompt_[0]);
   if (known_frames_ < total_frames_) {
     for (const auto& frame : frames_.frames) memory.frames += frame.size();
     memory.condition = model.ConditionBytes(static_cast<int>(frames_.local.size()));
@@ -145,6 +148,7 @@ absl::Status Job::StartSong() {
     return absl::InvalidArgumentError(absl::StrCat("resume.tokens holds ", known_frames_,
                                                    " frames, but the song has ", total_frames_));
   }
+  RETURN_IF_ERROR(CheckPrompt());
   RETURN_IF_ERROR(ReserveSong());
 
   AudioPipelineOptions options;
@@ -179,6 +183,7 @@ absl::Status Job::StartSong() {
 }
 
 void Job::EncodeVideo() {
+  if (const absl::Status status = EncodePrompt(); !status.ok()) return End(status);
   absl::StatusOr<std::shared_ptr<const VideoCondition>> encoded =
       context_->model->EncodeVideo(frames_, cancel_);
   Song song;

@@ -16,8 +16,8 @@ namespace vidmuse {
 struct RequestMemory {
   uint64_t frames = 0;     // the video's frames, held until the condition is made
   uint64_t condition = 0;  // held until the last window is open
-  // Held until the end: the tokens, in the job and in the scheduler, and all samples with
-  // LoudnessMode::kReference.
+  // Held until the end: the tokens, in the job and in the scheduler, the prompt's samples, and all
+  // samples with LoudnessMode::kReference.
   uint64_t song = 0;
 
   // The bytes held at most. The condition reuses the bytes reserved for the frames.

@@ -10,6 +10,7 @@ namespace vidmuse {
 struct Limits {
   uint64_t max_video_bytes = 256ull << 20;
   double max_video_seconds = 600;
+  uint64_t max_prompt_bytes = 3ull << 20;
   int max_frame_width = 8192;
   int max_frame_height = 8192;
   int64_t max_frame_pixels = 8192ll * 4320;
