@@ -53,9 +53,10 @@ if [ -z "$address" ]; then
   exit 1
 fi
 
-"$build/vidmuse" generate --server "$address" --video "$video" --output "$output" --seed 7 "$@"
+[[ " $* " == *" --seed"* ]] || set -- --seed 7 "$@"
+"$build/vidmuse" generate --server "$address" --video "$video" --output "$output" "$@"
 if [[ " $* " != *" --format"* ]]; then
-  "$build/vidmuse" generate --server "$address" --video "$video" --output "$work/video.mp4" --seed 7 "$@"
+  "$build/vidmuse" generate --server "$address" --video "$video" --output "$work/video.mp4" "$@"
   echo "quickstart: the video with its music is $work/video.mp4"
 fi
 stop_server
