@@ -23,6 +23,7 @@ struct ModelInfo {
   int window_seconds = 30;     // longest stretch generated with one condition
   bool encodes_audio = false;  // the codec has an encoder, which a prompt needs
   int step_graphs = 0;         // step shapes recorded as CUDA graphs
+  bool step_kernels = false;   // steps run by this project's CUDA kernels
   // Two models with equal fingerprints give the same tokens and the same bytes (see music.proto).
   std::string fingerprint;
   std::string license_note;  // from the model's folder; empty: it has none
