@@ -70,7 +70,7 @@ std::vector<Flag<Limits>> LimitFlags() {
       {"max_queued_requests", &Limits::max_queued_requests, NumberType<int>(1, 100000),
        "requests admitted and not yet running"},
       {"max_queued_bytes", &Limits::max_queued_bytes, NumberType<uint64_t>(1, kMaxBytes),
-       "videos, frames, conditions and held-back songs of all requests"},
+       "videos, prompts, frames, conditions and held-back songs of all requests"},
       {"max_stream_buffer_bytes", &Limits::max_stream_buffer_bytes,
        NumberType<uint64_t>(1 << 10, 1u << 30),
        "unread output of a request, beyond which it pauses"},

@@ -70,8 +70,8 @@ float Dot(absl::Span<const float> samples, int64_t first, const std::vector<floa
 
 int64_t ResampledSize(int64_t samples, int from, int to) {
   const int divisor = std::gcd(from, to);
-  const double exact =
-      static_cast<double>(to / divisor * samples) / static_cast<double>(from / divisor);
+  const int64_t new_rate = to / divisor, old_rate = from / divisor;
+  const double exact = static_cast<double>(new_rate * samples) / static_cast<double>(old_rate);
   return static_cast<int64_t>(std::floor(static_cast<float>(exact)));
 }
 
