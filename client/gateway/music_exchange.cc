@@ -84,8 +84,7 @@ absl::Status MusicExchange::AddVideo(absl::string_view bytes) {
 }
 
 absl::Status MusicExchange::EndBody() {
-  const absl::Status ended = upload_->End(absl::OkStatus());
-  if (!ended.ok()) return ended;
+  RETURN_IF_ERROR(upload_->End(absl::OkStatus()));
   if (song_ == nullptr) RETURN_IF_ERROR(Start());
   RETURN_IF_ERROR(AwaitStart());
   return query_.container().empty() ? absl::OkStatus() : MakeVideo();

@@ -11,7 +11,7 @@ absl::Status MusicQuery::Set(absl::string_view name, absl::string_view value) {
     container_ = absl::StrCat(".", value);
     return absl::OkStatus();
   }
-  const absl::Status status = fields->Set({std::string(name), std::string(value)}, &options_);
+  absl::Status status = fields->Set({std::string(name), std::string(value)}, &options_);
   if (status.ok()) return status;
   return absl::InvalidArgumentError(absl::StrCat("field ", name, ": ", status.message()));
 }
