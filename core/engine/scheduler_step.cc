@@ -1,5 +1,6 @@
 // The scheduler's steps: builds the batch, takes in the drawn tokens and handles failing devices.
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,29 +14,74 @@ namespace {
 // Time between two probes of a lost device.
 constexpr absl::Duration kProbeInterval = absl::Seconds(5);
 
+// The share of a step's rows that patient songs have, even if streams need them all.
+constexpr double kPatientRows = 1.0 / 8;
+
 }  // namespace
 
-std::vector<StepRequest> Scheduler::BuildBatch(std::vector<RunningSong*>* members) {
+std::vector<Scheduler::RunningSong*> Scheduler::ChooseMembers() {
+  std::vector<RunningSong*> ready;
   for (const auto& running : running_) {
-    if (running->window != nullptr) members->push_back(running.get());
+    if (running->window != nullptr) ready.push_back(running.get());
   }
-  std::vector<int> counts(members->size(), 1);  // sequence steps that each member feeds
-  int budget = members->size() == 1 ? options_.prefill_steps_alone : options_.prefill_steps;
+  const size_t places = static_cast<size_t>(options_.max_batch);
+  if (ready.size() > places) LeaveOut(&ready);
+  sitting_out_ = 0;
+  for (const auto& running : running_) {
+    sitting_out_ += running->streaming() && (running->parked || running->window != nullptr);
+  }
+  for (const RunningSong* member : ready) sitting_out_ -= member->streaming();
+  return ready;
+}
+
+void Scheduler::LeaveOut(std::vector<RunningSong*>* ready) {
+  struct Row {
+    Urgency urgency;
+    size_t index;  // in `ready`
+    bool operator<(const Row& other) const {
+      return std::tie(urgency, index) < std::tie(other.urgency, other.index);
+    }
+  };
+  std::vector<Row> rows;
+  rows.reserve(ready->size());
+  for (const RunningSong* song : *ready) rows.push_back({UrgencyOf(*song), rows.size()});
+  std::sort(rows.begin(), rows.end());
+  // Patient songs are the last rows. As many of them as are due come first instead.
+  const auto patient = std::find_if(rows.begin(), rows.end(), [](const Row& row) {
+    return row.urgency.group == Urgency::Group::kPatient;
+  });
+  patient_rows_ = std::min(patient_rows_ + options_.max_batch * kPatientRows,
+                           static_cast<double>(rows.end() - patient));
+  const auto due = static_cast<std::ptrdiff_t>(patient_rows_);
+  std::rotate(rows.begin(), patient, patient + due);
+  rows.resize(options_.max_batch);
+  for (const Row& row : rows) patient_rows_ -= row.urgency.group == Urgency::Group::kPatient;
+  patient_rows_ = std::max(patient_rows_, 0.0);
+  std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.index < b.index; });
+  std::vector<RunningSong*> members;
+  members.reserve(rows.size());
+  for (const Row& row : rows) members.push_back((*ready)[row.index]);
+  *ready = std::move(members);
+}
+
+std::vector<StepRequest> Scheduler::BuildBatch(const std::vector<RunningSong*>& members) {
+  std::vector<int> counts(members.size(), 1);  // sequence steps that each member feeds
+  int budget = members.size() == 1 ? options_.prefill_steps_alone : options_.prefill_steps;
   // Songs that are streaming already get their prompt steps first, then the others. Within each
   // group, those placed earlier come first.
   for (const bool streaming : {true, false}) {
-    for (size_t i = 0; i < members->size(); ++i) {
-      if ((*members)[i]->streaming() != streaming) continue;
-      const int extra = std::min((*members)[i]->sequence->pending() - 1, budget);
+    for (size_t i = 0; i < members.size(); ++i) {
+      if (members[i]->streaming() != streaming) continue;
+      const int extra = std::min(members[i]->sequence->pending() - 1, budget);
       budget -= extra;
       counts[i] += extra;
     }
   }
-  drawn_.assign(members->size() * codebooks(), 0);
+  drawn_.assign(members.size() * codebooks(), 0);
   std::vector<StepRequest> batch;
-  batch.reserve(members->size());
-  for (size_t i = 0; i < members->size(); ++i) {
-    RunningSong& running = *(*members)[i];
+  batch.reserve(members.size());
+  for (size_t i = 0; i < members.size(); ++i) {
+    RunningSong& running = *members[i];
     WindowSequence& sequence = *running.sequence;
     StepRequest step;
     step.window = running.window.get();
@@ -114,8 +160,8 @@ bool Scheduler::TryStep() {
   DropLeavers();
   Place();
   OpenAhead();
-  std::vector<RunningSong*> members;
-  std::vector<StepRequest> batch = BuildBatch(&members);
+  const std::vector<RunningSong*> members = ChooseMembers();
+  std::vector<StepRequest> batch = BuildBatch(members);
   if (batch.empty()) {
     if (suspect_ && running_.empty()) Probe(absl::OkStatus());
     return !device_.ok();
@@ -155,19 +201,16 @@ void Scheduler::Advance(RunningSong& running, const StepRequest& step) {
   }
   RunFor(running, [&] { TakeDrawn(running, step); });
   if (running.ended() || !running.sequence->done()) return;
-  running.window = nullptr;
-  running.sequence = nullptr;
+  CloseWindow(running);
   ReleaseNext(running);  // the next window takes over this one's reservation
   if (!running.has_next()) return Finish(running, absl::OkStatus());
   ++running.window_index;
   running.open_ahead = true;
-  RunFor(running, [&] {
-    if (running.next != nullptr) {
-      UseWindow(running, std::move(running.next));
-    } else if (!running.opening) {
-      RequestWindow(running, running.window_index);
-    }
-  });
+  if (running.next != nullptr) {
+    RunFor(running, [&] { UseWindow(running, std::move(running.next)); });
+  } else if (!running.opening) {
+    Park(running);  // the next step gives memory to those who need it most
+  }
 }
 
 void Scheduler::TakeDrawn(RunningSong& running, const StepRequest& step) {

@@ -53,6 +53,8 @@ Job::Job(const JobContext* context, GenerationRequest request, Reservation memor
       events_(
           context->limits.max_stream_buffer_bytes, [this] { OnTaken(); },
           [this](const absl::Status& failure) { End(failure); }),
+      playback_(request_.loudness == LoudnessMode::kReference ? nullptr
+                                                              : std::make_shared<Playback>()),
       memory_(std::move(memory)),
       stage_began_(submitted_),
       last_sent_(submitted_),

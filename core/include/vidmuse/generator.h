@@ -40,6 +40,9 @@ struct GeneratorOptions {
   // A stream with more than Limits::max_stream_buffer_bytes of unread output ends, and its memory
   // is freed, if its reader takes no event for this long.
   double send_timeout_seconds = 600;
+  // A stream that is played while it is made, and is further ahead of its listener than this, gives
+  // way to streams that have less. 86400, more than any song has: never.
+  double stream_lead_seconds = 10;
   // A stream on which nothing was sent for this long reports its progress.
   double progress_seconds = 10;
   // Generator::Create calls it with each message for the operator, one line at a time.

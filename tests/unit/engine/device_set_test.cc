@@ -88,6 +88,7 @@ class DeviceSetTest : public testing::Test {
   absl::StatusCode SubmitWithLimit(absl::Duration time_limit) {
     GenerationRequest request;
     request.time_limit = time_limit;
+    request.loudness = LoudnessMode::kNone;
     return generator_->Submit(request).status().code();
   }
 
