@@ -71,7 +71,9 @@ Job::~Job() {
 }
 
 void Job::RunOn(WorkerPool* pool, Task task) {
-  if (pool->Submit([self = shared_from_this(), task] { self->RunTask(task); })) return;
+  // Nobody's videos wait behind all those of a client that sent many.
+  const auto run = [self = shared_from_this(), task] { self->RunTask(task); };
+  if (pool->Submit(run, TaskPriority::kNormal, request_.client_key)) return;
   End(WithRetryAfter(absl::ResourceExhaustedError("too much work is queued"), absl::Seconds(5)));
 }
 
