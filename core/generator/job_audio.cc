@@ -14,8 +14,8 @@ void Job::SchedulePump() {
   // The device thread sends nothing to readers, so the pump sends progress that is due, too.
   if (frames_made_ < wanted_frames_ && stage_ != Stage::kDeliver && !progress_due_) return;
   // The pool's queue has room for one task of every job.
-  const bool queued =
-      context_->codec_pool->Submit([self = shared_from_this()] { self->RunTask(&Job::PumpAudio); });
+  const auto run = [self = shared_from_this()] { self->RunTask(&Job::PumpAudio); };
+  const bool queued = context_->codec_pool->Submit(run, TaskPriority::kNormal, request_.client_key);
   if (queued) pump_ = Pump::kBusy;
 }
 
