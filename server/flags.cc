@@ -28,7 +28,8 @@ std::vector<Flag<GeneratorOptions>> ModelFlags() {
       {"precision", &GeneratorOptions::precision, ChoiceType({"fp32", "bf16", "fp16", "int8"}),
        "of the weights; empty: the device's best that holds quality"},
       {"device_threads", &GeneratorOptions::device_threads, NumberType<int>(0, kMaxThreads),
-       "threads of a decoding step; 0: one a core"},
+       "threads of a decoding step; 0: one a core, and one each 10 MB of weights at most: so many "
+       "read as fast as memory is"},
       {"video_threads", &GeneratorOptions::video_threads, NumberType<int>(0, kMaxThreads),
        "videos decoded at once; 0: one a core"},
       {"encode_threads", &GeneratorOptions::encode_threads, NumberType<int>(0, kMaxThreads),

@@ -26,7 +26,9 @@ struct GeneratorOptions {
   std::string precision;        // empty: the fastest on the device that keeps the quality
   // "Core" below means a CPU that this process may use, by its affinity and its control group's
   // limit.
-  int device_threads = 0;  // threads of a decoding step; 0: one per core
+  // Threads of a decoding step; 0: one per core, but no more than have each 10 MB of weights to
+  // read.
+  int device_threads = 0;
   int video_threads = 0;   // videos decoded at once; 0: one per core
   int encode_threads = 0;  // threads that encode video frames; 0: one per core
   int codec_threads = 0;   // streams whose audio is decoded at once; 0: one per core
