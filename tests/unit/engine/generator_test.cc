@@ -2,7 +2,9 @@
 // refusals.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "tests/unit/engine/generator_fixture.h"
 #include "vidmuse/audio_format.h"
@@ -28,6 +30,54 @@ TEST_F(GeneratorTest, MakesTheSong) {
     next_sample += chunk.num_samples;
   }
   EXPECT_EQ(next_sample, 4 * 32000);
+}
+
+// With one place, a stream whose listener has enough lets another begin. Nobody waits for a song of
+// reference loudness, so that one gets what is left.
+TEST_F(GeneratorTest, AStreamThatIsFarAheadLetsAnotherBegin) {
+  clock_in_use_ = &clock_;
+  Notification far_ahead, others_wait;
+  std::vector<uint64_t> steps;  // the seed of the song in each step
+  prepare_ = [&](FakeModel& model) {
+    model.on_step = [&](absl::Span<StepRequest> batch) {
+      clock_.Advance(absl::Milliseconds(1));
+      if (batch[0].sampling != nullptr) steps.push_back(batch[0].sampling->seed);
+      if (steps.size() == 700) {
+        far_ahead.Notify();
+        others_wait.WaitFor(kSoon);
+      }
+      return absl::OkStatus();
+    };
+  };
+  GeneratorOptions options;
+  options.limits.max_batch = 1;
+  Start(options);
+  const auto submit = [&](uint64_t seed, LoudnessMode loudness, const std::string& video) {
+    GenerationRequest request = Request(loudness);
+    request.sampling.seed = seed;
+    return Submit(request, video);
+  };
+  const auto first = submit(1, LoudnessMode::kNone, "28 1");
+  ASSERT_TRUE(far_ahead.WaitFor(kSoon));
+  const auto patient = submit(2, LoudnessMode::kReference, "2 2");
+  const auto second = submit(3, LoudnessMode::kNone, "2 3");
+  for (MusicStream* stream : {patient.get(), second.get()}) {
+    for (bool queued = false; !queued;) {
+      const absl::StatusOr<StreamEvent> event = ReadEvent(*stream, kSoon);
+      ASSERT_TRUE(event.ok()) << event.status();
+      const auto* progress = std::get_if<GenerationProgress>(&*event);
+      queued = progress != nullptr && progress->stage == GenerationStage::kQueue;
+    }
+  }
+  others_wait.Notify();
+  for (MusicStream* stream : {first.get(), patient.get(), second.get()}) {
+    EXPECT_TRUE(ReadAll(*stream).finished.ok());
+  }
+  const auto last = [&](uint64_t seed) {
+    return std::find(steps.rbegin(), steps.rend(), seed) - steps.rbegin();
+  };
+  EXPECT_GT(last(3), last(1)) << "the second stream is made before the first one";
+  EXPECT_GT(last(1), last(2)) << "and the patient song is made last";
 }
 
 TEST_F(GeneratorTest, BytesDontDependOnChunksOrCompany) {
