@@ -64,7 +64,8 @@ using WindowOpener = std::function<void(PendingWindow)>;
 // client come in the order of their arrival. While `max_batch` songs or more are running, a new
 // stream begins only if the device is fast enough to keep all streams playing.
 //
-// Patient songs get what is left of steps and memory, and never less than one in eight rows of the
+// While the device is slower than the music is heard, the step of a stream that needs it isn't made
+// longer by songs that can wait. Patient songs get what is left of steps and memory, and never less than one in eight rows of the
 // steps and one in eight windows. The first song in the order that doesn't fit into the memory
 // holds up those behind it, so a large one doesn't starve either.
 //
@@ -177,7 +178,7 @@ class Scheduler {
   void UseWindow(RunningSong& running, std::unique_ptr<Window> window);
   // The songs of the next step, in the order of their placement.
   std::vector<RunningSong*> ChooseMembers();
-  // Takes those that must sit out from `ready`, which are more songs than the batch has places.
+  // Takes the songs that must sit out from `ready`.
   void LeaveOut(std::vector<RunningSong*>* ready);
   std::vector<StepRequest> BuildBatch(const std::vector<RunningSong*>& members);
   absl::Status Step(std::vector<StepRequest>& batch);

@@ -1,5 +1,6 @@
 // The scheduler's steps: builds the batch, takes in the drawn tokens and handles failing devices.
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 #include <utility>
 
@@ -24,8 +25,7 @@ std::vector<Scheduler::RunningSong*> Scheduler::ChooseMembers() {
   for (const auto& running : running_) {
     if (running->window != nullptr) ready.push_back(running.get());
   }
-  const size_t places = static_cast<size_t>(options_.max_batch);
-  if (ready.size() > places) LeaveOut(&ready);
+  LeaveOut(&ready);
   sitting_out_ = 0;
   for (const auto& running : running_) {
     sitting_out_ += running->streaming() && (running->parked || running->window != nullptr);
@@ -35,6 +35,11 @@ std::vector<Scheduler::RunningSong*> Scheduler::ChooseMembers() {
 }
 
 void Scheduler::LeaveOut(std::vector<RunningSong*>* ready) {
+  // While steps take longer than what they make is heard, songs that can wait don't make them even
+  // longer, if any song can't wait.
+  const bool slow = speed_.IsFresh(clock_->Monotonic()) && speed_.step_seconds * kFrameRate > 1;
+  const auto places = static_cast<std::ptrdiff_t>(options_.max_batch);
+  if (!slow && std::ssize(*ready) <= places) return;
   struct Row {
     Urgency urgency;
     size_t index;  // in `ready`
@@ -46,22 +51,28 @@ void Scheduler::LeaveOut(std::vector<RunningSong*>* ready) {
   rows.reserve(ready->size());
   for (const RunningSong* song : *ready) rows.push_back({UrgencyOf(*song), rows.size()});
   std::sort(rows.begin(), rows.end());
+  const auto from = [&rows](Urgency::Group group) {
+    return std::find_if(rows.begin(), rows.end(),
+                        [group](const Row& row) { return row.urgency.group >= group; });
+  };
+  const std::ptrdiff_t cannot_wait = from(Urgency::Group::kAhead) - rows.begin();
+  const std::ptrdiff_t wanted = slow && cannot_wait > 0 ? cannot_wait : std::ssize(rows);
+  const std::ptrdiff_t members = std::min(wanted, places);
+  if (members == std::ssize(rows)) return;
   // Patient songs are the last rows. As many of them as are due come first instead.
-  const auto patient = std::find_if(rows.begin(), rows.end(), [](const Row& row) {
-    return row.urgency.group == Urgency::Group::kPatient;
-  });
-  patient_rows_ = std::min(patient_rows_ + options_.max_batch * kPatientRows,
+  const auto patient = from(Urgency::Group::kPatient);
+  patient_rows_ = std::min(patient_rows_ + static_cast<double>(members) * kPatientRows,
                            static_cast<double>(rows.end() - patient));
   const auto due = static_cast<std::ptrdiff_t>(patient_rows_);
   std::rotate(rows.begin(), patient, patient + due);
-  rows.resize(options_.max_batch);
+  rows.resize(slow ? std::min(members + due, places) : members);
   for (const Row& row : rows) patient_rows_ -= row.urgency.group == Urgency::Group::kPatient;
   patient_rows_ = std::max(patient_rows_, 0.0);
   std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.index < b.index; });
-  std::vector<RunningSong*> members;
-  members.reserve(rows.size());
-  for (const Row& row : rows) members.push_back((*ready)[row.index]);
-  *ready = std::move(members);
+  std::vector<RunningSong*> chosen;
+  chosen.reserve(rows.size());
+  for (const Row& row : rows) chosen.push_back((*ready)[row.index]);
+  *ready = std::move(chosen);
 }
 
 std::vector<StepRequest> Scheduler::BuildBatch(const std::vector<RunningSong*>& members) {

@@ -152,6 +152,30 @@ TEST_F(SchedulerStreamsTest, PatientSongsHaveAnEighthOfTheWindows) {
   EXPECT_EQ(second->made, FakeSong(30, 101, Sampled(101)));
 }
 
+// Alone, a song is made a little faster than it is heard; beside others, far slower.
+TEST_F(SchedulerStreamsTest, OnASlowDevicePatientSongsGetWhatAStreamLeaves) {
+  StartWith(8, absl::Seconds(10));
+  model_.on_step = [this](absl::Span<StepRequest> batch) {
+    clock_.Advance(absl::Milliseconds(12) + batch.size() * absl::Milliseconds(7));
+    return absl::OkStatus();
+  };
+  std::vector<std::shared_ptr<TestSong>> patient;
+  for (uint64_t i = 0; i < 4; ++i) patient.push_back(Add(600, i, Sampled(i)));
+  Run(100);
+  const size_t before = patient[0]->frames();
+  const auto stream = AddStream(60, 9);
+  const absl::Duration begin = clock_.Monotonic();
+  while (!stream->end) RunOne();
+  EXPECT_LT(clock_.Monotonic() - begin, absl::Seconds(64)) << "for a minute of music";
+  size_t made = 0;
+  for (const auto& song : patient) made += song->frames() - before;
+  EXPECT_GE(made, 3000u / 8) << "their share";
+  EXPECT_LE(made, 700u);
+  for (const auto& song : patient) song->cancel.Cancel();
+  RunToEnd();
+  EXPECT_EQ(stream->made, FakeSong(60, 9, Sampled(9)));
+}
+
 TEST_F(SchedulerStreamsTest, WhoMadeMuchThatNobodyHeardIsFarAhead) {
   StartWith(1, absl::Seconds(2));
   const auto first = AddStream(30, 1);
