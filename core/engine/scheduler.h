@@ -46,7 +46,8 @@ struct PendingWindow {
   CancelFlag cancel;  // the song's
   WindowSpec window;
   int capacity = 0;  // sequence steps
-  // Set for a song that has frames already: its window is opened before a new song's first one.
+  // Set for a song that has frames already, and that isn't a stream far ahead of its listener: its
+  // window is opened before a new song's first one.
   bool urgent = false;
 };
 
@@ -64,10 +65,10 @@ using WindowOpener = std::function<void(PendingWindow)>;
 // client come in the order of their arrival. While `max_batch` songs or more are running, a new
 // stream begins only if the device is fast enough to keep all streams playing.
 //
-// While the device is slower than the music is heard, the step of a stream that needs it isn't made
-// longer by songs that can wait. Patient songs get what is left of steps and memory, and never less than one in eight rows of the
-// steps and one in eight windows. The first song in the order that doesn't fit into the memory
-// holds up those behind it, so a large one doesn't starve either.
+// Patient songs get what is left of steps and memory, and never less than one in eight rows of the
+// steps and one in eight windows. While a step takes longer than its frames are heard, songs that
+// can wait don't lengthen the steps of a stream that can't. The first song in the order that
+// doesn't fit into the memory holds up those behind it, so a large one doesn't starve either.
 //
 // A song whose window can't be opened for want of memory, while others hold some, tries again each
 // time that a window is closed.
