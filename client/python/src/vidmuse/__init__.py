@@ -8,6 +8,7 @@ with Client("127.0.0.1:50051") as client:
 
 from ._aio import AsyncClient, AsyncSong
 from ._client import Client, Song
+from ._connection import ClientOptions
 from ._events import Chunk, Event, Restarted, Retrying, Spliced
 from ._options import SongOptions
 from .errors import (
@@ -29,6 +30,7 @@ __all__ = [
     "CancelledError",
     "Chunk",
     "Client",
+    "ClientOptions",
     "DataLossError",
     "DeadlineExceededError",
     "Event",

@@ -89,6 +89,7 @@ class Call:
         self.finished: pb.GenerationFinished | None = None
         self.progress: pb.GenerationProgress | None = None
         self.retries = 0
+        self.uploaded_bytes = 0  # in this attempt
         self._connection = connection
         self._options = options
         self._policy = RetryPolicy(connection.retries)
@@ -115,6 +116,7 @@ class Call:
         self.state.begin_attempt()
         self._failure = None
         self._other_fingerprint = False
+        self.uploaded_bytes = 0
         number = self._attempts
         self._attempts += 1
         metadata = [

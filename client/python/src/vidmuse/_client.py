@@ -16,10 +16,11 @@ from . import _connection as conn
 from ._call import AskMessageLimit, Attempt, Call, CallOptions, Done, Ended
 from ._events import Chunk, Event
 from ._options import SongOptions
-from ._retry import RetryOptions, from_status, is_transport_failure
-from ._song import SongBase, ended_by_error
+from ._retry import from_status, is_transport_failure, read_trailers
+from ._save import SongFile, format_for
+from ._song import SongView
 from ._video import Video, VideoSource, open_video
-from .errors import VidmuseError, make_error
+from .errors import VidmuseError, invalid, make_error
 from .v1 import music_pb2 as pb
 
 if TYPE_CHECKING:
@@ -54,19 +55,19 @@ class _Replica:
         )
 
     def await_connection(self) -> None:
-        """Lets a broken channel connect again. gRPC fails calls on a broken channel at once, and
-        reconnects only while somebody waits for it."""
-        with contextlib.suppress(grpc.FutureTimeoutError):
-            grpc.channel_ready_future(self.channel).result(timeout=conn.RECONNECT_WAIT)
+        """Lets a broken channel connect again. gRPC fails calls on a broken channel at once, except
+        those that wait for it; so one that matters to nobody does."""
+        with contextlib.suppress(grpc.RpcError):
+            self.health(conn.HealthCheckRequest(), timeout=conn.RECONNECT_WAIT, wait_for_ready=True)
 
 
 class _Upload:
     """The messages of one attempt. gRPC reads them on a thread of its own, one at a time."""
 
-    def __init__(self, video: VideoSource, attempt: Attempt, sent: Callable[[int], None]) -> None:
+    def __init__(self, video: VideoSource, attempt: Attempt, call: Call) -> None:
         self._video = video
         self._attempt = attempt
-        self._sent = sent
+        self._call = call
         self._cancel: Callable[[], object] | None = None
         self._ready = threading.Event()
         self.error: Exception | None = None
@@ -90,10 +91,10 @@ class _Upload:
                 return
             yield pb.GenerateMusicRequest(video_chunk=piece)
             offset += length
-            self._sent(offset)
+            self._call.uploaded_bytes = offset
 
 
-class Song(SongBase):
+class Song(SongView):
     """A song that a server makes while it is read. Iterate over it for its chunks.
 
     The call begins with the first read, and its deadline counts from there. A reader that stops
@@ -101,11 +102,14 @@ class Song(SongBase):
     """
 
     def __init__(self, replicas: list[_Replica], call: Call, video: VideoSource) -> None:
-        super().__init__(call, video)
+        super().__init__(call)
         self._replicas = replicas
+        self._video = video
+        self._keep_video = False  # `save` needs it once more when the reading has ended
+        self._begun = False
         self._lock = threading.Lock()
         self._rpc: Any = None  # guarded by _lock
-        self._cancel_event = threading.Event()
+        self._cancelled = threading.Event()
 
     def __iter__(self) -> Generator[Chunk, None, None]:
         with contextlib.closing(self.events()) as events:
@@ -116,7 +120,9 @@ class Song(SongBase):
     def events(self, *, can_restart: bool = False) -> Generator[Event, None, None]:
         """Everything that happens, chunks included. With `can_restart` the song may start over
         (`Restarted`), where it otherwise goes on with a splice or fails."""
-        self._begin(can_restart=can_restart)
+        self._must_be_new()
+        self._begun = True
+        self._call.begin(can_restart=can_restart)
         return self._run()
 
     def save(self, path: str | os.PathLike[str]) -> Self:
@@ -126,7 +132,7 @@ class Song(SongBase):
         WAV. A .mp4, .mov, .mkv or .webm is the video with the music under it, and needs the extra
         `mux`.
         """
-        with self, self._open_file(os.fspath(path)) as file:
+        with self, self.open_file(os.fspath(path)) as file:
             with contextlib.closing(self.events(can_restart=file.can_restart)) as events:
                 for event in events:
                     file.on_event(event)
@@ -136,10 +142,22 @@ class Song(SongBase):
     def cancel(self) -> None:
         """Ends the call; its reader gets a vidmuse.CancelledError. Any thread may call this."""
         with self._lock:
-            self._cancelled = True
-            self._cancel_event.set()
+            self._cancelled.set()
             if self._rpc is not None:
                 self._rpc.cancel()
+
+    def close(self) -> None:
+        """Cancels the song if it is not complete, and closes its video."""
+        if self.finished is None:
+            self.cancel()
+        self._video.close()
+
+    def open_file(self, path: str) -> SongFile:
+        """For `save`. Chooses the format by the path's extension, unless the caller has."""
+        self._must_be_new()
+        self._call.config.format = format_for(path, self._call.config.format)
+        self._keep_video = True
+        return SongFile.create(path, self._video)
 
     def __enter__(self) -> Self:
         return self
@@ -152,6 +170,10 @@ class Song(SongBase):
     ) -> None:
         self.close()
 
+    def _must_be_new(self) -> None:
+        if self._begun:
+            raise invalid("this song was read already: generate makes a new one")
+
     def _run(self) -> Generator[Event, None, None]:
         try:
             while True:
@@ -160,22 +182,25 @@ class Song(SongBase):
                 if not attempt.first:
                     replica.await_connection()
                 ended = yield from self._run_attempt(replica, attempt)
-                step = self._call.on_ended(ended, cancelled=self._cancelled)
+                step = self._call.on_ended(ended, cancelled=self._cancelled.is_set())
                 if isinstance(step, AskMessageLimit):
                     limit = self._message_limit(replica)
-                    step = self._call.on_limit(limit, cancelled=self._cancelled)
+                    step = self._call.on_limit(limit, cancelled=self._cancelled.is_set())
                 if isinstance(step, Done):
                     return
                 assert not isinstance(step, AskMessageLimit)
                 yield step
-                self._cancel_event.wait(step.delay)
+                self._cancelled.wait(step.delay)
         finally:
-            self._end()
+            if self.finished is None:
+                self.cancel()
+            if not self._keep_video:
+                self._video.close()
 
     def _run_attempt(self, replica: _Replica, attempt: Attempt) -> Generator[Event, None, Ended]:
-        upload = _Upload(self._video, attempt, self._on_sent)
+        upload = _Upload(self._video, attempt, self._call)
         with self._lock:
-            if self._cancelled:
+            if self._cancelled.is_set():
                 raise self._call.cancelled_error()
             self._rpc = rpc = replica.generate(
                 iter(upload), timeout=attempt.timeout, metadata=attempt.metadata
@@ -186,7 +211,7 @@ class Song(SongBase):
             for response in rpc:
                 yield from self._call.on_response(response)
         except grpc.RpcError as error:
-            ended = ended_by_error(error)
+            ended = _ended_by_error(error)
         except VidmuseError as error:
             ended = Ended(local=error)
         finally:
@@ -203,54 +228,21 @@ class Song(SongBase):
             return None
         return info.limits.max_message_bytes
 
-    def _on_sent(self, uploaded: int) -> None:
-        self._uploaded = uploaded
-
 
 class Client:
     """Makes music for videos with the servers at `server`.
 
     `server` is "host:port", several of them with commas between or in a list, or any gRPC target.
     They are replicas: tried in turn, and where one goes away in mid-song, the next one with the
-    same fingerprint goes on with the same bytes. Thread-safe.
-
-    `api_key` is sent with every call but health checks. By default it comes from `api_key_file` or
-    the variable VIDMUSE_API_KEY; an empty one sends none. It is refused where it would cross a
-    network in plain text, unless `allow_plaintext_api_key` is set.
-
-    `max_retries`: how many times in a row a call may retry without progress after a connection
-    broke. The wait before the n-th is `initial_backoff` * 2^(n-1) seconds, at most `max_backoff`,
-    times a random factor in [0.5, 1], but at least what the server asks for. `max_busy_wait`: how
-    many seconds a call waits in total for servers that answer that they are busy or shutting down.
+    same fingerprint goes on with the same bytes. The options are ClientOptions'. Thread-safe.
     """
 
     def __init__(
         self,
-        server: conn.Addresses = "127.0.0.1:50051",
-        *,
-        tls: bool = False,
-        tls_ca: conn.StrPath | None = None,
-        tls_cert: conn.StrPath | None = None,
-        tls_key: conn.StrPath | None = None,
-        api_key: str | None = None,
-        api_key_file: conn.StrPath | None = None,
-        allow_plaintext_api_key: bool = False,
-        max_retries: int = 5,
-        initial_backoff: float = 0.2,
-        max_backoff: float = 10.0,
-        max_busy_wait: float = 120.0,
+        server: conn.Addresses = conn.DEFAULT_ADDRESS,
+        **options: Unpack[conn.ClientOptions],
     ) -> None:
-        self._connection = conn.connection(
-            server,
-            tls=tls,
-            tls_ca=tls_ca,
-            tls_cert=tls_cert,
-            tls_key=tls_key,
-            api_key=api_key,
-            api_key_file=api_key_file,
-            allow_plaintext_api_key=allow_plaintext_api_key,
-            retries=RetryOptions(max_retries, initial_backoff, max_backoff, max_busy_wait),
-        )
+        self._connection = conn.connection(server, **options)
         credentials = self._connection.credentials
         self._replicas = [_Replica(one, credentials) for one in self._connection.addresses]
         self._songs_lock = threading.Lock()
@@ -308,7 +300,7 @@ class Client:
         end = time.monotonic() + timeout
         request = conn.HealthCheckRequest(service=service)
         for replica in self._replicas:
-            with naming(replica.address):
+            with _naming(replica.address):
                 response = replica.health(request, timeout=end - time.monotonic())
             conn.check_serving(replica.address, response)
         return "SERVING"
@@ -334,7 +326,7 @@ class Client:
         self.close()
 
     def _model_info(self, replica: _Replica, end: float) -> pb.GetModelInfoResponse:
-        with naming(replica.address):
+        with _naming(replica.address):
             return replica.model_info(
                 pb.GetModelInfoRequest(),
                 timeout=end - time.monotonic(),
@@ -343,12 +335,21 @@ class Client:
 
 
 @contextlib.contextmanager
-def naming(address: str) -> Iterator[None]:
+def _naming(address: str) -> Iterator[None]:
     """Turns a failed call into an error that names the address."""
     try:
         yield
     except grpc.RpcError as error:
-        ended = ended_by_error(error)
+        ended = _ended_by_error(error)
         assert ended.code is not None
         plain = from_status(ended.code, ended.details)
         raise make_error(plain.code, f"{address}: {plain.message}") from None
+
+
+def _ended_by_error(error: Any) -> Ended:
+    # Every grpc.RpcError of a call has these methods, which its type doesn't name.
+    return Ended(
+        code=error.code(),
+        details=error.details() or "",
+        trailers=read_trailers(error.trailing_metadata()),
+    )

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, TypedDict, Union
 
 import grpc
 
@@ -22,6 +22,8 @@ SERVICE = "/vidmuse.v1.MusicService/"
 HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 HealthCheckRequest = message_class("grpc.health.v1.HealthCheckRequest")
 HealthCheckResponse = message_class("grpc.health.v1.HealthCheckResponse")
+
+DEFAULT_ADDRESS = "127.0.0.1:50051"
 
 # How long to wait for a replica whose connection has failed.
 RECONNECT_WAIT = 0.5
@@ -58,19 +60,46 @@ class Connection:
         return (("authorization", f"Bearer {self.api_key}"),) if self.api_key else ()
 
 
+class ClientOptions(TypedDict, total=False):
+    """How a client reaches its servers, and how patient it is. Times are in seconds."""
+
+    # Connect with TLS. The files are in PEM: authorities to trust (default: gRPC's own list), this
+    # client's certificate and its private key.
+    tls: bool
+    tls_ca: StrPath | None
+    tls_cert: StrPath | None
+    tls_key: StrPath | None
+    # Sent with every call but health checks. By default the key is in `api_key_file`, else in the
+    # variable VIDMUSE_API_KEY; an empty one sends none. It is refused where it would cross a
+    # network in plain text, unless `allow_plaintext_api_key` is set.
+    api_key: str | None
+    api_key_file: StrPath | None
+    allow_plaintext_api_key: bool
+    # How many times in a row a call may retry without progress after a connection broke (5).
+    max_retries: int
+    # The wait before the n-th retry in a row is initial_backoff * 2^(n-1), at most max_backoff (0.2
+    # and 10), times a random factor in [0.5, 1], but at least what the server asks for.
+    initial_backoff: float
+    max_backoff: float
+    # How long one call waits in total for servers that answer that they are busy or shutting down
+    # (120). 0: it fails at once on a busy server.
+    max_busy_wait: float
+
+
 def connection(
     server: Addresses,
     *,
-    tls: bool,
-    tls_ca: StrPath | None,
-    tls_cert: StrPath | None,
-    tls_key: StrPath | None,
-    api_key: str | None,
-    api_key_file: StrPath | None,
-    allow_plaintext_api_key: bool,
-    retries: RetryOptions,
+    tls: bool = False,
+    tls_ca: StrPath | None = None,
+    tls_cert: StrPath | None = None,
+    tls_key: StrPath | None = None,
+    api_key: str | None = None,
+    api_key_file: StrPath | None = None,
+    allow_plaintext_api_key: bool = False,
+    **retry_options: Any,
 ) -> Connection:
     """Raises INVALID_ARGUMENT for options that don't fit, OSError for files that can't be read."""
+    retries = RetryOptions(**retry_options)
     addresses = tuple(server.split(",")) if isinstance(server, str) else tuple(server)
     if not addresses or not all(addresses):
         raise invalid("no server address" if not addresses else "an empty server address")

@@ -1,25 +1,16 @@
-"""What Song and AsyncSong have in common."""
+"""What can be seen of a song, in Song and AsyncSong alike."""
 
 from __future__ import annotations
 
-from ._call import Call, Ended
-from ._retry import read_trailers
-from ._save import SongFile, format_for
-from ._video import VideoSource
-from .errors import invalid
+from ._call import Call
 from .v1 import music_pb2 as pb
 
 
-class SongBase:
-    """A song that is being made. Use one for one reading: by iteration, `events` or `save`."""
+class SongView:
+    """The state of a song's call."""
 
-    def __init__(self, call: Call, video: VideoSource) -> None:
+    def __init__(self, call: Call) -> None:
         self._call = call
-        self._video = video
-        self._begun = False
-        self._keep_video = False  # `save` needs it once more
-        self._cancelled = False
-        self._uploaded = 0
 
     @property
     def started(self) -> pb.GenerationStarted | None:
@@ -54,41 +45,4 @@ class SongBase:
     @property
     def uploaded_bytes(self) -> int:
         """Bytes of the video that were sent in this attempt."""
-        return self._uploaded
-
-    def cancel(self) -> None:
-        """Ends the call; its reader gets a vidmuse.CancelledError."""
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Cancels the song if it is not complete, and closes its video."""
-        if self.finished is None:
-            self.cancel()
-        self._video.close()
-
-    def _end(self) -> None:
-        """To be called when the reading ends, for whatever reason."""
-        if self.finished is None:
-            self.cancel()
-        if not self._keep_video:
-            self._video.close()
-
-    def _begin(self, *, can_restart: bool) -> None:
-        if self._begun:
-            raise invalid("this song was read already: generate makes a new one")
-        self._begun = True
-        self._call.begin(can_restart=can_restart)
-
-    def _open_file(self, path: str) -> SongFile:
-        """Chooses the format by the path's extension, unless the caller has."""
-        if self._begun:
-            raise invalid("this song was read already: save it before anything else")
-        self._call.config.format = format_for(path, self._call.config.format)
-        self._keep_video = True
-        return SongFile.create(path, self._video)
-
-
-def ended_by_error(error: object) -> Ended:
-    """Reads a grpc.RpcError of either API: both have these methods, but no common type."""
-    code, details, trailers = error.code(), error.details(), error.trailing_metadata()  # type: ignore[attr-defined]
-    return Ended(code=code, details=details or "", trailers=read_trailers(trailers))
+        return self._call.uploaded_bytes
