@@ -20,14 +20,6 @@ CLIP = DATA / "demo" / "clip.mp4"
 PATIENCE = 60.0
 
 
-def wait_until(condition: object, what: str) -> None:
-    assert callable(condition)
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, f"waited for {what}"
-        time.sleep(0.01)
-
-
 class Server:
     """A vidmuse_server on the demo model."""
 
@@ -64,6 +56,12 @@ class Server:
             text = answer.read().decode()
         values = re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", text, re.MULTILINE)
         return sum(float(value) for value in values)
+
+    def wait_for(self, name: str, value: float) -> None:
+        end = time.monotonic() + PATIENCE
+        while (now := self.metric(name)) != value:
+            assert time.monotonic() < end, f"{name} is {now}, not {value}"
+            time.sleep(0.01)
 
     def kill(self) -> None:
         self._process.kill()

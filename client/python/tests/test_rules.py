@@ -299,6 +299,35 @@ def test_a_reader_that_stops_early_ends_the_call(api: str) -> None:
         blocking(server.address) if api == "sync" else asyncio.run(waiting(server.address))
 
 
+def test_a_slow_reader_slows_the_server(api: str) -> None:
+    """Nothing piles up here while nobody reads."""
+    pieces = 200
+    sent = []
+
+    def script(call: Any) -> Any:
+        call.read_video()
+        yield FakeSong(format=pb.AUDIO_FORMAT_FLAC).started()
+        for _ in range(pieces):
+            sent.append(1 << 20)
+            yield pb.GenerateMusicResponse(chunk=pb.AudioChunk(data=bytes(1 << 20)))
+
+    def blocking(address: str) -> None:
+        with Client(address) as client:
+            for _ in client.generate(VIDEO):
+                time.sleep(1)  # nothing tells that no more is coming
+                break
+
+    async def waiting(address: str) -> None:
+        async with AsyncClient(address) as client:
+            async for _ in client.generate(VIDEO):
+                await asyncio.sleep(1)
+                break
+
+    with FakeServer(script) as server:
+        blocking(server.address) if api == "sync" else asyncio.run(waiting(server.address))
+    assert 0 < len(sent) < pieces // 4
+
+
 def test_a_video_that_shrinks_is_an_error_here(api: str, tmp_path: Path) -> None:
     path = tmp_path / "in.mp4"
     path.write_bytes(VIDEO)

@@ -109,10 +109,12 @@ def _copy(
     waiting = next(packets, None)
     start = picture.start_time or 0
     for packet in source.demux(picture):
-        if packet.dts is None:
-            continue  # the end, or a packet without a time, which no container takes
+        if packet.pts is None and packet.dts is None:
+            continue  # the end
+        # Matroska's first packets have no decoding time if pictures are stored out of order; the
+        # muxer works it out.
         packet.pts = None if packet.pts is None else packet.pts - start
-        packet.dts -= start
+        packet.dts = None if packet.dts is None else packet.dts - start
         while waiting is not None and _seconds(waiting) <= _seconds(packet):
             target.mux(waiting)
             waiting = next(packets, None)
@@ -124,7 +126,8 @@ def _copy(
 
 
 def _seconds(packet: Any) -> Fraction:
-    return Fraction(packet.dts * packet.time_base)
+    at = packet.pts if packet.dts is None else packet.dts
+    return Fraction(at * packet.time_base)
 
 
 def _music(stream: Any, samples: IO[bytes], started: pb.GenerationStarted) -> Iterator[Any]:
