@@ -152,7 +152,7 @@ class FakeServer:
             futures.ThreadPoolExecutor(max_workers=8),
             options=[("grpc.max_receive_message_length", max_message_bytes)],
         )
-        handlers = {
+        handlers: dict[str, Any] = {
             "GenerateMusic": grpc.stream_stream_rpc_method_handler(
                 self._generate,
                 request_deserializer=pb.GenerateMusicRequest.FromString,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 import vidmuse
 from vidmuse import Client
 from vidmuse._connection import is_this_machine
-from vidmuse._options import FIELDS, make_config
+from vidmuse._options import FIELDS, FormatName, make_config
 from vidmuse._retry import read_trailers
 from vidmuse._video import open_video
 from vidmuse.v1 import music_pb2 as pb
@@ -54,8 +54,8 @@ def test_options_become_a_config() -> None:
         max_duration_seconds=3,
         resume=pb.ResumeFrom(tokens=b"1234"),
     )
-    names = ("wav", "pcm_s16le", "pcm_f32le", "flac", "mp3", "ogg")
-    assert [make_config({"format": name}).format for name in names] == [1, 2, 3, 4, 5, 6]
+    numbers = [make_config({"format": name}).format for name in get_args(FormatName)]
+    assert numbers == [1, 2, 3, 4, 5, 6]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import asyncio
 import importlib.util
+import math
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -95,7 +96,7 @@ def test_the_picture_is_copied_and_the_music_is_under_it(
 def correlation(one: array.array[float], other: array.array[float]) -> float:
     pairs = list(zip(one, other))
     dot = sum(a * b for a, b in pairs)
-    return dot / (sum(a * a for a, _ in pairs) * sum(b * b for _, b in pairs)) ** 0.5
+    return dot / math.sqrt(sum(a * a for a, _ in pairs) * sum(b * b for _, b in pairs))
 
 
 def test_the_index_of_an_mp4_stands_in_front(address: str, tmp_path: Path) -> None:

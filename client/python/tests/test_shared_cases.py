@@ -54,7 +54,8 @@ def test_retry_policies(one: dict[str, Any]) -> None:
 
 
 def tokens(given: dict[str, Any]) -> bytes:
-    return bytes([given.get("fill", 0)]) * (8 * given.get("frames", 0))
+    frames: int = given.get("frames", 0)
+    return bytes([given.get("fill", 0)]) * (8 * frames)
 
 
 class Song:
