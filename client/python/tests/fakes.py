@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import random
 import zlib
 from collections.abc import Iterator
 from concurrent import futures
@@ -20,8 +22,9 @@ LOOKAHEAD = 2
 CHUNK_FRAMES = 10
 
 
-def noise(salt: int, begin: int, end: int) -> bytes:
-    return bytes(((i + 1) * 0x9E3779B97F4A7C15 + salt) >> 56 & 255 for i in range(begin, end))
+@functools.lru_cache
+def noise(salt: int, size: int) -> bytes:
+    return random.Random(salt).randbytes(size)
 
 
 @dataclass
@@ -35,11 +38,13 @@ class FakeSong:
     format: pb.AudioFormat = pb.AUDIO_FORMAT_PCM_S16LE
 
     def tokens(self, begin: int, end: int) -> bytes:
-        return noise(self.seed, begin * CODEBOOKS * 2, end * CODEBOOKS * 2)
+        frame = CODEBOOKS * 2
+        return noise(self.seed, self.frames * frame)[begin * frame : end * frame]
 
     def audio(self, begin: int, end: int) -> bytes:
         salt = self.seed + 1 + zlib.crc32(self.fingerprint.encode())
-        return noise(salt, begin * SAMPLES * 2, end * SAMPLES * 2)
+        frame = SAMPLES * 2
+        return noise(salt, self.frames * frame)[begin * frame : end * frame]
 
     def started(self) -> pb.GenerateMusicResponse:
         return pb.GenerateMusicResponse(

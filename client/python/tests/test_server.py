@@ -232,7 +232,7 @@ def _drop(reader: Any) -> None:
 
 @pytest.mark.parametrize(("api", "audio"), [("sync", "mp3"), ("async", "wav")])
 def test_a_killed_server_costs_nothing_but_time(api: str, audio: str, address: str) -> None:
-    options = {**STREAMED, "format": audio, "duration": 20}
+    options = {**STREAMED, "format": audio, "duration": 12}
     expected = read("sync", [address], LONG, **options)
     assert expected.error is None
     killed = Server()
