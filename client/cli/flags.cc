@@ -127,7 +127,8 @@ Flags HealthFlags() {
 Flags FileFlags() {
   return {
       {"video", &CliOptions::video, FileType(), "the video to make music for; - is standard input"},
-      {"output", &CliOptions::output, FileType(), "where the music goes; - is standard output"},
+      {"output", &CliOptions::output, FileType(),
+       "where the music goes; - is standard output; .mp4, .mov, .mkv and .webm: the video with it"},
       {"tokens", &CliOptions::tokens, FileType(),
        "also write the tokens: one line a frame, four integers"},
       {"resume", &CliOptions::resume, FileType(),
@@ -183,7 +184,21 @@ Flags SongFlags() {
   };
 }
 
-Flags GenerateFlags() { return Concat<CliOptions>({FileFlags(), SamplingFlags(), SongFlags()}); }
+Flags MuxFlags() {
+  return {
+      {"original_audio", &CliOptions::original_audio,
+       EnumType<OriginalAudio>({{"drop", OriginalAudio::kDrop},
+                                {"mix", OriginalAudio::kMix},
+                                {"duck", OriginalAudio::kDuck}}),
+       "of a video as output: its own sound; duck: the music gives way to it (drop)"},
+      {"music_gain_db", &CliOptions::music_gain_db, NumberType<double>(-60, 24),
+       "of a video as output: how much louder the music gets (0)"},
+  };
+}
+
+Flags GenerateFlags() {
+  return Concat<CliOptions>({FileFlags(), MuxFlags(), SamplingFlags(), SongFlags()});
+}
 
 absl::StatusOr<Command> ParseCommand(const std::string& name) {
   if (name == "generate") return Command::kGenerate;
@@ -210,6 +225,25 @@ v1::AudioFormat FormatOfExtension(const std::string& path) {
   if (absl::EndsWith(lower, ".mp3")) return v1::AUDIO_FORMAT_MP3;
   if (absl::EndsWith(lower, ".ogg")) return v1::AUDIO_FORMAT_OGG_VORBIS;
   return v1::AUDIO_FORMAT_WAV;
+}
+
+// Sets what the flags leave to the output's extension.
+absl::Status SetFormat(CliOptions* options) {
+  const bool chosen = options->config.format() != v1::AUDIO_FORMAT_UNSPECIFIED;
+  if (!ContainerOfPath(options->output).empty()) {
+    if (chosen) {
+      return absl::InvalidArgumentError(
+          "--format is for files of music alone: a video's music is AAC, or Opus in WebM");
+    }
+    options->config.set_format(v1::AUDIO_FORMAT_PCM_F32LE);
+    return absl::OkStatus();
+  }
+  if (options->original_audio != OriginalAudio::kDrop || options->music_gain_db != 0) {
+    return absl::InvalidArgumentError(
+        "--original_audio and --music_gain_db need a video as --output: .mp4, .mov, .mkv or .webm");
+  }
+  if (!chosen) options->config.set_format(FormatOfExtension(options->output));
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -242,9 +276,7 @@ absl::StatusOr<CliOptions> ParseCommandLine(const std::vector<std::string>& args
   if (options.tokens == options.output) {
     return absl::InvalidArgumentError("--tokens and --output name the same file");
   }
-  if (options.config.format() == v1::AUDIO_FORMAT_UNSPECIFIED) {
-    options.config.set_format(FormatOfExtension(options.output));
-  }
+  RETURN_IF_ERROR(SetFormat(&options));
   return options;
 }
 

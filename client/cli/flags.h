@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/mux/mux_video.h"
 #include "core/base/flag_table.h"
 #include "vidmuse/v1/music.pb.h"
 
@@ -28,6 +29,8 @@ struct CliOptions {
   std::string output;   // "-": standard output
   std::string tokens;   // empty: no tokens are written
   std::string resume;   // empty: the song begins at its start
+  OriginalAudio original_audio = OriginalAudio::kDrop;  // if the output is a video
+  double music_gain_db = 0;                             // if the output is a video
   absl::Duration deadline = absl::InfiniteDuration();
   v1::GenerateMusicConfig config;
 };
