@@ -26,6 +26,8 @@ build_wheel "$work/clone" "$package"
 build_wheel "$work/again" "$work"/sdist/vidmuse_client-*.tar.gz
 wheel=$(echo "$work"/clone/vidmuse_client-*.whl)
 cmp "$wheel" "$work"/again/vidmuse_client-*.whl
+version=$(sed -n 's/^project(vidmuse VERSION \([0-9.]*\).*/\1/p' "$source/CMakeLists.txt")
+[[ $wheel == */vidmuse_client-$version-* ]] || { echo "$wheel is not of version $version"; exit 1; }
 
 # The types, in the wheel's own form: the messages' stub is made when it is built.
 "$bin/python" -m zipfile -e "$wheel" "$work/unpacked"

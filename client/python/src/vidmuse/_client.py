@@ -129,8 +129,8 @@ class Song(SongView):
         """Writes the whole song to a file, which appears only when it is complete.
 
         The extension chooses the format, unless the option `format` did: .flac, .mp3, .ogg, else
-        WAV. A .mp4, .mov, .mkv or .webm is the video with the music under it, and needs the extra
-        `mux`.
+        WAV. A .mp4, .m4v, .mov, .mkv or .webm is the video with the music under it, and needs the
+        extra `mux`.
         """
         with self, self.open_file(os.fspath(path)) as file:
             with contextlib.closing(self.events(can_restart=file.can_restart)) as events:

@@ -19,11 +19,13 @@ from .v1 import music_pb2 as pb
 # By extension: the container, the music's encoder, the encoder's sample rate if only one will do.
 CONTAINERS: dict[str, tuple[str, str, int | None]] = {
     ".mp4": ("mp4", "aac", None),
+    ".m4v": ("mp4", "aac", None),
     ".mov": ("mov", "aac", None),
     ".mkv": ("matroska", "aac", None),
     ".webm": ("webm", "libopus", 48000),
 }
 
+CONTAINERS_OWN_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder")
 AUDIO_BIT_RATE = 192_000
 SAMPLE_BYTES = 4
 # Samples that are read at once, for each channel.
@@ -95,13 +97,12 @@ def mux(
 def _copy(
     source: Any, target: Any, samples: IO[bytes], started: pb.GenerationStarted, extension: str
 ) -> None:
-    picture = source.streams.best("video")
-    if picture is None:
-        raise invalid("the video has no video stream")
+    picture = _picture(source)
     _, encoder, rate = CONTAINERS[extension]
     copied = target.add_stream_from_template(picture)
     copied.metadata.update(picture.metadata)
-    target.metadata.update(source.metadata)
+    tags = source.metadata.items()
+    target.metadata.update({name: text for name, text in tags if name not in CONTAINERS_OWN_TAGS})
     music = target.add_stream(encoder, rate=rate or started.sample_rate)
     music.bit_rate = AUDIO_BIT_RATE
     music.layout = "mono" if started.channels == 1 else "stereo"
@@ -123,6 +124,16 @@ def _copy(
     while waiting is not None:
         target.mux(waiting)
         waiting = next(packets, None)
+
+
+def _picture(source: Any) -> Any:
+    """The first video stream that isn't a cover picture."""
+    from av.stream import Disposition
+
+    for stream in source.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            return stream
+    raise invalid("the video has no video stream")
 
 
 def _seconds(packet: Any) -> Fraction:
