@@ -22,6 +22,11 @@ class ProtoHook(BuildHookInterface):  # type: ignore[type-arg]
         # An sdist carries the files; in the repository they stand once, for all languages.
         carried = root / "proto"
         protos = carried if carried.is_dir() else root.parents[1] / "proto"
+        if not (protos / PROTOS[0]).is_file():
+            raise RuntimeError(
+                f"{protos} has no {PROTOS[0]}: build in a clone, with pip 21.3 or later, which "
+                "doesn't copy this folder away from it"
+            )
         if self.target_name == "sdist":
             for name in PROTOS:
                 build_data["force_include"][str(protos / name)] = f"proto/{name}"

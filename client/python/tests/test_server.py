@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
 import subprocess
 import threading
@@ -192,6 +193,58 @@ def test_tokens_of_an_earlier_song_go_on(address: str) -> None:
         other = client.generate(CLIP, resume=held, resume_fingerprint="another", **options)
         with pytest.raises(vidmuse.FailedPreconditionError):
             list(other)
+
+
+def make_certificates(folder: Path) -> None:
+    """An authority, and certificates of it for the server (127.0.0.1) and for a client."""
+
+    def openssl(*arguments: str) -> None:
+        command = ["openssl", *arguments]
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=PATIENCE)
+
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=ca")
+    (folder / "names").write_text("subjectAltName=IP:127.0.0.1")
+    for name in ("server", "client"):
+        openssl(
+            "req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}"
+        )
+        openssl(
+            *("x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.pem", "-extfile", "names"),
+            *("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"),
+        )
+
+
+def test_tls_and_a_key(tmp_path: Path) -> None:
+    make_certificates(tmp_path)
+    (tmp_path / "hashes").write_text(hashlib.sha256(b"secret").hexdigest() + " tester\n")
+    one = Server(
+        *("--tls_cert", str(tmp_path / "server.pem"), "--tls_key", str(tmp_path / "server.key")),
+        *("--tls_client_ca", str(tmp_path / "ca.pem")),
+        *("--api_keys_file", str(tmp_path / "hashes")),
+    )
+    own: dict[str, Any] = {"tls_cert": tmp_path / "client.pem", "tls_key": tmp_path / "client.key"}
+    trusting: dict[str, Any] = {"tls": True, "tls_ca": tmp_path / "ca.pem", "max_retries": 0}
+    try:
+        with Client(one.address, api_key="secret", **trusting, **own) as client:
+            assert client.model_info().name == "demo"
+            assert list(client.generate(CLIP, duration=1))
+        with Client(one.address, api_key="wrong", **trusting, **own) as client:
+            with pytest.raises(vidmuse.UnauthenticatedError):
+                list(client.generate(CLIP, duration=1))
+            assert client.health() == "SERVING"
+        with (
+            Client(one.address, api_key="secret", **trusting) as client,
+            pytest.raises(vidmuse.UnavailableError),
+        ):
+            list(client.generate(CLIP, duration=1))
+        with (
+            Client(one.address, tls=True, api_key="secret", max_retries=0, **own) as client,
+            pytest.raises(vidmuse.UnavailableError),
+        ):
+            list(client.generate(CLIP, duration=1))
+    finally:
+        one.stop()
 
 
 def test_a_full_queue_says_when_to_come_back() -> None:

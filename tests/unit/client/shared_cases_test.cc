@@ -9,6 +9,9 @@
 #include <optional>
 #include <string>
 
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "client/music_client.h"
 #include "client/resume_plan.h"
 #include "client/retry_policy.h"
 #include "client/stream_state.h"
@@ -106,7 +109,7 @@ v1::ResumeFrom GivenOf(const json& one) {
   v1::ResumeFrom given;
   if (!one.contains("given")) return given;
   given.set_tokens(Tokens(one["given"]));
-  given.set_fingerprint(one["given"]["fingerprint"].get<std::string>());
+  given.set_fingerprint(one["given"].value("fingerprint", std::string()));
   return given;
 }
 

@@ -218,7 +218,9 @@ class Song(SongView):
             rpc.cancel()  # has no effect on a call that has ended
             with self._lock:
                 self._rpc = None
-        return ended if upload.error is None else Ended(local=upload.error)
+        if upload.error is None or self._cancelled.is_set():
+            return ended  # a video that was closed with its song is no error of its own
+        return Ended(local=upload.error)
 
     def _message_limit(self, replica: _Replica) -> int | None:
         metadata = self._call.key_metadata
