@@ -149,7 +149,7 @@ def hang(song: FakeSong, ended: Any) -> Script:
 class FakeServer:
     """The n-th call runs script n, or the last one."""
 
-    def __init__(self, *scripts: Script, max_message_bytes: int = 4 << 20) -> None:
+    def __init__(self, *scripts: Script, max_message_bytes: int = 4 << 20, port: int = 0) -> None:
         self.calls: list[FakeCall] = []
         self._scripts = scripts
         self._max_message_bytes = max_message_bytes
@@ -171,7 +171,8 @@ class FakeServer:
         }
         handler = grpc.method_handlers_generic_handler("vidmuse.v1.MusicService", handlers)
         self._server.add_generic_rpc_handlers((handler,))
-        self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        port = self._server.add_insecure_port(f"127.0.0.1:{port}")
+        self.address = f"127.0.0.1:{port}"
         self._server.start()
 
     def _generate(

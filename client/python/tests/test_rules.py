@@ -71,6 +71,26 @@ def test_a_server_that_cannot_be_reached_is_passed_over(api: str) -> None:
     assert result.audio == whole(SONG)
 
 
+def test_a_server_that_came_back_is_found_without_a_retry(api: str) -> None:
+    def blocking(address: str) -> None:
+        with Client(address, max_retries=0) as client:
+            with pytest.raises(vidmuse.UnavailableError):
+                list(client.generate(VIDEO))
+            with FakeServer(sing(SONG), port=int(address.split(":")[1])):
+                assert list(client.generate(VIDEO))
+
+    async def waiting(address: str) -> None:
+        async with AsyncClient(address, max_retries=0) as client:
+            with pytest.raises(vidmuse.UnavailableError):
+                [chunk async for chunk in client.generate(VIDEO)]
+            with FakeServer(sing(SONG), port=int(address.split(":")[1])):
+                assert [chunk async for chunk in client.generate(VIDEO)]
+
+    with FakeServer(sing(SONG)) as server:
+        address = server.address
+    blocking(address) if api == "sync" else asyncio.run(waiting(address))
+
+
 def test_retries_are_bounded(api: str) -> None:
     result = read(api, ["127.0.0.1:1"], VIDEO, client={"max_retries": 1})
     assert isinstance(result.error, vidmuse.UnavailableError)

@@ -169,7 +169,7 @@ def test_cancel_in_mid_stream_reaches_the_server(server: Server) -> None:
 
 
 def test_a_slow_reader_gets_the_same_song(address: str) -> None:
-    options: dict[str, Any] = {"seed": 5, "loudness": "none", "format": "pcm_f32le", "chunk": 0.1}
+    options: dict[str, Any] = {"seed": 5, "loudness": "none", "format": "pcm_f32le", "chunk": 0.25}
     expected = read("sync", [address], CLIP, **options).audio
     audio = b""
     with Client(address) as client:

@@ -40,7 +40,6 @@ class Attempt:
     """What to send, and where."""
 
     address: int  # index of the server
-    first: bool
     config: pb.GenerateMusicConfig
     metadata: tuple[tuple[str, str], ...]
     timeout: float | None
@@ -131,7 +130,6 @@ class Call:
         self.state.fill_config(self._plan.mode, config)
         return Attempt(
             address=number % len(self._connection.addresses),
-            first=number == 0,
             config=config,
             metadata=tuple(metadata),
             timeout=None if self._deadline is None else self._deadline - time.monotonic(),

@@ -38,6 +38,7 @@ class _Replica:
         else:
             self.channel = grpc.secure_channel(address, credentials, conn.CHANNEL_OPTIONS)
         self.address = address
+        self.broken = False  # whether the last call found no server
         self.generate = self.channel.stream_stream(
             conn.SERVICE + "GenerateMusic",
             request_serializer=pb.GenerateMusicRequest.SerializeToString,
@@ -55,8 +56,8 @@ class _Replica:
         )
 
     def await_connection(self) -> None:
-        """Lets a broken channel connect again. gRPC fails calls on a broken channel at once, except
-        those that wait for it; so one that matters to nobody does."""
+        """Gives a broken connection a moment to come back. gRPC fails calls on it at once, except
+        those that say that they wait; so a call goes first that may fail."""
         with contextlib.suppress(grpc.RpcError):
             self.health(conn.HealthCheckRequest(), timeout=conn.RECONNECT_WAIT, wait_for_ready=True)
 
@@ -179,9 +180,11 @@ class Song(SongView):
             while True:
                 attempt = self._call.begin_attempt()
                 replica = self._replicas[attempt.address]
-                if not attempt.first:
+                if replica.broken:
                     replica.await_connection()
                 ended = yield from self._run_attempt(replica, attempt)
+                unavailable = ended.code == grpc.StatusCode.UNAVAILABLE
+                replica.broken = unavailable and not ended.trailers.any
                 step = self._call.on_ended(ended, cancelled=self._cancelled.is_set())
                 if isinstance(step, AskMessageLimit):
                     limit = self._message_limit(replica)
