@@ -190,7 +190,7 @@ absl::Status RunGenerate(const CliOptions& options, Cancellation* cancellation) 
   ASSIGN_OR_RETURN(const Output output, ContainerOfPath(options.output).empty()
                                             ? FileOutput(options.output)
                                             : MuxedOutput(options, *video, cancellation));
-  const absl::Status status = Stream(options, config, *video, output, cancellation, &song);
+  absl::Status status = Stream(options, config, *video, output, cancellation, &song);
   if (!status.ok()) {
     KeepTokens(options, song);
     return status;

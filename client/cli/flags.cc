@@ -209,6 +209,16 @@ absl::StatusOr<Command> ParseCommand(const std::string& name) {
       absl::StrCat("unknown command '", name, "': generate, models, health"));
 }
 
+v1::AudioFormat FormatOfExtension(const std::string& path) {
+  const std::string lower = absl::AsciiStrToLower(path);
+  if (absl::EndsWith(lower, ".flac")) return v1::AUDIO_FORMAT_FLAC;
+  if (absl::EndsWith(lower, ".mp3")) return v1::AUDIO_FORMAT_MP3;
+  if (absl::EndsWith(lower, ".ogg")) return v1::AUDIO_FORMAT_OGG_VORBIS;
+  return v1::AUDIO_FORMAT_WAV;
+}
+
+}  // namespace
+
 absl::Status CheckTls(const CliOptions& options) {
   if (options.tls_cert.empty() != options.tls_key.empty()) {
     return absl::InvalidArgumentError("--tls_cert and --tls_key: one is set without the other");
@@ -219,15 +229,6 @@ absl::Status CheckTls(const CliOptions& options) {
   return absl::OkStatus();
 }
 
-v1::AudioFormat FormatOfExtension(const std::string& path) {
-  const std::string lower = absl::AsciiStrToLower(path);
-  if (absl::EndsWith(lower, ".flac")) return v1::AUDIO_FORMAT_FLAC;
-  if (absl::EndsWith(lower, ".mp3")) return v1::AUDIO_FORMAT_MP3;
-  if (absl::EndsWith(lower, ".ogg")) return v1::AUDIO_FORMAT_OGG_VORBIS;
-  return v1::AUDIO_FORMAT_WAV;
-}
-
-// Sets what the flags leave to the output's extension.
 absl::Status SetFormat(CliOptions* options) {
   const bool chosen = options->config.format() != v1::AUDIO_FORMAT_UNSPECIFIED;
   if (!ContainerOfPath(options->output).empty()) {
@@ -246,13 +247,17 @@ absl::Status SetFormat(CliOptions* options) {
   return absl::OkStatus();
 }
 
-}  // namespace
+FlagTable<CliOptions> ConnectionFlagTable() { return FlagTable<CliOptions>(CommonFlags()); }
+
+FlagTable<CliOptions> SongFlagTable() {
+  return FlagTable<CliOptions>(Concat<CliOptions>({MuxFlags(), SamplingFlags(), SongFlags()}));
+}
 
 FlagTable<CliOptions> FlagsOf(Command command) {
   switch (command) {
     case Command::kHelp:
     case Command::kModels:
-      return FlagTable<CliOptions>(CommonFlags());
+      return ConnectionFlagTable();
     case Command::kHealth:
       return FlagTable<CliOptions>(Concat<CliOptions>({CommonFlags(), HealthFlags()}));
     case Command::kGenerate:

@@ -38,6 +38,17 @@ struct CliOptions {
 // The flags that a command takes.
 FlagTable<CliOptions> FlagsOf(Command command);
 
+// The flags of every command: servers, TLS, keys.
+FlagTable<CliOptions> ConnectionFlagTable();
+// The flags of `generate` that say how the song is made, and how it is put under a video.
+FlagTable<CliOptions> SongFlagTable();
+
+// INVALID_ARGUMENT: flags for TLS that don't go together.
+absl::Status CheckTls(const CliOptions& options);
+// Sets the format that the flags leave to the output's extension. INVALID_ARGUMENT: a flag doesn't
+// go with that.
+absl::Status SetFormat(CliOptions* options);
+
 // Parses `args` (without the program's name): a command and its flags. Fails with INVALID_ARGUMENT
 // for an unknown command or flag, a value of the wrong kind, or a missing flag. The server checks
 // the ranges.

@@ -29,18 +29,19 @@ VideoOutput::~VideoOutput() { close(samples_fd_); }
 
 absl::Status VideoOutput::Append(absl::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t written = write(samples_fd_, bytes.data(), bytes.size());
+    const ssize_t written =
+        pwrite(samples_fd_, bytes.data(), bytes.size(), static_cast<off_t>(sample_bytes_));
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return absl::ErrnoToStatus(errno, "writing the song to a temporary file");
     bytes.remove_prefix(static_cast<size_t>(written));
+    sample_bytes_ += static_cast<uint64_t>(written);
   }
   return absl::OkStatus();
 }
 
 absl::Status VideoOutput::Restart() {
-  if (ftruncate(samples_fd_, 0) == 0 && lseek(samples_fd_, 0, SEEK_SET) == 0) {
-    return absl::OkStatus();
-  }
+  sample_bytes_ = 0;
+  if (ftruncate(samples_fd_, 0) == 0) return absl::OkStatus();
   return absl::ErrnoToStatus(errno, "emptying a temporary file");
 }
 

@@ -41,6 +41,7 @@ class VideoOutput {
   const std::string container_;
   const std::unique_ptr<OutputFile> file_;
   const int samples_fd_;
+  uint64_t sample_bytes_ = 0;
 };
 
 }  // namespace vidmuse
