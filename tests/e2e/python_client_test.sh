@@ -11,7 +11,8 @@ tools=$source/.deps/tools
 bin=$tools/bin
 package=$source/client/python
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+types=
+trap '[ -z "$types" ] || kill "$types" 2>/dev/null || true; rm -rf "$work"' EXIT
 export PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1 TMPDIR=$work
 unset PYTHONPATH VIDMUSE_API_KEY
 
@@ -29,10 +30,11 @@ cmp "$wheel" "$work"/again/vidmuse_client-*.whl
 version=$(sed -n 's/^project(vidmuse VERSION \([0-9.]*\).*/\1/p' "$source/CMakeLists.txt")
 [[ $wheel == */vidmuse_client-$version-* ]] || { echo "$wheel is not of version $version"; exit 1; }
 
-# The types, in the wheel's own form: the messages' stub is made when it is built.
+# The types, in the wheel's own form: the messages' stub is made when it is built. Meanwhile the rest goes on.
 "$bin/python" -m zipfile -e "$wheel" "$work/unpacked"
 MYPYPATH=$work/unpacked:$package/tests "$bin/mypy" --config-file "$package/pyproject.toml" --cache-dir "$work/mypy" \
-  "$work/unpacked/vidmuse" "$package/tests" "$package/examples" "$package/build_hook.py"
+  "$work/unpacked/vidmuse" "$package/tests" "$package/examples" "$package/build_hook.py" &
+types=$!
 
 /usr/bin/python3 -m venv --without-pip "$work/clean"
 install() {
@@ -43,3 +45,5 @@ install "$wheel"
 install "$wheel[mux]" pytest
 VIDMUSE_BIN_DIR=$build "$work/clean/bin/python" -m pytest -q -p no:cacheprovider --basetemp "$work/pytest" \
   "$package/tests" "$@"
+wait "$types"
+types=
