@@ -196,6 +196,7 @@ void Job::EncodeVideo() {
   song.condition = *std::move(held);
   song.listener = std::make_shared<Listener>(shared_from_this());
   song.client_key = request_.client_key;
+  song.playback = playback_;
   song.sampling = request_.sampling;
   song.deadline = deadline_;
   song.cancel = cancel_;

@@ -305,8 +305,9 @@ TEST(ToProtoTest, StartedHasTheFingerprintAndWhatIsInForce) {
 }
 
 TEST(ToProtoTest, ModelInfo) {
-  ModelInfo model{"n", "small", 5,    "cpu", "int8", 16000, 2,     25,   640,
-                  8,   1024,    3.0f, 30,    true,   0,     false, "f1", "free"};
+  ModelInfo model{"n", "small", 5,    "cpu", "int8", 16000, 2,    25,
+                  640, 8,       1024, 3.0f,  30,     0,     "f1", "free"};
+  model.encodes_audio = true;
   Limits limits;
   limits.max_video_bytes = 1;
   limits.max_video_seconds = 2.5;
