@@ -39,6 +39,8 @@ namespace {
 constexpr size_t kConnectionBytes = 96 << 10;
 constexpr size_t kBlockBytes = 32 << 10;
 constexpr size_t kMaxFieldBytes = 1 << 10;
+// Of a form's `prompt`. Servers accept no more by default.
+constexpr size_t kMaxPromptBytes = 3 << 20;
 constexpr size_t kMaxFields = 64;
 constexpr size_t kMaxHeaderText = 256;
 constexpr char kRetryAfterSeconds[] = "5";
@@ -262,7 +264,8 @@ class HttpGateway final : public Gateway {
       return MHD_YES;
     }
     std::string& value = exchange->fields[name];
-    if (exchange->fields.size() > kMaxFields || value.size() + size > kMaxFieldBytes) {
+    const size_t most = std::strcmp(name, "prompt") == 0 ? kMaxPromptBytes : kMaxFieldBytes;
+    if (exchange->fields.size() > kMaxFields || value.size() + size > most) {
       exchange->failure = absl::InvalidArgumentError("the form's fields are too large");
       return MHD_YES;
     }
@@ -286,7 +289,11 @@ class HttpGateway final : public Gateway {
   MHD_Result EndMusic(Exchange& exchange) {
     absl::Status status = exchange.failure;
     for (const auto& [name, value] : exchange.fields) {
-      if (status.ok()) status = exchange.music->SetField(name, value);
+      if (name == "prompt") {
+        exchange.music->SetPrompt(value);
+      } else if (status.ok()) {
+        status = exchange.music->SetField(name, value);
+      }
     }
     if (status.ok()) status = exchange.music->EndBody();
     if (!status.ok()) return Fail(exchange, status);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -40,6 +41,7 @@ class MusicExchange {
 
   // Before anything of the body. After an error of this or any other method, the exchange is over.
   absl::Status SetField(absl::string_view name, absl::string_view value);
+  void SetPrompt(std::string bytes) { query_.SetPrompt(std::move(bytes)); }
   absl::Status Begin();
   // A piece of the video.
   absl::Status AddVideo(absl::string_view bytes);

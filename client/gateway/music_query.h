@@ -3,6 +3,7 @@
 #define VIDMUSE_CLIENT_GATEWAY_MUSIC_QUERY_H_
 
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -15,6 +16,9 @@ class MusicQuery {
   // Sets the field, which has a command line flag's name: seed, duration, loudness, ... `format`
   // may be a video's container too: mp4, mov, mkv or webm. INVALID_ARGUMENT names the field.
   absl::Status Set(absl::string_view name, absl::string_view value);
+
+  // The tune that the song begins with, as a sound file.
+  void SetPrompt(std::string bytes) { options_.config.set_prompt_audio(std::move(bytes)); }
 
   const CliOptions& options() const { return options_; }
   // The extension of a video with the music, such as ".mp4"; empty: the music alone.

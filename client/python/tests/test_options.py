@@ -45,6 +45,7 @@ def test_options_become_a_config() -> None:
             "loudness": "streaming",
             "duration": 3,
             "resume": b"1234",
+            "prompt_audio": b"tune",
         }
     )
     assert config == pb.GenerateMusicConfig(
@@ -53,6 +54,7 @@ def test_options_become_a_config() -> None:
         loudness=pb.LOUDNESS_STREAMING,
         max_duration_seconds=3,
         resume=pb.ResumeFrom(tokens=b"1234"),
+        prompt_audio=b"tune",
     )
     numbers = [make_config({"format": name}).format for name in get_args(FormatName)]
     assert numbers == [1, 2, 3, 4, 5, 6]

@@ -26,6 +26,8 @@ class SongOptions(TypedDict, total=False):
     duration: Annotated[float, "max_duration_seconds"]
     # Seconds of a 30 s window that the next one begins with.
     window_overlap: Annotated[float, "window_overlap_seconds"]
+    # A sound file's bytes: the tune that the song begins with, 0.5 to 10 s.
+    prompt_audio: Annotated[bytes, "prompt_audio"]
     format: Annotated[FormatName, "format"]
     loudness: Annotated[LoudnessName, "loudness"]
     # Longest piece that the server sends at once, in seconds.
