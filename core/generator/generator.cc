@@ -22,14 +22,14 @@ constexpr char kAdvice[] =
     "none, "
     "off decodes videos in the server's own process";
 
-absl::StatusOr<VideoSampler> NewVideoSampler(const GeneratorOptions& options) {
+absl::StatusOr<VideoOpener> NewVideoOpener(const GeneratorOptions& options) {
   const std::string& mode = options.video_sandbox;
   const auto warn = [&options](const std::string& line) {
     if (options.warn) options.warn(line);
   };
   if (mode == "off") {
     warn("videos are decoded in the server's own process (--video_sandbox=off)");
-    return VideoSampler(SampleVideo);
+    return ReadingWhole(SampleVideo);
   }
   if (mode != "required" && mode != "best_effort") {
     return absl::InvalidArgumentError(
@@ -49,7 +49,7 @@ absl::StatusOr<VideoSampler> NewVideoSampler(const GeneratorOptions& options) {
     warn(absl::StrCat("videos are decoded without a filter of system calls: ",
                       sandbox->unfiltered()));
   }
-  return VideoSampler([sandbox](absl::string_view file, const Limits& limits, int max_seconds,
+  return ReadingWhole([sandbox](absl::string_view file, const Limits& limits, int max_seconds,
                                 const CancelFlag& cancel) {
     return sandbox->Sample(file, limits, max_seconds, cancel);
   });
@@ -94,7 +94,7 @@ absl::StatusOr<Models> LoadSomewhere(const GeneratorOptions& options) {
 
 absl::StatusOr<std::unique_ptr<Generator>> Generator::Create(const GeneratorOptions& options,
                                                              MetricsSink* metrics) {
-  ASSIGN_OR_RETURN(VideoSampler sample_video, NewVideoSampler(options));
+  ASSIGN_OR_RETURN(VideoOpener open_video, NewVideoOpener(options));
   ASSIGN_OR_RETURN(Models models, LoadSomewhere(options));
   if (options.loaded) options.loaded();
   for (const auto& model : models) {
@@ -105,7 +105,7 @@ absl::StatusOr<std::unique_ptr<Generator>> Generator::Create(const GeneratorOpti
                                 ": steps run without CUDA graphs, slower: ", model->notice()));
     }
   }
-  return NewGenerator(std::move(models), std::move(sample_video), options, Clock::Real(), metrics);
+  return NewGenerator(std::move(models), std::move(open_video), options, Clock::Real(), metrics);
 }
 
 }  // namespace vidmuse

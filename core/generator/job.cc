@@ -64,12 +64,14 @@ Job::Job(const JobContext* context, GenerationRequest request, Reservation memor
 Job::~Job() {
   MutexLock lock(&mutex_);
   device_share_.reset();  // before Leave, after which the generator may be destroyed
+  condition_ = {};
+  condition_memory_ = nullptr;
   memory_.Release();
   context_->admission->Leave(PhaseOf(stage_));
 }
 
-void Job::RunOn(WorkerPool* pool, Task task) {
-  if (pool->Submit([self = shared_from_this(), task] { self->RunTask(task); })) return;
+void Job::RunOn(WorkerPool* pool, Task task, TaskPriority priority) {
+  if (pool->Submit([self = shared_from_this(), task] { self->RunTask(task); }, priority)) return;
   End(WithRetryAfter(absl::ResourceExhaustedError("too much work is queued"), absl::Seconds(5)));
 }
 
@@ -94,8 +96,11 @@ void Job::FreeMemory() {
   if (!ended() || tasks_running_ > 0) return;
   upload_ = {};
   tokens_ = {};
+  video_ = nullptr;
   frames_ = {};
   audio_ = nullptr;
+  condition_ = {};
+  condition_memory_ = nullptr;
   memory_.Release();
 }
 
@@ -167,6 +172,12 @@ void Job::End(const absl::Status& error) {
   if (!MarkEnded(error)) return;
   cancel_.Cancel();
   context_->engine->Wake();
+  ConditionSource::Ready wanted;
+  {
+    MutexLock lock(&mutex_);
+    wanted = std::exchange(wanted_, nullptr);
+  }
+  if (wanted) wanted(error);
   events_.Fail(error);
 }
 
