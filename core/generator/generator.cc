@@ -29,7 +29,7 @@ absl::StatusOr<VideoOpener> NewVideoOpener(const GeneratorOptions& options) {
   };
   if (mode == "off") {
     warn("videos are decoded in the server's own process (--video_sandbox=off)");
-    return ReadingWhole(SampleVideo);
+    return VideoOpener(OpenVideo);
   }
   if (mode != "required" && mode != "best_effort") {
     return absl::InvalidArgumentError(
@@ -49,9 +49,8 @@ absl::StatusOr<VideoOpener> NewVideoOpener(const GeneratorOptions& options) {
     warn(absl::StrCat("videos are decoded without a filter of system calls: ",
                       sandbox->unfiltered()));
   }
-  return ReadingWhole([sandbox](absl::string_view file, const Limits& limits, int max_seconds,
-                                const CancelFlag& cancel) {
-    return sandbox->Sample(file, limits, max_seconds, cancel);
+  return VideoOpener([sandbox](std::string file, const Limits& limits, int max_seconds) {
+    return sandbox->Open(std::move(file), limits, max_seconds);
   });
 }
 

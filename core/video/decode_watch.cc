@@ -42,12 +42,12 @@ absl::Duration VideoTimeLimit(double seconds, double pixels, const Limits& limit
                   DecodeTimeLimit(limits));
 }
 
-DecodeWatch::DecodeWatch(const CancelFlag& cancel, absl::Duration time_limit)
-    : cancel_(cancel), time_limit_(time_limit), start_(Now()) {}
+DecodeWatch::DecodeWatch(const CancelFlag& cancel, absl::Duration time_limit, absl::Duration spent)
+    : cancel_(cancel), time_limit_(time_limit), start_(Now() - spent) {}
 
 absl::Status DecodeWatch::Check() const {
   if (cancel_.cancelled()) return absl::CancelledError("cancelled while the video was decoded");
-  if (Now() - start_ > time_limit_) {
+  if (spent() > time_limit_) {
     return absl::InvalidArgumentError(absl::StrCat("the video takes more than ",
                                                    absl::FormatDuration(time_limit_),
                                                    " to decode, which is the limit"));
@@ -55,8 +55,10 @@ absl::Status DecodeWatch::Check() const {
   return absl::OkStatus();
 }
 
+absl::Duration DecodeWatch::spent() const { return Now() - start_; }
+
 absl::Duration DecodeWatch::left() const {
-  return std::max(time_limit_ - (Now() - start_), absl::ZeroDuration());
+  return std::max(time_limit_ - spent(), absl::ZeroDuration());
 }
 
 }  // namespace vidmuse

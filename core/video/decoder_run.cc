@@ -100,7 +100,8 @@ absl::StatusOr<std::string> DecoderRun::ReadStart() {
   }
 }
 
-absl::StatusOr<DecoderRun::Result> DecoderRun::ReadFramesOrRefusal(int max_seconds) {
+absl::StatusOr<DecoderRun::Result> DecoderRun::ReadFramesOrRefusal(const FramePart& part,
+                                                                   int max_seconds) {
   ASSIGN_OR_RETURN(AnswerReader::Answer answer, reader_.ReadAnswer());
   if (answer.header.kind == AnswerKind::kTimeLimit) {
     const auto limit = absl::Seconds(std::max(answer.header.seconds, 0));
@@ -109,9 +110,9 @@ absl::StatusOr<DecoderRun::Result> DecoderRun::ReadFramesOrRefusal(int max_secon
   }
   switch (answer.header.kind) {
     case AnswerKind::kFrames:
-      return reader_.ReadFrames(answer.header, max_seconds);
+      return reader_.ReadFrames(answer.header, part, max_seconds);
     case AnswerKind::kSplit:
-      return reader_.ReadSplit(answer.header, max_seconds);
+      return reader_.ReadSplit(answer.header, part, max_seconds);
     case AnswerKind::kRefused:
       return Refusal(answer);
     default:
@@ -119,8 +120,8 @@ absl::StatusOr<DecoderRun::Result> DecoderRun::ReadFramesOrRefusal(int max_secon
   }
 }
 
-absl::StatusOr<DecoderRun::Result> DecoderRun::ReadResult(int max_seconds) {
-  absl::StatusOr<Result> result = ReadFramesOrRefusal(max_seconds);
+absl::StatusOr<DecoderRun::Result> DecoderRun::ReadResult(const FramePart& part, int max_seconds) {
+  absl::StatusOr<Result> result = ReadFramesOrRefusal(part, max_seconds);
   if (absl::IsDataLoss(result.status())) return Crashed(process_.TakeEnding(), limits_);
   if (absl::IsUnknown(result.status())) {
     return absl::InvalidArgumentError(absl::StrCat("the video crashed its decoder (its result is ",

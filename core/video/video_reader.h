@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,17 +12,10 @@
 #include "absl/strings/string_view.h"
 #include "core/base/cancel.h"
 #include "core/model/architecture/video_frames.h"
+#include "core/video/frame_part.h"
 #include "vidmuse/limits.h"
 
 namespace vidmuse {
-
-// Local frames that follow one another. The first part has the global frames too.
-struct FramePart {
-  int first = 0;
-  int count = std::numeric_limits<int>::max();  // fewer if the video ends before
-
-  bool has_global() const { return first == 0; }
-};
 
 // What a reader holds grows with the file, and with the frames that decoding the first part made
 // besides: all of them, if the video can only be decoded in order. Not thread-safe.
