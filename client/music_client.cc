@@ -48,13 +48,13 @@ bool IsVisible(absl::string_view text) {
                      [](unsigned char c) { return absl::ascii_isgraph(c); });
 }
 
-absl::Status CheckApiKey(const ClientOptions& options) {
-  if (!IsVisible(options.api_key)) {
+absl::Status CheckApiKey(const ClientOptions& options, const std::string& key) {
+  if (!IsVisible(key)) {
     // The key is not quoted, because errors are logged.
     return absl::InvalidArgumentError("api_key has characters that are not visible ASCII");
   }
   const bool is_secret = options.credentials != nullptr || options.allow_plaintext_api_key;
-  if (options.api_key.empty() || is_secret) return absl::OkStatus();
+  if (key.empty() || is_secret) return absl::OkStatus();
   for (const std::string& address : options.addresses) {
     if (IsThisMachine(address)) continue;
     return absl::InvalidArgumentError(absl::StrCat(
@@ -69,7 +69,7 @@ absl::Status CheckOptions(const ClientOptions& options) {
   for (const std::string& address : options.addresses) {
     if (address.empty()) return absl::InvalidArgumentError("an empty server address");
   }
-  RETURN_IF_ERROR(CheckApiKey(options));
+  RETURN_IF_ERROR(CheckApiKey(options, options.api_key));
   if (options.max_retries < 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("max_retries must be at least 0, not ", options.max_retries));
@@ -174,6 +174,7 @@ absl::Status MusicClient::Generate(const GenerateOptions& options, const VideoSo
     return absl::InvalidArgumentError(
         "request_id or traceparent has characters that are not visible ASCII");
   }
+  RETURN_IF_ERROR(CheckApiKey(options_, options.api_key));
   ResumableCall call(options_, options, video, sink);
   return call.Run([this](int attempt) {
     const Replica& replica = replicas_[static_cast<size_t>(attempt) % replicas_.size()];
@@ -188,7 +189,7 @@ absl::StatusOr<v1::GetModelInfoResponse> MusicClient::GetModelInfo(absl::Duratio
   for (const Replica& replica : replicas_) {
     grpc::ClientContext context;
     context.set_deadline(absl::ToChronoTime(deadline));
-    AddApiKey(options_, &context);
+    AddApiKey(options_.api_key, &context);
     v1::GetModelInfoResponse response;
     const absl::Status status =
         FromGrpcStatus(replica.music->GetModelInfo(&context, {}, &response));

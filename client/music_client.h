@@ -83,6 +83,8 @@ struct GenerateOptions {
   v1::GenerateMusicConfig config = {};
   absl::Duration deadline = absl::InfiniteDuration();  // for the whole call, with retries
   Cancellation* cancellation = nullptr;                // may be null
+  // Sent instead of ClientOptions::api_key, under the same rules. Empty: that one is sent.
+  std::string api_key = {};
   // Sent as `x-request-id` with every attempt, so that the servers' logs can be joined. Attempts
   // are counted from 1 in `x-vidmuse-attempt`. Visible ASCII; if empty, a random one is used.
   std::string request_id = {};

@@ -32,9 +32,8 @@ std::string RequestId(const std::string& chosen) {
 
 }  // namespace
 
-void AddApiKey(const ClientOptions& options, grpc::ClientContext* context) {
-  if (options.api_key.empty()) return;
-  context->AddMetadata("authorization", absl::StrCat("Bearer ", options.api_key));
+void AddApiKey(const std::string& key, grpc::ClientContext* context) {
+  if (!key.empty()) context->AddMetadata("authorization", absl::StrCat("Bearer ", key));
 }
 
 ResumableCall::ResumableCall(const ClientOptions& client, const GenerateOptions& options,
@@ -100,7 +99,7 @@ bool ResumableCall::ShortenPieces(Stub* stub, const Outcome& outcome) {
   if (!may_be_too_long) return false;
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(10)));
-  AddApiKey(client_, &context);
+  AddApiKey(options_.api_key.empty() ? client_.api_key : options_.api_key, &context);
   v1::GetModelInfoResponse info;
   if (!stub->GetModelInfo(&context, {}, &info).ok()) return false;
   const uint64_t limit = info.limits().max_message_bytes();
@@ -113,7 +112,7 @@ void ResumableCall::FillContext(int attempt, grpc::ClientContext* context) const
   if (deadline_ != absl::InfiniteDuration()) {
     context->set_deadline(absl::ToChronoTime(absl::Now() + (deadline_ - Now())));
   }
-  AddApiKey(client_, context);
+  AddApiKey(options_.api_key.empty() ? client_.api_key : options_.api_key, context);
   context->AddMetadata("x-request-id", request_id_);
   context->AddMetadata("x-vidmuse-attempt", absl::StrCat(attempt + 1));
   if (!options_.traceparent.empty()) context->AddMetadata("traceparent", options_.traceparent);

@@ -18,7 +18,8 @@
 
 namespace vidmuse {
 
-void AddApiKey(const ClientOptions& options, grpc::ClientContext* context);
+// Adds nothing if `key` is empty.
+void AddApiKey(const std::string& key, grpc::ClientContext* context);
 
 // Used once, by one thread. The arguments must outlive the call.
 class ResumableCall {

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "client/temporary_file.h"
 #include "core/base/status_macros.h"
 
 namespace vidmuse {
@@ -94,12 +95,7 @@ absl::StatusOr<std::unique_ptr<VideoSource>> VideoSource::OpenFile(const std::st
 }
 
 absl::StatusOr<std::unique_ptr<VideoSource>> VideoSource::Spool(int fd, uint64_t max_bytes) {
-  const char* folder = std::getenv("TMPDIR");
-  std::string name =
-      absl::StrCat(folder == nullptr || *folder == '\0' ? "/tmp" : folder, "/vidmuse-video-XXXXXX");
-  const int file = mkostemp(name.data(), O_CLOEXEC);
-  if (file < 0) return absl::ErrnoToStatus(errno, absl::StrCat("opening ", name));
-  unlink(name.c_str());
+  ASSIGN_OR_RETURN(const int file, OpenTemporaryFile());
   auto source = std::make_unique<FileSource>("standard input's copy", file, 0);
   std::string buffer(256 << 10, '\0');
   for (;;) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From nothing to music: installs what is missing, builds, starts a server on the small demo model of
-# tests/data/demo, makes music for a bundled video, and stops the server.
+# tests/data/demo, makes music for a bundled video, as a WAV file and under the video, and stops the server.
 #
 #   deploy/quickstart.sh                    music for tests/data/demo/clip.mp4
 #   deploy/quickstart.sh VIDEO [FLAG...]    for another video; flags go to `vidmuse generate`
@@ -53,7 +53,12 @@ if [ -z "$address" ]; then
   exit 1
 fi
 
+[[ " $* " == *" --seed"* ]] || set -- --seed 7 "$@"
 "$build/vidmuse" generate --server "$address" --video "$video" --output "$output" "$@"
+if [[ " $* " != *" --format"* ]]; then
+  "$build/vidmuse" generate --server "$address" --video "$video" --output "$work/video.mp4" "$@"
+  echo "quickstart: the video with its music is $work/video.mp4"
+fi
 stop_server
 echo "quickstart: the music for $video is $output"
 echo "quickstart: a small model made it, trained on synthetic clips; see the README for published ones"

@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "server/log_writer.h"
+#include "core/base/log_writer.h"
 
 namespace vidmuse {
 

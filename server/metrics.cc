@@ -87,13 +87,21 @@ void PrometheusMetrics::Describe(const ModelInfo& model, absl::string_view versi
       .Register(*registry_)
       .Add({{"version", std::string(version)}, {"precision", model.precision}})
       .Set(1);
-  prometheus::BuildGauge()
-      .Name("vidmuse_step_graphs")
-      .Help("Shapes of a step recorded as the device's graphs; 0: steps run eagerly.")
-      .Labels(common_labels_)
-      .Register(*registry_)
-      .Add({})
-      .Set(model.step_graphs);
+  const auto describe = [&](const char* name, const char* help, int value) {
+    prometheus::BuildGauge()
+        .Name(name)
+        .Help(help)
+        .Labels(common_labels_)
+        .Register(*registry_)
+        .Add({})
+        .Set(value);
+  };
+  describe("vidmuse_step_graphs",
+           "Shapes of a step recorded as the device's graphs; 0: steps run eagerly.",
+           model.step_graphs);
+  describe("vidmuse_step_kernels",
+           "1: steps run by this project's CUDA kernels; 0: by LibTorch's operations.",
+           model.step_kernels ? 1 : 0);
   published_.store(handles_.get(), std::memory_order_release);
 }
 

@@ -12,7 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "server/log_writer.h"
+#include "core/base/log_writer.h"
 #include "server/trace_context.h"
 #include "vidmuse/events.h"
 

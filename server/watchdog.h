@@ -9,7 +9,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
 #include "core/base/mutex.h"
-#include "server/log_writer.h"
+#include "core/base/log_writer.h"
 
 namespace vidmuse {
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "client/cli/output_file.h"
 #include "client/cli/progress.h"
 #include "client/cli/tokens_file.h"
+#include "client/cli/video_output.h"
 #include "core/base/status_macros.h"
 
 namespace vidmuse {
@@ -33,6 +35,40 @@ struct Song {
   int restarts = 0;
   std::vector<Splice> splices;
 };
+
+// Where the music goes.
+struct Output {
+  std::function<absl::Status(absl::string_view bytes)> append;
+  std::function<absl::Status()> restart;  // empty: what was appended can't be taken back
+  std::function<absl::Status(const Song&)> commit;
+};
+
+absl::StatusOr<Output> FileOutput(const std::string& path) {
+  ASSIGN_OR_RETURN(std::shared_ptr<OutputFile> file, OutputFile::Create(path));
+  Output output;
+  output.append = [file](absl::string_view bytes) { return file->Append(bytes); };
+  if (file->can_restart()) output.restart = [file] { return file->Restart(); };
+  output.commit = [file](const Song&) { return file->Commit(); };
+  return output;
+}
+
+// `video`, `options` and `cancellation` must outlive the result.
+absl::StatusOr<Output> MuxedOutput(const CliOptions& options, const VideoSource& video,
+                                   const Cancellation* cancellation) {
+  ASSIGN_OR_RETURN(std::shared_ptr<VideoOutput> file, VideoOutput::Create(options.output));
+  Output output;
+  output.append = [file](absl::string_view bytes) { return file->Append(bytes); };
+  output.restart = [file] { return file->Restart(); };
+  output.commit = [file, &options, &video, cancellation](const Song& song) {
+    MuxOptions mux;
+    mux.original_audio = options.original_audio;
+    mux.music_gain_db = options.music_gain_db;
+    mux.cancelled = [cancellation] { return cancellation->cancelled(); };
+    return file->Commit(video, static_cast<int>(song.started.sample_rate()),
+                        static_cast<int>(song.started.channels()), mux);
+  };
+  return output;
+}
 
 absl::StatusOr<std::unique_ptr<MusicClient>> Connect(const CliOptions& options) {
   ClientOptions client;
@@ -59,7 +95,7 @@ absl::Status CheckCodebooks(const CliOptions& options, const v1::GenerationStart
 }
 
 // Returns the callbacks for a call. All arguments must outlive them.
-GenerateSink MakeSink(const CliOptions& options, OutputFile* output, Progress* progress,
+GenerateSink MakeSink(const CliOptions& options, const Output& output, Progress* progress,
                       Song* song) {
   GenerateSink sink;
   sink.uploaded = [=](uint64_t sent) { progress->OnUploaded(sent); };
@@ -72,7 +108,7 @@ GenerateSink MakeSink(const CliOptions& options, OutputFile* output, Progress* p
   sink.chunk = [=](const v1::AudioChunk& chunk) {
     progress->OnChunk(chunk);
     AddTokens(chunk, song);
-    return output->Append(chunk.data());
+    return output.append(chunk.data());
   };
   sink.finished = [=](const v1::GenerationFinished& finished) { song->finished = finished; };
   sink.retrying = [=](const absl::Status& status, absl::Duration delay) {
@@ -80,17 +116,17 @@ GenerateSink MakeSink(const CliOptions& options, OutputFile* output, Progress* p
     progress->OnRetry(status, delay);
   };
   sink.spliced = [=](const Splice& splice) { song->splices.push_back(splice); };
-  if (!output->can_restart()) return sink;
+  if (!output.restart) return sink;
   sink.restart = [=, given = song->tokens] {
     ++song->restarts;
     song->tokens = given;
-    return output->Restart();
+    return output.restart();
   };
   return sink;
 }
 
 absl::Status Stream(const CliOptions& options, const v1::GenerateMusicConfig& config,
-                    const VideoSource& video, OutputFile* output, Cancellation* cancellation,
+                    const VideoSource& video, const Output& output, Cancellation* cancellation,
                     Song* song) {
   ASSIGN_OR_RETURN(const std::unique_ptr<MusicClient> client, Connect(options));
   Progress progress(video.size());
@@ -151,14 +187,16 @@ absl::Status RunGenerate(const CliOptions& options, Cancellation* cancellation) 
     ASSIGN_OR_RETURN(song.tokens, ReadTokensFile(options.resume));
     config.mutable_resume()->set_tokens(song.tokens);
   }
-  ASSIGN_OR_RETURN(const std::unique_ptr<OutputFile> output, OutputFile::Create(options.output));
-  absl::Status status = Stream(options, config, *video, output.get(), cancellation, &song);
+  ASSIGN_OR_RETURN(const Output output, ContainerOfPath(options.output).empty()
+                                            ? FileOutput(options.output)
+                                            : MuxedOutput(options, *video, cancellation));
+  absl::Status status = Stream(options, config, *video, output, cancellation, &song);
   if (!status.ok()) {
     KeepTokens(options, song);
     return status;
   }
   if (!options.tokens.empty()) RETURN_IF_ERROR(WriteTokensFile(options.tokens, song.tokens));
-  RETURN_IF_ERROR(output->Commit());
+  RETURN_IF_ERROR(output.commit(song));
   PrintSummary(options, song, absl::Now() - begin);
   return absl::OkStatus();
 }

@@ -8,9 +8,7 @@
 #include "core/base/status_macros.h"
 
 namespace vidmuse {
-namespace {
-
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
+absl::StatusOr<std::string> ReadSmallFile(const std::string& path) {
   constexpr uint64_t kMaxBytes = 1 << 20;
   ASSIGN_OR_RETURN(const std::unique_ptr<VideoSource> file, VideoSource::OpenFile(path));
   if (file->size() == 0 || file->size() > kMaxBytes) {
@@ -22,18 +20,16 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
   return text;
 }
 
-}  // namespace
-
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> ChannelCredentials(
     const CliOptions& options) {
   if (!options.tls) return nullptr;
   grpc::SslCredentialsOptions ssl;
   if (!options.tls_ca.empty()) {
-    ASSIGN_OR_RETURN(ssl.pem_root_certs, ReadFile(options.tls_ca));
+    ASSIGN_OR_RETURN(ssl.pem_root_certs, ReadSmallFile(options.tls_ca));
   }
   if (!options.tls_cert.empty()) {
-    ASSIGN_OR_RETURN(ssl.pem_cert_chain, ReadFile(options.tls_cert));
-    ASSIGN_OR_RETURN(ssl.pem_private_key, ReadFile(options.tls_key));
+    ASSIGN_OR_RETURN(ssl.pem_cert_chain, ReadSmallFile(options.tls_cert));
+    ASSIGN_OR_RETURN(ssl.pem_private_key, ReadSmallFile(options.tls_key));
   }
   return grpc::SslCredentials(ssl);
 }
@@ -43,7 +39,7 @@ absl::StatusOr<std::string> ApiKey(const CliOptions& options) {
     const char* key = std::getenv("VIDMUSE_API_KEY");
     return std::string(key == nullptr ? "" : key);
   }
-  ASSIGN_OR_RETURN(const std::string text, ReadFile(options.api_key_file));
+  ASSIGN_OR_RETURN(const std::string text, ReadSmallFile(options.api_key_file));
   std::string key(absl::StripAsciiWhitespace(text));
   if (!key.empty()) return key;
   return absl::InvalidArgumentError(absl::StrCat(options.api_key_file, " holds no key"));

@@ -127,7 +127,8 @@ Flags HealthFlags() {
 Flags FileFlags() {
   return {
       {"video", &CliOptions::video, FileType(), "the video to make music for; - is standard input"},
-      {"output", &CliOptions::output, FileType(), "where the music goes; - is standard output"},
+      {"output", &CliOptions::output, FileType(),
+       "where the music goes; - is standard output; .mp4, .mov, .mkv and .webm: the video with it"},
       {"tokens", &CliOptions::tokens, FileType(),
        "also write the tokens: one line a frame, four integers"},
       {"resume", &CliOptions::resume, FileType(),
@@ -183,7 +184,21 @@ Flags SongFlags() {
   };
 }
 
-Flags GenerateFlags() { return Concat<CliOptions>({FileFlags(), SamplingFlags(), SongFlags()}); }
+Flags MuxFlags() {
+  return {
+      {"original_audio", &CliOptions::original_audio,
+       EnumType<OriginalAudio>({{"drop", OriginalAudio::kDrop},
+                                {"mix", OriginalAudio::kMix},
+                                {"duck", OriginalAudio::kDuck}}),
+       "of a video as output: its own sound; duck: the music gives way to it (drop)"},
+      {"music_gain_db", &CliOptions::music_gain_db, NumberType<double>(-60, 24),
+       "of a video as output: how much louder the music gets (0)"},
+  };
+}
+
+Flags GenerateFlags() {
+  return Concat<CliOptions>({FileFlags(), MuxFlags(), SamplingFlags(), SongFlags()});
+}
 
 absl::StatusOr<Command> ParseCommand(const std::string& name) {
   if (name == "generate") return Command::kGenerate;
@@ -192,16 +207,6 @@ absl::StatusOr<Command> ParseCommand(const std::string& name) {
   if (name == "help" || name == "--help" || name == "-h") return Command::kHelp;
   return absl::InvalidArgumentError(
       absl::StrCat("unknown command '", name, "': generate, models, health"));
-}
-
-absl::Status CheckTls(const CliOptions& options) {
-  if (options.tls_cert.empty() != options.tls_key.empty()) {
-    return absl::InvalidArgumentError("--tls_cert and --tls_key: one is set without the other");
-  }
-  if (!options.tls && !(options.tls_ca.empty() && options.tls_cert.empty())) {
-    return absl::InvalidArgumentError("--tls_ca, --tls_cert and --tls_key need --tls");
-  }
-  return absl::OkStatus();
 }
 
 v1::AudioFormat FormatOfExtension(const std::string& path) {
@@ -214,11 +219,45 @@ v1::AudioFormat FormatOfExtension(const std::string& path) {
 
 }  // namespace
 
+absl::Status CheckTls(const CliOptions& options) {
+  if (options.tls_cert.empty() != options.tls_key.empty()) {
+    return absl::InvalidArgumentError("--tls_cert and --tls_key: one is set without the other");
+  }
+  if (!options.tls && !(options.tls_ca.empty() && options.tls_cert.empty())) {
+    return absl::InvalidArgumentError("--tls_ca, --tls_cert and --tls_key need --tls");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SetFormat(CliOptions* options) {
+  const bool chosen = options->config.format() != v1::AUDIO_FORMAT_UNSPECIFIED;
+  if (!ContainerOfPath(options->output).empty()) {
+    if (chosen) {
+      return absl::InvalidArgumentError(
+          "--format is for files of music alone: a video's music is AAC, or Opus in WebM");
+    }
+    options->config.set_format(v1::AUDIO_FORMAT_PCM_F32LE);
+    return absl::OkStatus();
+  }
+  if (options->original_audio != OriginalAudio::kDrop || options->music_gain_db != 0) {
+    return absl::InvalidArgumentError(
+        "--original_audio and --music_gain_db need a video as --output: .mp4, .mov, .mkv or .webm");
+  }
+  if (!chosen) options->config.set_format(FormatOfExtension(options->output));
+  return absl::OkStatus();
+}
+
+FlagTable<CliOptions> ConnectionFlagTable() { return FlagTable<CliOptions>(CommonFlags()); }
+
+FlagTable<CliOptions> SongFlagTable() {
+  return FlagTable<CliOptions>(Concat<CliOptions>({MuxFlags(), SamplingFlags(), SongFlags()}));
+}
+
 FlagTable<CliOptions> FlagsOf(Command command) {
   switch (command) {
     case Command::kHelp:
     case Command::kModels:
-      return FlagTable<CliOptions>(CommonFlags());
+      return ConnectionFlagTable();
     case Command::kHealth:
       return FlagTable<CliOptions>(Concat<CliOptions>({CommonFlags(), HealthFlags()}));
     case Command::kGenerate:
@@ -242,9 +281,7 @@ absl::StatusOr<CliOptions> ParseCommandLine(const std::vector<std::string>& args
   if (options.tokens == options.output) {
     return absl::InvalidArgumentError("--tokens and --output name the same file");
   }
-  if (options.config.format() == v1::AUDIO_FORMAT_UNSPECIFIED) {
-    options.config.set_format(FormatOfExtension(options.output));
-  }
+  RETURN_IF_ERROR(SetFormat(&options));
   return options;
 }
 

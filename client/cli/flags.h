@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/mux/mux_video.h"
 #include "core/base/flag_table.h"
 #include "vidmuse/v1/music.pb.h"
 
@@ -28,12 +29,25 @@ struct CliOptions {
   std::string output;   // "-": standard output
   std::string tokens;   // empty: no tokens are written
   std::string resume;   // empty: the song begins at its start
+  OriginalAudio original_audio = OriginalAudio::kDrop;  // if the output is a video
+  double music_gain_db = 0;                             // if the output is a video
   absl::Duration deadline = absl::InfiniteDuration();
   v1::GenerateMusicConfig config;
 };
 
 // The flags that a command takes.
 FlagTable<CliOptions> FlagsOf(Command command);
+
+// The flags of every command: servers, TLS, keys.
+FlagTable<CliOptions> ConnectionFlagTable();
+// The flags of `generate` that say how the song is made, and how it is put under a video.
+FlagTable<CliOptions> SongFlagTable();
+
+// INVALID_ARGUMENT: flags for TLS that don't go together.
+absl::Status CheckTls(const CliOptions& options);
+// Sets the format that the flags leave to the output's extension. INVALID_ARGUMENT: a flag doesn't
+// go with that.
+absl::Status SetFormat(CliOptions* options);
 
 // Parses `args` (without the program's name): a command and its flags. Fails with INVALID_ARGUMENT
 // for an unknown command or flag, a value of the wrong kind, or a missing flag. The server checks

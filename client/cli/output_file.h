@@ -23,6 +23,8 @@ class OutputFile {
   OutputFile& operator=(const OutputFile&) = delete;
 
   absl::Status Append(absl::string_view bytes);
+  // PATH.part, which may be written in other ways than by Append. Only if can_restart().
+  const std::string& part_path() const { return part_; }
   // Returns whether what was appended can be taken back, which is so if it is in PATH.part.
   bool can_restart() const { return !part_.empty(); }
   // Removes everything that was appended. Only if can_restart().

@@ -64,6 +64,7 @@ DeviceSet::DeviceSet(std::vector<std::unique_ptr<MusicModel>> models,
     device->engine = std::make_unique<Engine>(device->model.get(), engine, 1, clock, sink);
     if (!devices_.empty()) {
       info_.step_graphs = std::min(info_.step_graphs, device->model->info().step_graphs);
+      info_.step_kernels = info_.step_kernels && device->model->info().step_kernels;
       absl::StrAppend(&info_.device, ",", name);
     }
     devices_.push_back(std::move(device));

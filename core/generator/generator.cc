@@ -99,9 +99,9 @@ absl::StatusOr<std::unique_ptr<Generator>> Generator::Create(const GeneratorOpti
   for (const auto& model : models) {
     // Finds a model that can't run a step now instead of at the first request.
     RETURN_IF_ERROR(MakeSelfTestSong(*model, 1).status());
-    if (model->info().device != "cpu" && model->info().step_graphs == 0 && options.warn) {
-      options.warn(absl::StrCat(model->info().device,
-                                ": steps run without CUDA graphs, slower: ", model->notice()));
+    const std::string notice = model->notice();
+    if (!notice.empty() && options.warn) {
+      options.warn(absl::StrCat(model->info().device, ": ", notice));
     }
   }
   return NewGenerator(std::move(models), std::move(open_video), options, Clock::Real(), metrics);

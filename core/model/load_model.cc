@@ -132,7 +132,8 @@ absl::StatusOr<std::unique_ptr<MusicModel>> ComposeOnDevice(ModelFiles files,
   device.slots = options.slots;
   // One chunk fills a GPU while another is prepared.
   device.encode_threads = IsGpu(options) ? 2 : Threads(options.encode_threads);
-  device.make_graph = IsGpu(options) ? CudaGraphMaker() : StepGraphMaker(NewEagerGraph);
+  device.steps.graph = IsGpu(options) ? CudaGraphMaker() : StepGraphMaker(NewEagerGraph);
+  if (IsGpu(options)) device.steps.kernels = CudaKernelsMaker();
   const CodecSource& codec = files.codec;
   WeightReader weights(files.lm.get(), kPublishedTensors);
   WeightReader codec_weights(codec.file.get(), codec.prefix);
@@ -151,11 +152,13 @@ absl::StatusOr<std::unique_ptr<MusicModel>> ComposeOnDevice(ModelFiles files,
   print.codec_weights = codec_weights.Digest();
   print.precision = info.precision;
   print.video_precision = print.codec_precision = DevicePrecisionName(DevicePrecision::kFp32);
-  print.arithmetic = GpuArithmetic(info.device, device.slots);
   print.null_condition = parts.encoder->null_condition();
-  info.fingerprint = Fingerprint(print);
-  return GpuMusicModel::Create(std::move(info), std::move(parts), device.make_graph,
-                               std::move(device.buckets));
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<GpuMusicModel> model,
+      GpuMusicModel::Create(std::move(info), std::move(parts), std::move(device.steps)));
+  print.arithmetic = GpuArithmetic(options.device, model->info().step_kernels ? 0 : device.slots);
+  model->SetFingerprint(Fingerprint(print));
+  return model;
 }
 
 absl::StatusOr<std::unique_ptr<MusicModel>> Compose(ModelFiles files, const ModelOptions& options) {

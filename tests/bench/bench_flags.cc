@@ -29,6 +29,8 @@ FlagTable<BenchFlags> BenchFlagTable() {
       {"slots", &F::slots, ListType(),
        "of a GPU: windows it has room for; all measurements for each"},
       {"graphs", &F::graphs, ListType(), "of a GPU: on, off; all measurements for each"},
+      {"kernels", &F::kernels, ListType(),
+       "of a GPU: on, off: a step by this project's kernels, or by LibTorch"},
       {"threads", &F::threads, NumberType<int>(0, 1024),
        "threads of a step, and of encoding; 0: one a core"},
   });

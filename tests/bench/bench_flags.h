@@ -23,6 +23,7 @@ struct BenchFlags {
   std::string device = "cpu";
   std::vector<std::string> slots = {"8"};
   std::vector<std::string> graphs = {"on"};
+  std::vector<std::string> kernels = {"on"};
   int threads = 0;
 };
 

@@ -168,14 +168,15 @@ class Measurement {
 absl::StatusOr<json> MeasureModel(const DeviceBenchOptions& options, const HashFiles& files,
                                   const ModelSizes& sizes, const std::string& device,
                                   const std::string& card, GpuModelOptions model_options) {
-  json result = {{"slots", model_options.slots}, {"graphs", model_options.make_graph != nullptr}};
-  const bool with_graphs = model_options.make_graph != nullptr;
+  json result;
+  const bool with_graphs = model_options.steps.graph != nullptr;
   ASSIGN_OR_RETURN(const DeviceMemory before, MemoryOf(device));
   const Stopwatch loading;
   ASSIGN_OR_RETURN(std::unique_ptr<GpuMusicModel> model,
                    LoadDeviceModel(files, device, std::move(model_options)));
   result["load_s"] = loading.Seconds();
   result["step_graphs"] = model->info().step_graphs;
+  result["step_kernels"] = model->info().step_kernels;
   result["notice"] = model->notice();
   const VideoFrames video = RandomVideo(options.seconds);
   Measurement measurement(options, sizes, card, *model);
@@ -213,25 +214,31 @@ absl::StatusOr<json> MeasureDevice(const DeviceBenchOptions& options, const Hash
   }
   json result = {{"scale", options.scale}, {"device", device}, {"card", card}};
   for (const std::string& precision : options.precisions) {
+    ASSIGN_OR_RETURN(const DevicePrecision parsed, FindDevicePrecision(precision));
     for (const int slots : options.slots) {
       for (const bool graphs : options.graphs) {
-        GpuModelOptions model_options;
-        ASSIGN_OR_RETURN(model_options.precision, FindDevicePrecision(precision));
-        model_options.slots = slots;
-        model_options.encode_threads = 2;
-        if (graphs) {
-          model_options.make_graph =
-              device == "cpu" ? StepGraphMaker(NewEagerGraph) : CudaGraphMaker();
+        for (const bool kernels : options.kernels) {
+          GpuModelOptions model_options;
+          model_options.precision = parsed;
+          model_options.slots = slots;
+          model_options.encode_threads = 2;
+          if (graphs) {
+            model_options.steps.graph =
+                device == "cpu" ? StepGraphMaker(NewEagerGraph) : CudaGraphMaker();
+          }
+          if (kernels && device != "cpu") model_options.steps.kernels = CudaKernelsMaker();
+          const auto measured =
+              MeasureModel(options, files, sizes, device, card, std::move(model_options));
+          json one = measured.ok() ? *measured : json{{"error", measured.status().ToString()}};
+          one.update({{"precision", precision},
+                      {"slots", slots},
+                      {"graphs", graphs},
+                      {"kernels", kernels}});
+          std::fprintf(stderr, "%s, %d slots, graphs %s, kernels %s: %s\n", precision.c_str(),
+                       slots, graphs ? "on" : "off", kernels ? "on" : "off",
+                       measured.ok() ? "measured" : measured.status().ToString().c_str());
+          result["models"].push_back(std::move(one));
         }
-        const auto measured =
-            MeasureModel(options, files, sizes, device, card, std::move(model_options));
-        json one = measured.ok() ? *measured : json{{"error", measured.status().ToString()}};
-        one["precision"] = precision;
-        if (!measured.ok()) one.update({{"slots", slots}, {"graphs", graphs}});
-        std::fprintf(stderr, "%s, %d slots, graphs %s: %s\n", precision.c_str(), slots,
-                     graphs ? "on" : "off",
-                     measured.ok() ? "measured" : measured.status().ToString().c_str());
-        result["models"].push_back(std::move(one));
       }
     }
   }

@@ -27,6 +27,8 @@ struct DeviceBenchOptions {
   std::vector<int> requests;
   // Whether to use CUDA graphs. A model is loaded for each value.
   std::vector<bool> graphs;
+  // Whether to use this project's CUDA kernels. A model is loaded for each value.
+  std::vector<bool> kernels;
   int seconds = 30;  // of the video, and of the window
   int steps = 20;    // per measurement
   int position = 0;  // sequence steps in the KV cache before the first measured step

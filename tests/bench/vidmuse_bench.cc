@@ -261,6 +261,19 @@ absl::StatusOr<std::vector<int>> Counts(const char* flag, const std::vector<std:
   return counts;
 }
 
+absl::StatusOr<std::vector<bool>> Switches(const char* flag,
+                                           const std::vector<std::string>& texts) {
+  std::vector<bool> switches;
+  for (const std::string& text : texts) {
+    if (text != "on" && text != "off") {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--", flag, " has '", text, "', expected on or off"));
+    }
+    switches.push_back(text == "on");
+  }
+  return switches;
+}
+
 absl::StatusOr<json> RunDevice(const BenchFlags& flags, const std::vector<int>& request_counts) {
   DeviceBenchOptions options;
   options.device = flags.device;
@@ -278,13 +291,8 @@ absl::StatusOr<json> RunDevice(const BenchFlags& flags, const std::vector<int>& 
   if (options.position < 0) {
     return absl::InvalidArgumentError("--steps do not fit into a window of --seconds");
   }
-  for (const std::string& text : flags.graphs) {
-    if (text != "on" && text != "off") {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--graphs has '", text, "', expected on or off"));
-    }
-    options.graphs.push_back(text == "on");
-  }
+  ASSIGN_OR_RETURN(options.graphs, Switches("graphs", flags.graphs));
+  ASSIGN_OR_RETURN(options.kernels, Switches("kernels", flags.kernels));
   if (!flags.model_dir.empty()) {
     return absl::InvalidArgumentError("--device takes a --scale, not a --model_dir");
   }

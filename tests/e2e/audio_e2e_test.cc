@@ -96,6 +96,31 @@ TEST_F(AudioE2eTest, EveryFormatDecodesToTheSongsLength) {
   }
 }
 
+TEST_F(AudioE2eTest, AVideoGetsItsMusic) {
+  Make("a.mp4", {"--seed", "7", "--loudness", "none"});
+  Make("a.f32", {"--seed", "7", "--loudness", "none", "--format", "pcm_f32le"});
+  const auto ffmpeg = [](std::vector<std::string> args) {
+    args.insert(args.begin(), {"/usr/bin/env", "ffmpeg", "-nostdin", "-loglevel", "error", "-i"});
+    const RunResult result = RunProgram(args);
+    EXPECT_EQ(result.exit_code, 0) << result.error;
+    return result.output;
+  };
+  const auto packets = [&](const std::string& path) {
+    return ffmpeg({path, "-map", "0:v", "-c", "copy", "-f", "hash", "-"});
+  };
+  EXPECT_EQ(packets(TempFile("a.mp4")), packets(GoldenVideo("pattern_4s")));
+  const std::vector<float> heard =
+      Floats(ffmpeg({TempFile("a.mp4"), "-map", "0:a", "-f", "f32le", "-"}));
+  const std::vector<float> made = Floats(ReadFile(TempFile("a.f32")));
+  ASSERT_GE(heard.size(), made.size());
+  double difference = 0, energy = 0;
+  for (size_t i = 0; i < made.size(); ++i) {
+    difference += (heard[i] - made[i]) * (heard[i] - made[i]);
+    energy += made[i] * made[i];
+  }
+  EXPECT_LT(difference, 0.2 * energy);  // AAC's own loss, and nothing is shifted
+}
+
 TEST_F(AudioE2eTest, DurationShortensTheSong) {
   EXPECT_EQ(Make("short.raw", {"--greedy", "--format", "pcm_s16le", "--duration", "2"}).size(),
             2u * 32000 * 2);

@@ -14,8 +14,9 @@ cp -r "$source/tests/e2e/package" "$work/program"
 cmake -S "$work/program" -B "$work/program/build" -G Ninja -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
 cmake --build "$work/program/build"
 
+: >"$work/server.log"
 "$build/vidmuse_server" --model_dir "$source/tests/data/demo" --listen 127.0.0.1:0 --metrics_listen 127.0.0.1:0 \
-  2>"$work/server.log" &
+  2>>"$work/server.log" &
 server=$!
 address=
 while [ -z "$address" ] && read -r -t 60 line; do
@@ -24,6 +25,7 @@ done < <(tail -n +1 -f --pid=$server "$work/server.log")
 [ -n "$address" ] || { cat "$work/server.log"; exit 1; }
 video=$source/tests/data/demo/clip.mp4
 "$work/program/build/package_user" "$address" "$video" "$work/own.wav"
+"$work/program/build/package_user" "$work/own.mp4"
 "$work/prefix/bin/vidmuse" generate --server "$address" --video "$video" --seed 7 --output "$work/tool.wav"
 cmp "$work/own.wav" "$work/tool.wav"
 echo "package_test: $(stat -c %s "$work/own.wav") equal bytes"

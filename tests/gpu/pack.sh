@@ -13,7 +13,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work"/build/tests "$work"/lib "$work"/tests/data "$work"/tests/gpu
 
-programs=(vidmuse_server vidmuse_video_decoder vidmuse vidmuse_bench libvidmuse_cuda.so
+programs=(vidmuse_server vidmuse_video_decoder vidmuse vidmuse_bench vidmuse_make_model libvidmuse_cuda.so
   tests/gpu_test tests/device_model_golden_test)
 for program in "${programs[@]}"; do
   [ -e "$build/$program" ] || { echo "pack.sh: $build/$program isn't built" >&2; exit 1; }

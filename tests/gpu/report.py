@@ -16,6 +16,8 @@ PARTS = (
     "goldens",
     "self_test",
     "song",
+    "make_model",
+    "song_small",
     "bench_8",
     "bench_64",
 )
@@ -51,7 +53,10 @@ def read_part(folder: Path, name: str) -> Json:
 
 def model_rows(model: Json) -> list[str]:
     """The lines of one measured model."""
-    name = f"{model['precision']}, {model['slots']} slots, graphs {'on' if model['graphs'] else 'off'}"
+    name = (
+        f"{model['precision']}, {model['slots']} slots, graphs {'on' if model['graphs'] else 'off'},"
+        f" kernels {'on' if model['kernels'] else 'off'}"
+    )
     if "error" in model:
         return [f"{name}: {model['error']}"]
     rows = [

@@ -42,8 +42,7 @@ inline absl::StatusOr<std::unique_ptr<GpuMusicModel>> LoadDeviceModel(const Hash
                    LoadGpuModelParts(info, lm_config, lm_weights, codec_config,
                                      CodecNames::kAudiocraft, codec_weights, options));
   info.precision = DevicePrecisionName(options.precision);
-  return GpuMusicModel::Create(std::move(info), std::move(parts), options.make_graph,
-                               std::move(options.buckets));
+  return GpuMusicModel::Create(std::move(info), std::move(parts), std::move(options.steps));
 }
 
 inline absl::StatusOr<std::unique_ptr<GpuMusicModel>> LoadDeviceModel(const HashModelSizes& sizes,

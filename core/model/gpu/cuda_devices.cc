@@ -17,7 +17,7 @@ namespace vidmuse {
 namespace {
 
 constexpr char kTorchCuda[] = "libtorch_cuda.so";
-constexpr char kGraphs[] = "libvidmuse_cuda.so";
+constexpr char kOwnLibrary[] = "libvidmuse_cuda.so";
 constexpr char kInstall[] = "deploy/setup.sh --cuda installs it";
 constexpr int kLeastCapability = 75;  // required by LibTorch's builds for CUDA 13
 constexpr int kMaxGpus = 64;
@@ -145,17 +145,14 @@ absl::StatusOr<std::vector<std::string>> Gpus(const std::string& devices, const 
 }
 
 // Looks for the library beside this program and, for tests, in the folder above.
-StepGraph* (*FindGraphFactory())() {
+void OpenOwnLibrary() {
   const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe");
   absl::Status opened;
   for (const auto& folder : {program.parent_path(), program.parent_path().parent_path()}) {
-    opened = Open(folder / kGraphs);
-    if (opened.ok()) break;
+    opened = Open(folder / kOwnLibrary);
+    if (opened.ok()) return;
   }
-  if (!opened.ok()) throw std::runtime_error(std::string(opened.message()));
-  auto* const factory = Find<StepGraph*()>("vidmuse_new_cuda_graph");
-  if (factory == nullptr) throw std::runtime_error("libvidmuse_cuda.so is of another version");
-  return factory;
+  throw std::runtime_error(std::string(opened.message()));
 }
 
 }  // namespace
@@ -193,8 +190,25 @@ absl::StatusOr<DeviceChoice> ChooseDevices(const std::string& devices) {
 
 StepGraphMaker CudaGraphMaker() {
   return [] {
-    static StepGraph* (*const factory)() = FindGraphFactory();
+    static StepGraph* (*const factory)() = [] {
+      OpenOwnLibrary();
+      return Find<StepGraph*()>("vidmuse_new_cuda_graph");
+    }();
+    if (factory == nullptr) throw std::runtime_error("libvidmuse_cuda.so is of another version");
     return std::unique_ptr<StepGraph>(factory());
+  };
+}
+
+StepKernelsMaker CudaKernelsMaker() {
+  return [] {
+    static gpu::StepKernels* (*const factory)() = [] {
+      OpenOwnLibrary();
+      return Find<gpu::StepKernels*()>("vidmuse_new_step_kernels");
+    }();
+    if (factory == nullptr) {
+      throw std::runtime_error("libvidmuse_cuda.so was built without CUDA's compiler");
+    }
+    return std::unique_ptr<gpu::StepKernels>(factory());
   };
 }
 

@@ -5,12 +5,15 @@
 #ifndef VIDMUSE_MODEL_GPU_CUDA_DEVICES_H_
 #define VIDMUSE_MODEL_GPU_CUDA_DEVICES_H_
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/model/gpu/step_graph.h"
+#include "core/model/gpu/step_kernels.h"
 
 namespace vidmuse {
 
@@ -56,6 +59,13 @@ absl::StatusOr<DeviceChoice> ChooseDevices(const std::string& devices);
 // Returns a function that makes CUDA graphs with libvidmuse_cuda.so, which lies beside this
 // program. If that can't be opened, making a graph fails.
 StepGraphMaker CudaGraphMaker();
+
+// Makes the kernels of a step for one device. Called on a stream of that device, inside RunTorch.
+using StepKernelsMaker = std::function<std::unique_ptr<gpu::StepKernels>()>;
+
+// Returns a function that makes the kernels of libvidmuse_cuda.so. It throws if that can't be
+// opened, or was built without kernels.
+StepKernelsMaker CudaKernelsMaker();
 
 }  // namespace vidmuse
 

@@ -36,7 +36,8 @@ absl::Status CheckMemory(const std::string& device, const LmConfig& lm,
 }  // namespace
 
 std::string GpuArithmetic(const std::string& device, int slots) {
-  const std::string torch = absl::StrCat(slots, " slots, LibTorch ", TorchVersion(), ", ");
+  const std::string steps = slots == 0 ? "kernels 1" : absl::StrCat(slots, " slots");
+  const std::string torch = absl::StrCat(steps, ", LibTorch ", TorchVersion(), ", ");
   int index = 0;
   if (!absl::SimpleAtoi(absl::StripPrefix(device, "cuda:"), &index)) {
     return absl::StrCat(torch, device, " ", TorchCpuCapability());

@@ -16,9 +16,8 @@ namespace vidmuse {
 struct GpuModelOptions {
   DevicePrecision precision = DevicePrecision::kFp16;
   int slots = 8;
-  int encode_threads = 1;     // number of chunks of video frames that are encoded at once
-  StepGraphMaker make_graph;  // see GpuMusicModel::Create
-  std::vector<int> buckets;   // see GpuMusicModel::Create
+  int encode_threads = 1;  // number of chunks of video frames that are encoded at once
+  StepMakers steps;
 };
 
 // Loads a model's parts onto `info.device`. Errors name the tensor. FAILED_PRECONDITION: the GPU's
@@ -30,7 +29,8 @@ absl::StatusOr<GpuMusicModel::Parts> LoadGpuModelParts(const ModelInfo& info, co
                                                        const GpuModelOptions& options);
 
 // Names what determines the order of sums in products: the libraries, the chip, and the number of
-// slots, since a step always computes all of them.
+// slots where LibTorch's operations compute a step, since they always compute all of them. `slots`
+// is 0 if this project's kernels compute it.
 std::string GpuArithmetic(const std::string& device, int slots);
 
 }  // namespace vidmuse

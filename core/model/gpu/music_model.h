@@ -5,12 +5,15 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/model/conditioner/video_encoder.h"
 #include "core/model/gpu/codec.h"
+#include "core/model/gpu/cuda_devices.h"
 #include "core/model/gpu/slot_pool.h"
 #include "core/model/gpu/step_graph.h"
+#include "core/model/gpu/step_runner.h"
 #include "core/model/gpu/token_model.h"
 #include "core/model/music_model.h"
 #include "core/model/torch/device_stream.h"
@@ -18,20 +21,32 @@
 
 namespace vidmuse {
 
+// What steps are made of.
+struct StepMakers {
+  // Null: steps run operation by operation. If a graph can't be recorded, they do too, and
+  // info().step_graphs is 0.
+  StepGraphMaker graph;
+  // Null: steps run by LibTorch's operations. If the kernels don't support the model or differ from
+  // LibTorch in a check, they do too, and info().step_kernels is false.
+  StepKernelsMaker kernels;
+  // For LibTorch's operations: ascending numbers of slots; if empty, powers of two. The number of
+  // all slots is added if it is missing.
+  std::vector<int> buckets;
+};
+
 // Each window occupies one slot; a new window takes the lowest free one. A step has the static
-// shape of a bucket, which is a number of slots: 1, 2, 4, 8, ... It uses the smallest bucket that
-// covers every slot in use. Where the device has graphs, each bucket is recorded once as a graph.
+// shape of a bucket (see SlotRunner and KernelRunner). Where the device has graphs, each bucket is
+// recorded once as a graph.
 //
-// Besides MusicModel's contract, it promises:
-// - Prompts are fed one sequence step at a time, so feeding n steps at once equals n single steps.
-// - What is drawn for a request doesn't depend on the others' data: nothing is read across slots,
-//   linear layers always have the rows of all slots, and a slot's part of attention has the same
-//   shape in every bucket.
-// - On the CPU, results are the same bit for bit in every bucket and slot (tested).
-// - On a GPU, results are the same bit for bit within one bucket if cuBLAS computes all rows of a
-//   product alike, which it doesn't document. The library's attention kernels may differ between
-//   buckets in the last bits. With `buckets` = {slots} there is only one bucket, at the cost of
-//   reading idle slots' memory.
+// Besides MusicModel's contract:
+// - With this project's kernels, results are the same bit for bit in every bucket, slot and
+// company,
+//   and whether steps are fed one by one or at once.
+// - With LibTorch's operations, prompts are fed one sequence step at a time, and nothing is read
+//   across slots. On the CPU, results are the same bit for bit in every bucket and slot (tested).
+//   On a GPU they are within one bucket if cuBLAS computes all rows of a product alike, which it
+//   doesn't document; its attention kernels may differ between buckets in the last bits. With
+//   `buckets` = {slots} there is only one bucket, at the cost of reading idle slots' memory.
 class GpuMusicModel final : public MusicModel {
  public:
   struct Parts {
@@ -40,20 +55,18 @@ class GpuMusicModel final : public MusicModel {
     std::shared_ptr<const gpu::Codec> codec;
   };
 
-  // If `make_graph` is null, steps run operation by operation. `buckets` are ascending numbers of
-  // slots; if empty, they are powers of two. The number of all slots is added if it is missing. If
-  // a graph can't be recorded, info().step_graphs is 0, and steps run without graphs. Errors are
-  // the device's.
+  // Errors are the device's.
   static absl::StatusOr<std::unique_ptr<GpuMusicModel>> Create(ModelInfo info, Parts parts,
-                                                               const StepGraphMaker& make_graph,
-                                                               std::vector<int> buckets = {});
+                                                               StepMakers makers);
   ~GpuMusicModel() override;
 
   const ModelInfo& info() const override { return info_; }
+  // Called once, before anything else is.
+  void SetFingerprint(std::string fingerprint) { info_.fingerprint = std::move(fingerprint); }
   const gpu::TokenModel& network() const { return *parts_.network; }
   const gpu::Codec& codec() const { return *parts_.codec; }
-  // Says why steps don't run as graphs.
-  std::string notice() const override { return std::string(graph_status_.message()); }
+  // Says why steps don't run as graphs, or without kernels.
+  std::string notice() const override { return notice_; }
 
   absl::StatusOr<std::shared_ptr<const VideoCondition>> EncodeVideo(
       const VideoFrames& video, const CancelFlag& cancel) override;
@@ -77,16 +90,11 @@ class GpuMusicModel final : public MusicModel {
   static constexpr absl::Duration kSlotWait = absl::Seconds(20);
 
  private:
-  struct HostBuffers;
-
   GpuMusicModel(ModelInfo info, Parts parts);
-  absl::Status Prepare(std::vector<int> buckets);
-  void RecordGraphs(const StepGraphMaker& make_graph);
-  // Fills a piece's input `rows`: of each request, the step that is `left` steps before its last.
-  int FillPiece(absl::Span<const StepRequest> requests, int left, double* rows) const;
-  void FillSlotInput(const StepRequest& request, int step, double* row) const;
-  void QueuePiece(int piece, int slots);
-  absl::Status RunPieces(absl::Span<StepRequest> requests, bool logits);
+  absl::Status Prepare(StepMakers makers);
+  void UseKernels(const StepKernelsMaker& make_kernels);
+  void Notice(const std::string& line);
+  absl::Status RunSteps(absl::Span<const StepRequest> requests);
   absl::Status Deliver(absl::Span<StepRequest> requests) const;
 
   // Constant after Create.
@@ -95,12 +103,10 @@ class GpuMusicModel final : public MusicModel {
   const std::shared_ptr<SlotPool> slots_;  // thread-safe; windows hold it too
   std::unique_ptr<DeviceStream> step_stream_, window_stream_;
   std::shared_ptr<DeviceStream> codec_stream_;
-  std::vector<int> buckets_;
-  absl::Status graph_status_;
+  std::string notice_;
 
   // Used by the device thread alone.
-  std::vector<std::unique_ptr<StepGraph>> graphs_;  // one per bucket; null: runs without a graph
-  std::unique_ptr<HostBuffers> host_;
+  std::unique_ptr<gpu::StepRunner> runner_;
 };
 
 }  // namespace vidmuse

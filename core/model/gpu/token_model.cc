@@ -18,17 +18,8 @@ using at::Tensor;
 // The library's fused attention needs a head width that is a multiple of this.
 constexpr int64_t kFusedMultiple = 8;
 
-// Attention without a mask, for keys that are all in use. q: [rows][heads][1][head_dim]; k, v:
-// [rows][length][heads * head_dim].
-Tensor Attend(const Tensor& q, const Tensor& k, const Tensor& v) {
-  const auto by_head = [&](const Tensor& x) {
-    return x.unflatten(2, {q.size(1), q.size(3)}).transpose(1, 2);
-  };
-  return at::scaled_dot_product_attention(q, by_head(k), by_head(v)).reshape({q.size(0), -1});
-}
-
 // Attention over each part by itself. Returns its result and the logarithm of its sum of
-// exponentials, [rows][heads][1 or more], float.
+// exponentials, [batch][parts][1 or more], float.
 std::pair<Tensor, Tensor> AttendPart(const Tensor& q, const Tensor& k, const Tensor& v,
                                      const Tensor& mask) {
   if (q.size(3) % kFusedMultiple != 0) {
@@ -46,25 +37,28 @@ std::pair<Tensor, Tensor> AttendPart(const Tensor& q, const Tensor& k, const Ten
   return {out, log_sum};
 }
 
-// Attention in parts of kSplit keys, which are combined. mask: [rows * parts][heads][1][kSplit].
+// Attention in parts of kSplit keys, which are combined. q: [rows][heads][head_dim]; k, v:
+// [rows][heads][length][head_dim]; mask: [rows * heads][parts][1][kSplit].
 Tensor AttendInParts(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask) {
-  const int64_t rows = q.size(0), heads = q.size(1), head_dim = q.size(3);
-  const int64_t parts = k.size(1) / kSplit;
+  const int64_t rows = q.size(0), heads = q.size(1), head_dim = q.size(2);
+  const int64_t parts = k.size(2) / kSplit;
   const auto split = [&](const Tensor& x) {
-    return x.reshape({rows * parts, kSplit, heads, head_dim}).transpose(1, 2);
+    return x.reshape({rows * heads, parts, kSplit, head_dim});
   };
-  const Tensor queries = q.unsqueeze(1)
-                             .expand({rows, parts, heads, 1, head_dim})
-                             .reshape({rows * parts, heads, 1, head_dim});
+  const Tensor queries = q.unsqueeze(2)
+                             .expand({rows, heads, parts, head_dim})
+                             .reshape({rows * heads, parts, 1, head_dim});
   const auto [out, log_sum] = AttendPart(queries, split(k), split(v), mask);
-  const Tensor shares = log_sum.narrow(2, 0, 1).reshape({rows, parts, heads, 1}).softmax(/*dim=*/1);
-  return (out.reshape({rows, parts, heads, head_dim}) * shares).sum(1).flatten(1);
+  const Tensor shares =
+      log_sum.narrow(2, 0, 1).reshape({rows * heads, parts, 1}).softmax(/*dim=*/1);
+  return (out.reshape({rows * heads, parts, head_dim}) * shares).sum(1).reshape({rows, -1});
 }
 
 }  // namespace
 
 Tensor TokenModel::SlotSelf(int layer, int part, int slot) const {
-  return t_->self.select(0, layer).select(0, part).narrow(0, 2 * slot * t_->room, 2 * t_->room);
+  const int64_t places = 2 * config_.num_heads * t_->room;
+  return t_->self.select(0, layer).select(0, part).narrow(0, slot * places, places);
 }
 
 Tensor& TokenModel::inputs() { return t_->inputs; }
@@ -99,45 +93,50 @@ Tensor TokenModel::Mask(int column, int64_t length, int bucket, int rows) const 
       t_->inputs.select(1, column).narrow(0, 0, bucket).to(at::kLong).view({-1, 1, 1});
   const Tensor place = at::arange(length, limit.options());
   const Tensor mask = t_->zero.where(place < limit, t_->masked);  // [bucket][1][length]
-  return mask.expand({bucket, rows, length})
-      .reshape({bucket * rows * (length / kSplit), 1, 1, kSplit})
-      .expand({-1, config_.num_heads, -1, -1});
+  const int64_t copies = int64_t{rows} * config_.num_heads;
+  return mask.expand({bucket, copies, length})
+      .reshape({bucket * copies, length / kSplit, 1, kSplit});
 }
 
-// Returns where each row's keys and values of this step belong in `self`, long [bucket * 2].
+// Returns where each row's and head's keys and values of this step belong in `self`, long
+// [bucket * 2 * heads].
 Tensor TokenModel::Places(int bucket) const {
+  const int64_t copies = int64_t{2} * config_.num_heads;
   const Tensor position = t_->inputs.select(1, kSamplingColumns)
                               .narrow(0, 0, bucket)
                               .to(at::kLong)
-                              .repeat_interleave(2, 0, 2 * bucket);
-  const Tensor place = t_->row_start.narrow(0, 0, 2 * bucket) + position;
+                              .repeat_interleave(copies, 0, copies * bucket);
+  const Tensor place = t_->row_start.narrow(0, 0, copies * bucket) + position;
   return t_->spare.where(position == options_.steps, place);
 }
 
 void TokenModel::SelfAttention(int layer, int bucket, const Tensor& qkv, const Tensor& places,
                                const Tensor& mask) {
-  const int64_t heads = config_.num_heads, dim = config_.dim, rows = 2 * bucket;
-  const std::vector<Tensor> parts = qkv.narrow(0, 0, rows).chunk(3, 1);
+  const int64_t heads = config_.num_heads, rows = 2 * bucket;
+  const std::vector<Tensor> parts =
+      qkv.narrow(0, 0, rows).unflatten(1, {3, heads, -1}).unbind(1);  // [rows][heads][head_dim]
+  const int64_t head_dim = parts[0].size(2);
   Tensor cache[2];
   for (int part = 0; part < 2; ++part) {
     Tensor all = t_->self.select(0, layer).select(0, part);
-    all.index_copy_(0, places, parts[1 + part]);
-    cache[part] = all.narrow(0, 0, rows * t_->room).view({rows, t_->room, dim});
+    all.index_copy_(0, places, parts[1 + part].reshape({rows * heads, head_dim}));
+    cache[part] = all.narrow(0, 0, rows * heads * t_->room).view({rows, heads, t_->room, head_dim});
   }
-  const Tensor q = parts[0].unflatten(1, {heads, -1}).unsqueeze(2);
-  t_->attention.narrow(0, 0, rows).copy_(AttendInParts(q, cache[0], cache[1], mask));
+  t_->attention.narrow(0, 0, rows).copy_(AttendInParts(parts[0], cache[0], cache[1], mask));
 }
 
 void TokenModel::CrossAttention(int layer, int bucket, const Tensor& q, const Tensor& mask) {
-  const int64_t heads = config_.num_heads, dim = config_.dim;
-  const Tensor rows = q.narrow(0, 0, 2 * bucket).view({bucket, 2, heads, 1, dim / heads});
+  const int64_t heads = config_.num_heads, head_dim = config_.dim / heads;
+  const Tensor rows = q.narrow(0, 0, 2 * bucket).view({bucket, 2, heads, head_dim});
   const Tensor condition = t_->condition.select(0, layer).narrow(1, 0, bucket);
   const Tensor null = t_->null.select(0, layer);
-  const auto shared = [&](int part) { return null.select(0, part).expand({bucket, -1, dim}); };
-  const Tensor out = t_->attention.narrow(0, 0, 2 * bucket).view({bucket, 2, dim});
-  out.select(1, 0).copy_(
-      AttendInParts(rows.select(1, 0), condition.select(0, 0), condition.select(0, 1), mask));
-  out.select(1, 1).copy_(Attend(rows.select(1, 1), shared(0), shared(1)));
+  const auto shared = [&](int part) { return null.select(0, part).expand({bucket, -1, -1, -1}); };
+  const Tensor out = t_->attention.narrow(0, 0, 2 * bucket).view({bucket, 2, config_.dim});
+  out.select(1, 0).copy_(AttendInParts(rows.select(1, 0), condition[0], condition[1], mask));
+  // All of the null condition's keys are in use.
+  out.select(1, 1).copy_(
+      at::scaled_dot_product_attention(rows.select(1, 1).unsqueeze(2), shared(0), shared(1))
+          .reshape({bucket, config_.dim}));
 }
 
 void TokenModel::Step(int bucket) {
@@ -148,7 +147,7 @@ void TokenModel::Step(int bucket) {
   Tensor x = Embed();  // float throughout
   const Tensor places = Places(bucket);
   const Tensor self_mask = Mask(kSamplingColumns + 1, t_->room, bucket, 2);
-  const Tensor cross_mask = Mask(kSamplingColumns + 2, t_->condition.size(3), bucket, 1);
+  const Tensor cross_mask = Mask(kSamplingColumns + 2, t_->condition.size(4), bucket, 1);
   for (int i = 0; i < config_.num_layers; ++i) {
     const Layer& layer = t_->layers[i];
     SelfAttention(i, bucket, at::linear(normed(layer.norm1, x).to(stored), layer.self_qkv), places,

@@ -13,6 +13,7 @@
 #include "core/base/cancel.h"
 #include "core/model/architecture/model_config.h"
 #include "core/model/architecture/token_model_tensors.h"
+#include "core/model/gpu/kernels/token_step.h"
 #include "core/model/gpu/sampler.h"
 #include "core/model/torch/device_tensors.h"
 
@@ -108,8 +109,13 @@ class TokenModel {
   // It uses the network's own memory alone and never waits for the device, so it can be recorded.
   void Step(int bucket);
 
-  // A slot's self-attention keys (`part` 0) or values (`part` 1) in a layer, [2 rows * room][dim].
+  // A slot's self-attention keys (`part` 0) or values (`part` 1) in a layer, [2 rows * heads *
+  // room][head_dim].
   at::Tensor SlotSelf(int layer, int part, int slot) const;
+
+  // Describes the weights and caches to the kernels. `layers` is what the result points to.
+  // Memory that a step only uses within itself is left out. See KernelsFit.
+  TokenStep DescribeStep(std::vector<TokenStepLayer>* layers) const;
 
   at::Tensor& inputs();  // double [slots][SlotInput::Columns]
   at::Tensor& tokens();  // int32 [slots][codebooks], drawn; -1: a logit isn't finite
@@ -125,6 +131,7 @@ class TokenModel {
   static absl::StatusOr<Norm> LoadNorm(const NormTensors& source, DeviceReader& reader);
   absl::StatusOr<Layer> LoadLayer(const TokenLayerTensors& source, DeviceReader& reader) const;
   void Allocate(const std::string& device, std::vector<float> positions);
+  std::vector<at::Tensor> ProjectCondition(const Layer& layer, const at::Tensor& rows) const;
   void ProjectNull(std::vector<float> null_condition, const std::string& device);
 
   at::Tensor Embed() const;

@@ -42,13 +42,15 @@ size_t TokenModel::WeightBytes(const LmConfig& config, const TokenModelOptions& 
   const auto dim = static_cast<size_t>(config.dim);
   const size_t layer = dim * dim * (8 + 2 * config.hidden_scale) + 2 * kTokensPerFrame * dim;
   const size_t rows = size_t{1} * config.codebooks * (2 * config.card + 1) + options.steps + 1;
-  return number * config.num_layers * layer + sizeof(float) * rows * dim;
+  const size_t short_heads = number == 2 ? number * config.codebooks * config.card * dim : 0;
+  return number * config.num_layers * layer + sizeof(float) * rows * dim + short_heads;
 }
 
 TokenModelBytes TokenModel::bytes() const {
   TokenModelBytes bytes;
   bytes.weights = Bytes(t_->heads);
   bytes.unread = Bytes(t_->embedding) + Bytes(t_->positions);
+  if (t_->short_heads.defined()) bytes.unread += Bytes(t_->short_heads);
   for (const Layer& layer : t_->layers) {
     for (const Tensor* weight : {&layer.self_qkv, &layer.self_out, &layer.cross_q, &layer.cross_out,
                                  &layer.linear1, &layer.linear2}) {
@@ -119,6 +121,9 @@ absl::Status TokenModel::LoadWeights(DeviceReader& reader) {
     ASSIGN_OR_RETURN(t_->layers.emplace_back(), LoadLayer(layer, reader));
   }
   ASSIGN_OR_RETURN(t_->out_norm, LoadNorm(source.out_norm, reader));
+  if (options_.precision != DevicePrecision::kFp32) {
+    t_->short_heads = t_->heads.to(t_->layers[0].linear1.scalar_type());
+  }
   return absl::OkStatus();
 }
 
@@ -135,11 +140,13 @@ void TokenModel::Allocate(const std::string& device, std::vector<float> position
   t_->embedding_start = at::arange(codebooks, longs) * (card + 1);
   t_->zero = at::zeros({}, stored);
   t_->masked = at::full({}, kMasked, stored);
-  t_->self = at::zeros({layers, 2, slots * 2 * steps + kSpare, dim}, stored);
-  t_->condition = at::zeros({layers, 2, slots, tokens, dim}, stored);
-  t_->null = at::zeros({layers, 2, kTokensPerFrame, dim}, stored);
-  t_->row_start = at::arange(slots * 2, longs) * steps;
-  t_->spare = at::full({1}, slots * 2 * steps, longs);
+  const int64_t heads = config_.num_heads, head_dim = dim / heads;
+  const int64_t places = slots * 2 * heads * steps;
+  t_->self = at::zeros({layers, 2, places + kSpare, head_dim}, stored);
+  t_->condition = at::zeros({layers, 2, slots, heads, tokens, head_dim}, stored);
+  t_->null = at::zeros({layers, 2, heads, kTokensPerFrame, head_dim}, stored);
+  t_->row_start = at::arange(slots * 2 * heads, longs) * steps;
+  t_->spare = at::full({1}, places, longs);
   t_->room = steps;
   t_->attention = at::zeros({slots * 2, dim}, stored);
   t_->inputs = at::zeros({slots, SlotInput::Columns(config_.codebooks)}, floats.dtype(at::kDouble));
@@ -147,11 +154,19 @@ void TokenModel::Allocate(const std::string& device, std::vector<float> position
   t_->logits = at::zeros({slots, codebooks, card}, floats);
 }
 
+// Projects rows, [tokens][dim], to keys and values, each [heads][tokens][head_dim].
+std::vector<Tensor> TokenModel::ProjectCondition(const Layer& layer, const Tensor& rows) const {
+  return at::linear(rows, layer.cross_kv)
+      .view({rows.size(0), 2, config_.num_heads, -1})
+      .permute({1, 2, 0, 3})
+      .unbind(0);
+}
+
 void TokenModel::ProjectNull(std::vector<float> null_condition, const std::string& device) {
   const Tensor rows = ToDevice(std::move(null_condition), {kTokensPerFrame, config_.dim}, device,
                                options_.precision);
   for (int i = 0; i < config_.num_layers; ++i) {
-    const std::vector<Tensor> parts = at::linear(rows, t_->layers[i].cross_kv).chunk(2, 1);
+    const std::vector<Tensor> parts = ProjectCondition(t_->layers[i], rows);
     for (int part = 0; part < 2; ++part) t_->null.select(0, i).select(0, part).copy_(parts[part]);
   }
 }
@@ -163,12 +178,12 @@ absl::Status TokenModel::FillSlot(int slot, const float* rows, int tokens,
   const Tensor source = host.to(t_->condition.options());
   for (int i = 0; i < config_.num_layers; ++i) {
     if (cancel.cancelled()) return absl::CancelledError("opening a window was cancelled");
-    const std::vector<Tensor> parts = at::linear(source, t_->layers[i].cross_kv).chunk(2, 1);
+    const std::vector<Tensor> parts = ProjectCondition(t_->layers[i], source);
     for (int part = 0; part < 2; ++part) {
       const Tensor place = t_->condition.select(0, i).select(0, part).select(0, slot);
-      place.narrow(0, 0, tokens).copy_(parts[part]);
+      place.narrow(1, 0, tokens).copy_(parts[part]);
       // Masked values are multiplied by a weight of 0, so they must be finite.
-      place.narrow(0, tokens, place.size(0) - tokens).zero_();
+      place.narrow(1, tokens, place.size(1) - tokens).zero_();
       SlotSelf(i, part, slot).zero_();
     }
   }

@@ -26,22 +26,23 @@ struct TokenModel::Tensors {
   at::Tensor positions;        // float [steps + 1][dim]
   std::vector<Layer> layers;
   Norm out_norm;
-  at::Tensor heads;  // float [codebooks * card][dim]
+  at::Tensor heads;        // float [codebooks * card][dim]
+  at::Tensor short_heads;  // the same in 16 bits, for kernels; undefined in float32
   at::Tensor zero, masked;
 
   // Dimension 1 selects keys or values. Room for steps and condition tokens is a multiple of
   // kSplit.
   //
-  // [layers][2][slots * 2 rows * room + kSpare][dim]. Idle slots write to the spare places behind
-  // all slots.
+  // [layers][2][slots * 2 rows * heads * room + kSpare][head_dim]. Idle slots write to the spare
+  // places behind all slots.
   at::Tensor self;
-  at::Tensor condition;  // [layers][2][slots][tokens][dim]
-  at::Tensor null;       // [layers][2][50][dim]
+  at::Tensor condition;  // [layers][2][slots][heads][tokens][head_dim]
+  at::Tensor null;       // [layers][2][heads][50][head_dim]
 
   // Used within a step.
-  at::Tensor row_start;  // long [slots * 2]: a row's first place in `self`
+  at::Tensor row_start;  // long [slots * 2 * heads]: a row's and head's first place in `self`
   at::Tensor spare;      // long [1]: the first place behind all slots
-  int64_t room = 0;      // steps of a row in `self`
+  int64_t room = 0;      // positions of a row in `self`
   at::Tensor attention;  // [slots * 2][dim]
   at::Tensor inputs, tokens, logits;
 };

@@ -1,10 +1,13 @@
 // package_user ADDRESS VIDEO OUTPUT: music for a video by the installed client library.
+// package_user OUTPUT.mp4: the container of a video with music, by the installed muxer.
 #include <fstream>
 #include <iostream>
 
 #include "client/music_client.h"
+#include "client/mux/mux_video.h"
 
 int main(int argc, char** argv) {
+  if (argc == 2) return vidmuse::ContainerOfPath(argv[1]) == "mp4" ? 0 : 1;
   if (argc != 4) return 2;
   auto client = vidmuse::MusicClient::Create({.addresses = {argv[1]}});
   auto video = vidmuse::VideoSource::OpenFile(argv[2]);

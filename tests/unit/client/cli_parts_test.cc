@@ -138,6 +138,12 @@ TEST(Flags, ErrorsNameTheFlagAndTheValue) {
       {{"generate", "--server", "a:1,"}, "--server: \"a:1,\" is not a list"},
       {{"generate", "--video", ""}, "--video: \"\" is empty"},
       {{"generate", "--video", "v", "--output", "x", "--tokens", "x"}, "the same file"},
+      {{"generate", "--video", "v", "--output", "x.mp4", "--format", "wav"}, "music alone"},
+      {{"generate", "--video", "v", "--output", "x.wav", "--original_audio", "mix"},
+       "need a video"},
+      {{"generate", "--video", "v", "--output", "x", "--music_gain_db", "3"}, "need a video"},
+      {{"generate", "--original_audio", "loud"}, "none of drop, mix, duck"},
+      {{"generate", "--music_gain_db", "25"}, "--music_gain_db"},
       {{"health", "--video", "a"}, "--video: no such flag"},
       {{"models", "now"}, "\"now\" is not a flag"},
       {{"models", "--service", "liveness"}, "--service: no such flag"},
@@ -151,6 +157,17 @@ TEST(Flags, ErrorsNameTheFlagAndTheValue) {
     const absl::Status status = ParseCommandLine(args).status();
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << message;
     EXPECT_THAT(status.message(), HasSubstr(message));
+  }
+}
+
+TEST(Flags, AVideoAsOutputTakesSamples) {
+  for (const char* output : {"o.mp4", "o.MOV", "o.mkv", "o.webm"}) {
+    const auto options = ParseCommandLine({"generate", "--video", "v", "--output", output,
+                                           "--original_audio", "duck", "--music_gain_db=-3"});
+    ASSERT_TRUE(options.ok()) << options.status();
+    EXPECT_EQ(options->config.format(), v1::AUDIO_FORMAT_PCM_F32LE);
+    EXPECT_EQ(options->original_audio, OriginalAudio::kDuck);
+    EXPECT_EQ(options->music_gain_db, -3);
   }
 }
 

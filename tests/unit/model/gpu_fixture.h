@@ -29,12 +29,14 @@ class GpuTest : public testing::Test {
   static std::unique_ptr<GpuMusicModel> Load(const HashFiles& files, const std::string& device,
                                              DevicePrecision precision,
                                              const StepGraphMaker& make_graph,
-                                             std::vector<int> buckets = {}, int slots = 8) {
+                                             std::vector<int> buckets = {}, int slots = 8,
+                                             const StepKernelsMaker& kernels = nullptr) {
     GpuModelOptions options;
+    options.steps.kernels = kernels;
     options.precision = precision;
     options.slots = slots;
-    options.make_graph = make_graph;
-    options.buckets = std::move(buckets);
+    options.steps.graph = make_graph;
+    options.steps.buckets = std::move(buckets);
     auto model = LoadDeviceModel(files, device, std::move(options));
     EXPECT_TRUE(model.ok()) << model.status();
     return *std::move(model);

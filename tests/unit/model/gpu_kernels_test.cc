@@ -285,7 +285,7 @@ std::vector<StepInput> Steps(const std::vector<int>& slots, const std::vector<in
   std::vector<StepInput> steps(slots.size());
   for (size_t i = 0; i < slots.size(); ++i) {
     steps[i].slot = slots[i];
-    steps[i].position = lengths[i] - 1;
+    steps[i].position = steps[i].first_new = lengths[i] - 1;
     steps[i].condition_tokens = lengths[i];
   }
   return steps;

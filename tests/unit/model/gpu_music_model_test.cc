@@ -37,8 +37,8 @@ std::unique_ptr<GpuMusicModel> Load(const StepGraphMaker& make_graph, std::vecto
   GpuModelOptions options;
   options.precision = precision;
   options.slots = kSlots;
-  options.make_graph = make_graph;
-  options.buckets = std::move(buckets);
+  options.steps.graph = make_graph;
+  options.steps.buckets = std::move(buckets);
   auto model = LoadDeviceModel(Sizes(), "cpu", std::move(options));
   EXPECT_TRUE(model.ok()) << model.status();
   return *std::move(model);

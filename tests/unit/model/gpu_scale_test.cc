@@ -81,6 +81,63 @@ TEST_F(GpuScaleTest, LogitsAndAudioAreNearTheCpus) {
   }
 }
 
+// This project's kernels.
+class GpuKernelsTest : public GpuScaleTest {
+ protected:
+  static std::unique_ptr<GpuMusicModel> LoadKernels(DevicePrecision precision,
+                                                    const std::string& device, int slots = 8) {
+    auto model = Load(Files(), device, precision, CudaGraphMaker(), {}, slots, CudaKernelsMaker());
+    EXPECT_TRUE(model->info().step_kernels) << model->notice();
+    EXPECT_GT(model->info().step_graphs, 0) << model->notice();
+    return model;
+  }
+};
+
+TEST_F(GpuKernelsTest, LogitsAreNearTheCpus) {
+  constexpr int kLogitSteps = 4;
+  const auto cpu_condition = Encode(Reference());
+  const std::vector<float> expected = Logits(Reference(), *cpu_condition, kLogitSteps);
+  for (const auto& [precision, tolerance] :
+       {std::pair{DevicePrecision::kFp16, 1e-2}, {DevicePrecision::kBf16, 0.1}}) {
+    const auto model = LoadKernels(precision, device_, 2);
+    const double off = Off(Logits(*model, *Encode(*model), kLogitSteps), expected);
+    printf("%s, kernels: logits off by %g of the largest\n", DevicePrecisionName(precision), off);
+    EXPECT_LT(off, tolerance) << DevicePrecisionName(precision);
+  }
+}
+
+TEST_F(GpuKernelsTest, CompanySlotsAndBucketsChangeNothing) {
+  for (const auto precision : {DevicePrecision::kFp16, DevicePrecision::kBf16}) {
+    const auto model = LoadKernels(precision, device_);
+    ExpectEqual(Together(*model), Alone(*model));
+  }
+}
+
+TEST_F(GpuKernelsTest, APromptMayBeFedAtOnceOrStepByStep) {
+  const auto model = LoadKernels(DevicePrecision::kFp16, device_);
+  const auto condition = Encode(*model);
+  constexpr int kPrompt = 300;  // three launches
+  std::vector<int32_t> prompt(4 * kPrompt);
+  for (size_t i = 0; i < prompt.size(); ++i) {
+    prompt[i] = static_cast<int32_t>(617 * i % model->info().card);
+  }
+  std::vector<std::vector<float>> logits;
+  for (const int piece : {kPrompt, 1, 50}) {
+    auto window = model->OpenWindow(*condition, 0, 2, kPrompt, CancelFlag());
+    ASSERT_TRUE(window.ok()) << window.status();
+    logits.emplace_back(size_t{4} * model->info().card);
+    for (int at = 0; at < kPrompt; at += piece) {
+      StepRequest request;
+      request.window = window->get();
+      request.tokens = absl::MakeConstSpan(prompt).subspan(4 * at, 4 * piece);
+      request.logits = logits.back().data();
+      ASSERT_EQ(model->Step({&request, 1}), absl::OkStatus());
+    }
+  }
+  EXPECT_EQ(logits[1], logits[0]);
+  EXPECT_EQ(logits[2], logits[0]);
+}
+
 TEST_F(GpuScaleTest, CompanyAndSlotsChangeNothingWithinABucket) {
   for (const auto precision : {DevicePrecision::kFp16, DevicePrecision::kBf16}) {
     const auto model = Load(Files(), device_, precision, CudaGraphMaker(), {8});

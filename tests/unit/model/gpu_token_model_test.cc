@@ -50,8 +50,8 @@ TEST(GpuTokenModelTest, IdleSlotsAreNotWrittenTo) {
     for (int part = 0; part < 2; ++part) {
       for (int slot = 0; slot < kSlots; ++slot) {
         const at::Tensor places = network.SlotSelf(layer, part, slot).ne(0).any(1);
-        // Two steps of two rows.
-        EXPECT_EQ(places.sum().item<int64_t>(), slot % 2 == 1 ? 4 : 0) << layer << " " << slot;
+        // Two steps of two rows of three heads.
+        EXPECT_EQ(places.sum().item<int64_t>(), slot % 2 == 1 ? 12 : 0) << layer << " " << slot;
       }
     }
   }
@@ -95,8 +95,7 @@ TEST(RunTorchTest, WarningsAreLinesOfTheirOwnAndComeOnce) {
               }),
               absl::OkStatus());
   }
-  EXPECT_EQ(testing::internal::GetCapturedStderr(),
-            "torch warns: the moon is made of cheese\n");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "torch warns: the moon is made of cheese\n");
 }
 
 }  // namespace

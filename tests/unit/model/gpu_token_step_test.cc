@@ -121,7 +121,8 @@ class TinyModel {
   // A request of its own in `slot`, at `position`.
   StepInput Input(int slot, int position, int seed) const {
     StepInput input;
-    input.slot = slot, input.position = position, input.condition_tokens = 100 + 60 * (seed % 4);
+    input.slot = slot, input.position = input.first_new = position,
+    input.condition_tokens = 100 + 60 * (seed % 4);
     input.greedy = 0, input.top_k = 20, input.cfg_coef = 3;
     for (int k = 0; k < kCodebooks; ++k) {
       input.tokens[k] = (7 * seed + 3 * position + k) % (kCard + 1);

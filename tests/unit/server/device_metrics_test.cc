@@ -29,6 +29,7 @@ TEST(DeviceMetricsTest, EnginesHaveTheirDevicesLabel) {
   model.name = "m";
   model.device = "cuda:0,cuda:1";
   model.step_graphs = 4;
+  model.step_kernels = true;
   metrics.Describe(model, "1.0");
   first->Add(Counter::kTokens, 8);
   second->Set(Gauge::kRequestsRunning, 3);
@@ -41,6 +42,7 @@ TEST(DeviceMetricsTest, EnginesHaveTheirDevicesLabel) {
   EXPECT_THAT(text, HasSubstr("vidmuse_batch_size_count{device=\"cuda:1\",model=\"m\"} 1"));
   EXPECT_THAT(text, HasSubstr("vidmuse_requests_waiting{device=\"cuda:0,cuda:1\",model=\"m\"} 7"));
   EXPECT_THAT(text, HasSubstr("vidmuse_step_graphs{device=\"cuda:0,cuda:1\",model=\"m\"} 4"));
+  EXPECT_THAT(text, HasSubstr("vidmuse_step_kernels{device=\"cuda:0,cuda:1\",model=\"m\"} 1"));
   EXPECT_THAT(text, Not(HasSubstr("vidmuse_tokens_total{device=\"cuda:0,cuda:1\"")));
   // A page names a metric once.
   EXPECT_EQ(Count(text, "# TYPE vidmuse_tokens_total "), 1u);

@@ -1,5 +1,5 @@
 // Logging to a pipe that nobody reads, and to a disk that is full.
-#include "server/log_writer.h"
+#include "core/base/log_writer.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

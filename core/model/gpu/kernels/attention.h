@@ -8,7 +8,7 @@
 // Keys are split into pieces of 256 positions. A block of 8 warps computes one piece of one head of
 // one row, and each warp 32 positions. Blocks past a row's end return at once. Before the previous
 // kernel has ended, each thread starts to copy its keys and values to its own place in shared
-// memory, except for the newest position, which that kernel writes.
+// memory, except for the newest positions, which that kernel writes.
 //
 // Order of sums: for a score, each of 8 threads sums 8 channels in order, and a butterfly adds the
 // threads. For a warp's 32 positions, each of 4 threads sums 8 positions in order, and a butterfly
@@ -109,14 +109,14 @@ struct RowKv {
   const void* values;
   int64_t stride;  // from one position to the next, in numbers
   int length;      // positions
-  int newest;      // position that the previous kernel writes; -1: none
+  int settled;     // positions below this one were written before the previous kernel
   const float* k_scales;
   const float* v_scales;
 };
 
 VIDMUSE_DEVICE RowKv FindRow(const AttentionArgs& args, int row, int head) {
   const StepInput& step = args.steps[row / 2];
-  if (step.slot < 0) return {nullptr, nullptr, 0, 0, -1, nullptr, nullptr};
+  if (step.slot < 0) return {nullptr, nullptr, 0, 0, 0, nullptr, nullptr};
   const bool cross = args.null_keys != nullptr;
   if (cross && row % 2 == 1) {
     const size_t at = static_cast<size_t>(head) * args.null_tokens * kHeadDim;
@@ -124,7 +124,7 @@ VIDMUSE_DEVICE RowKv FindRow(const AttentionArgs& args, int row, int head) {
             args.null_values + at,
             kHeadDim,
             args.null_tokens,
-            -1,
+            args.null_tokens,
             nullptr,
             nullptr};
   }
@@ -136,7 +136,7 @@ VIDMUSE_DEVICE RowKv FindRow(const AttentionArgs& args, int row, int head) {
               static_cast<const unsigned char*>(args.values) + at * size,
               args.layout.position,
               cross ? step.condition_tokens : step.position + 1,
-              cross ? -1 : step.position,
+              cross ? step.condition_tokens : step.first_new,
               nullptr,
               nullptr};
   if (bytes) {
@@ -167,7 +167,7 @@ VIDMUSE_DEVICE void AttendWarp(Block& block, const RowKv& kv, const uint16_t* q,
     VIDMUSE_UNROLL
     for (int i = 0; i < kTurns; ++i) {
       const int position = own + 4 * i;
-      if (position < kv.length && position != kv.newest) {
+      if (position < kv.settled) {
         StartCopy(to + i * kWarpThreads, place(all, position));
       } else {
         to[i * kWarpThreads] = {};
@@ -178,10 +178,11 @@ VIDMUSE_DEVICE void AttendWarp(Block& block, const RowKv& kv, const uint16_t* q,
   start(kv.keys, keys);
   start(kv.values, values);
   block.WaitForPrevious();
-  if (kv.newest >= own && kv.newest < own + 4 * kTurns && (kv.newest - own) % 4 == 0) {
-    const int at = (kv.newest - own) / 4 * kWarpThreads;
-    keys[at] = LoadChannels(keys, place(kv.keys, kv.newest));
-    values[at] = LoadChannels(values, place(kv.values, kv.newest));
+  for (int i = 0; i < kTurns; ++i) {
+    const int position = own + 4 * i;
+    if (position < kv.settled || position >= kv.length) continue;
+    keys[i * kWarpThreads] = LoadChannels(keys, place(kv.keys, position));
+    values[i * kWarpThreads] = LoadChannels(values, place(kv.values, position));
   }
   float query[8];
   Widen<kNumber>(LoadFresh4(q + channel), query);

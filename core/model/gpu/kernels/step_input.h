@@ -9,11 +9,15 @@ namespace vidmuse::gpu {
 
 constexpr int kMaxCodebooks = 8;
 
-// Request i has rows 2 i (conditional) and 2 i + 1 (null) of a step's tensors.
+// Request i has rows 2 i (conditional) and 2 i + 1 (null) of a step's tensors. Here a request is
+// one position of one slot, so a prompt of n positions is n requests of one launch.
 struct StepInput {
   // Slot of the keys and values. -1: there is no request, and its rows mean nothing.
   int32_t slot = -1;
-  int32_t position = 0;          // of this step in the window
+  int32_t position = 0;  // of this step in the window
+  // The launch also computes this slot's positions from this one up to `position`, as requests of
+  // their own. Equal to `position` if there is only one.
+  int32_t first_new = 0;
   int32_t condition_tokens = 0;  // at least 1 if there is a slot
   int32_t greedy = 1;
   int32_t top_k = 0;  // 0: off

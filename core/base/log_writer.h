@@ -1,7 +1,7 @@
 // Writes log lines through a bounded queue and a thread of its own, so that a pipe that nobody
 // reads or a full disk never blocks the server.
-#ifndef VIDMUSE_SERVER_LOG_WRITER_H_
-#define VIDMUSE_SERVER_LOG_WRITER_H_
+#ifndef VIDMUSE_BASE_LOG_WRITER_H_
+#define VIDMUSE_BASE_LOG_WRITER_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -50,4 +50,4 @@ std::ostream* PlainStandardError();
 
 }  // namespace vidmuse
 
-#endif  // VIDMUSE_SERVER_LOG_WRITER_H_
+#endif  // VIDMUSE_BASE_LOG_WRITER_H_

@@ -1,6 +1,6 @@
 // Receives SIGTERM and SIGINT in a thread of its own.
-#ifndef VIDMUSE_SERVER_SHUTDOWN_SIGNAL_H_
-#define VIDMUSE_SERVER_SHUTDOWN_SIGNAL_H_
+#ifndef VIDMUSE_BASE_SHUTDOWN_SIGNAL_H_
+#define VIDMUSE_BASE_SHUTDOWN_SIGNAL_H_
 
 #include <csignal>
 #include <thread>
@@ -40,4 +40,4 @@ class ShutdownSignal {
 
 }  // namespace vidmuse
 
-#endif  // VIDMUSE_SERVER_SHUTDOWN_SIGNAL_H_
+#endif  // VIDMUSE_BASE_SHUTDOWN_SIGNAL_H_

@@ -1,4 +1,4 @@
-#include "server/shutdown_signal.h"
+#include "core/base/shutdown_signal.h"
 
 #include <pthread.h>
 

@@ -1,4 +1,4 @@
-#include "server/log_writer.h"
+#include "core/base/log_writer.h"
 
 #include <pthread.h>
 #include <unistd.h>

@@ -1,0 +1,450 @@
+#include "client/gateway/gateway.h"
+
+#include <microhttpd.h>
+#include <netdb.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/random/random.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
+#include "client/cli/credentials.h"
+#include "client/gateway/connection_watch.h"
+#include "client/gateway/gateway_metrics.h"
+#include "client/gateway/http_status.h"
+#include "client/gateway/listen_socket.h"
+#include "client/gateway/music_exchange.h"
+#include "client/gateway/openapi.h"
+#include "client/gateway/service_info.h"
+#include "core/base/clock.h"
+#include "core/base/status_macros.h"
+
+namespace vidmuse {
+namespace {
+
+// Most of a request that MHD keeps in memory, its header above all.
+constexpr size_t kConnectionBytes = 96 << 10;
+constexpr size_t kBlockBytes = 32 << 10;
+constexpr size_t kMaxFieldBytes = 1 << 10;
+constexpr size_t kMaxFields = 64;
+constexpr size_t kMaxHeaderText = 256;
+constexpr char kRetryAfterSeconds[] = "5";
+
+absl::Duration Now() { return Clock::Real()->Monotonic(); }
+
+std::string NewRequestId() {
+  absl::BitGen random;
+  return absl::StrFormat("%016x%016x", absl::Uniform<uint64_t>(random),
+                         absl::Uniform<uint64_t>(random));
+}
+
+bool IsVisible(absl::string_view text) {
+  if (text.empty() || text.size() > kMaxHeaderText) return false;
+  for (const unsigned char c : text) {
+    if (!absl::ascii_isgraph(c)) return false;
+  }
+  return true;
+}
+
+// One request and its answer.
+struct Exchange {
+  MHD_Connection* connection = nullptr;
+  std::string method, route, request_id;
+  absl::Duration begin = absl::ZeroDuration();
+  absl::Duration first_byte = absl::InfiniteDuration();
+  int code = 0;
+  uint64_t received = 0, sent = 0;
+  absl::Status failure;  // the first error; the rest of the body is thrown away
+  std::unique_ptr<MusicExchange> music;
+  MHD_PostProcessor* form = nullptr;
+  std::map<std::string, std::string> fields;  // of the form, but for the video
+
+  std::string Header(const char* name) const {
+    const char* value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+    return value == nullptr ? "" : value;
+  }
+  // Whether the client has closed the connection, or its half of it.
+  bool Gone() const {
+    const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    pollfd socket = {.fd = info->connect_fd, .events = POLLRDHUP, .revents = 0};
+    return poll(&socket, 1, 0) > 0 && (socket.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+  }
+};
+
+class HttpGateway final : public Gateway {
+ public:
+  HttpGateway(const GatewayOptions& options, std::shared_ptr<LogWriter> log)
+      : options_(options),
+        log_(std::move(log)),
+        budget_(options.max_upload_bytes),
+        watch_(absl::Seconds(options.header_timeout_seconds)) {}
+  ~HttpGateway() override {
+    if (daemon_ != nullptr) MHD_stop_daemon(daemon_);
+  }
+
+  absl::Status Open() {
+    ClientOptions client;
+    client.addresses = options_.servers.servers;
+    ASSIGN_OR_RETURN(client.credentials, ChannelCredentials(options_.servers));
+    ASSIGN_OR_RETURN(client.api_key, ApiKey(options_.servers));
+    client.allow_plaintext_api_key = options_.servers.allow_plaintext_api_key;
+    client.max_busy_wait = absl::Seconds(options_.busy_wait_seconds);
+    ASSIGN_OR_RETURN(info_, ServiceInfo::Create(client));
+    ASSIGN_OR_RETURN(client_, MusicClient::Create(client));
+    if (!options_.tls_cert.empty()) {
+      ASSIGN_OR_RETURN(certificate_, ReadSmallFile(options_.tls_cert));
+      ASSIGN_OR_RETURN(key_, ReadSmallFile(options_.tls_key));
+    }
+    ASSIGN_OR_RETURN(const ListenSocket socket, Listen(options_.listen));
+    port_ = socket.port;
+    return StartDaemon(socket.fd);
+  }
+
+  int port() const override { return port_; }
+
+  void Drain(absl::Duration timeout) override {
+    // The caller closes the socket.
+    if (const MHD_socket socket = MHD_quiesce_daemon(daemon_); socket >= 0) close(socket);
+    watch_.WaitForRequests(timeout);
+  }
+
+ private:
+  absl::Status StartDaemon(int socket) {
+    unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION |
+                     MHD_USE_POLL | MHD_USE_ITC;
+    std::vector<MHD_OptionItem> more;
+    if (!certificate_.empty()) {
+      flags |= MHD_USE_TLS;
+      more.push_back({MHD_OPTION_HTTPS_MEM_CERT, 0, certificate_.data()});
+      more.push_back({MHD_OPTION_HTTPS_MEM_KEY, 0, key_.data()});
+    }
+    more.push_back({MHD_OPTION_END, 0, nullptr});
+    daemon_ = MHD_start_daemon(
+        flags, 0, nullptr, nullptr, &HttpGateway::OnRequest, this,  //
+        MHD_OPTION_LISTEN_SOCKET, socket,                           //
+        MHD_OPTION_CONNECTION_LIMIT, static_cast<unsigned>(options_.max_connections),
+        MHD_OPTION_CONNECTION_TIMEOUT, static_cast<unsigned>(options_.idle_timeout_seconds),
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, kConnectionBytes,            //
+        MHD_OPTION_NOTIFY_CONNECTION, &HttpGateway::OnConnection, this,  //
+        MHD_OPTION_NOTIFY_COMPLETED, &HttpGateway::OnCompleted, this,    //
+        MHD_OPTION_ARRAY, more.data(), MHD_OPTION_END);
+    if (daemon_ != nullptr) return absl::OkStatus();
+    close(socket);
+    return absl::FailedPreconditionError(absl::StrCat("HTTP can't be served on ", options_.listen));
+  }
+
+  static void OnConnection(void* self, MHD_Connection* connection, void** /*context*/,
+                           MHD_ConnectionNotificationCode code) {
+    auto* gateway = static_cast<HttpGateway*>(self);
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+      const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+      gateway->watch_.Add(connection, info->connect_fd);
+    } else {
+      gateway->watch_.Remove(connection);
+    }
+  }
+
+  static MHD_Result OnRequest(void* self, MHD_Connection* connection, const char* url,
+                              const char* method, const char* /*version*/, const char* data,
+                              size_t* size, void** context) {
+    auto* gateway = static_cast<HttpGateway*>(self);
+    try {
+      auto* exchange = static_cast<Exchange*>(*context);
+      if (exchange == nullptr) {
+        exchange = new Exchange;
+        *context = exchange;
+        return gateway->Begin(*exchange, connection, url, method);
+      }
+      if (*size > 0) {
+        gateway->AddBody(*exchange, data, *size);
+        *size = 0;
+        return MHD_YES;
+      }
+      if (exchange->code != 0) return MHD_YES;  // answered before the body
+      return exchange->music == nullptr ? gateway->AnswerSimple(*exchange)
+                                        : gateway->EndMusic(*exchange);
+    } catch (const std::exception&) {
+      return MHD_NO;  // closes the connection
+    }
+  }
+
+  MHD_Result Begin(Exchange& exchange, MHD_Connection* connection, const char* url,
+                   const char* method) {
+    watch_.BeginRequest(connection);
+    metrics_.OnBegin();
+    exchange.connection = connection;
+    exchange.method = method;
+    exchange.begin = Now();
+    const std::string given = exchange.Header("x-request-id");
+    exchange.request_id = IsVisible(given) ? given : NewRequestId();
+    static constexpr const char* kRoutes[] = {"/v1/music", "/v1/model", "/healthz",
+                                              "/readyz",   "/metrics",  "/openapi.json"};
+    exchange.route = "other";
+    for (const char* route : kRoutes) {
+      if (std::strcmp(url, route) == 0) exchange.route = route;
+    }
+    if (exchange.route != "/v1/music" || exchange.method != "POST") return MHD_YES;
+    exchange.failure = BeginMusic(exchange);
+    // Refused before the body is sent, if the client waits for that.
+    return exchange.failure.ok() ? MHD_YES : Fail(exchange, exchange.failure);
+  }
+
+  absl::Status BeginMusic(Exchange& exchange) {
+    MusicExchange::Request request;
+    request.request_id = exchange.request_id;
+    request.api_key = exchange.Header("x-api-key");
+    const std::string authorization = exchange.Header("authorization");
+    if (absl::StartsWithIgnoreCase(authorization, "Bearer ")) {
+      request.api_key = authorization.substr(7);
+    }
+    if (const std::string trace = exchange.Header("traceparent"); IsVisible(trace)) {
+      request.traceparent = trace;
+    }
+    const std::string length = exchange.Header("content-length");
+    uint64_t bytes = 0;
+    if (!length.empty() && absl::SimpleAtoi(length, &bytes)) request.video_bytes = bytes;
+    request.form =
+        absl::StartsWithIgnoreCase(exchange.Header("content-type"), "multipart/form-data");
+    request.timeout = absl::Seconds(options_.request_timeout_seconds);
+    request.max_video_bytes = options_.max_video_bytes;
+    const bool form = request.form;
+    exchange.music = std::make_unique<MusicExchange>(client_.get(), &budget_, std::move(request),
+                                                     [&exchange] { return exchange.Gone(); });
+    RETURN_IF_ERROR(SetQuery(exchange));
+    if (form) {
+      exchange.form = MHD_create_post_processor(exchange.connection, kBlockBytes,
+                                                &HttpGateway::OnField, &exchange);
+      if (exchange.form == nullptr) return absl::InvalidArgumentError("the form has no boundary");
+    }
+    return exchange.music->Begin();
+  }
+
+  static absl::Status SetQuery(Exchange& exchange) {
+    struct Query {
+      MusicExchange* music;
+      absl::Status status;
+      size_t count = 0;
+    } query = {exchange.music.get(), absl::OkStatus()};
+    MHD_get_connection_values(
+        exchange.connection, MHD_GET_ARGUMENT_KIND,
+        [](void* to, MHD_ValueKind, const char* name, const char* value) {
+          auto* query = static_cast<Query*>(to);
+          query->status = ++query->count > kMaxFields
+                              ? absl::InvalidArgumentError("too many fields")
+                              : query->music->SetField(name, value == nullptr ? "" : value);
+          return query->status.ok() ? MHD_YES : MHD_NO;
+        },
+        &query);
+    return query.status;
+  }
+
+  static MHD_Result OnField(void* self, MHD_ValueKind, const char* name, const char* /*file_name*/,
+                            const char* /*content_type*/, const char* /*encoding*/,
+                            const char* data, uint64_t /*offset*/, size_t size) {
+    auto* exchange = static_cast<Exchange*>(self);
+    if (!exchange->failure.ok()) return MHD_YES;
+    if (std::strcmp(name, "video") == 0) {
+      exchange->received += size;
+      exchange->failure = exchange->music->AddVideo({data, size});
+      return MHD_YES;
+    }
+    std::string& value = exchange->fields[name];
+    if (exchange->fields.size() > kMaxFields || value.size() + size > kMaxFieldBytes) {
+      exchange->failure = absl::InvalidArgumentError("the form's fields are too large");
+      return MHD_YES;
+    }
+    value.append(data, size);
+    return MHD_YES;
+  }
+
+  void AddBody(Exchange& exchange, const char* data, size_t size) {
+    // A body that nobody asked for is thrown away.
+    if (!exchange.failure.ok() || exchange.music == nullptr) return;
+    if (exchange.form != nullptr) {
+      if (MHD_post_process(exchange.form, data, size) != MHD_YES && exchange.failure.ok()) {
+        exchange.failure = absl::InvalidArgumentError("the form is damaged");
+      }
+      return;
+    }
+    exchange.received += size;
+    exchange.failure = exchange.music->AddVideo({data, size});
+  }
+
+  MHD_Result EndMusic(Exchange& exchange) {
+    absl::Status status = exchange.failure;
+    for (const auto& [name, value] : exchange.fields) {
+      if (status.ok()) status = exchange.music->SetField(name, value);
+    }
+    if (status.ok()) status = exchange.music->EndBody();
+    if (!status.ok()) return Fail(exchange, status);
+
+    const v1::GenerationStarted& started = exchange.music->started();
+    MHD_Response* response = nullptr;
+    if (const int file = exchange.music->TakeFile(); file >= 0) {
+      exchange.first_byte = Now() - exchange.begin;
+      exchange.sent = exchange.music->file_bytes();
+      response = MHD_create_response_from_fd64(exchange.sent, file);  // closes the file
+    } else {
+      response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, kBlockBytes,
+                                                   &HttpGateway::OnRead, &exchange, nullptr);
+    }
+    if (response == nullptr) return MHD_NO;
+    const auto add = [&](const char* name, const std::string& value) {
+      MHD_add_response_header(response, name, value.c_str());
+    };
+    add("content-type", exchange.music->content_type());
+    add("x-vidmuse-seed", absl::StrCat(started.seed()));
+    add("x-vidmuse-samples", absl::StrCat(started.total_samples()));
+    add("x-vidmuse-sample-rate", absl::StrCat(started.sample_rate()));
+    return Queue(exchange, 200, response);
+  }
+
+  static ssize_t OnRead(void* self, uint64_t /*position*/, char* out, size_t size) {
+    auto* exchange = static_cast<Exchange*>(self);
+    const absl::StatusOr<size_t> count = exchange->music->Read(out, size);
+    if (!count.ok()) {
+      exchange->failure = count.status();
+      return MHD_CONTENT_READER_END_WITH_ERROR;  // cuts the connection
+    }
+    if (*count == 0) return MHD_CONTENT_READER_END_OF_STREAM;
+    if (exchange->sent == 0) exchange->first_byte = Now() - exchange->begin;
+    exchange->sent += *count;
+    return static_cast<ssize_t>(*count);
+  }
+
+  MHD_Result AnswerSimple(Exchange& exchange) {
+    const bool get = exchange.method == "GET" || exchange.method == "HEAD";
+    const bool music = exchange.route == "/v1/music";
+    if (exchange.route == "other") return Fail(exchange, absl::NotFoundError("no such path"));
+    if (exchange.method == "OPTIONS") return Preflight(exchange);
+    if (music || !get) {
+      MHD_Response* response =
+          Body(ErrorBody(absl::UnimplementedError("no such method here")), "application/json");
+      MHD_add_response_header(response, "allow", music ? "POST, OPTIONS" : "GET, HEAD, OPTIONS");
+      return Queue(exchange, 405, response);
+    }
+    if (exchange.route == "/openapi.json") return Ok(exchange, kOpenApi, "application/json");
+    if (exchange.route == "/metrics") {
+      return Ok(exchange, metrics_.Text(), "text/plain; version=0.0.4; charset=utf-8");
+    }
+    if (exchange.route == "/healthz") return Ok(exchange, "ok\n", "text/plain");
+    if (exchange.route == "/readyz") {
+      const absl::Status ready = info_->Ready();
+      return ready.ok() ? Ok(exchange, "ready\n", "text/plain") : Fail(exchange, ready);
+    }
+    const absl::StatusOr<std::string> model = info_->ModelJson();
+    return model.ok() ? Ok(exchange, *model, "application/json") : Fail(exchange, model.status());
+  }
+
+  MHD_Result Preflight(Exchange& exchange) {
+    MHD_Response* response = Body("", "text/plain");
+    MHD_add_response_header(response, "allow", "GET, HEAD, POST, OPTIONS");
+    if (!options_.cors_origin.empty()) {
+      MHD_add_response_header(response, "access-control-allow-methods", "GET, POST, OPTIONS");
+      MHD_add_response_header(response, "access-control-allow-headers",
+                              "authorization, content-type, traceparent, x-api-key, x-request-id");
+      MHD_add_response_header(response, "access-control-max-age", "3600");
+    }
+    return Queue(exchange, 204, response);
+  }
+
+  static MHD_Response* Body(const std::string& text, const char* content_type) {
+    MHD_Response* response = MHD_create_response_from_buffer(
+        text.size(), const_cast<char*>(text.data()), MHD_RESPMEM_MUST_COPY);
+    if (response == nullptr) throw std::bad_alloc();
+    MHD_add_response_header(response, "content-type", content_type);
+    return response;
+  }
+  MHD_Result Ok(Exchange& exchange, const std::string& text, const char* content_type) {
+    return Queue(exchange, 200, Body(text, content_type));
+  }
+  MHD_Result Fail(Exchange& exchange, const absl::Status& status) {
+    exchange.failure = status;
+    const bool too_large = exchange.music != nullptr && exchange.music->too_large();
+    const int code = too_large ? 413 : HttpCode(status.code());
+    MHD_Response* response = Body(ErrorBody(status), "application/json");
+    if (code == 429 || code == 503) {
+      MHD_add_response_header(response, "retry-after", kRetryAfterSeconds);
+    }
+    if (code == 401) MHD_add_response_header(response, "www-authenticate", "Bearer");
+    return Queue(exchange, code, response);
+  }
+
+  // Takes the response.
+  MHD_Result Queue(Exchange& exchange, int code, MHD_Response* response) {
+    exchange.code = code;
+    MHD_add_response_header(response, "x-request-id", exchange.request_id.c_str());
+    if (!options_.cors_origin.empty()) {
+      MHD_add_response_header(response, "access-control-allow-origin",
+                              options_.cors_origin.c_str());
+      MHD_add_response_header(
+          response, "access-control-expose-headers",
+          "x-request-id, x-vidmuse-seed, x-vidmuse-samples, x-vidmuse-sample-rate, retry-after");
+    }
+    const MHD_Result result =
+        MHD_queue_response(exchange.connection, static_cast<unsigned>(code), response);
+    MHD_destroy_response(response);
+    return result;
+  }
+
+  static void OnCompleted(void* self, MHD_Connection* connection, void** context,
+                          MHD_RequestTerminationCode /*code*/) {
+    auto* gateway = static_cast<HttpGateway*>(self);
+    const std::unique_ptr<Exchange> exchange(static_cast<Exchange*>(*context));
+    *context = nullptr;
+    if (exchange == nullptr) return;
+    if (exchange->form != nullptr) MHD_destroy_post_processor(exchange->form);
+    exchange->music = nullptr;  // ends the song
+    const absl::Duration took = Now() - exchange->begin;
+    gateway->metrics_.OnEnd(exchange->route, exchange->code, took, exchange->first_byte,
+                            exchange->received, exchange->sent);
+    gateway->log_->Write(AccessLine(*exchange, took));
+    gateway->watch_.EndRequest(connection);
+  }
+
+  static std::string AccessLine(const Exchange& exchange, absl::Duration took) {
+    return AccessLogLine({.request_id = exchange.request_id,
+                          .method = exchange.method,
+                          .route = exchange.route,
+                          .code = exchange.code,
+                          .status = exchange.failure,
+                          .took = took,
+                          .received = exchange.received,
+                          .sent = exchange.sent});
+  }
+
+  const GatewayOptions options_;
+  const std::shared_ptr<LogWriter> log_;
+  std::string certificate_, key_;
+  int port_ = 0;
+  UploadBudget budget_;
+  GatewayMetrics metrics_;
+  std::unique_ptr<ServiceInfo> info_;
+  std::unique_ptr<MusicClient> client_;
+  ConnectionWatch watch_;
+  MHD_Daemon* daemon_ = nullptr;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const GatewayOptions& options,
+                                                        std::shared_ptr<LogWriter> log) {
+  auto gateway = std::make_unique<HttpGateway>(options, std::move(log));
+  RETURN_IF_ERROR(gateway->Open());
+  return gateway;
+}
+
+}  // namespace vidmuse

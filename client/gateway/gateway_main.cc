@@ -1,0 +1,52 @@
+// vidmuse_gateway serves HTTP for a vidmuse service, and shuts down in order on SIGTERM and SIGINT.
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "client/gateway/gateway.h"
+#include "client/gateway/gateway_options.h"
+#include "core/base/log_writer.h"
+#include "core/base/shutdown_signal.h"
+
+namespace vidmuse {
+namespace {
+
+int Fail(int code, const absl::Status& status) {
+  absl::FPrintF(stderr, "vidmuse_gateway: %s\n", std::string(status.message()));
+  return code;
+}
+
+int Main(const std::vector<std::string>& args) {
+  ShutdownSignal signal;  // before any other thread starts
+  std::signal(SIGPIPE, SIG_IGN);
+  bool help = false;
+  const absl::StatusOr<GatewayOptions> options = ParseGatewayFlags(args, &help);
+  if (!options.ok()) return Fail(2, options.status());
+  if (help) {
+    absl::PrintF("%s", GatewayHelp());
+    return 0;
+  }
+  const auto log = std::make_shared<LogWriter>(PlainStandardError());
+  auto gateway = Gateway::Start(*options, log);
+  if (!gateway.ok()) return Fail(1, gateway.status());
+  signal.Arm();
+  const std::string host = options->listen.substr(0, options->listen.rfind(':'));
+  log->Write(absl::StrCat("{\"severity\":\"INFO\",\"message\":\"ready on ", host, ":",
+                          (*gateway)->port(), "\"}"));
+  while (!signal.WaitFor(absl::Hours(1))) {
+  }
+  (*gateway)->Drain(absl::Seconds(options->drain_seconds));
+  gateway->reset();
+  return 0;
+}
+
+}  // namespace
+}  // namespace vidmuse
+
+int main(int argc, char** argv) {
+  return vidmuse::Main(std::vector<std::string>(argv + 1, argv + argc));
+}

@@ -1,0 +1,112 @@
+#include "client/gateway/upload.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "absl/memory/memory.h"
+#include "absl/strings/str_cat.h"
+#include "client/temporary_file.h"
+#include "core/base/status_macros.h"
+
+namespace vidmuse {
+
+absl::Status UploadBudget::Take(uint64_t bytes) {
+  MutexLock lock(&mutex_);
+  if (bytes > max_bytes_ - used_) {
+    return absl::UnavailableError("too many uploads at once; try again later");
+  }
+  used_ += bytes;
+  return absl::OkStatus();
+}
+
+void UploadBudget::Return(uint64_t bytes) {
+  MutexLock lock(&mutex_);
+  used_ -= bytes;
+}
+
+absl::StatusOr<std::unique_ptr<Upload>> Upload::Create(std::optional<uint64_t> size,
+                                                       uint64_t max_bytes, UploadBudget* budget) {
+  if (size.value_or(0) > max_bytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the video has ", *size, " bytes, more than ", max_bytes));
+  }
+  ASSIGN_OR_RETURN(const int fd, OpenTemporaryFile());
+  auto upload = absl::WrapUnique(new Upload(fd, size, max_bytes, budget));
+  RETURN_IF_ERROR(budget->Take(size.value_or(0)));
+  upload->taken_ = size.value_or(0);
+  return upload;
+}
+
+Upload::~Upload() {
+  close(fd_);
+  budget_->Return(taken_);
+}
+
+absl::Status Upload::Append(absl::string_view bytes) {
+  uint64_t at = 0;
+  {
+    MutexLock lock(&mutex_);
+    at = received_;
+  }
+  const uint64_t most = size_.value_or(max_bytes_);
+  if (bytes.size() > most - at) {
+    return absl::InvalidArgumentError(absl::StrCat("the video has more than ", most, " bytes"));
+  }
+  if (at + bytes.size() > taken_) {
+    RETURN_IF_ERROR(budget_->Take(at + bytes.size() - taken_));
+    taken_ = at + bytes.size();
+  }
+  for (size_t done = 0; done < bytes.size();) {
+    const ssize_t written =
+        pwrite(fd_, bytes.data() + done, bytes.size() - done, static_cast<off_t>(at + done));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return absl::ErrnoToStatus(errno, "keeping the video");
+    done += static_cast<size_t>(written);
+  }
+  MutexLock lock(&mutex_);
+  received_ = at + bytes.size();
+  return absl::OkStatus();
+}
+
+absl::Status Upload::End(const absl::Status& status) {
+  MutexLock lock(&mutex_);
+  if (end_.has_value()) return *end_;
+  end_ = status;
+  if (status.ok() && received_ == 0) end_ = absl::InvalidArgumentError("the video has no bytes");
+  if (status.ok() && size_.has_value() && received_ != *size_) {
+    end_ = absl::InvalidArgumentError(
+        absl::StrCat("the upload ended after ", received_, " of ", *size_, " bytes"));
+  }
+  return *end_;
+}
+
+uint64_t Upload::size() const {
+  if (size_.has_value()) return *size_;
+  MutexLock lock(&mutex_);
+  mutex_.Await([this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return end_.has_value(); });
+  return end_->ok() ? received_ : 0;
+}
+
+absl::Status Upload::ReadAt(uint64_t offset, size_t length, std::string* out) const {
+  {
+    MutexLock lock(&mutex_);
+    mutex_.Await([&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      return end_.has_value() || received_ >= offset + length;
+    });
+    if (received_ < offset + length) {
+      return end_->ok() ? absl::DataLossError("the upload is too short") : *end_;
+    }
+  }
+  out->resize(length);
+  for (size_t done = 0; done < length;) {
+    const ssize_t got =
+        pread(fd_, out->data() + done, length - done, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return absl::ErrnoToStatus(got < 0 ? errno : EIO, "reading the kept video");
+    done += static_cast<size_t>(got);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace vidmuse

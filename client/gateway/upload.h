@@ -1,0 +1,70 @@
+// A video on its way in: a source that can be read while the rest still arrives.
+#ifndef VIDMUSE_CLIENT_GATEWAY_UPLOAD_H_
+#define VIDMUSE_CLIENT_GATEWAY_UPLOAD_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "client/video_source.h"
+#include "core/base/mutex.h"
+
+namespace vidmuse {
+
+// Counts the bytes of all uploads on disk. Thread-safe.
+class UploadBudget {
+ public:
+  explicit UploadBudget(uint64_t max_bytes) : max_bytes_(max_bytes) {}
+  // UNAVAILABLE: the uploads would take more together.
+  absl::Status Take(uint64_t bytes);
+  void Return(uint64_t bytes);
+
+ private:
+  const uint64_t max_bytes_;
+  Mutex mutex_;
+  uint64_t used_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+// Keeps the bytes in an unnamed temporary file, since a retry reads them again. One thread writes,
+// any number of threads read.
+class Upload final : public VideoSource {
+ public:
+  // `size`: the video's size, if it is known. `budget` must outlive the upload. Errors: the
+  // system's, and the budget's if the size is known.
+  static absl::StatusOr<std::unique_ptr<Upload>> Create(std::optional<uint64_t> size,
+                                                        uint64_t max_bytes, UploadBudget* budget);
+  ~Upload() override;
+
+  // INVALID_ARGUMENT: more than `max_bytes`, or more than the known size.
+  absl::Status Append(absl::string_view bytes);
+  // All bytes are there, or, with an error, the rest never comes. May be called more than once; the
+  // first call counts. INVALID_ARGUMENT: there are fewer than the known size, or none.
+  absl::Status End(const absl::Status& status);
+
+  // Waits for the end if the size isn't known. 0 if the rest never comes.
+  uint64_t size() const override;
+  // Waits until the bytes are there. Fails with the error that the upload ended with.
+  absl::Status ReadAt(uint64_t offset, size_t length, std::string* out) const override;
+
+ private:
+  Upload(int fd, std::optional<uint64_t> size, uint64_t max_bytes, UploadBudget* budget)
+      : fd_(fd), size_(size), max_bytes_(max_bytes), budget_(budget) {}
+
+  const int fd_;
+  const std::optional<uint64_t> size_;
+  const uint64_t max_bytes_;
+  UploadBudget* const budget_;
+  mutable Mutex mutex_;
+  uint64_t taken_ = 0;  // from the budget; used by the writing thread alone
+  uint64_t received_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_CLIENT_GATEWAY_UPLOAD_H_

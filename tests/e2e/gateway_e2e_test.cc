@@ -1,0 +1,345 @@
+// Tests vidmuse_gateway with real servers, curl, and clients that misbehave.
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "tests/e2e/harness.h"
+#include "tests/support/subprocess.h"
+
+namespace vidmuse {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+const absl::Duration kTime = kPatience * absl::Seconds(60);
+
+// A TCP connection that sends what it is told.
+class Connection {
+ public:
+  explicit Connection(int port) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const timeval patience = {.tv_sec = absl::ToInt64Seconds(kTime), .tv_usec = 0};
+    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    EXPECT_EQ(connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  }
+  ~Connection() { close(fd_); }
+  Connection(const Connection&) = delete;
+
+  // False: the other side has closed the connection.
+  bool Send(const std::string& bytes) const {
+    size_t done = 0;
+    while (done < bytes.size()) {
+      const ssize_t sent = send(fd_, bytes.data() + done, bytes.size() - done, MSG_NOSIGNAL);
+      if (sent <= 0) return false;
+      done += static_cast<size_t>(sent);
+    }
+    return true;
+  }
+  // Reads until `bytes` have come in all, or to the end.
+  std::string Read(size_t bytes = SIZE_MAX) {
+    char buffer[16 << 10];
+    while (read_.size() < bytes) {
+      const ssize_t got = recv(fd_, buffer, sizeof(buffer), 0);
+      if (got <= 0) break;
+      read_.append(buffer, static_cast<size_t>(got));
+    }
+    return read_;
+  }
+
+ private:
+  const int fd_;
+  std::string read_;
+};
+
+// The body of a chunked answer, and whether its last chunk has come.
+std::pair<std::string, bool> Dechunk(const std::string& answer) {
+  std::string body;
+  size_t at = answer.find("\r\n\r\n");
+  if (at == std::string::npos) return {body, false};
+  at += 4;
+  while (true) {
+    const size_t end = answer.find("\r\n", at);
+    uint64_t size = 0;
+    if (end == std::string::npos || !absl::SimpleHexAtoi(answer.substr(at, end - at), &size)) {
+      return {body, false};
+    }
+    if (size == 0) return {body, true};
+    if (size > answer.size() - end - 2) return {body, false};
+    body += answer.substr(end + 2, size);
+    at = end + 2 + size + 2;
+  }
+}
+
+class GatewayE2eTest : public testing::Test {
+ protected:
+  void SetUp() override { StartServers(1); }
+
+  void StartServers(int count) {
+    while (static_cast<int>(servers_.size()) < count) {
+      auto server = ServerProcess::Start();
+      ASSERT_TRUE(server.ok()) << server.status();
+      servers_.push_back(std::move(*server));
+    }
+  }
+
+  void StartGateway(const std::vector<std::string>& flags = {}) {
+    std::vector<std::string> addresses;
+    for (const auto& server : servers_) addresses.push_back(server->address());
+    std::vector<std::string> args = {std::string(VIDMUSE_BIN_DIR) + "/vidmuse_gateway", "--server",
+                                     absl::StrJoin(addresses, ","), "--listen", "127.0.0.1:0"};
+    args.insert(args.end(), flags.begin(), flags.end());
+    auto started = Subprocess::Start(args);
+    ASSERT_TRUE(started.ok()) << started.status();
+    gateway_ = *std::move(started);
+    const auto line = gateway_->WaitForErrorLine("ready on", kTime);
+    ASSERT_TRUE(line.ok()) << line.status();
+    ASSERT_TRUE(absl::SimpleAtoi(
+        line->substr(line->rfind(':') + 1, line->rfind('"') - line->rfind(':') - 1), &port_))
+        << *line;
+  }
+
+  std::string Url(const std::string& path) const {
+    return absl::StrCat("http://127.0.0.1:", port_, path);
+  }
+  RunResult Curl(std::vector<std::string> args) const {
+    args.insert(args.begin(), {"/usr/bin/env", "curl", "-sS", "-m", "60"});
+    return RunProgram(args);
+  }
+  // The answer's body and code.
+  std::pair<std::string, std::string> Post(const std::string& query, const std::string& body) {
+    const std::string output = TempFile("answer");
+    const RunResult result = Curl(
+        {"-X", "POST", "-T", body, "-o", output, "-w", "%{http_code}", Url("/v1/music" + query)});
+    EXPECT_EQ(result.exit_code, 0) << result.error;
+    return {ReadFile(output), result.output};
+  }
+  std::string MadeByTool(const std::vector<std::string>& flags, const char* video = "pattern_4s") {
+    const std::string output = TempFile("tool");
+    const RunResult result = Generate(*servers_[0], GoldenVideo(video), output, flags);
+    EXPECT_EQ(result.exit_code, 0) << result.error;
+    return ReadFile(output);
+  }
+  static std::string ErrorStatus(const std::string& body) {
+    const auto json = nlohmann::json::parse(body, nullptr, false);
+    return json.is_discarded() ? body : json["error"]["status"].get<std::string>();
+  }
+  // A request for a song of a long video, with the video.
+  static std::string LongRequest(const std::string& query) {
+    const std::string video = ReadFile(GoldenVideo("zoom_63s"));
+    return absl::StrCat("POST /v1/music", query,
+                        " HTTP/1.1\r\nhost: x\r\ncontent-length: ", video.size(), "\r\n\r\n",
+                        video);
+  }
+
+  std::vector<std::unique_ptr<ServerProcess>> servers_;
+  std::unique_ptr<Subprocess> gateway_;
+  int port_ = 0;
+};
+
+TEST_F(GatewayE2eTest, EveryWayInAndFormatGivesTheToolsFile) {
+  StartGateway();
+  for (const char* format : {"wav", "pcm_s16le", "pcm_f32le", "flac", "mp3", "ogg"}) {
+    const auto [body, code] =
+        Post(absl::StrCat("?seed=7&format=", format), GoldenVideo("pattern_4s"));
+    EXPECT_EQ(code, "200");
+    EXPECT_EQ(body, MadeByTool({"--seed", "7", "--format", format})) << format;
+  }
+  const std::string expected = MadeByTool({"--seed", "7", "--format", "wav"});
+  const std::string output = TempFile("answer");
+  // A form, whose fields may come after the video; and a body of unknown length.
+  EXPECT_EQ(Curl({"-F", absl::StrCat("video=@", GoldenVideo("pattern_4s")), "-F", "seed=7", "-o", output,
+                  Url("/v1/music")})
+                .exit_code,
+            0);
+  EXPECT_EQ(ReadFile(output), expected);
+  EXPECT_EQ(
+      Curl({"-H", "transfer-encoding: chunked", "--data-binary", absl::StrCat("@", GoldenVideo("pattern_4s")),
+            "-D", TempFile("headers"), "-o", output, Url("/v1/music?seed=7")})
+          .exit_code,
+      0);
+  EXPECT_EQ(ReadFile(output), expected);
+  const std::string headers = ReadFile(TempFile("headers"));
+  for (const char* header : {"x-request-id: ", "x-vidmuse-seed: 7", "x-vidmuse-samples: 128000",
+                             "x-vidmuse-sample-rate: 32000", "content-type: audio/wav"}) {
+    EXPECT_THAT(headers, HasSubstr(header));
+  }
+  const auto [video, code] = Post("?seed=7&format=mp4", GoldenVideo("pattern_4s"));
+  EXPECT_EQ(code, "200");
+  EXPECT_EQ(video.substr(4, 4), "ftyp");
+}
+
+TEST_F(GatewayE2eTest, AnswersAboutItselfAndItsService) {
+  StartGateway({"--cors_origin", "https://example.org"});
+  EXPECT_EQ(Curl({Url("/healthz")}).output, "ok\n");
+  EXPECT_EQ(Curl({Url("/readyz")}).output, "ready\n");
+  EXPECT_EQ(nlohmann::json::parse(Curl({Url("/v1/model")}).output)["sample_rate"], 32000);
+  EXPECT_EQ(nlohmann::json::parse(Curl({Url("/openapi.json")}).output)["openapi"], "3.1.0");
+  EXPECT_THAT(Curl({Url("/metrics")}).output,
+              HasSubstr("vidmuse_gateway_requests_total{code=\"200\",route=\"/v1/model\"} 1"));
+  const std::string allowed =
+      Curl({"-i", "-X", "OPTIONS", "-H", "origin: https://example.org", Url("/v1/music")}).output;
+  EXPECT_THAT(allowed, HasSubstr("204"));
+  EXPECT_THAT(allowed, HasSubstr("access-control-allow-origin: https://example.org"));
+  EXPECT_THAT(allowed, HasSubstr("access-control-allow-methods: GET, POST, OPTIONS"));
+  gateway_->Signal(SIGTERM);
+  const auto code = gateway_->Wait(kTime);
+  ASSERT_TRUE(code.ok()) << code.status();
+  EXPECT_EQ(*code, 0);
+}
+
+TEST_F(GatewayE2eTest, RefusalsAreJsonWithTheRightCode) {
+  StartGateway({"--max_video_bytes", "100000", "--busy_wait_seconds", "0"});
+  const auto expect = [&](const std::pair<std::string, std::string>& answer, const char* code,
+                          const char* status) {
+    EXPECT_EQ(answer.second, code) << answer.first;
+    EXPECT_EQ(ErrorStatus(answer.first), status);
+  };
+  const std::string no_video = TempFile("no_video");
+  ASSERT_EQ(RunProgram({"/bin/sh", "-c", "echo no video > " + no_video}).exit_code, 0);
+  const std::string large = TempFile("large");
+  ASSERT_EQ(RunProgram({"/bin/sh", "-c", "head -c 100001 /dev/zero > " + large}).exit_code, 0);
+  expect(Post("", no_video), "400", "INVALID_ARGUMENT");
+  expect(Post("?temperature=99", GoldenVideo("pattern_4s")), "400", "INVALID_ARGUMENT");
+  expect(Post("?volume=11", GoldenVideo("pattern_4s")), "400", "INVALID_ARGUMENT");
+  expect(Post("?format=tape", GoldenVideo("pattern_4s")), "400", "INVALID_ARGUMENT");
+  expect(Post("?original_audio=mix", GoldenVideo("pattern_4s")), "400", "INVALID_ARGUMENT");
+  expect(Post("", large), "413", "INVALID_ARGUMENT");
+  EXPECT_THAT(Curl({"-i", Url("/nothing")}).output, HasSubstr(" 404 "));
+  EXPECT_THAT(Curl({"-i", Url("/v1/music")}).output, HasSubstr("allow: POST"));
+  EXPECT_THAT(Curl({"-i", "-X", "POST", "-d", "x", Url("/healthz")}).output, HasSubstr(" 405 "));
+  ASSERT_EQ(servers_[0]->Stop(), absl::OkStatus());
+  expect(Post("", GoldenVideo("pattern_4s")), "503", "UNAVAILABLE");
+  EXPECT_THAT(Curl({"-i", Url("/readyz")}).output, HasSubstr("retry-after: "));
+  EXPECT_EQ(Curl({Url("/healthz")}).output, "ok\n");
+}
+
+TEST_F(GatewayE2eTest, AReplicasDeathIsNotSeen) {
+  StartServers(2);
+  StartGateway();
+  const std::string query = "?seed=1&loudness=none&format=pcm_s16le&chunk=0.2";
+  const std::string expected =
+      MadeByTool({"--seed", "1", "--loudness", "none", "--format", "pcm_s16le"}, "zoom_63s");
+  Connection client(port_);
+  ASSERT_TRUE(client.Send(LongRequest(query)));
+  client.Read(20000);  // music is on its way, and there is more than the gateway holds
+  int killed = 0;
+  for (auto& server : servers_) {
+    if (!server->WaitForMetric("vidmuse_requests_running", "", 1, absl::ZeroDuration()).ok()) {
+      continue;
+    }
+    kill(server->pid(), SIGKILL);
+    ++killed;
+  }
+  EXPECT_EQ(killed, 1);
+  std::string answer = client.Read(20001);
+  while (!Dechunk(answer).second) {
+    const std::string more = client.Read(answer.size() + 1);
+    ASSERT_GT(more.size(), answer.size()) << "the connection was cut";
+    answer = more;
+  }
+  EXPECT_EQ(Dechunk(answer).first, expected);
+}
+
+TEST_F(GatewayE2eTest, ASongThatFailsIsCutOff) {
+  StartGateway({"--busy_wait_seconds", "0"});
+  Connection client(port_);
+  ASSERT_TRUE(client.Send(LongRequest("?loudness=none&chunk=0.2")));
+  client.Read(20000);
+  kill(servers_[0]->pid(), SIGKILL);  // the only one
+  EXPECT_FALSE(Dechunk(client.Read()).second);
+  EXPECT_EQ(Curl({Url("/healthz")}).output, "ok\n");
+}
+
+TEST_F(GatewayE2eTest, AClientThatGoesAwayEndsItsSong) {
+  StartGateway();
+  const std::string running = "vidmuse_requests_running";
+  {
+    Connection client(port_);
+    ASSERT_TRUE(client.Send(LongRequest("?loudness=none&chunk=0.2")));
+    client.Read(20000);
+    ASSERT_EQ(servers_[0]->WaitForMetric(running, "", 1), absl::OkStatus());
+  }
+  EXPECT_EQ(servers_[0]->WaitForMetric(running, "", 0), absl::OkStatus());
+  {
+    Connection client(port_);  // in the middle of its upload
+    const std::string request = LongRequest("");
+    ASSERT_TRUE(client.Send(request.substr(0, request.size() / 2)));
+  }
+  {
+    Connection client(port_);  // while it waits for the whole song
+    ASSERT_TRUE(client.Send(LongRequest("?format=mp4")));
+    ASSERT_EQ(servers_[0]->WaitForMetric(running, "", 1), absl::OkStatus());
+  }
+  EXPECT_EQ(servers_[0]->WaitForMetric(running, "", 0), absl::OkStatus());
+  const std::string idle = "vidmuse_gateway_requests_running 1\n";  // the page's own request
+  const absl::Time deadline = absl::Now() + kTime;
+  std::string page;
+  do {
+    page = Curl({Url("/metrics")}).output;
+  } while (!absl::StrContains(page, idle) && absl::Now() < deadline);
+  EXPECT_THAT(page, HasSubstr(idle));
+}
+
+TEST_F(GatewayE2eTest, HostileClientsCostOnlyThemselves) {
+  StartGateway(
+      {"--header_timeout_seconds", "1", "--max_connections", "8", "--max_video_bytes", "1000000"});
+  // More header than is kept: refused or cut off.
+  Connection bomb(port_);
+  std::string sent = "GET /healthz HTTP/1.1\r\nhost: x\r\n";
+  for (int i = 0; i < 4000; ++i)
+    absl::StrAppend(&sent, "x-", i, ": ", std::string(200, 'a'), "\r\n");
+  bomb.Send(sent);
+  const std::string answer = bomb.Read();
+  EXPECT_TRUE(answer.empty() || absl::StartsWith(answer, "HTTP/1.1 4")) << answer.substr(0, 80);
+  // A header that never ends is cut off in time.
+  Connection slow(port_);
+  ASSERT_TRUE(slow.Send("GET /healthz HTT"));
+  EXPECT_EQ(slow.Read(), "");
+  // Two gigabytes are refused before they come.
+  Connection huge(port_);
+  ASSERT_TRUE(
+      huge.Send("POST /v1/music HTTP/1.1\r\nhost: x\r\ncontent-length: 2147483648\r\n\r\n"));
+  EXPECT_THAT(huge.Read(12), StartsWith("HTTP/1.1 413"));
+  // Chunks that aren't, a body that stops, fields without end.
+  for (const std::string& body :
+       {std::string("transfer-encoding: chunked\r\n\r\nxyz\r\n"),
+        std::string("transfer-encoding: chunked\r\n\r\nffffffffffffffffff\r\n"),
+        std::string("content-length: -5\r\n\r\n"),
+        std::string("content-length: 10\r\n\r\n12345")}) {
+    const Connection nonsense(port_);
+    EXPECT_TRUE(nonsense.Send("POST /v1/music HTTP/1.1\r\nhost: x\r\n" + body));
+  }
+  std::string fields = "/v1/music?";
+  for (int i = 0; i < 500; ++i) absl::StrAppend(&fields, "seed=", i, "&");
+  EXPECT_THAT(Curl({"-i", "-X", "POST", "-d", "x", Url(fields)}).output, HasSubstr(" 400 "));
+  // More connections than are taken: the others are closed, and places come back.
+  {
+    std::vector<std::unique_ptr<Connection>> many;
+    for (int i = 0; i < 20; ++i) many.push_back(std::make_unique<Connection>(port_));
+  }
+  const absl::Time deadline = absl::Now() + kTime;
+  std::string ok;
+  while ((ok = Curl({Url("/healthz")}).output) != "ok\n" && absl::Now() < deadline) {
+  }
+  EXPECT_EQ(ok, "ok\n");
+  EXPECT_EQ(Post("?seed=7", GoldenVideo("pattern_4s")).second, "200");
+}
+
+}  // namespace
+}  // namespace vidmuse
