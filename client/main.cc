@@ -41,6 +41,8 @@ absl::Status Run(const CliOptions& options, Cancellation* cancellation) {
   switch (options.command) {
     case Command::kGenerate:
       return RunGenerate(options, cancellation);
+    case Command::kLoad:
+      return RunLoad(options, cancellation);
     case Command::kModels:
       return RunModels(options);
     case Command::kHealth:
@@ -62,7 +64,9 @@ int Main(const std::vector<std::string>& args) {
   }
   // Never freed, because the thread that uses it runs until the process ends.
   static auto* const cancellation = new Cancellation;
-  if (options->command == Command::kGenerate) CancelOnSignals(cancellation);
+  if (options->command == Command::kGenerate || options->command == Command::kLoad) {
+    CancelOnSignals(cancellation);
+  }
   absl::Status status = Run(*options, cancellation);
   if (status.ok() && std::fflush(stdout) != 0) {
     status = absl::ErrnoToStatus(errno, "writing standard output");

@@ -4,6 +4,11 @@ set(VIDMUSE_COMPILE_OPTIONS -Wall -Wextra -Werror)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   list(APPEND VIDMUSE_COMPILE_OPTIONS -Wthread-safety)
 endif()
+# Gold, a part of binutils, links the many test programs in a third of the time.
+find_program(VIDMUSE_GOLD ld.gold DOC "the gold linker, or empty: the default one")
+if(VIDMUSE_GOLD)
+  add_link_options(-fuse-ld=gold)
+endif()
 if(VIDMUSE_SANITIZE)
   add_compile_options(-fsanitize=${VIDMUSE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${VIDMUSE_SANITIZE})
@@ -85,6 +90,7 @@ function(vidmuse_test name)
     vidmuse_use_precompiled(${name} tests)
   endif()
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT}
+  # On a fresh checkout CTest knows no times, and starts tests of a higher cost first.
+  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT} COST ${ARG_TIMEOUT}
     ENVIRONMENT "${VIDMUSE_TEST_ENVIRONMENT}")
 endfunction()

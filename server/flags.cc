@@ -28,7 +28,8 @@ std::vector<Flag<GeneratorOptions>> ModelFlags() {
       {"precision", &GeneratorOptions::precision, ChoiceType({"fp32", "bf16", "fp16", "int8"}),
        "of the weights; empty: the device's best that holds quality"},
       {"device_threads", &GeneratorOptions::device_threads, NumberType<int>(0, kMaxThreads),
-       "threads of a decoding step; 0: one a core"},
+       "threads of a decoding step; 0: one a core, and one each 10 MB of weights at most: so many "
+       "read as fast as memory is"},
       {"video_threads", &GeneratorOptions::video_threads, NumberType<int>(0, kMaxThreads),
        "videos decoded at once; 0: one a core"},
       {"encode_threads", &GeneratorOptions::encode_threads, NumberType<int>(0, kMaxThreads),
@@ -124,11 +125,16 @@ std::vector<Flag<ServerOptions>> UploadFlags() {
   };
 }
 
-std::vector<Flag<GeneratorOptions>> ReaderFlags() {
+std::vector<Flag<GeneratorOptions>> StreamFlags() {
   return {
       {"send_timeout_seconds", &GeneratorOptions::send_timeout_seconds,
        NumberType<double>(0.01, kMaxSeconds),
        "for a client to take a message; then it is cut off, and may go on with `resume`"},
+      {"stream_lead_seconds", &GeneratorOptions::stream_lead_seconds,
+       NumberType<double>(0, kMaxSeconds),
+       "of audio that a stream which is played while it is made may be ahead of its listener, "
+       "before "
+       "streams that have less go first. 86400: it keeps its place until its end"},
       {"progress_seconds", &GeneratorOptions::progress_seconds,
        NumberType<double>(0.01, kMaxSeconds),
        "after which a call that was sent nothing is told where its request stands"},
@@ -165,7 +171,7 @@ const FlagTable<ServerOptions>& ConfigFileFlags() {
       Within(&ServerOptions::generator, Within(&GeneratorOptions::limits, LimitFlags())),
       ConnectionFlags(),
       UploadFlags(),
-      Within(&ServerOptions::generator, ReaderFlags()),
+      Within(&ServerOptions::generator, StreamFlags()),
       ProcessFlags(),
   }));
   return *table;

@@ -25,7 +25,10 @@ MetricSpec SpecOf(Counter counter) {
 MetricSpec SpecOf(Gauge gauge) {
   switch (gauge) {
     case Gauge::kRequestsRunning:
-      return {"vidmuse_requests_running", "Requests that the device works on."};
+      return {"vidmuse_requests_running", "Requests with a place: not waiting, and not yet made."};
+    case Gauge::kRequestsPaused:
+      return {"vidmuse_requests_paused",
+              "Running requests that sit out, since others need the step or the memory more."};
     case Gauge::kRequestsWaiting:
       return {"vidmuse_requests_waiting", "Requests admitted and not yet running."};
     case Gauge::kEstimatedQueueDelaySeconds:
@@ -56,7 +59,13 @@ MetricSpec SpecOf(Histogram histogram) {
     case Histogram::kInterChunkSeconds:
       return {"vidmuse_inter_chunk_seconds",
               "Time between two chunks of a request.",
-              {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30}};
+              {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 120, 300}};
+    case Histogram::kStreamLeadSeconds:
+      return {
+          "vidmuse_stream_lead_seconds",
+          "Audio that a player, which began with the first chunk of a streamed request, had left "
+          "when the next one came; 0: it had run dry.",
+          {0, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600}};
     case Histogram::kStageSeconds:
       return {"vidmuse_stage_seconds",
               "Time that a request spent in a stage.",
@@ -81,8 +90,8 @@ MetricSpec SpecOf(Histogram histogram) {
 
 bool ReportedByEngine(Counter counter) { return counter == Counter::kTokens; }
 bool ReportedByEngine(Gauge gauge) {
-  return gauge == Gauge::kRequestsRunning || gauge == Gauge::kKvCacheUsageRatio ||
-         gauge == Gauge::kEstimatedQueueDelaySeconds;
+  return gauge == Gauge::kRequestsRunning || gauge == Gauge::kRequestsPaused ||
+         gauge == Gauge::kKvCacheUsageRatio || gauge == Gauge::kEstimatedQueueDelaySeconds;
 }
 bool ReportedByEngine(Histogram histogram) {
   return histogram == Histogram::kLmStepSeconds || histogram == Histogram::kBatchSize;

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the PyPI tools of tests/requirements.txt under .deps/tools, unless they are there.
+# Installs the PyPI tools of tests/requirements.txt under .deps/tools, unless they are there, and puts what the
+# Python client's test installs into an environment of its own under .deps/tools/wheels.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 mkdir -p .deps
@@ -11,5 +12,7 @@ if ! cmp -s tests/requirements.txt "$stamp"; then
   rm -rf .deps/tools
   /usr/bin/python3 -m venv .deps/tools
   .deps/tools/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+  .deps/tools/bin/python -m pip download --quiet --disable-pip-version-check --only-binary :all: \
+    -d .deps/tools/wheels -c tests/requirements.txt grpcio protobuf av pytest
   cp tests/requirements.txt "$stamp"
 fi

@@ -14,6 +14,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "client/cli/credentials.h"
+#include "client/cli/load.h"
 #include "client/cli/output_file.h"
 #include "client/cli/progress.h"
 #include "client/cli/tokens_file.h"
@@ -199,6 +200,11 @@ absl::Status RunGenerate(const CliOptions& options, Cancellation* cancellation) 
   RETURN_IF_ERROR(output.commit(song));
   PrintSummary(options, song, absl::Now() - begin);
   return absl::OkStatus();
+}
+
+absl::Status RunLoad(const CliOptions& options, Cancellation* cancellation) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<MusicClient> client, Connect(options));
+  return RunLoad(options, *client, cancellation);
 }
 
 absl::Status RunModels(const CliOptions& options) {

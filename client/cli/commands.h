@@ -12,6 +12,9 @@ namespace vidmuse {
 // nothing under the output's name. If --tokens FILE was given, it keeps its tokens in FILE.part.
 absl::Status RunGenerate(const CliOptions& options, Cancellation* cancellation);
 
+// Puts load on the servers: see load.h.
+absl::Status RunLoad(const CliOptions& options, Cancellation* cancellation);
+
 // Prints what the server reports about its model.
 absl::Status RunModels(const CliOptions& options);
 

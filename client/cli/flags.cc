@@ -196,6 +196,19 @@ Flags MuxFlags() {
   };
 }
 
+Flags LoadFlags() {
+  return {
+      {"video", &CliOptions::video, FileType(), "the video, or a folder of videos, taken in turn"},
+      {"concurrency", &CliOptions::concurrency, NumberType<int>(1, 1024),
+       "so many songs at once, a new one for each that ends"},
+      {"rate", &CliOptions::rate, NumberType<double>(1e-3, 1000),
+       "so many songs a second, at random moments, whether others end or not"},
+      {"seconds", &CliOptions::load_seconds, NumberType<double>(1, 86400),
+       "for how long songs are started"},
+      {"json", &CliOptions::json, FileType(), "where the numbers go; - is standard output"},
+  };
+}
+
 Flags GenerateFlags() {
   return Concat<CliOptions>({FileFlags(), MuxFlags(), SamplingFlags(), SongFlags()});
 }
@@ -204,9 +217,10 @@ absl::StatusOr<Command> ParseCommand(const std::string& name) {
   if (name == "generate") return Command::kGenerate;
   if (name == "models") return Command::kModels;
   if (name == "health") return Command::kHealth;
+  if (name == "load") return Command::kLoad;
   if (name == "help" || name == "--help" || name == "-h") return Command::kHelp;
   return absl::InvalidArgumentError(
-      absl::StrCat("unknown command '", name, "': generate, models, health"));
+      absl::StrCat("unknown command '", name, "': generate, models, health, load"));
 }
 
 v1::AudioFormat FormatOfExtension(const std::string& path) {
@@ -225,6 +239,14 @@ absl::Status CheckTls(const CliOptions& options) {
   }
   if (!options.tls && !(options.tls_ca.empty() && options.tls_cert.empty())) {
     return absl::InvalidArgumentError("--tls_ca, --tls_cert and --tls_key need --tls");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckLoad(const CliOptions& options) {
+  if (options.video.empty()) return absl::InvalidArgumentError("load needs --video");
+  if ((options.concurrency > 0) == (options.rate > 0)) {
+    return absl::InvalidArgumentError("load needs either --concurrency or --rate");
   }
   return absl::OkStatus();
 }
@@ -262,12 +284,17 @@ FlagTable<CliOptions> FlagsOf(Command command) {
       return FlagTable<CliOptions>(Concat<CliOptions>({CommonFlags(), HealthFlags()}));
     case Command::kGenerate:
       return FlagTable<CliOptions>(Concat<CliOptions>({CommonFlags(), GenerateFlags()}));
+    case Command::kLoad:
+      return FlagTable<CliOptions>(
+          Concat<CliOptions>({CommonFlags(), LoadFlags(), SamplingFlags(), SongFlags()}));
   }
   return FlagTable<CliOptions>({});
 }
 
 absl::StatusOr<CliOptions> ParseCommandLine(const std::vector<std::string>& args) {
-  if (args.empty()) return absl::InvalidArgumentError("no command: generate, models or health");
+  if (args.empty()) {
+    return absl::InvalidArgumentError("no command: generate, models, health or load");
+  }
   CliOptions options;
   ASSIGN_OR_RETURN(options.command, ParseCommand(args[0]));
   ASSIGN_OR_RETURN(const CommandLine line,
@@ -275,6 +302,10 @@ absl::StatusOr<CliOptions> ParseCommandLine(const std::vector<std::string>& args
   if (line.help) return CliOptions{};
   if (!line.rest.empty()) return NotAFlagError(line.rest[0]);
   RETURN_IF_ERROR(CheckTls(options));
+  if (options.command == Command::kLoad) {
+    RETURN_IF_ERROR(CheckLoad(options));
+    return options;
+  }
   if (options.command != Command::kGenerate) return options;
   if (options.video.empty()) return absl::InvalidArgumentError("generate needs --video");
   if (options.output.empty()) return absl::InvalidArgumentError("generate needs --output");
@@ -290,12 +321,15 @@ std::string HelpText() {
       "Music for videos, made by a vidmuse server.\n\n"
       "usage: vidmuse generate --video FILE --output FILE [flags]\n"
       "       vidmuse models [--server ADDR]   what model a server runs and what it accepts\n"
-      "       vidmuse health [--server ADDR]   exit code 0 only if it serves\n\n"
+      "       vidmuse health [--server ADDR]   exit code 0 only if it serves\n"
+      "       vidmuse load --video FILE_OR_FOLDER (--concurrency N | --rate R) [flags]\n\n"
       "A flag is --name value or --name=value. Defaults that the server knows are in brackets.\n\n"
       "flags of every command:\n",
       FlagTable<CliOptions>(CommonFlags()).Help(), "\nflags of generate:\n",
       FlagTable<CliOptions>(GenerateFlags()).Help(), "\nflags of health:\n",
       FlagTable<CliOptions>(HealthFlags()).Help(),
+      "\nflags of load, beside those of generate that say how a song is made:\n",
+      FlagTable<CliOptions>(LoadFlags()).Help(),
       "\nExit codes: 0 the whole file was made, 1 it was not, 2 the command line is wrong, 130 "
       "interrupted.\n");
 }

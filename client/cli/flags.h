@@ -13,7 +13,7 @@
 
 namespace vidmuse {
 
-enum class Command { kHelp, kGenerate, kModels, kHealth };
+enum class Command { kHelp, kGenerate, kModels, kHealth, kLoad };
 
 struct CliOptions {
   Command command = Command::kHelp;
@@ -31,6 +31,10 @@ struct CliOptions {
   std::string resume;   // empty: the song begins at its start
   OriginalAudio original_audio = OriginalAudio::kDrop;  // if the output is a video
   double music_gain_db = 0;                             // if the output is a video
+  int concurrency = 0;       // for `load`: songs at once; 0: `rate` is set
+  double rate = 0;           // for `load`: songs a second; 0: `concurrency` is set
+  double load_seconds = 60;  // for `load`
+  std::string json;          // for `load`; empty: no file is written
   absl::Duration deadline = absl::InfiniteDuration();
   v1::GenerateMusicConfig config;
 };

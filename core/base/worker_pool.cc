@@ -13,6 +13,30 @@
 
 namespace vidmuse {
 
+void TaskQueue::Push(absl::string_view client, std::function<void()> task) {
+  const auto found =
+      std::find_if(ring_.begin(), ring_.end(), [&](const Client& c) { return c.name == client; });
+  std::list<Client> joining;
+  if (found == ring_.end()) joining.emplace_back().name = std::string(client);
+  std::list<Client>::iterator owner = joining.empty() ? found : joining.begin();
+  owner->tasks.push_back(std::move(task));
+  ring_.splice(ring_.end(), joining);
+  ++size_;
+}
+
+std::function<void()> TaskQueue::Pop() {
+  std::list<std::function<void()>>& tasks = ring_.front().tasks;
+  std::function<void()> task = std::move(tasks.front());
+  tasks.pop_front();
+  --size_;
+  if (tasks.empty()) {
+    ring_.pop_front();
+  } else {
+    ring_.splice(ring_.end(), ring_, ring_.begin());
+  }
+  return task;
+}
+
 WorkerPool::WorkerPool(const std::string& name, int threads, size_t max_queued, const Clock* clock,
                        int nice)
     : name_(name),
@@ -32,10 +56,11 @@ WorkerPool::~WorkerPool() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-bool WorkerPool::Submit(std::function<void()> task, TaskPriority priority) {
+bool WorkerPool::Submit(std::function<void()> task, TaskPriority priority,
+                        absl::string_view client) {
   MutexLock lock(&mutex_);
   if (stopping_ || urgent_.size() + normal_.size() >= max_queued_) return false;
-  (priority == TaskPriority::kUrgent ? urgent_ : normal_).push_back(std::move(task));
+  (priority == TaskPriority::kUrgent ? urgent_ : normal_).Push(client, std::move(task));
   has_work_.NotifyOne();
   return true;
 }
@@ -55,10 +80,9 @@ std::function<void()> WorkerPool::Take(int thread) {
   has_work_.Wait(&mutex_, [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return stopping_ || !urgent_.empty() || !normal_.empty();
   });
-  std::deque<std::function<void()>>& queue = urgent_.empty() ? normal_ : urgent_;
+  TaskQueue& queue = urgent_.empty() ? normal_ : urgent_;
   if (queue.empty()) return nullptr;
-  std::function<void()> task = std::move(queue.front());
-  queue.pop_front();
+  std::function<void()> task = queue.Pop();
   began_[thread] = clock_->Monotonic();
   return task;
 }

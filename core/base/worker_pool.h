@@ -2,14 +2,15 @@
 #ifndef VIDMUSE_BASE_WORKER_POOL_H_
 #define VIDMUSE_BASE_WORKER_POOL_H_
 
-#include <deque>
 #include <functional>
+#include <list>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "core/base/clock.h"
 #include "core/base/mutex.h"
@@ -19,6 +20,26 @@ namespace vidmuse {
 enum class TaskPriority {
   kNormal,
   kUrgent,  // runs before all waiting normal tasks
+};
+
+// Tasks that wait. Clients take turns, and the tasks of one client keep their order. Not
+// thread-safe.
+class TaskQueue {
+ public:
+  // If this throws, the queue is unchanged.
+  void Push(absl::string_view client, std::function<void()> task);
+  // Removes and returns the next task. The queue must not be empty. Throws nothing.
+  std::function<void()> Pop();
+  size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+
+ private:
+  struct Client {
+    std::string name;
+    std::list<std::function<void()>> tasks;  // never empty
+  };
+  std::list<Client> ring_;  // the first client has the next turn
+  size_t size_ = 0;
 };
 
 // Thread-safe. The destructor runs the queued tasks, then joins the threads.
@@ -34,7 +55,9 @@ class WorkerPool {
 
   // Returns false, without taking the task, if the queue is full or the pool is being destroyed. A
   // task must report its own failures: an exception that leaves it ends only that task.
-  bool Submit(std::function<void()> task, TaskPriority priority = TaskPriority::kNormal);
+  // Normal tasks of different clients take turns.
+  bool Submit(std::function<void()> task, TaskPriority priority = TaskPriority::kNormal,
+              absl::string_view client = "");
 
   // Returns UNAVAILABLE if a task has been running for longer than `limit`. Queued tasks don't
   // count: they wait for running ones.
@@ -53,8 +76,8 @@ class WorkerPool {
 
   mutable Mutex mutex_;
   CondVar has_work_;
-  std::deque<std::function<void()>> urgent_ ABSL_GUARDED_BY(mutex_);
-  std::deque<std::function<void()>> normal_ ABSL_GUARDED_BY(mutex_);
+  TaskQueue urgent_ ABSL_GUARDED_BY(mutex_);
+  TaskQueue normal_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   // When each thread's task began, on the clock; infinity while it has none.
   std::vector<absl::Duration> began_ ABSL_GUARDED_BY(mutex_);

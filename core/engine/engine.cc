@@ -16,9 +16,10 @@ Engine::Engine(MusicModel* model, const SchedulerOptions& options, int window_th
       clock_(clock),
       scheduler_(model, options, clock, metrics,
                  [this](PendingWindow pending) { OpenWindow(std::move(pending)); }),
-      // Each running song has at most one pending window; cancelled ones may leave one behind.
+      // Each song that holds memory has at most one pending window, and cancelled ones may leave
+      // one behind.
       window_pool_(std::make_unique<WorkerPool>(
-          "vm-window", window_threads, static_cast<size_t>(options.max_batch) * 4 + 64, clock, 5)) {
+          "vm-window", window_threads, static_cast<size_t>(options.max_batch) * 8 + 64, clock, 5)) {
   load_ = scheduler_.load();
   device_thread_ = std::thread([this] { Run(); });
 }
@@ -43,11 +44,10 @@ SongId Engine::Add(Song song) {
 }
 
 void Engine::CountAdded(const AddedSong& added) {
-  const Song& song = added.song;
-  const int64_t known = song.known_frames(model_->info().codebooks);
-  load_.AddWaiting(
-      {.id = added.id, .frames = song.total_frames() - known, .kv_bytes = load_.least_window_bytes},
-      song.client_key);
+  SongLoad song = LoadOf(added.song, model_->info().codebooks);
+  song.id = added.id;
+  song.kv_bytes = load_.least_window_bytes;
+  load_.AddWaiting(song, added.song.client_key);
 }
 
 void Engine::Suspect() {

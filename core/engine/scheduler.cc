@@ -8,16 +8,12 @@
 namespace vidmuse {
 namespace {
 
-// The next window is requested 10 s of music before the current one ends. That is enough to finish
-// opening another song's first window, if one is being opened just then, and to open this one.
-constexpr int64_t kOpenAheadFrames = 10 * kFrameRate;
-
-bool MayBeTheDevices(const absl::Status& status) {
-  return absl::IsInternal(status) || absl::IsUnknown(status);
+// Frames of this length, which may be infinite.
+int64_t FramesOf(absl::Duration length) {
+  return static_cast<int64_t>(std::min(absl::ToDoubleSeconds(length), 1e9) * kFrameRate);
 }
 
 }  // namespace
-
 Scheduler::Scheduler(MusicModel* model, const SchedulerOptions& options, const Clock* clock,
                      MetricsSink* metrics, WindowOpener open_window)
     : model_(model),
@@ -49,7 +45,8 @@ void Scheduler::Add(SongId id, Song&& song) {
                              "the request needs ", bytes, " bytes of KV cache, more than the ",
                              options_.max_kv_bytes, " this server has for all")));
   }
-  waiting_.Push(id, std::move(song), bytes);
+  WaitingQueue& queue = song.playback == nullptr ? patient_ : streams_;
+  queue.Push(id, std::move(song), bytes);
 }
 
 // The statuses are made once. Copying them needs no memory, so a song that leaves is always told.
@@ -62,9 +59,11 @@ absl::Status Scheduler::MustLeave(const Song& song) const {
 }
 
 void Scheduler::DropLeavers() {
-  auto leavers =
-      waiting_.Remove([this](const WaitingSong& waiting) { return !MustLeave(waiting.song).ok(); });
-  for (WaitingSong& leaver : leavers) EndSong(leaver.song, MustLeave(leaver.song));
+  for (WaitingQueue* queue : {&streams_, &patient_}) {
+    auto leavers =
+        queue->Remove([this](const WaitingSong& waiting) { return !MustLeave(waiting.song).ok(); });
+    for (WaitingSong& leaver : leavers) EndSong(leaver.song, MustLeave(leaver.song));
+  }
   for (const auto& running : running_) {
     const absl::Status status = MustLeave(running->song);
     if (!status.ok()) Finish(*running, status);
@@ -72,110 +71,11 @@ void Scheduler::DropLeavers() {
   EraseFinished();
 }
 
-void Scheduler::Place() {
-  while (!waiting_.empty() && static_cast<int>(running_.size()) < options_.max_batch) {
-    if (kv_bytes_ + waiting_.front().kv_bytes > options_.max_kv_bytes) break;
-    PlaceFirst();
-  }
-  EraseFinished();
-}
-
-void Scheduler::PlaceFirst() {
-  // Whatever may throw comes before the queue changes, so that each song is always in a list.
-  auto placed =
-      CatchExceptions("the request failed", [&]() -> absl::StatusOr<std::unique_ptr<RunningSong>> {
-        running_.reserve(running_.size() + 1);
-        return std::make_unique<RunningSong>();
-      });
-  WaitingSong first = waiting_.PopFront();
-  if (!placed.ok()) return EndSong(first.song, placed.status());
-  RunningSong& running = *running_.emplace_back(*std::move(placed));
-  running.id = first.id;
-  running.song = std::move(first.song);
-  running.kv_bytes = first.kv_bytes;
-  kv_bytes_ += running.kv_bytes;
-  running.first_frame = running.next_frame = running.song.known_frames(codebooks());
-  running.tokens = std::move(running.song.known_tokens);
-  running.window_index = WindowOfFrame(running.song.windows, running.next_frame);
-  RunFor(running, [&] {
-    running.song.listener->OnPlaced();
-    RequestWindow(running, running.window_index);
-  });
-}
-
-void Scheduler::OpenAhead() {
-  // If a place is free, the waiting songs wait for memory. It must not be taken from them.
-  if (!waiting_.empty() && static_cast<int>(running_.size()) < options_.max_batch) return;
-  for (const auto& running : running_) {
-    const bool may = running->window != nullptr && running->has_next() && running->open_ahead &&
-                     !running->opening && running->next == nullptr;
-    if (!may || running->spec().end_frame() - running->next_frame > kOpenAheadFrames) continue;
-    const int next = running->window_index + 1;
-    const size_t bytes = KvBytes(running->song.windows[next]);
-    if (kv_bytes_ + bytes > options_.max_kv_bytes) continue;
-    running->next_kv_bytes = bytes;
-    kv_bytes_ += bytes;
-    RunFor(*running, [&] { RequestWindow(*running, next); });
-  }
-  EraseFinished();
-}
-
-void Scheduler::RequestWindow(RunningSong& running, int index) {
-  const WindowSpec& spec = running.song.windows[index];
-  open_window_({running.id, running.song.listener, running.song.condition, running.song.cancel,
-                spec, WindowSequence::Capacity(spec.frames, codebooks()), running.streaming()});
-  running.opening = true;
-}
-
-void Scheduler::WindowOpened(SongId id, absl::StatusOr<std::unique_ptr<Window>> window,
-                             absl::Duration took) {
-  const auto found = std::find_if(running_.begin(), running_.end(),
-                                  [&](const auto& running) { return running->id == id; });
-  if (found == running_.end()) return;  // the song left meanwhile: the window is freed here
-  RunningSong& running = **found;
-  running.opening = false;
-  running.times.opening += took;
-  const bool ahead = running.window != nullptr;
-  // The condition isn't needed any more once the last window is open.
-  const size_t windows = running.window_index + (ahead ? 2 : 1);  // including this one
-  if (window.ok() && windows == running.song.windows.size()) {
-    running.song.condition = nullptr;
-  }
-  if (window.ok() && ahead) {
-    running.next = *std::move(window);
-  } else if (window.ok()) {
-    RunFor(running, [&] { UseWindow(running, *std::move(window)); });
-  } else {
-    suspect_ |= MayBeTheDevices(window.status());
-    if (ahead) {
-      ReleaseNext(running);
-      running.open_ahead = false;
-    } else {
-      Finish(running, window.status());
-    }
-  }
-  EraseFinished();
-}
-
-void Scheduler::UseWindow(RunningSong& running, std::unique_ptr<Window> window) {
-  const WindowSpec& spec = running.spec();
-  running.sequence = std::make_unique<WindowSequence>(
-      spec.frames, codebooks(), model_->info().card,
-      absl::MakeConstSpan(running.tokens).subspan(spec.first_frame * codebooks()));
-  running.window = std::move(window);
-}
-
-void Scheduler::ReleaseNext(RunningSong& running) {
-  kv_bytes_ -= std::exchange(running.next_kv_bytes, 0);
-}
-
 void Scheduler::Finish(RunningSong& running, const absl::Status& status) {
   if (running.ended()) return;
-  running.window = nullptr;
-  running.sequence = nullptr;
+  CloseWindow(running);
   running.next = nullptr;
-  ReleaseNext(running);
-  kv_bytes_ -= std::exchange(running.kv_bytes, 0);
+  Park(running);
   EndSong(running.song, status, running.times);
 }
 
@@ -186,8 +86,10 @@ void Scheduler::EraseFinished() {
 void Scheduler::Abort(const absl::Status& status) {
   for (const auto& running : running_) Finish(*running, status);
   running_.clear();
-  auto waiting = waiting_.RemoveAll();
-  for (WaitingSong& leaver : waiting) EndSong(leaver.song, status);
+  for (WaitingQueue* queue : {&streams_, &patient_}) {
+    auto waiting = queue->RemoveAll();
+    for (WaitingSong& leaver : waiting) EndSong(leaver.song, status);
+  }
   load_.running.clear();
   load_.waiting.clear();
   load_.kv_bytes = 0;
@@ -195,7 +97,7 @@ void Scheduler::Abort(const absl::Status& status) {
 
 absl::Duration Scheduler::next_deadline() const {
   absl::Duration next = device_.ok() ? absl::InfiniteDuration() : next_probe_;
-  next = std::min(next, waiting_.next_deadline());
+  next = std::min({next, streams_.next_deadline(), patient_.next_deadline()});
   for (const auto& running : running_) next = std::min(next, running->song.deadline);
   return next;
 }
@@ -210,27 +112,36 @@ SchedulerLoad Scheduler::MeasureLoad() const {
   load.full_window_bytes = std::min(full_window_bytes_, options_.max_kv_bytes);
   load.least_window_bytes = std::min(least_window_bytes_, options_.max_kv_bytes);
   load.speed = speed_;
+  load.lead_frames = FramesOf(options_.stream_lead);
   load.running.reserve(running_.size());
-  load.waiting.reserve(waiting_.size());
+  load.waiting.reserve(streams_.size() + patient_.size());
   for (const auto& running : running_) {
-    load.running.push_back({.id = running->id,
-                            .frames = running->frames_left(),
-                            .kv_bytes = running->kv_bytes + running->next_kv_bytes});
+    SongLoad song;
+    song.id = running->id;
+    song.frames = running->frames_left();
+    song.kv_bytes = running->parked ? 0 : running->kv_bytes + running->next_kv_bytes;
+    song.streamed = running->song.playback != nullptr;
+    song.yields = UrgencyOf(*running).group >= Urgency::Group::kAhead;
+    song.window_frames = running->spec().end_frame() - running->next_frame;
+    load.running.push_back(song);
   }
-  waiting_.ForEach([&](const WaitingSong& waiting, size_t client, size_t turn) {
-    const Song& song = waiting.song;
-    load.waiting.push_back({.id = waiting.id,
-                            .frames = song.total_frames() - song.known_frames(codebooks()),
-                            .kv_bytes = waiting.kv_bytes,
-                            .client = ClientHash(song.client_key),
-                            .ring = client,
-                            .turn = turn});
-  });
+  for (const WaitingQueue* queue : {&streams_, &patient_}) {
+    queue->ForEach([&](const WaitingSong& waiting, size_t client, size_t turn) {
+      SongLoad song = LoadOf(waiting.song, codebooks());
+      song.id = waiting.id;
+      song.kv_bytes = waiting.kv_bytes;
+      song.client = ClientHash(waiting.song.client_key);
+      song.ring = client;
+      song.turn = turn;
+      load.waiting.push_back(song);
+    });
+  }
   return load;
 }
 
 void Scheduler::ReportLoad() const {
   metrics_->Set(Gauge::kRequestsRunning, static_cast<double>(running_.size()));
+  metrics_->Set(Gauge::kRequestsPaused, sitting_out_);
   metrics_->Set(Gauge::kKvCacheUsageRatio,
                 options_.max_kv_bytes == 0
                     ? 0.0

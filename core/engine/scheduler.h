@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -15,6 +16,7 @@
 #include "core/base/clock.h"
 #include "core/engine/scheduler_load.h"
 #include "core/engine/song.h"
+#include "core/engine/urgency.h"
 #include "core/engine/waiting_queue.h"
 #include "core/engine/window_sequence.h"
 #include "core/model/music_model.h"
@@ -30,6 +32,9 @@ struct SchedulerOptions {
   // together, or `prefill_steps_alone` if the batch holds a single song.
   int prefill_steps = 8;
   int prefill_steps_alone = 64;
+  // A stream that is further ahead of its listener gives way to streams that have less, above all
+  // to those of which nothing was heard yet. Infinity: songs keep their places until they end.
+  absl::Duration stream_lead = absl::Seconds(10);
 };
 
 // A window to be opened for a song.
@@ -41,7 +46,8 @@ struct PendingWindow {
   CancelFlag cancel;  // the song's
   WindowSpec window;
   int capacity = 0;  // sequence steps
-  // Set for a song that has frames already: its window is opened before a new song's first one.
+  // Set for a song that has frames already, and that isn't a stream far ahead of its listener: its
+  // window is opened before a new song's first one.
   bool urgent = false;
 };
 
@@ -49,11 +55,27 @@ struct PendingWindow {
 // has the device thread hand it to Scheduler::WindowOpened.
 using WindowOpener = std::function<void(PendingWindow)>;
 
-// Clients take turns (see WaitingQueue), and the songs of one client are placed in the order of
-// their arrival. A song keeps its place, and the memory for its largest window, until it is done,
-// so no song starves. Its next window is opened while the last seconds of the current one are made,
-// if there is memory for both and no song waits for that memory; otherwise it is opened when the
-// current one is done. Songs that were cancelled or missed their deadline leave between steps.
+// At most `max_batch` songs step together. More may be running: a stream that is far ahead of its
+// listener sits out while others need the step more (see Urgency), and keeps its open window
+// meanwhile. Between two windows a song holds no memory, so where memory is short, others that need
+// it more get it first. None of this changes a song's tokens.
+//
+// Songs that wait get places in the order of their urgency too; among streams of which nothing was
+// heard, and among patient songs, clients take turns (see WaitingQueue), and the songs of one
+// client come in the order of their arrival. While `max_batch` songs or more are running, a new
+// stream begins only if the device is fast enough to keep all streams playing.
+//
+// Patient songs get what is left of steps and memory, and never less than one in eight rows of the
+// steps and one in eight windows. While a step takes longer than its frames are heard, songs that
+// can wait don't lengthen the steps of a stream that can't. The first song in the order that
+// doesn't fit into the memory holds up those behind it, so a large one doesn't starve either.
+//
+// A song whose window can't be opened for want of memory, while others hold some, tries again each
+// time that a window is closed.
+//
+// A song's next window is opened while the last seconds of the current one are made, if there is
+// memory for both and no song waits for that memory; otherwise it is opened when the current one is
+// done. Songs that were cancelled or missed their deadline leave between steps.
 //
 // ProbeModel tests the device when a step has failed for each song even alone, and after Suspect.
 // If it fails, the device counts as lost: until a probe succeeds again, every song ends with
@@ -83,19 +105,20 @@ class Scheduler {
   // Ends every song with `status`. Throws nothing.
   void Abort(const absl::Status& status);
 
-  bool idle() const { return waiting_.empty() && running_.empty(); }
+  bool idle() const { return streams_.empty() && patient_.empty() && running_.empty(); }
   // The time, as of Clock::Monotonic(), when RunStep must be called even if nothing has happened.
   absl::Duration next_deadline() const;
   // The load at the end of the last RunStep or Abort.
   const SchedulerLoad& load() const { return load_; }
 
  private:
-  // A song with a place in the batch.
+  // A song that has been placed and has not ended.
   struct RunningSong {
     SongId id = 0;
     Song song;            // its known tokens are in `tokens` now
     SongTimes times;      // so far
-    size_t kv_bytes = 0;  // reserved for its largest window
+    size_t kv_bytes = 0;  // of its largest window, reserved unless it is `parked`
+    bool parked = true;   // holds no memory: it waits for some to open its next window
     int window_index = 0;
     std::unique_ptr<Window> window;            // null while it is being opened
     std::unique_ptr<WindowSequence> sequence;  // set together with `window`
@@ -107,6 +130,7 @@ class Scheduler {
     std::unique_ptr<Window> next;  // the next window, opened ahead
     size_t next_kv_bytes = 0;      // reserved for `next` until `window` is freed
     bool open_ahead = true;        // false: the next window couldn't be opened beside this one
+    int64_t refused_at = -1;       // `closed_windows_` when there was no memory to open its window
 
     bool ended() const { return song.listener == nullptr; }
     const WindowSpec& spec() const { return song.windows[window_index]; }
@@ -114,22 +138,50 @@ class Scheduler {
     bool streaming() const { return next_frame > first_frame; }
     int64_t frames_left() const { return song.total_frames() - next_frame; }
   };
+  // A song that may get memory now: one that is parked, or the first of a queue.
+  struct Candidate {
+    Urgency urgency;
+    RunningSong* parked = nullptr;
+    WaitingQueue* queue = nullptr;
+    size_t kv_bytes = 0;
+  };
 
   // Why a song must leave, or OK.
   absl::Status MustLeave(const Song& song) const;
   size_t KvBytes(const WindowSpec& window) const;
   size_t LargestKvBytes(const Song& song) const;
   void DropLeavers();
-  // Gives free places to the songs whose turn it is.
+  Urgency UrgencyOf(const RunningSong& running) const;
+  // Gives free places and memory to the songs that need them most. Sets `memory_is_short_`.
   void Place();
-  // Gives the first waiting song its place, or ends it if that fails.
-  void PlaceFirst();
+  // The song that gets memory next, if any wants some.
+  std::optional<Candidate> NextCandidate();
+  // Whether a place in the batch is free for the candidate, or taken by a song that gives way.
+  bool HasPlace(const Candidate& candidate) const;
+  // Whether the device is fast enough for one more stream to begin, with all others playing on.
+  bool CanKeepUp() const;
+  // Whether a song other than this one holds memory for windows.
+  bool OthersHoldMemory(const RunningSong& running) const;
+  // Whether a patient song waits for memory.
+  bool PatientWait() const;
+  // Gives the first song of the queue a place, or ends it if that fails. Returns null then.
+  RunningSong* PlaceFirst(WaitingQueue& queue);
+  // Reserves memory for the song's current window and asks for it.
+  void Unpark(RunningSong& running);
+  // Frees the song's window, and keeps its reservation.
+  void CloseWindow(RunningSong& running);
+  // Lets go of the reservation of the song, which has no window.
+  void Park(RunningSong& running);
   // Asks for the next window of each song that is near the end of its current one.
   void OpenAhead();
   // Asks the opener for window `index` of the song.
   void RequestWindow(RunningSong& running, int index);
   void UseWindow(RunningSong& running, std::unique_ptr<Window> window);
-  std::vector<StepRequest> BuildBatch(std::vector<RunningSong*>* members);
+  // The songs of the next step, in the order of their placement.
+  std::vector<RunningSong*> ChooseMembers();
+  // Takes the songs that must sit out from `ready`.
+  void LeaveOut(std::vector<RunningSong*>* ready);
+  std::vector<StepRequest> BuildBatch(const std::vector<RunningSong*>& members);
   absl::Status Step(std::vector<StepRequest>& batch);
   void StepOneByOne(std::vector<StepRequest>& batch, const std::vector<RunningSong*>& members);
   // Takes in the result of a step for one song. At the end of a window, goes on to the next one or
@@ -168,8 +220,14 @@ class Scheduler {
   const size_t full_window_bytes_;
   const size_t least_window_bytes_;
 
-  WaitingQueue waiting_;
+  WaitingQueue streams_, patient_;                     // the songs that wait for a place
   std::vector<std::unique_ptr<RunningSong>> running_;  // in the order of placement
+  bool memory_is_short_ = false;                       // a song that has a place waits for memory
+  int64_t closed_windows_ = 0;                         // so far
+  // Windows that streams got since a patient song that waits last got one.
+  int stream_windows_ = 0;
+  double patient_rows_ = 0;  // rows of the next steps that are due to patient songs
+  int sitting_out_ = 0;      // songs with frames that are not in the current step
   size_t kv_bytes_ = 0;
   StepSpeed speed_;
   SchedulerLoad load_;

@@ -4,7 +4,8 @@
 #include <functional>
 #include <queue>
 #include <string_view>
-#include <utility>
+#include <tuple>
+#include <vector>
 
 namespace vidmuse {
 namespace {
@@ -30,10 +31,20 @@ void StepSpeed::Observe(absl::Duration now, double seconds, int drawn) {
   measured = now;
 }
 
+SongLoad LoadOf(const Song& song, int codebooks) {
+  const int64_t known = song.known_frames(codebooks);
+  SongLoad load;
+  load.frames = song.total_frames() - known;
+  load.window_frames = song.windows[WindowOfFrame(song.windows, known)].end_frame() - known;
+  load.streamed = song.playback != nullptr;
+  return load;
+}
+
 void SchedulerLoad::AddWaiting(SongLoad song, absl::string_view client_key) {
   song.client = ClientHash(client_key);
   song.ring = song.turn = 0;
   for (const SongLoad& other : waiting) {
+    if (other.streamed != song.streamed) continue;
     if (other.client == song.client) {
       song.ring = other.ring;
       ++song.turn;
@@ -42,7 +53,7 @@ void SchedulerLoad::AddWaiting(SongLoad song, absl::string_view client_key) {
     }
   }
   const auto before = [](const SongLoad& a, const SongLoad& b) {
-    return std::pair(a.turn, a.ring) < std::pair(b.turn, b.ring);
+    return std::tuple(!a.streamed, a.turn, a.ring) < std::tuple(!b.streamed, b.turn, b.ring);
   };
   waiting.insert(std::upper_bound(waiting.begin(), waiting.end(), song, before), song);
 }
@@ -59,64 +70,89 @@ double SchedulerLoad::FramesPerSecond() const {
   return idle || !speed.IsFresh(now) ? 0 : speed.batch / speed.step_seconds;
 }
 
-double SchedulerLoad::StepSeconds(size_t songs) const {
-  return speed.step_seconds * std::min(1.0, static_cast<double>(songs) / speed.batch);
+double SchedulerLoad::FrameSeconds(int songs) const {
+  // Songs that are more than the batch has places take turns.
+  const double turns = std::max(1.0, static_cast<double>(songs) / max_batch);
+  return turns * speed.step_seconds * std::min(1.0, std::max(songs, 1) / (turns * speed.batch));
 }
 
-absl::Duration SchedulerLoad::DelayOf(size_t ahead, size_t bytes) const {
+absl::Duration SchedulerLoad::DelayOf(size_t ahead, size_t bytes, Wait wait) const {
   if (FramesPerSecond() <= 0) return absl::ZeroDuration();
   // Each step makes a frame for every song that has a place, so songs end in the order of their
   // remaining frames. `made` counts steps from now on.
-  struct Ending {
+  struct Release {
     int64_t made;
     size_t kv_bytes;
-    bool operator>(const Ending& other) const { return made > other.made; }
+    int places;
+    bool operator>(const Release& other) const { return made > other.made; }
   };
-  std::priority_queue<Ending, std::vector<Ending>, std::greater<>> places;
-  for (const SongLoad& song : running) places.push({song.frames, song.kv_bytes});
+  std::priority_queue<Release, std::vector<Release>, std::greater<>> releases;
   size_t reserved = kv_bytes;
+  int taken = 0;
   int64_t made = 0;
+  const auto occupy = [&](const SongLoad& song) {
+    int64_t place = song.frames, memory = song.frames;
+    if (wait == Wait::kStream) {
+      place = song.yields ? 0 : std::min(song.frames, lead_frames);
+      memory = song.window_frames;
+    } else if (wait == Wait::kStreamsTurn && song.streamed) {
+      place = 0;
+      memory = song.window_frames;
+    }
+    if (place > 0) ++taken;
+    if (place > 0) releases.push({made + place, 0, 1});
+    releases.push({made + memory, song.kv_bytes, 0});
+  };
+  for (const SongLoad& song : running) occupy(song);
   double seconds = 0;
   for (size_t next = 0;;) {
     const size_t needed = next < ahead ? waiting[next].kv_bytes : bytes;
     const bool fits = reserved + needed <= max_kv_bytes;
-    if (fits && static_cast<int>(places.size()) < max_batch) {
+    if (fits && taken < max_batch) {
       if (next == ahead) break;
-      places.push({made + waiting[next].frames, needed});
+      occupy(waiting[next]);
       reserved += needed;
       ++next;
       continue;
     }
-    if (places.empty()) break;  // it never fits, or songs that have left still hold memory
-    const Ending first = places.top();
-    seconds += static_cast<double>(first.made - made) * StepSeconds(places.size());
+    if (releases.empty()) break;  // it never fits, or songs that have left still hold memory
+    const Release first = releases.top();
+    releases.pop();
+    seconds += static_cast<double>(first.made - made) * FrameSeconds(taken);
     made = first.made;
+    taken -= first.places;
     reserved -= std::min(reserved, first.kv_bytes);
-    places.pop();
   }
   return absl::Seconds(seconds);
 }
 
-absl::Duration SchedulerLoad::Delay() const { return DelayOf(waiting.size(), full_window_bytes); }
+absl::Duration SchedulerLoad::Delay() const {
+  return DelayOf(waiting.size(), full_window_bytes, Wait::kEnds);
+}
 
 absl::Duration SchedulerLoad::DelayBehind(size_t ahead) const {
   if (ahead >= waiting.size()) return Delay();
-  return DelayOf(ahead, waiting[ahead].kv_bytes);
+  const Wait wait = waiting[ahead].streamed ? Wait::kStream : Wait::kEnds;
+  return DelayOf(ahead, waiting[ahead].kv_bytes, wait);
 }
 
-absl::Duration SchedulerLoad::LeastDelay(absl::string_view client_key) const {
+absl::Duration SchedulerLoad::LeastDelay(absl::string_view client_key, bool streamed) const {
   const size_t client = ClientHash(client_key);
   size_t turn = 0;
   size_t ring = waiting.size();  // a new client's place is behind all others
   for (const SongLoad& song : waiting) {
-    if (song.client != client) continue;
+    if (song.client != client || song.streamed != streamed) continue;
     ++turn;
     ring = song.ring;
   }
-  const auto ahead = std::count_if(waiting.begin(), waiting.end(), [&](const SongLoad& song) {
-    return song.turn < turn || (song.turn == turn && song.ring < ring);
-  });
-  return DelayOf(static_cast<size_t>(ahead), least_window_bytes);
+  // Of its own kind; streams that wait don't all go before a patient song, which has its share.
+  size_t ahead = 0;
+  SchedulerLoad own = *this;
+  std::erase_if(own.waiting, [&](const SongLoad& song) { return song.streamed != streamed; });
+  for (const SongLoad& song : own.waiting) {
+    ahead += song.turn < turn || (song.turn == turn && song.ring < ring);
+  }
+  return own.DelayOf(ahead, least_window_bytes, streamed ? Wait::kStream : Wait::kStreamsTurn);
 }
 
 }  // namespace vidmuse

@@ -13,16 +13,22 @@
 
 namespace vidmuse {
 
-// One song in the batch or in the queue.
+// One song that is running or waits for a place.
 struct SongLoad {
   SongId id = 0;
-  int64_t frames = 0;   // still to be made
-  size_t kv_bytes = 0;  // KV cache that it has reserved, or needs in order to be placed
+  int64_t frames = 0;         // still to be made
+  int64_t window_frames = 0;  // of these, until it gives up its memory at the earliest
+  size_t kv_bytes = 0;        // KV cache that it has reserved, or needs in order to be placed
+  bool streamed = false;      // it is heard while it is made
+  bool yields = false;        // running: a stream of which nothing was heard goes before it
   // Set in the queue only (see WaitingQueue).
   size_t client = 0;  // ClientHash of its key
   size_t ring = 0;    // the client's place in the ring
   size_t turn = 0;    // how many songs of the same client come before it
 };
+
+// The load that a song will be: what follows from the song alone.
+SongLoad LoadOf(const Song& song, int codebooks);
 
 // Stands for a client's key in SongLoad.
 size_t ClientHash(absl::string_view client_key);
@@ -49,12 +55,13 @@ struct SchedulerLoad {
   size_t kv_bytes = 0;            // reserved part of it
   size_t full_window_bytes = 0;   // KV cache of a song that fills at least one window
   size_t least_window_bytes = 0;  // KV cache of the shortest song
-  std::vector<SongLoad> running;  // songs in the batch
-  std::vector<SongLoad> waiting;  // songs in the queue, in the order of their placement
+  int64_t lead_frames = 0;        // SchedulerOptions::stream_lead
+  std::vector<SongLoad> running;  // songs that have a place
+  std::vector<SongLoad> waiting;  // songs in the queue: streams, then others, as they are placed
   StepSpeed speed;
 
-  // Puts a song into `waiting`, behind the others of its client. Sets what SongLoad has for the
-  // queue only. If it throws, nothing has changed.
+  // Puts a song into `waiting`, behind its client's others of its kind. Sets what SongLoad has for
+  // the queue only. If it throws, nothing has changed.
   void AddWaiting(SongLoad song, absl::string_view client_key);
 
   // Frames still to be made for all running and waiting songs.
@@ -66,21 +73,28 @@ struct SchedulerLoad {
 
   // All delays are estimates, and 0 if the speed isn't known.
 
-  // How long a new song that needs a full window would wait for a place behind all others.
+  // How long a new song that nobody hears while it is made, and that needs a full window, would
+  // wait for a place behind all others.
   absl::Duration Delay() const;
   // How long a waiting song with `ahead` others before it has to wait for its place.
   absl::Duration DelayBehind(size_t ahead) const;
   // A lower bound for a new song of the client `client_key`: the delay of the shortest one, with
   // the clients taking turns.
-  absl::Duration LeastDelay(absl::string_view client_key) const;
+  absl::Duration LeastDelay(absl::string_view client_key, bool streamed) const;
 
  private:
-  // Time until a place and `bytes` of KV cache are free, once the first `ahead` waiting songs
-  // have theirs.
-  absl::Duration DelayOf(size_t ahead, size_t bytes) const;
-  // A lower bound for the time of a step of `songs` songs: a larger batch than the measured
-  // one is taken to be as fast, and a smaller one to be faster in proportion.
-  double StepSeconds(size_t songs) const;
+  // What a song waits for.
+  enum class Wait {
+    kEnds,        // that others end: an estimate for a patient song
+    kStream,      // that others give way to a stream, as early as they ever might
+    kStreamsTurn  // that streams give a patient song its share, at the earliest
+  };
+  // Time until a place and `bytes` of KV cache are free, once the first `ahead` waiting songs have
+  // theirs.
+  absl::Duration DelayOf(size_t ahead, size_t bytes, Wait wait) const;
+  // A lower bound for the time in which each of `songs` songs gets a frame: a larger batch than the
+  // measured one is taken to be as fast, and a smaller one to be faster in proportion.
+  double FrameSeconds(int songs) const;
 };
 
 }  // namespace vidmuse

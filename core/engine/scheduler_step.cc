@@ -1,5 +1,7 @@
 // The scheduler's steps: builds the batch, takes in the drawn tokens and handles failing devices.
 #include <algorithm>
+#include <iterator>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,29 +15,84 @@ namespace {
 // Time between two probes of a lost device.
 constexpr absl::Duration kProbeInterval = absl::Seconds(5);
 
+// The share of a step's rows that patient songs have, even if streams need them all.
+constexpr double kPatientRows = 1.0 / 8;
+
 }  // namespace
 
-std::vector<StepRequest> Scheduler::BuildBatch(std::vector<RunningSong*>* members) {
+std::vector<Scheduler::RunningSong*> Scheduler::ChooseMembers() {
+  std::vector<RunningSong*> ready;
   for (const auto& running : running_) {
-    if (running->window != nullptr) members->push_back(running.get());
+    if (running->window != nullptr) ready.push_back(running.get());
   }
-  std::vector<int> counts(members->size(), 1);  // sequence steps that each member feeds
-  int budget = members->size() == 1 ? options_.prefill_steps_alone : options_.prefill_steps;
+  LeaveOut(&ready);
+  sitting_out_ = 0;
+  for (const auto& running : running_) {
+    sitting_out_ += running->streaming() && (running->parked || running->window != nullptr);
+  }
+  for (const RunningSong* member : ready) sitting_out_ -= member->streaming();
+  return ready;
+}
+
+void Scheduler::LeaveOut(std::vector<RunningSong*>* ready) {
+  // While steps take longer than what they make is heard, songs that can wait don't make them even
+  // longer, if any song can't wait.
+  const bool slow = speed_.IsFresh(clock_->Monotonic()) && speed_.step_seconds * kFrameRate > 1;
+  const auto places = static_cast<std::ptrdiff_t>(options_.max_batch);
+  if (!slow && std::ssize(*ready) <= places) return;
+  struct Row {
+    Urgency urgency;
+    size_t index;  // in `ready`
+    bool operator<(const Row& other) const {
+      return std::tie(urgency, index) < std::tie(other.urgency, other.index);
+    }
+  };
+  std::vector<Row> rows;
+  rows.reserve(ready->size());
+  for (const RunningSong* song : *ready) rows.push_back({UrgencyOf(*song), rows.size()});
+  std::sort(rows.begin(), rows.end());
+  const auto from = [&rows](Urgency::Group group) {
+    return std::find_if(rows.begin(), rows.end(),
+                        [group](const Row& row) { return row.urgency.group >= group; });
+  };
+  const std::ptrdiff_t cannot_wait = from(Urgency::Group::kAhead) - rows.begin();
+  const std::ptrdiff_t wanted = slow && cannot_wait > 0 ? cannot_wait : std::ssize(rows);
+  const std::ptrdiff_t members = std::min(wanted, places);
+  if (members == std::ssize(rows)) return;
+  // Patient songs are the last rows. As many of them as are due come first instead.
+  const auto patient = from(Urgency::Group::kPatient);
+  patient_rows_ = std::min(patient_rows_ + static_cast<double>(members) * kPatientRows,
+                           static_cast<double>(rows.end() - patient));
+  const auto due = static_cast<std::ptrdiff_t>(patient_rows_);
+  std::rotate(rows.begin(), patient, patient + due);
+  rows.resize(slow ? std::min(members + due, places) : members);
+  for (const Row& row : rows) patient_rows_ -= row.urgency.group == Urgency::Group::kPatient;
+  patient_rows_ = std::max(patient_rows_, 0.0);
+  std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.index < b.index; });
+  std::vector<RunningSong*> chosen;
+  chosen.reserve(rows.size());
+  for (const Row& row : rows) chosen.push_back((*ready)[row.index]);
+  *ready = std::move(chosen);
+}
+
+std::vector<StepRequest> Scheduler::BuildBatch(const std::vector<RunningSong*>& members) {
+  std::vector<int> counts(members.size(), 1);  // sequence steps that each member feeds
+  int budget = members.size() == 1 ? options_.prefill_steps_alone : options_.prefill_steps;
   // Songs that are streaming already get their prompt steps first, then the others. Within each
   // group, those placed earlier come first.
   for (const bool streaming : {true, false}) {
-    for (size_t i = 0; i < members->size(); ++i) {
-      if ((*members)[i]->streaming() != streaming) continue;
-      const int extra = std::min((*members)[i]->sequence->pending() - 1, budget);
+    for (size_t i = 0; i < members.size(); ++i) {
+      if (members[i]->streaming() != streaming) continue;
+      const int extra = std::min(members[i]->sequence->pending() - 1, budget);
       budget -= extra;
       counts[i] += extra;
     }
   }
-  drawn_.assign(members->size() * codebooks(), 0);
+  drawn_.assign(members.size() * codebooks(), 0);
   std::vector<StepRequest> batch;
-  batch.reserve(members->size());
-  for (size_t i = 0; i < members->size(); ++i) {
-    RunningSong& running = *(*members)[i];
+  batch.reserve(members.size());
+  for (size_t i = 0; i < members.size(); ++i) {
+    RunningSong& running = *members[i];
     WindowSequence& sequence = *running.sequence;
     StepRequest step;
     step.window = running.window.get();
@@ -114,8 +171,8 @@ bool Scheduler::TryStep() {
   DropLeavers();
   Place();
   OpenAhead();
-  std::vector<RunningSong*> members;
-  std::vector<StepRequest> batch = BuildBatch(&members);
+  const std::vector<RunningSong*> members = ChooseMembers();
+  std::vector<StepRequest> batch = BuildBatch(members);
   if (batch.empty()) {
     if (suspect_ && running_.empty()) Probe(absl::OkStatus());
     return !device_.ok();
@@ -155,19 +212,16 @@ void Scheduler::Advance(RunningSong& running, const StepRequest& step) {
   }
   RunFor(running, [&] { TakeDrawn(running, step); });
   if (running.ended() || !running.sequence->done()) return;
-  running.window = nullptr;
-  running.sequence = nullptr;
+  CloseWindow(running);
   ReleaseNext(running);  // the next window takes over this one's reservation
   if (!running.has_next()) return Finish(running, absl::OkStatus());
   ++running.window_index;
   running.open_ahead = true;
-  RunFor(running, [&] {
-    if (running.next != nullptr) {
-      UseWindow(running, std::move(running.next));
-    } else if (!running.opening) {
-      RequestWindow(running, running.window_index);
-    }
-  });
+  if (running.next != nullptr) {
+    RunFor(running, [&] { UseWindow(running, std::move(running.next)); });
+  } else if (!running.opening) {
+    Park(running);  // the next step gives memory to those who need it most
+  }
 }
 
 void Scheduler::TakeDrawn(RunningSong& running, const StepRequest& step) {

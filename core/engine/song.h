@@ -19,6 +19,7 @@
 #include "absl/types/span.h"
 #include "core/base/cancel.h"
 #include "core/engine/condition_source.h"
+#include "core/engine/playback.h"
 #include "core/engine/window_plan.h"
 #include "core/model/music_model.h"
 #include "vidmuse/sampling_options.h"
@@ -61,6 +62,8 @@ struct Song {
   SamplingOptions sampling;
   std::vector<WindowSpec> windows;    // at least one
   std::vector<int32_t> known_tokens;  // [n][codebooks]: the first n frames of a resumed song
+  // Tells what the listener hears. Null: nobody hears the song while it is made.
+  std::shared_ptr<const Playback> playback;
   absl::Duration deadline = absl::InfiniteDuration();  // on Clock::Monotonic()
   CancelFlag cancel;                                   // any thread may set a copy of it
 

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/time/time.h"
+
 namespace vidmuse {
 
 inline constexpr int kFrameRate = 50;          // token frames per second
@@ -31,6 +33,11 @@ struct WindowSpec {
 // before: the published `extend_stride` is 30 s less that. `overlap` is a multiple of 25, the token
 // frames of a local frame, in [25, 1000].
 std::vector<WindowSpec> PlanWindows(int seconds, int overlap = kWindowOverlap);
+
+// How long so many token frames sound.
+inline absl::Duration FramesLength(int64_t frames) {
+  return frames * absl::Seconds(1) / kFrameRate;
+}
 
 // The overlap of so many seconds, in token frames.
 inline int OverlapFrames(double seconds) { return static_cast<int>(seconds * kFrameRate); }

@@ -151,7 +151,8 @@ absl::Status Admission::CheckDeadline(const GenerationRequest& request, double s
   if (rate <= 0) return absl::OkStatus();
   // A lower bound: once it is placed, the request can't be faster than the whole batch together.
   const absl::Duration least =
-      load.LeastDelay(request.client_key) + absl::Seconds(seconds * kFrameRate / rate);
+      load.LeastDelay(request.client_key, request.loudness != LoudnessMode::kReference) +
+      absl::Seconds(seconds * kFrameRate / rate);
   if (least <= request.time_limit) return absl::OkStatus();
   return WithRetryAfter(absl::DeadlineExceededError(absl::StrCat(
                             "the deadline is in ", absl::FormatDuration(request.time_limit),

@@ -55,6 +55,7 @@ DeviceSet::DeviceSet(std::vector<std::unique_ptr<MusicModel>> models,
     : info_(models[0]->info()) {
   SchedulerOptions engine;
   engine.max_batch = options.limits.max_batch;
+  engine.stream_lead = absl::Seconds(options.stream_lead_seconds);
   for (std::unique_ptr<MusicModel>& model : models) {
     auto device = std::make_unique<Device>();
     const std::string& name = model->info().device;

@@ -53,6 +53,8 @@ Job::Job(const JobContext* context, GenerationRequest request, Reservation memor
       events_(
           context->limits.max_stream_buffer_bytes, [this] { OnTaken(); },
           [this](const absl::Status& failure) { End(failure); }),
+      playback_(request_.loudness == LoudnessMode::kReference ? nullptr
+                                                              : std::make_shared<Playback>()),
       memory_(std::move(memory)),
       stage_began_(submitted_),
       last_sent_(submitted_),
@@ -71,7 +73,9 @@ Job::~Job() {
 }
 
 void Job::RunOn(WorkerPool* pool, Task task, TaskPriority priority) {
-  if (pool->Submit([self = shared_from_this(), task] { self->RunTask(task); }, priority)) return;
+  // Nobody's videos wait behind all those of a client that sent many.
+  const auto run = [self = shared_from_this(), task] { self->RunTask(task); };
+  if (pool->Submit(run, priority, request_.client_key)) return;
   End(WithRetryAfter(absl::ResourceExhaustedError("too much work is queued"), absl::Seconds(5)));
 }
 

@@ -29,6 +29,7 @@
 #include "core/engine/condition_source.h"
 #include "core/engine/engine.h"
 #include "core/engine/event_queue.h"
+#include "core/engine/playback.h"
 #include "core/engine/song.h"
 #include "core/engine/window_plan.h"
 #include "core/generator/admission.h"
@@ -132,10 +133,9 @@ class Job final : public std::enable_shared_from_this<Job> {
   // must wait for the reader; `pump_` tells which.
   bool TakePumpInput(std::vector<uint16_t>* tokens);
   void SendChunk(AudioChunk chunk);
-  // Counts the stream, once, if a player had run dry by `now`, when another `audio_seconds` of
-  // audio are ready.
-  void CountUnderrun(absl::Duration now, double audio_seconds)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Tells the listener's clock of the chunk, and the metrics what the listener had left. Counts the
+  // stream, once, if that was nothing.
+  void CountLead(absl::Duration now, const AudioChunk& chunk) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SendFinished();
   // Called when the reader took an event.
   void OnTaken();
@@ -185,6 +185,9 @@ class Job final : public std::enable_shared_from_this<Job> {
   CancelFlag cancel_;  // told to whoever works for the job
   EventQueue events_;
 
+  // What the listener hears. Null with kReference: the song isn't played while it is made.
+  const std::shared_ptr<Playback> playback_;
+
   // These are handed from task to task.
   std::unique_ptr<VideoReader> video_;  // null once all frames are read that windows need
   VideoFrames frames_;                  // read and not encoded yet
@@ -220,8 +223,6 @@ class Job final : public std::enable_shared_from_this<Job> {
   // When the stall began, or when the reader last took an event if that was later.
   absl::Duration stalled_since_ ABSL_GUARDED_BY(mutex_);
   absl::Duration last_chunk_ ABSL_GUARDED_BY(mutex_);
-  // When a player that began with the first chunk runs out of audio.
-  absl::Duration plays_until_ ABSL_GUARDED_BY(mutex_);
   bool reader_was_late_ ABSL_GUARDED_BY(mutex_) = false;  // stalled since the last chunk
   bool underrun_ ABSL_GUARDED_BY(mutex_) = false;         // counted as an underrun already
   StageSeconds seconds_ ABSL_GUARDED_BY(mutex_);

@@ -1,5 +1,6 @@
 // The part of a job that turns tokens into audio, as fast as the reader takes it.
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "core/generator/job.h"
@@ -13,8 +14,8 @@ void Job::SchedulePump() {
   // The device thread sends nothing to readers, so the pump sends progress that is due, too.
   if (frames_made_ < wanted_frames_ && stage_ != Stage::kDeliver && !progress_due_) return;
   // The pool's queue has room for one task of every job.
-  const bool queued =
-      context_->codec_pool->Submit([self = shared_from_this()] { self->RunTask(&Job::PumpAudio); });
+  const auto run = [self = shared_from_this()] { self->RunTask(&Job::PumpAudio); };
+  const bool queued = context_->codec_pool->Submit(run, TaskPriority::kNormal, request_.client_key);
   if (queued) pump_ = Pump::kBusy;
 }
 
@@ -72,7 +73,7 @@ void Job::SendChunk(AudioChunk chunk) {
         static_cast<double>(chunk.num_samples) / context_->model->info().sample_rate;
     MutexLock lock(&mutex_);
     const absl::Duration now = Now();
-    CountUnderrun(now, audio_seconds);
+    CountLead(now, chunk);
     if (seconds_.first_audio == 0) {
       seconds_.first_audio = absl::ToDoubleSeconds(now - submitted_);
       // With kReference, the first audio comes only when the whole song is made, so it isn't timed.
@@ -93,15 +94,20 @@ void Job::SendChunk(AudioChunk chunk) {
   events_.Push(std::move(chunk));
 }
 
-void Job::CountUnderrun(absl::Duration now, double audio_seconds) {
-  // With kReference, the song isn't played while it is made.
-  if (request_.loudness == LoudnessMode::kReference) return;
-  const bool dry = seconds_.first_audio != 0 && now > plays_until_;
-  if (dry && !reader_was_late_ && !std::exchange(underrun_, true)) {
-    context_->metrics->Add(Counter::kStreamUnderruns, 1);
+void Job::CountLead(absl::Duration now, const AudioChunk& chunk) {
+  if (playback_ == nullptr || chunk.num_samples == 0) return;
+  const int sample_rate = context_->model->info().sample_rate;
+  const absl::Duration length = chunk.num_samples * absl::Seconds(1) / sample_rate;
+  const absl::Duration end =
+      (chunk.first_sample + chunk.num_samples) * absl::Seconds(1) / sample_rate;
+  const std::optional<absl::Duration> left = playback_->Deliver(now, length, end);
+  if (left.has_value() && !reader_was_late_) {
+    context_->metrics->Observe(Histogram::kStreamLeadSeconds,
+                               std::max(0.0, absl::ToDoubleSeconds(*left)));
+    if (*left < absl::ZeroDuration() && !std::exchange(underrun_, true)) {
+      context_->metrics->Add(Counter::kStreamUnderruns, 1);
+    }
   }
-  if (dry || seconds_.first_audio == 0) plays_until_ = now;
-  plays_until_ += absl::Seconds(audio_seconds);
   reader_was_late_ = false;
 }
 

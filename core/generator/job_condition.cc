@@ -110,6 +110,7 @@ void Job::AddSong() {
   song.condition = std::make_shared<Source>(shared_from_this());
   song.listener = NewListener();
   song.client_key = request_.client_key;
+  song.playback = playback_;
   song.sampling = request_.sampling;
   song.deadline = deadline_;
   song.cancel = cancel_;

@@ -23,6 +23,7 @@
 #include "core/model/checkpoint/weight_reader.h"
 #include "core/model/cpu/kernels/kernel_choice.h"
 #include "core/model/cpu/music_model.h"
+#include "core/model/cpu/step_threads.h"
 #include "core/model/fingerprint.h"
 #include "core/model/gpu/cuda_devices.h"
 #include "core/model/gpu/load.h"
@@ -33,7 +34,6 @@
 namespace vidmuse {
 namespace {
 
-constexpr size_t kSmallStepBytes = 4 << 20;
 // Models whose step reads at most this many float32 bytes (2 ms at 31 GB/s, a tenth of real time)
 // run in float32: they are fast enough.
 constexpr int64_t kExactStepBytes = 64 << 20;
@@ -202,10 +202,9 @@ absl::StatusOr<std::unique_ptr<MusicModel>> Compose(ModelFiles files, const Mode
                                   ", LibTorch ", TorchVersion(), " ", TorchCpuCapability());
   print.null_condition = encoder->null_condition();
   info.fingerprint = Fingerprint(print);
-  // With so little work per step, more threads would only wait for one another.
-  const bool small_step = lm->step_weight_bytes() < kSmallStepBytes;
-  const int device_threads =
-      options.device_threads == 0 && small_step ? 1 : Threads(options.device_threads);
+  const int device_threads = options.device_threads > 0
+                                 ? options.device_threads
+                                 : cpu::StepThreads(UsableCpus(), lm->step_weight_bytes());
   return std::make_unique<CpuMusicModel>(std::move(info), std::move(encoder), std::move(lm),
                                          std::move(codec), device_threads, encode_threads);
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "absl/strings/match.h"
@@ -119,6 +120,37 @@ TEST_F(AudioE2eTest, AVideoGetsItsMusic) {
     energy += made[i] * made[i];
   }
   EXPECT_LT(difference, 0.2 * energy);  // AAC's own loss, and nothing is shifted
+}
+
+TEST_F(AudioE2eTest, LoadIsMeasured) {
+  for (const std::vector<std::string>& load :
+       {std::vector<std::string>{"--concurrency", "2"}, {"--rate", "3"}}) {
+    std::vector<std::string> args = {std::string(VIDMUSE_BIN_DIR) + "/vidmuse",
+                                     "load",
+                                     "--server",
+                                     server_->address(),
+                                     "--video",
+                                     GoldenVideo("pattern_4s"),
+                                     "--seconds",
+                                     "2",
+                                     "--loudness",
+                                     "streaming",
+                                     "--json",
+                                     "-"};
+    args.insert(args.end(), load.begin(), load.end());
+    const RunResult result = RunProgram(args);
+    ASSERT_EQ(result.exit_code, 0) << result.error;
+    const auto json = nlohmann::json::parse(result.output);
+    EXPECT_GE(json["requests"], 1);
+    EXPECT_EQ(json["codes"]["OK"], json["requests"]);
+    EXPECT_GT(json["realtime_factor"], 0);
+    for (const char* times :
+         {"time_to_first_audio_seconds", "inter_chunk_seconds", "request_seconds"}) {
+      EXPECT_GT(json[times]["p50"], 0) << times;
+      EXPECT_LE(json[times]["p50"], json[times]["max"]) << times;
+    }
+    EXPECT_THAT(result.error, HasSubstr("songs whole, 0 failed, 0 running"));
+  }
 }
 
 TEST_F(AudioE2eTest, DurationShortensTheSong) {

@@ -121,11 +121,13 @@ TEST(ServiceE2eTest, MetricsCountWhatWasServed) {
   for (const auto& [name, value] : std::vector<std::pair<const char*, double>>{
            {"vidmuse_requests_running", 0},
            {"vidmuse_requests_waiting", 0},
+           {"vidmuse_requests_paused", 0},
            {"vidmuse_estimated_queue_delay_seconds", -1},
            {"vidmuse_request_duration_seconds_count", 1},
            {"vidmuse_request_queue_seconds_count", 1},
            {"vidmuse_time_to_first_audio_seconds_count", 1},
            {"vidmuse_inter_chunk_seconds_count", -1},
+           {"vidmuse_stream_lead_seconds_count", -1},
            {"vidmuse_lm_step_seconds_count", -1},
            {"vidmuse_batch_size_count", -1},
            {"vidmuse_realtime_factor_count", 1},

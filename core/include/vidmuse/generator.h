@@ -26,7 +26,9 @@ struct GeneratorOptions {
   std::string precision;        // empty: the fastest on the device that keeps the quality
   // "Core" below means a CPU that this process may use, by its affinity and its control group's
   // limit.
-  int device_threads = 0;  // threads of a decoding step; 0: one per core
+  // Threads of a decoding step; 0: one per core, but no more than have each 10 MB of weights to
+  // read.
+  int device_threads = 0;
   int video_threads = 0;   // videos decoded at once; 0: one per core
   int encode_threads = 0;  // threads that encode video frames; 0: one per core
   int codec_threads = 0;   // streams whose audio is decoded at once; 0: one per core
@@ -40,6 +42,9 @@ struct GeneratorOptions {
   // A stream with more than Limits::max_stream_buffer_bytes of unread output ends, and its memory
   // is freed, if its reader takes no event for this long.
   double send_timeout_seconds = 600;
+  // A stream that is played while it is made, and is further ahead of its listener than this, gives
+  // way to streams that have less. 86400, more than any song has: never.
+  double stream_lead_seconds = 10;
   // A stream on which nothing was sent for this long reports its progress.
   double progress_seconds = 10;
   // Generator::Create calls it with each message for the operator, one line at a time.

@@ -18,6 +18,7 @@ enum class Counter {
 
 enum class Gauge {
   kRequestsRunning,
+  kRequestsPaused,  // running ones that have audio and sit out the current step
   kRequestsWaiting,
   kEstimatedQueueDelaySeconds,
   kKvCacheUsageRatio,
@@ -29,6 +30,7 @@ enum class Histogram {
   kQueueSeconds,
   kTimeToFirstAudioSeconds,  // only of streams that can be played while they are made
   kInterChunkSeconds,
+  kStreamLeadSeconds,  // left to play when the next chunk comes; 0: the player had run dry
   kStageSeconds,  // label: stage
   kLmStepSeconds,
   kBatchSize,
@@ -45,7 +47,7 @@ class MetricsSink {
   virtual void Observe(Histogram histogram, double value, absl::string_view label = "") = 0;
 
   // Returns the sink for the metrics of one device's engine: kTokens, kRequestsRunning,
-  // kKvCacheUsageRatio, kEstimatedQueueDelaySeconds, kLmStepSeconds and kBatchSize. Called before
+  // kRequestsPaused, kKvCacheUsageRatio, kEstimatedQueueDelaySeconds, kLmStepSeconds and kBatchSize. Called before
   // anything is reported. The returned sink must live as long as this one.
   virtual MetricsSink* ForDevice(absl::string_view /*device*/) { return this; }
 };

@@ -20,12 +20,12 @@ struct ModelInfo {
   int codebooks = 4;
   int card = 2048;  // tokens per codebook
   float default_cfg_coef = 3.0f;
-  int window_seconds = 30;    // longest stretch generated with one condition
-  int step_graphs = 0;        // step shapes recorded as CUDA graphs
-  bool step_kernels = false;  // steps run by this project's CUDA kernels
+  int window_seconds = 30;  // longest stretch generated with one condition
+  int step_graphs = 0;      // step shapes recorded as CUDA graphs
   // Two models with equal fingerprints give the same tokens and the same bytes (see music.proto).
   std::string fingerprint;
-  std::string license_note;  // from the model's folder; empty: it has none
+  std::string license_note;   // from the model's folder; empty: it has none
+  bool step_kernels = false;  // steps run by this project's CUDA kernels
 };
 
 }  // namespace vidmuse

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "tests/support/manual_clock.h"
@@ -43,6 +44,26 @@ TEST(WorkerPool, UrgentTasksGoFirst) {
     go.Notify();
   }
   EXPECT_EQ(order, (std::vector<int>{3, 4, 5, 1, 2}));
+}
+
+TEST(WorkerPool, ClientsTakeTurnsAndKeepTheirOrder) {
+  ManualClock clock;
+  Notification begun, go;
+  std::string order;
+  {
+    WorkerPool pool("test", 1, 100, &clock);
+    ASSERT_TRUE(pool.Submit([&] {
+      begun.Notify();
+      go.WaitFor(kSoon);
+    }));
+    ASSERT_TRUE(begun.WaitFor(kSoon));
+    for (const char* task : {"a1", "a2", "a3", "a4", "b1", "b2", "c1"}) {
+      const auto run = [&order, task] { order += task; };
+      ASSERT_TRUE(pool.Submit(run, TaskPriority::kNormal, std::string(1, task[0])));
+    }
+    go.Notify();
+  }
+  EXPECT_EQ(order, "a1b1c1a2b2a3a4");
 }
 
 TEST(WorkerPool, ATaskThatThrowsEndsAlone) {

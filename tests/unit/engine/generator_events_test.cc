@@ -37,6 +37,21 @@ class UnderrunTest : public GeneratorTest {
   }
 };
 
+// What a player has left when a chunk comes is told of each chunk but the first.
+TEST_F(UnderrunTest, TellsHowFarStreamsAreAheadOfTheirPlayers) {
+  Underruns(0.15, LoudnessMode::kNone);
+  std::vector<double> leads = metrics_.observed(Histogram::kStreamLeadSeconds);
+  ASSERT_GT(leads.size(), 10u);
+  EXPECT_EQ(leads.size(), metrics_.observed(Histogram::kInterChunkSeconds).size());
+  // A chunk of 12 frames comes each 0.15 s.
+  EXPECT_NEAR(leads[leads.size() - 2] - leads[leads.size() - 3], 0.09, 1e-6);
+  Underruns(0.3, LoudnessMode::kReference);
+  EXPECT_EQ(metrics_.observed(Histogram::kStreamLeadSeconds).size(), leads.size());
+  Underruns(0.3, LoudnessMode::kNone);
+  leads = metrics_.observed(Histogram::kStreamLeadSeconds);
+  EXPECT_EQ(leads.back(), 0) << "it had run dry";
+}
+
 TEST_F(UnderrunTest, AStreamThatRunsDryIsCountedOnce) {
   EXPECT_EQ(Underruns(0.15, LoudnessMode::kNone), 0);
   EXPECT_EQ(Underruns(0.3, LoudnessMode::kNone), 1);

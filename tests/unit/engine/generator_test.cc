@@ -2,7 +2,9 @@
 // refusals.
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <string>
+#include <thread>
 
 #include "tests/unit/engine/generator_fixture.h"
 #include "vidmuse/audio_format.h"
@@ -28,6 +30,51 @@ TEST_F(GeneratorTest, MakesTheSong) {
     next_sample += chunk.num_samples;
   }
   EXPECT_EQ(next_sample, 4 * 32000);
+}
+
+// With one place, a stream whose listener has enough lets another begin.
+TEST_F(GeneratorTest, AStreamThatIsFarAheadLetsAnotherBegin) {
+  clock_in_use_ = &clock_;
+  Notification far_ahead, other_waits;
+  std::atomic<int64_t> first_frame{0};  // the last one drawn for the first song
+  std::atomic<bool> other_begun{false};
+  prepare_ = [&](FakeModel& model) {
+    model.on_step = [&](absl::Span<StepRequest> batch) {
+      clock_.Advance(absl::Milliseconds(1));
+      if (batch[0].sampling == nullptr) return absl::OkStatus();
+      other_begun = other_begun || batch[0].sampling->seed == 2;
+      if (!other_begun) std::this_thread::yield();  // another thread opens the other's window
+      if (batch[0].sampling->seed == 1) first_frame = batch[0].frame;
+      if (first_frame == 700) {
+        far_ahead.Notify();
+        other_waits.WaitFor(kSoon);
+      }
+      return absl::OkStatus();
+    };
+  };
+  GeneratorOptions options;
+  options.limits.max_batch = 1;
+  Start(options);
+  const auto submit = [&](uint64_t seed, const std::string& video) {
+    GenerationRequest request = Request();
+    request.sampling.seed = seed;
+    return Submit(request, video);
+  };
+  auto first = submit(1, "600 1");
+  ASSERT_TRUE(far_ahead.WaitFor(kSoon));
+  auto second = submit(2, "1 2");
+  for (bool queued = false; !queued;) {
+    const absl::StatusOr<StreamEvent> event = ReadEvent(*second, kSoon);
+    ASSERT_TRUE(event.ok()) << event.status();
+    const auto* progress = std::get_if<GenerationProgress>(&*event);
+    queued = progress != nullptr && progress->stage == GenerationStage::kQueue;
+  }
+  other_waits.Notify();
+  EXPECT_TRUE(ReadAll(*second).finished.ok());
+  EXPECT_LT(first_frame, 600 * 50 - 1);
+  first = nullptr;
+  second = nullptr;
+  generator_ = nullptr;  // before what its model refers to
 }
 
 TEST_F(GeneratorTest, BytesDontDependOnChunksOrCompany) {

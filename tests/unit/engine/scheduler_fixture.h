@@ -31,12 +31,16 @@ class TestSong final : public SongListener {
     if (on_frames) on_frames(first_frame);
     EXPECT_EQ(first_frame * 4, static_cast<int64_t>(known.size() + made.size()));
     made.insert(made.end(), tokens.begin(), tokens.end());
+    if (playback == nullptr || !deliver) return;
+    const auto frames = static_cast<int64_t>(tokens.size()) / 4;
+    playback->Deliver(clock->Monotonic(), FramesLength(frames), FramesLength(first_frame + frames));
   }
   void OnEnded(const absl::Status& status, const SongTimes&) override {
     if (on_ended) on_ended(status);
     EXPECT_FALSE(end.has_value()) << "ended twice";
     end = status;
   }
+  size_t frames() const { return made.size() / 4; }
   // Those that were known, and those that were made.
   std::vector<int32_t> tokens() const {
     std::vector<int32_t> all = known;
@@ -49,6 +53,10 @@ class TestSong final : public SongListener {
   std::vector<int32_t> known;
   std::vector<int32_t> made;
   std::optional<absl::Status> end;
+  // Set for a stream: each frame reaches the listener at once, if `deliver`.
+  std::shared_ptr<Playback> playback;
+  const Clock* clock = nullptr;
+  bool deliver = true;
   // Called first in each of the methods; they may throw.
   std::function<void()> on_placed;
   std::function<void(int64_t first_frame)> on_frames;
@@ -69,7 +77,7 @@ class SchedulerTest : public ::testing::Test {
     if (options.max_kv_bytes == 0) options.max_kv_bytes = 1 << 30;
     largest_batch_ = 0;
     model_.on_step = [this](absl::Span<StepRequest> requests) {
-      clock_.Advance(absl::Milliseconds(10));
+      clock_.Advance(step_time_);
       largest_batch_ = std::max(largest_batch_, requests.size());
       size_t fed = 0;
       for (const StepRequest& request : requests) fed += request.tokens.size() / 4;
@@ -84,11 +92,27 @@ class SchedulerTest : public ::testing::Test {
   std::shared_ptr<TestSong> Add(int seconds, uint64_t video, SamplingOptions sampling,
                                 std::vector<int32_t> known = {}, const std::string& client_key = "",
                                 absl::Duration deadline = absl::InfiniteDuration()) {
+    return AddSong(std::make_shared<TestSong>(), seconds, video, sampling, std::move(known),
+                   client_key, deadline);
+  }
+  // A song that is heard while it is made.
+  std::shared_ptr<TestSong> AddStream(int seconds, uint64_t video,
+                                      const std::string& client_key = "",
+                                      std::vector<int32_t> known = {}) {
     auto added = std::make_shared<TestSong>();
+    added->playback = std::make_shared<Playback>();
+    added->clock = &clock_;
+    return AddSong(std::move(added), seconds, video, Sampled(video), std::move(known), client_key,
+                   absl::InfiniteDuration());
+  }
+  std::shared_ptr<TestSong> AddSong(std::shared_ptr<TestSong> added, int seconds, uint64_t video,
+                                    SamplingOptions sampling, std::vector<int32_t> known,
+                                    const std::string& client_key, absl::Duration deadline) {
     added->known = known;
     Song song;
     song.listener = added;
     song.client_key = client_key;
+    song.playback = added->playback;
     const auto condition = FakeCondition(seconds, video);
     condition_ = condition;
     song.condition = std::make_shared<WholeCondition>(condition);
@@ -123,6 +147,7 @@ class SchedulerTest : public ::testing::Test {
   }
 
   ManualClock clock_;
+  absl::Duration step_time_ = absl::Milliseconds(10);
   NullMetricsSink null_metrics_;
   MetricsSink* metrics_ = &null_metrics_;
   FakeModel model_;

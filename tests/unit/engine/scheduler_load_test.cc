@@ -30,11 +30,11 @@ TEST(SchedulerLoadTest, APlaceIsFreeWhenTheFirstSongEnds) {
   SchedulerLoad load = TwoPlaces();
   load.running = {{.frames = 1}, {.frames = 1000}};
   EXPECT_NEAR(Seconds(load.Delay()), 0.01, 1e-9);
-  EXPECT_NEAR(Seconds(load.LeastDelay("")), 0.01, 1e-9);
+  EXPECT_NEAR(Seconds(load.LeastDelay("", false)), 0.01, 1e-9);
   // The next one takes that place; after 101 steps it has ended too.
   load.AddWaiting({.frames = 100}, "");
   EXPECT_NEAR(Seconds(load.Delay()), 1.01, 1e-9);
-  EXPECT_NEAR(Seconds(load.LeastDelay("")), 1.01, 1e-9);
+  EXPECT_NEAR(Seconds(load.LeastDelay("", false)), 1.01, 1e-9);
   load.running.pop_back();
   load.waiting.clear();
   EXPECT_EQ(load.Delay(), absl::ZeroDuration()) << "a place is free";
@@ -46,10 +46,42 @@ TEST(SchedulerLoadTest, MemoryIsAPlaceToo) {
   load.running = {{.frames = 500, .kv_bytes = 500}, {.frames = 300, .kv_bytes = 450}};
   load.kv_bytes = 950;
   EXPECT_NEAR(Seconds(load.Delay()), 3, 1e-9);
-  EXPECT_EQ(load.LeastDelay(""), absl::ZeroDuration()) << "a short song fits";
+  EXPECT_EQ(load.LeastDelay("", false), absl::ZeroDuration()) << "a short song fits";
   load.kv_bytes = 1000;
   load.running[1].kv_bytes = 500;
-  EXPECT_NEAR(Seconds(load.LeastDelay("")), 3, 1e-9);
+  EXPECT_NEAR(Seconds(load.LeastDelay("", false)), 3, 1e-9);
+}
+
+// What a new song waits for at least depends on who gives way to it.
+TEST(SchedulerLoadTest, StreamsWaitForThoseThatDontGiveWay) {
+  SchedulerLoad load = TwoPlaces();
+  load.lead_frames = 500;
+  // A stream near its listener gives way when it is ten seconds ahead, at the earliest.
+  const SongLoad near = {.frames = 3000, .window_frames = 1000, .kv_bytes = 100, .streamed = true};
+  load.running = {near, near};
+  load.kv_bytes = 200;
+  EXPECT_NEAR(Seconds(load.LeastDelay("", true)), 5, 1e-9);
+  EXPECT_NEAR(Seconds(load.Delay()), 30, 1e-9) << "once one has ended";
+  load.running[0].yields = true;
+  EXPECT_EQ(load.LeastDelay("", true), absl::ZeroDuration());
+  // Its memory is free at the end of its window.
+  load.max_kv_bytes = 200;
+  EXPECT_NEAR(Seconds(load.LeastDelay("", true)), 5, 1e-9);
+  // A patient song may get the share that streams leave it.
+  EXPECT_NEAR(Seconds(load.LeastDelay("", false)), 5, 1e-9);
+  load.max_kv_bytes = 1000;
+  EXPECT_EQ(load.LeastDelay("", false), absl::ZeroDuration());
+  // Patient songs that are waiting go behind streams that are.
+  load.AddWaiting({.frames = 50, .kv_bytes = 10}, "a");
+  load.AddWaiting({.frames = 50, .kv_bytes = 10, .streamed = true}, "a");
+  EXPECT_TRUE(load.waiting[0].streamed);
+}
+
+TEST(SchedulerLoadTest, MoreSongsThanPlacesTakeTurns) {
+  SchedulerLoad load = TwoPlaces();
+  load.running.assign(4, {.frames = 100});
+  // All four are made at half the speed; three of them must end.
+  EXPECT_NEAR(Seconds(load.Delay()), 2, 1e-9);
 }
 
 TEST(SchedulerLoadTest, SmallerBatchesAreTakenToBeNoSlowerAndLargerOnesNoFaster) {
@@ -83,9 +115,9 @@ TEST(SchedulerLoadTest, ANewClientWaitsForOneTurnOfEachOther) {
   load.running = {{.frames = 100}};
   for (const char* client : {"a", "a", "a", "b"}) load.AddWaiting({.frames = 100}, client);
   EXPECT_NEAR(Seconds(load.Delay()), 5, 1e-9);
-  EXPECT_NEAR(Seconds(load.LeastDelay("a")), 5, 1e-9);
-  EXPECT_NEAR(Seconds(load.LeastDelay("b")), 4, 1e-9);  // after a, b, a
-  EXPECT_NEAR(Seconds(load.LeastDelay("c")), 3, 1e-9);  // after a, b
+  EXPECT_NEAR(Seconds(load.LeastDelay("a", false)), 5, 1e-9);
+  EXPECT_NEAR(Seconds(load.LeastDelay("b", false)), 4, 1e-9);  // after a, b, a
+  EXPECT_NEAR(Seconds(load.LeastDelay("c", false)), 3, 1e-9);  // after a, b
 }
 
 class TurnsTest : public SchedulerTest {

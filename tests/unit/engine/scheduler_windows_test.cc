@@ -98,10 +98,32 @@ TEST_F(SchedulerWindowsTest, OneThatCannotBeOpenedAheadIsOpenedLater) {
   OpenAll();
   while (song->made.size() < 1500u * 4) scheduler_->RunStep();
   EXPECT_EQ(opened, 1) << "once beside the window before it";
+  EXPECT_EQ(scheduler_->load().kv_bytes, 0u);
+  scheduler_->RunStep();
   EXPECT_EQ(scheduler_->load().kv_bytes, full_window());
   model_.on_open = nullptr;
   RunToEnd();
   EXPECT_EQ(song->made, FakeSong(60, 1, Sampled(1)));
+}
+
+// The machine's memory may be short though the budget isn't spent: that costs nobody its song.
+TEST_F(SchedulerWindowsTest, OneThatFindsNoMemoryTriesAgainWhenAnotherGivesSomeBack) {
+  Start({});
+  const auto first = Add(2, 1, Sampled(1));
+  scheduler_->RunStep();
+  OpenAll();
+  int refused = 0;
+  model_.on_open = [&]() -> absl::Status {
+    if (model_.open_windows() == 0) return absl::OkStatus();
+    ++refused;
+    return absl::ResourceExhaustedError("no memory");
+  };
+  const auto second = Add(2, 2, Sampled(2)), third = Add(2, 3, Sampled(3));
+  RunToEnd();
+  EXPECT_EQ(refused, 3) << "the second once, the third twice";
+  for (const auto& song : {first, second, third}) EXPECT_EQ(*song->end, absl::OkStatus());
+  EXPECT_EQ(third->made, FakeSong(2, 3, Sampled(3)));
+  EXPECT_EQ(scheduler_->load().kv_bytes, 0u);
 }
 
 TEST_F(SchedulerWindowsTest, ACancelledSongLeavesNoWindowOpenedAhead) {

@@ -10,10 +10,20 @@
 #include <thread>
 #include <vector>
 
+#include "core/model/cpu/step_threads.h"
 #include "gtest/gtest.h"
 
 namespace vidmuse::cpu {
 namespace {
+
+TEST(StepThreadsTest, NoThreadHasLessThanAMillisecondsReading) {
+  EXPECT_EQ(StepThreads(64, 1'000'000), 1);
+  EXPECT_EQ(StepThreads(64, 25'000'000), 2);
+  EXPECT_EQ(StepThreads(64, 360'000'000), 36);  // the small scale in int8
+  EXPECT_EQ(StepThreads(64, 1'440'000'000), 64);
+  EXPECT_EQ(StepThreads(2, 360'000'000), 2);
+  EXPECT_EQ(StepThreads(1, 0), 1);
+}
 
 TEST(ThreadTeamTest, EveryMemberRunsOnItsOwnThread) {
   for (const int threads : {0, 1, 2, 5}) {

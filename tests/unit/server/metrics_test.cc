@@ -127,6 +127,7 @@ TEST_F(MetricsTest, EveryMetricHasItsNameHelpAndType) {
            {"log_lines_dropped_total", "counter"},
            {"connections", "gauge"},
            {"requests_running", "gauge"},
+           {"requests_paused", "gauge"},
            {"requests_waiting", "gauge"},
            {"estimated_queue_delay_seconds", "gauge"},
            {"kv_cache_usage_ratio", "gauge"},
@@ -136,6 +137,7 @@ TEST_F(MetricsTest, EveryMetricHasItsNameHelpAndType) {
            {"request_queue_seconds", "histogram"},
            {"time_to_first_audio_seconds", "histogram"},
            {"inter_chunk_seconds", "histogram"},
+           {"stream_lead_seconds", "histogram"},
            {"stage_seconds", "histogram"},
            {"lm_step_seconds", "histogram"},
            {"batch_size", "histogram"},
@@ -183,6 +185,7 @@ TEST_F(MetricsTest, ValuesArrive) {
   metrics_.Add(Counter::kVideoBytes, 7);
   metrics_.Add(Counter::kStreamUnderruns, 8);
   metrics_.Set(Gauge::kRequestsRunning, 8);
+  metrics_.Set(Gauge::kRequestsPaused, 7);
   metrics_.Set(Gauge::kRequestsWaiting, 9);
   metrics_.Set(Gauge::kEstimatedQueueDelaySeconds, 10);
   metrics_.Set(Gauge::kKvCacheUsageRatio, 0.25);
@@ -200,6 +203,7 @@ TEST_F(MetricsTest, ValuesArrive) {
   EXPECT_EQ(Value(text, "log_lines_dropped_total", "model=\"m\""), 11);
   EXPECT_EQ(Value(text, "connections", "device=\"cpu\""), 12);
   EXPECT_EQ(Value(text, "requests_running", ""), 8);
+  EXPECT_EQ(Value(text, "requests_paused", ""), 7);
   EXPECT_EQ(Value(text, "requests_waiting", ""), 9);
   EXPECT_EQ(Value(text, "estimated_queue_delay_seconds", ""), 10);
   EXPECT_EQ(Value(text, "kv_cache_usage_ratio", ""), 0.25);

@@ -120,6 +120,7 @@ TEST(OptionsTest, EveryFlagReachesItsField) {
                                        "--upload_idle_timeout_seconds=17",
                                        "--send_timeout_seconds=18",
                                        "--progress_seconds=27",
+                                       "--stream_lead_seconds=28",
                                        "--drain_seconds=19",
                                        "--max_connections=20",
                                        "--tls_cert=tc",
@@ -163,6 +164,7 @@ TEST(OptionsTest, EveryFlagReachesItsField) {
   EXPECT_EQ(options.upload_idle_timeout_seconds, 17);
   EXPECT_EQ(options.generator.send_timeout_seconds, 18);
   EXPECT_EQ(options.generator.progress_seconds, 27);
+  EXPECT_EQ(options.generator.stream_lead_seconds, 28);
   EXPECT_EQ(options.drain_seconds, 19);
   EXPECT_EQ(options.max_connections, 20);
   EXPECT_EQ(options.self_test_seconds, 21);

@@ -1,0 +1,131 @@
+"""Files that appear under their name only when they are complete."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from ._events import Chunk, Event, Restarted
+from ._mux import CONTAINERS, mux, require_mux
+from ._video import VideoSource
+from .errors import invalid
+from .v1 import music_pb2 as pb
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+_FORMATS = {
+    ".flac": pb.AUDIO_FORMAT_FLAC,
+    ".mp3": pb.AUDIO_FORMAT_MP3,
+    ".ogg": pb.AUDIO_FORMAT_OGG_VORBIS,
+}
+
+
+def format_for(path: str, chosen: pb.AudioFormat) -> pb.AudioFormat:
+    """The format to ask the server for, so that a song can be saved to `path`."""
+    extension = Path(path).suffix.lower()
+    if extension in CONTAINERS:
+        require_mux(extension)
+        if chosen not in (pb.AUDIO_FORMAT_UNSPECIFIED, pb.AUDIO_FORMAT_PCM_F32LE):
+            raise invalid(f"the music in a {extension} file has that file's format: leave `format`")
+        return pb.AUDIO_FORMAT_PCM_F32LE
+    if chosen != pb.AUDIO_FORMAT_UNSPECIFIED:
+        return chosen
+    return _FORMATS.get(extension, pb.AUDIO_FORMAT_WAV)
+
+
+class SongFile:
+    """Writes to PATH.part, which `commit` renames to PATH and which leaving the context removes
+    otherwise. A path that exists and isn't a regular file (a device, a pipe) is written directly.
+    """
+
+    def __init__(self, path: Path, part: Path | None, file: IO[bytes]) -> None:
+        self._path = path
+        self._part = part
+        self._file = file
+
+    @staticmethod
+    def create(path: str, video: VideoSource) -> SongFile:
+        target = Path(path)
+        if target.exists() and not stat.S_ISREG(target.stat().st_mode):
+            if target.suffix.lower() in CONTAINERS:
+                raise invalid(f"{path} is not a regular file")
+            return SongFile(target, None, target.open("wb"))
+        part = target.with_name(target.name + ".part")
+        file = part.open("wb")
+        if target.suffix.lower() in CONTAINERS:
+            return VideoFile(target, part, file, video)
+        return SongFile(target, part, file)
+
+    @property
+    def can_restart(self) -> bool:
+        return self._part is not None
+
+    def on_event(self, event: Event) -> None:
+        if isinstance(event, Chunk):
+            self._file.write(event.data)
+        elif isinstance(event, Restarted):
+            self._file.seek(0)
+            self._file.truncate()
+
+    def commit(self) -> None:
+        """When this returns, the file is on disk under its name."""
+        if self._part is None:
+            self._file.close()
+            return
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._part.replace(self._path)
+
+    def close(self) -> None:
+        self._file.close()
+        if self._part is not None:
+            with contextlib.suppress(FileNotFoundError):
+                self._part.unlink()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class VideoFile(SongFile):
+    """The video with the music under it. The samples are kept in a temporary file till then."""
+
+    def __init__(self, path: Path, part: Path, file: IO[bytes], video: VideoSource) -> None:
+        super().__init__(path, part, file)
+        self._video = video
+        self._samples: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (close closes it)
+        self._started: pb.GenerationStarted | None = None
+
+    def on_event(self, event: Event) -> None:
+        if isinstance(event, Chunk):
+            self._samples.write(event.data)
+        elif isinstance(event, Restarted):
+            self._samples.seek(0)
+            self._samples.truncate()
+        elif isinstance(event, pb.GenerationStarted):
+            self._started = event
+
+    def commit(self) -> None:
+        assert self._started is not None and self._part is not None
+        self._samples.seek(0)
+        mux(self._video, self._samples, self._started, self._part, self._path.suffix.lower())
+        super().commit()
+
+    def close(self) -> None:
+        self._samples.close()
+        super().close()

@@ -1,0 +1,1 @@
+"""The messages of the package vidmuse.v1."""
