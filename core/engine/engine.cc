@@ -96,32 +96,57 @@ absl::Status Engine::CheckProgress(absl::Duration step_limit, absl::Duration win
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<Window>> Engine::TryToOpen(const PendingWindow& pending) {
+absl::StatusOr<std::unique_ptr<Window>> Engine::TryToOpen(const PendingWindow& pending,
+                                                          WindowCondition condition) {
   return CatchExceptions(
       "a window could not be opened", [&]() -> absl::StatusOr<std::unique_ptr<Window>> {
         if (pending.cancel.cancelled()) return absl::CancelledError("cancelled");
-        return model_->OpenWindow(*pending.condition, pending.window.first_local,
-                                  pending.window.local_count, pending.capacity, pending.cancel);
+        const WindowSpec& window = pending.window;
+        ASSIGN_OR_RETURN(
+            std::unique_ptr<Window> opened,
+            model_->OpenWindow(*condition.condition, window.first_local - condition.first_local,
+                               window.local_count, pending.capacity, pending.cancel));
+        condition = {};  // nothing holds it here when the next one is made
+        pending.condition->Opened(window);
+        return opened;
       });
+}
+
+void Engine::HandOver(std::list<OpenedWindow>& opened) {
+  MutexLock lock(&mutex_);
+  work_.opened.splice(work_.opened.end(), opened);
 }
 
 void Engine::OpenWindow(PendingWindow pending) {
   // Allocates the list node for the result now, so that handing it over later needs no memory.
-  const auto opened = std::make_shared<std::list<OpenedWindow>>();
+  auto opened = std::make_shared<std::list<OpenedWindow>>();
   opened->push_back({pending.song, OutOfMemory(), {}});
-  const bool urgent = pending.urgent;
-  const auto open = [this, opened, pending = std::move(pending)] {
+  auto kept = std::make_shared<const PendingWindow>(std::move(pending));
+  kept->condition->Get(kept->window,
+                       [this, kept, opened](absl::StatusOr<WindowCondition> condition) {
+                         QueueOpening(kept, std::move(condition), opened);
+                       });
+}
+
+void Engine::QueueOpening(std::shared_ptr<const PendingWindow> pending,
+                          absl::StatusOr<WindowCondition> condition,
+                          std::shared_ptr<std::list<OpenedWindow>> opened) {
+  if (!condition.ok()) {
+    opened->front().window = condition.status();
+    return HandOver(*opened);
+  }
+  const auto priority = pending->urgent ? TaskPriority::kUrgent : TaskPriority::kNormal;
+  auto open = [this, opened, pending = std::move(pending),
+               condition = *std::move(condition)]() mutable {
     const absl::Duration begin = clock_->Monotonic();
-    absl::StatusOr<std::unique_ptr<Window>> window = TryToOpen(pending);
+    absl::StatusOr<std::unique_ptr<Window>> window = TryToOpen(*pending, std::move(condition));
     opened->front().took = clock_->Monotonic() - begin;
     opened->front().window = std::move(window);
-    MutexLock lock(&mutex_);
-    work_.opened.splice(work_.opened.end(), *opened);
+    HandOver(*opened);
   };
-  if (window_pool_->Submit(open, urgent ? TaskPriority::kUrgent : TaskPriority::kNormal)) return;
+  if (window_pool_->Submit(std::move(open), priority)) return;
   opened->front().window = absl::ResourceExhaustedError("too many windows are being opened");
-  MutexLock lock(&mutex_);
-  work_.opened.splice(work_.opened.end(), *opened);
+  HandOver(*opened);
 }
 
 bool Engine::TakeWork(bool wait, Work* work) {

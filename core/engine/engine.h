@@ -2,10 +2,11 @@
 // that other threads hand over.
 //
 // The way of a window: on the device thread, Scheduler::RequestWindow calls the WindowOpener that
-// it was given, which is Engine::OpenWindow. That queues a task on the window pool. A thread of the
-// pool opens the window (TryToOpen) and puts the window or the error into `work_.opened`. Before
-// its next step, the device thread takes `work_` over and passes the window on to
-// Scheduler::WindowOpened. If the pool's queue is full, OpenWindow itself puts an error there.
+// it was given, which is Engine::OpenWindow. That asks for the window's condition. Once it is
+// there, a task is queued on the window pool (QueueOpening). A thread of the pool opens the window
+// (TryToOpen) and puts the window or the error into `work_.opened`. Before its next step, the
+// device thread takes `work_` over and passes the window on to Scheduler::WindowOpened. If there is
+// no condition or the pool's queue is full, QueueOpening itself puts an error there.
 #ifndef VIDMUSE_ENGINE_ENGINE_H_
 #define VIDMUSE_ENGINE_ENGINE_H_
 
@@ -80,7 +81,13 @@ class Engine {
   };
 
   void OpenWindow(PendingWindow pending);
-  absl::StatusOr<std::unique_ptr<Window>> TryToOpen(const PendingWindow& pending);
+  // `opened` holds the one list node that takes the result.
+  void QueueOpening(std::shared_ptr<const PendingWindow> pending,
+                    absl::StatusOr<WindowCondition> condition,
+                    std::shared_ptr<std::list<OpenedWindow>> opened);
+  absl::StatusOr<std::unique_ptr<Window>> TryToOpen(const PendingWindow& pending,
+                                                    WindowCondition condition);
+  void HandOver(std::list<OpenedWindow>& opened) ABSL_LOCKS_EXCLUDED(mutex_);
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return stopping_ || woken_ || work_.suspect || !work_.added.empty() || !work_.opened.empty();
   }

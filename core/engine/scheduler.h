@@ -42,7 +42,7 @@ struct PendingWindow {
   SongId song = 0;
   // Kept until the window is open, so that a request that was cancelled meanwhile counts as live.
   std::shared_ptr<const SongListener> listener;
-  std::shared_ptr<const VideoCondition> condition;
+  std::shared_ptr<ConditionSource> condition;
   CancelFlag cancel;  // the song's
   WindowSpec window;
   int capacity = 0;  // sequence steps

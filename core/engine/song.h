@@ -18,6 +18,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "core/base/cancel.h"
+#include "core/engine/condition_source.h"
 #include "core/engine/playback.h"
 #include "core/engine/window_plan.h"
 #include "core/model/music_model.h"
@@ -57,7 +58,7 @@ class SongListener {
 struct Song {
   std::shared_ptr<SongListener> listener;  // let go of after OnEnded; null: the song has ended
   std::string client_key;  // clients with different keys take turns (see WaitingQueue)
-  std::shared_ptr<const VideoCondition> condition;  // let go of once the last window is open
+  std::shared_ptr<ConditionSource> condition;  // let go of once the last window is open
   SamplingOptions sampling;
   std::vector<WindowSpec> windows;    // at least one
   std::vector<int32_t> known_tokens;  // [n][codebooks]: the first n frames of a resumed song

@@ -24,6 +24,7 @@ struct WindowSpec {
   int local_count = 0;
 
   int64_t end_frame() const { return first_frame + frames; }
+  int end_local() const { return first_local + local_count; }
 };
 
 // The windows of a song of `seconds` >= 1 whole seconds, whose video gave 2 * seconds local frames.

@@ -55,6 +55,8 @@ absl::string_view NameOf(MemoryUse use) {
   switch (use) {
     case MemoryUse::kUpload:
       return "the upload";
+    case MemoryUse::kVideo:
+      return "the video";
     case MemoryUse::kFrames:
       return "the video's frames";
     case MemoryUse::kCondition:

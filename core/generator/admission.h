@@ -26,7 +26,7 @@ enum class RequestPhase {
 };
 
 // What a request holds memory for. Refusals name it.
-enum class MemoryUse { kUpload, kFrames, kCondition, kSong };
+enum class MemoryUse { kUpload, kVideo, kFrames, kCondition, kSong };
 
 // Checks the request's options. INVALID_ARGUMENT names the option, its value and its range.
 // UNIMPLEMENTED: the model takes no prompts.

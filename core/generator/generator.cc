@@ -25,7 +25,7 @@ constexpr char kAdvice[] =
 
 // What decodes uploads.
 struct MediaDecoders {
-  VideoSampler sample_video = SampleVideo;
+  VideoOpener open_video = OpenVideo;
   SoundDecoder decode_sound = DecodeSound;
 };
 
@@ -57,9 +57,8 @@ absl::StatusOr<MediaDecoders> NewMediaDecoders(const GeneratorOptions& options) 
                       sandbox->unfiltered()));
   }
   MediaDecoders decoders;
-  decoders.sample_video = [sandbox](absl::string_view file, const Limits& limits, int max_seconds,
-                                    const CancelFlag& cancel) {
-    return sandbox->Sample(file, limits, max_seconds, cancel);
+  decoders.open_video = [sandbox](std::string file, const Limits& limits, int max_seconds) {
+    return sandbox->Open(std::move(file), limits, max_seconds);
   };
   decoders.decode_sound = [sandbox](absl::string_view file, const Limits& limits,
                                     const CancelFlag& cancel) {
@@ -118,7 +117,7 @@ absl::StatusOr<std::unique_ptr<Generator>> Generator::Create(const GeneratorOpti
       options.warn(absl::StrCat(model->info().device, ": ", notice));
     }
   }
-  return NewGenerator(std::move(models), std::move(decoders.sample_video), options, Clock::Real(),
+  return NewGenerator(std::move(models), std::move(decoders.open_video), options, Clock::Real(),
                       metrics, std::move(decoders.decode_sound));
 }
 

@@ -28,8 +28,8 @@ constexpr int kBackgroundNice = 5;
 
 int ThreadsOr(int wanted, int otherwise) { return wanted > 0 ? wanted : otherwise; }
 
-// Decoding and encoding a video take a time that grows with the video's length, and decoding has a
-// time limit of its own. A task that takes longer than this for the longest video counts as hung.
+// Decoding a video takes a time that grows with its length, and has a time limit of its own. A task
+// that takes longer than this for the longest video counts as hung.
 absl::Duration StuckVideo(const Limits& limits) {
   return absl::Minutes(3) + 2 * absl::Seconds(limits.max_video_seconds);
 }
@@ -56,7 +56,7 @@ class JobStream final : public MusicStream {
 class GeneratorImpl final : public Generator {
  public:
   GeneratorImpl(std::vector<std::unique_ptr<MusicModel>> models,
-                const std::vector<size_t>& kv_bytes, VideoSampler sample_video,
+                const std::vector<size_t>& kv_bytes, VideoOpener open_video,
                 SoundDecoder decode_sound, const GeneratorOptions& options, const Clock* clock,
                 MetricsSink* metrics);
   ~GeneratorImpl() override;
@@ -99,7 +99,7 @@ Limits GeneratorImpl::OfAll(Limits limits, size_t devices) {
 }
 
 GeneratorImpl::GeneratorImpl(std::vector<std::unique_ptr<MusicModel>> models,
-                             const std::vector<size_t>& kv_bytes, VideoSampler sample_video,
+                             const std::vector<size_t>& kv_bytes, VideoOpener open_video,
                              SoundDecoder decode_sound, const GeneratorOptions& options,
                              const Clock* clock, MetricsSink* metrics)
     : limits_(OfAll(options.limits, models.size())),
@@ -121,7 +121,7 @@ GeneratorImpl::GeneratorImpl(std::vector<std::unique_ptr<MusicModel>> models,
   codec_pool_ = std::make_unique<WorkerPool>(
       "vm-codec", ThreadsOr(options.codec_threads, codec_threads), most, clock);
   JobContext context;
-  context.sample_video = std::move(sample_video);
+  context.open_video = std::move(open_video);
   context.decode_sound = std::move(decode_sound);
   context.limits = limits_;
   context.progress_interval = absl::Seconds(options.progress_seconds);
@@ -247,7 +247,7 @@ absl::Status ValidateOptions(const GeneratorOptions& options) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Generator>> NewGenerator(
-    std::vector<std::unique_ptr<MusicModel>> models, VideoSampler sample_video,
+    std::vector<std::unique_ptr<MusicModel>> models, VideoOpener open_video,
     const GeneratorOptions& options, const Clock* clock, MetricsSink* metrics,
     SoundDecoder decode_sound) {
   RETURN_IF_ERROR(ValidateOptions(options));
@@ -256,18 +256,18 @@ absl::StatusOr<std::unique_ptr<Generator>> NewGenerator(
   for (const auto& model : models) {
     ASSIGN_OR_RETURN(kv_bytes.emplace_back(), KvBudget(*model, options, available));
   }
-  return std::make_unique<GeneratorImpl>(std::move(models), kv_bytes, std::move(sample_video),
+  return std::make_unique<GeneratorImpl>(std::move(models), kv_bytes, std::move(open_video),
                                          std::move(decode_sound), options, clock, metrics);
 }
 
 absl::StatusOr<std::unique_ptr<Generator>> NewGenerator(std::unique_ptr<MusicModel> model,
-                                                        VideoSampler sample_video,
+                                                        VideoOpener open_video,
                                                         const GeneratorOptions& options,
                                                         const Clock* clock, MetricsSink* metrics,
                                                         SoundDecoder decode_sound) {
   std::vector<std::unique_ptr<MusicModel>> models;
   models.push_back(std::move(model));
-  return NewGenerator(std::move(models), std::move(sample_video), options, clock, metrics,
+  return NewGenerator(std::move(models), std::move(open_video), options, clock, metrics,
                       std::move(decode_sound));
 }
 

@@ -21,13 +21,13 @@ namespace vidmuse {
 // INVALID_ARGUMENT: an option is out of range. RESOURCE_EXHAUSTED: too little memory for one window
 // (see KvBudget). `metrics` and `clock` must outlive the generator.
 absl::StatusOr<std::unique_ptr<Generator>> NewGenerator(
-    std::vector<std::unique_ptr<MusicModel>> models, VideoSampler sample_video,
+    std::vector<std::unique_ptr<MusicModel>> models, VideoOpener open_video,
     const GeneratorOptions& options, const Clock* clock, MetricsSink* metrics,
     SoundDecoder decode_sound = DecodeSound);
 
 // The same with a single device.
 absl::StatusOr<std::unique_ptr<Generator>> NewGenerator(std::unique_ptr<MusicModel> model,
-                                                        VideoSampler sample_video,
+                                                        VideoOpener open_video,
                                                         const GeneratorOptions& options,
                                                         const Clock* clock, MetricsSink* metrics,
                                                         SoundDecoder decode_sound = DecodeSound);

@@ -68,14 +68,16 @@ Job::Job(const JobContext* context, GenerationRequest request, Reservation memor
 Job::~Job() {
   MutexLock lock(&mutex_);
   device_share_.reset();  // before Leave, after which the generator may be destroyed
+  condition_ = {};
+  condition_memory_ = nullptr;
   memory_.Release();
   context_->admission->Leave(PhaseOf(stage_));
 }
 
-void Job::RunOn(WorkerPool* pool, Task task) {
+void Job::RunOn(WorkerPool* pool, Task task, TaskPriority priority) {
   // Nobody's videos wait behind all those of a client that sent many.
   const auto run = [self = shared_from_this(), task] { self->RunTask(task); };
-  if (pool->Submit(run, TaskPriority::kNormal, request_.client_key)) return;
+  if (pool->Submit(run, priority, request_.client_key)) return;
   End(WithRetryAfter(absl::ResourceExhaustedError("too much work is queued"), absl::Seconds(5)));
 }
 
@@ -102,8 +104,11 @@ void Job::FreeMemory() {
   prompt_file_ = {};
   prompt_ = {};
   tokens_ = {};
+  video_ = nullptr;
   frames_ = {};
   audio_ = nullptr;
+  condition_ = {};
+  condition_memory_ = nullptr;
   memory_.Release();
 }
 
@@ -175,6 +180,12 @@ void Job::End(const absl::Status& error) {
   if (!MarkEnded(error)) return;
   cancel_.Cancel();
   context_->engine->Wake();
+  ConditionSource::Ready wanted;
+  {
+    MutexLock lock(&mutex_);
+    wanted = std::exchange(wanted_, nullptr);
+  }
+  if (wanted) wanted(error);
   events_.Fail(error);
 }
 

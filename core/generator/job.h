@@ -1,11 +1,16 @@
 // A job takes one request through its stages: upload, video decoding, condition, tokens, audio and
 // events.
+//
+// The video is decoded and encoded part by part. The first part, with the global frames and the
+// first window's local ones, goes through the stages kDecode and kEncode. When a window is open,
+// the frames that the next one needs besides are decoded and encoded, while tokens are made, and
+// what only earlier windows needed is let go of. So a request holds a window's frames and about two
+// windows' condition, however long its video is.
 #ifndef VIDMUSE_GENERATOR_JOB_H_
 #define VIDMUSE_GENERATOR_JOB_H_
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,20 +21,25 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "core/base/clock.h"
 #include "core/base/mutex.h"
 #include "core/base/worker_pool.h"
 #include "core/engine/audio_pipeline.h"
+#include "core/engine/condition_source.h"
 #include "core/engine/engine.h"
 #include "core/engine/event_queue.h"
 #include "core/engine/playback.h"
 #include "core/engine/song.h"
+#include "core/engine/window_plan.h"
 #include "core/generator/admission.h"
 #include "core/generator/device_set.h"
+#include "core/generator/request_memory.h"
 #include "core/generator/stage.h"
 #include "core/model/architecture/video_frames.h"
 #include "core/model/music_model.h"
 #include "core/video/sound_decoder.h"
+#include "core/video/video_reader.h"
 #include "vidmuse/events.h"
 #include "vidmuse/limits.h"
 #include "vidmuse/metrics_sink.h"
@@ -37,16 +47,13 @@
 
 namespace vidmuse {
 
-using VideoSampler = std::function<absl::StatusOr<VideoFrames>(
-    absl::string_view file, const Limits& limits, int max_seconds, const CancelFlag& cancel)>;
-
 using SoundDecoder = std::function<absl::StatusOr<DecodedSound>(
     absl::string_view file, const Limits& limits, const CancelFlag& cancel)>;
 
 // What all jobs of one device share. Everything in it outlives the jobs.
 struct JobContext {
   MusicModel* model = nullptr;
-  VideoSampler sample_video;
+  VideoOpener open_video;
   SoundDecoder decode_sound;
   Limits limits;
   absl::Duration send_timeout, progress_interval;  // see GeneratorOptions
@@ -89,6 +96,8 @@ class Job final : public std::enable_shared_from_this<Job> {
   // Calls SongPlaced, FramesMade and SongEnded. The engine holds it until the song has ended, and
   // it keeps the job alive for as long.
   class Listener;
+  // Hands the song's condition to the engine, which holds it until the last window is open.
+  class Source;
   using Task = void (Job::*)();
   // What PumpAudio is doing.
   enum class Pump {
@@ -103,9 +112,15 @@ class Job final : public std::enable_shared_from_this<Job> {
   void FramesMade(absl::Span<const int32_t> tokens);
   void SongEnded(const absl::Status& status, const SongTimes& times);
 
+  // See ConditionSource.
+  void GetCondition(const WindowSpec& window, ConditionSource::Ready ready);
+  void WindowOpened(const WindowSpec& window);
+
   // Each of these runs as a task of a pool.
   void DecodeVideo();
   void EncodeVideo();
+  void DecodeMore();
+  void EncodeMore();
   void PumpAudio();
 
   // Decodes GenerationRequest::prompt_audio to `prompt_`, if the song begins with it.
@@ -119,6 +134,13 @@ class Job final : public std::enable_shared_from_this<Job> {
 
   // Plans the song, reserves its memory and sends GenerationStarted.
   absl::Status StartSong();
+  // A window was opened: makes the next one's condition, or lets go of what is left.
+  void PrepareNextWindow();
+  // Goes on once the condition holds what the next window needs, or first has more frames decoded.
+  void UseCondition();
+  std::shared_ptr<SongListener> NewListener();
+  // Gives the song to the engine.
+  void AddSong() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Appends the next bytes to the upload.
   absl::Status Keep(absl::string_view bytes);
   // Takes the tokens of the next chunk, if any. Returns false if PumpAudio has nothing to do now or
@@ -135,7 +157,8 @@ class Job final : public std::enable_shared_from_this<Job> {
   void SchedulePump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Runs `task` on `pool` unless the job has ended by then.
-  void RunOn(WorkerPool* pool, Task task) ABSL_LOCKS_EXCLUDED(mutex_);
+  void RunOn(WorkerPool* pool, Task task, TaskPriority priority = TaskPriority::kNormal)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   void RunTask(Task task);
   // Frees the job's data if it has ended and no task is running that may use them.
   void FreeMemory() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -158,10 +181,14 @@ class Job final : public std::enable_shared_from_this<Job> {
   void ReportSuccess() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Reserves all memory that the song will take, now that its video is known.
   absl::Status ReserveSong();
-  // Moves the condition's part of the reservation into the returned pointer, which holds it for as
-  // long as the condition lives.
-  absl::StatusOr<std::shared_ptr<const VideoCondition>> Hold(
-      std::shared_ptr<const VideoCondition> condition);
+  // Keeps the condition, which begins with local frame `first_local`, in place of the one before.
+  // Admission counts what was reserved for it for as long as anyone holds it.
+  absl::Status KeepCondition(std::shared_ptr<const VideoCondition> condition, int first_local);
+  // Shrinks the reservation to what the job still holds of the video, frames not encoded included.
+  void ShrinkVideo(uint64_t video_bytes);
+  WindowCondition condition() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // The next window to be opened.
+  const WindowSpec& next_window() const ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Duration Now() const { return context_->clock->Monotonic(); }
 
   const JobContext* const context_;
@@ -177,15 +204,25 @@ class Job final : public std::enable_shared_from_this<Job> {
   // What the listener hears. Null with kReference: the song isn't played while it is made.
   const std::shared_ptr<Playback> playback_;
 
-  // These are handed from stage to stage.
-  VideoFrames frames_;
+  // These are handed from task to task.
+  std::unique_ptr<VideoReader> video_;  // null once all frames are read that windows need
+  VideoFrames frames_;                  // read and not encoded yet
+  int local_read_ = 0;                  // local frames read, or passed over
   std::vector<float> prompt_;  // mono, at the model's rate; empty: the song begins with nothing
   std::unique_ptr<AudioPipeline> audio_;
-  int64_t total_frames_ = 0;  // written under `mutex_`, by DecodeVideo alone
+  int64_t total_frames_ = 0;         // written under `mutex_`, by DecodeVideo alone
+  std::vector<WindowSpec> windows_;  // written by DecodeVideo alone
 
   mutable Mutex mutex_;
-  Reservation memory_ ABSL_GUARDED_BY(mutex_);       // without the condition's part
-  uint64_t song_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // the song's part of `memory_`
+  Reservation memory_ ABSL_GUARDED_BY(mutex_);      // without the condition's part
+  RequestMemory reserved_ ABSL_GUARDED_BY(mutex_);  // what is reserved, part by part
+  // Shared with whoever holds a condition. Null before the first one is made, and once the last
+  // window is open.
+  std::shared_ptr<Reservation> condition_memory_ ABSL_GUARDED_BY(mutex_);
+  WindowCondition condition_ ABSL_GUARDED_BY(mutex_);
+  size_t next_window_ ABSL_GUARDED_BY(mutex_) = 0;  // in `windows_`: the next one to be opened
+  bool condition_ready_ ABSL_GUARDED_BY(mutex_) = false;   // `condition_` is enough for it
+  ConditionSource::Ready wanted_ ABSL_GUARDED_BY(mutex_);  // the engine waits for the condition
   int tasks_running_ ABSL_GUARDED_BY(mutex_) = 0;
   std::string upload_ ABSL_GUARDED_BY(mutex_);
   std::string prompt_file_ ABSL_GUARDED_BY(mutex_);

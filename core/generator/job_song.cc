@@ -1,4 +1,5 @@
-// The part of a job that takes its video in, has the engine make the song, and hears from it.
+// The part of a job that takes its video in, starts its song and hears of it from the engine.
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -7,21 +8,9 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/generator/job.h"
-#include "core/generator/request_memory.h"
 #include "vidmuse/status_details.h"
 
 namespace vidmuse {
-namespace {
-
-// A condition with the reservation of its memory, so that admission counts it for as long as anyone
-// holds it.
-struct HeldCondition {
-  Reservation memory;  // declared first, so that it outlives the condition
-  std::shared_ptr<const VideoCondition> condition;
-};
-
-}  // namespace
-
 class Job::Listener final : public SongListener {
  public:
   explicit Listener(std::shared_ptr<Job> job) : job_(std::move(job)) {}
@@ -34,6 +23,10 @@ class Job::Listener final : public SongListener {
  private:
   const std::shared_ptr<Job> job_;
 };
+
+std::shared_ptr<SongListener> Job::NewListener() {
+  return std::make_shared<Listener>(shared_from_this());
+}
 
 absl::Status Job::AppendVideo(absl::string_view bytes) {
   absl::Status status;
@@ -93,11 +86,14 @@ void Job::DecodeVideo() {
     file = std::move(upload_);
     upload_.clear();
   }
-  absl::StatusOr<VideoFrames> frames = context_->sample_video(
-      file, context_->limits, static_cast<int>(request_.max_seconds), cancel_);
-  file = {};
+  absl::StatusOr<std::unique_ptr<VideoReader>> video = context_->open_video(
+      std::move(file), context_->limits, static_cast<int>(request_.max_seconds));
+  if (!video.ok()) return End(video.status());
+  video_ = *std::move(video);
+  absl::StatusOr<VideoFrames> frames = video_->Read({0, kFirstPartFrames}, cancel_);
   if (!frames.ok()) return End(frames.status());
   frames_ = *std::move(frames);
+  local_read_ = static_cast<int>(frames_.local.size());
   if (const absl::Status status = StartSong(); !status.ok()) return End(status);
 
   if (known_frames_ < total_frames_) {
@@ -118,24 +114,20 @@ absl::Status Job::ReserveSong() {
   memory.song = SongBytes(model.info(), total_frames_, request_.loudness) +
                 prompt_.size() * sizeof(prompt_[0]);
   if (known_frames_ < total_frames_) {
-    for (const auto& frame : frames_.frames) memory.frames += frame.size();
-    memory.condition = model.ConditionBytes(static_cast<int>(frames_.local.size()));
+    memory.parts = video_ != nullptr;
+    if (memory.parts) {
+      // All frames are of one size.
+      memory.video = video_->bytes();
+      memory.frames = kFirstPartFrames * uint64_t{frames_.frames[0].size()};
+    }
+    uint64_t first_part = 0;
+    for (const auto& frame : frames_.frames) first_part += frame.size();
+    memory.frames = std::max(memory.frames, first_part);
+    memory.condition = MostCondition(model, frames_.seconds, windows_);
   }
   MutexLock lock(&mutex_);
-  song_bytes_ = memory.song;
+  reserved_ = memory;
   return memory_.Resize(memory.total(), memory.largest());
-}
-
-absl::StatusOr<std::shared_ptr<const VideoCondition>> Job::Hold(
-    std::shared_ptr<const VideoCondition> condition) {
-  const auto held = std::make_shared<HeldCondition>();
-  held->condition = std::move(condition);
-  const uint64_t bytes = held->condition->bytes();
-  MutexLock lock(&mutex_);
-  if (ended()) return end_;
-  RETURN_IF_ERROR(memory_.Resize(song_bytes_ + bytes, MemoryUse::kCondition));
-  held->memory = memory_.Split(bytes);
-  return std::shared_ptr<const VideoCondition>(held, held->condition.get());
 }
 
 absl::Status Job::StartSong() {
@@ -149,6 +141,10 @@ absl::Status Job::StartSong() {
                                                    " frames, but the song has ", total_frames_));
   }
   RETURN_IF_ERROR(CheckPrompt());
+  windows_ = PlanWindows(frames_.seconds, OverlapFrames(request_.window_overlap_seconds));
+  if (known_frames_ == total_frames_ || local_read_ >= LocalFramesNeeded(windows_)) {
+    video_ = nullptr;
+  }
   RETURN_IF_ERROR(ReserveSong());
 
   AudioPipelineOptions options;
@@ -180,31 +176,6 @@ absl::Status Job::StartSong() {
   pump_ = Pump::kIdle;
   SchedulePump();  // a resumed song has tokens already
   return absl::OkStatus();
-}
-
-void Job::EncodeVideo() {
-  if (const absl::Status status = EncodePrompt(); !status.ok()) return End(status);
-  absl::StatusOr<std::shared_ptr<const VideoCondition>> encoded =
-      context_->model->EncodeVideo(frames_, cancel_);
-  Song song;
-  song.windows = PlanWindows(frames_.seconds, OverlapFrames(request_.window_overlap_seconds));
-  frames_ = {};
-  if (absl::IsInternal(encoded.status())) context_->engine->Suspect();
-  if (!encoded.ok()) return End(encoded.status());
-  absl::StatusOr<std::shared_ptr<const VideoCondition>> held = Hold(*std::move(encoded));
-  if (!held.ok()) return End(held.status());
-  song.condition = *std::move(held);
-  song.listener = std::make_shared<Listener>(shared_from_this());
-  song.client_key = request_.client_key;
-  song.playback = playback_;
-  song.sampling = request_.sampling;
-  song.deadline = deadline_;
-  song.cancel = cancel_;
-  MutexLock lock(&mutex_);
-  if (ended()) return;
-  song.known_tokens.assign(tokens_.begin(), tokens_.end());
-  MoveTo(Stage::kQueue);
-  song_id_ = context_->engine->Add(std::move(song));
 }
 
 void Job::SongPlaced() {

@@ -20,12 +20,33 @@ uint64_t MostPromptBytes(const ModelInfo& model) {
 
 }  // namespace
 
-uint64_t RequestMemory::total() const { return std::max(frames, condition) + song; }
+uint64_t RequestMemory::total() const {
+  return video + song + (parts ? frames + condition : std::max(frames, condition));
+}
 
 MemoryUse RequestMemory::largest() const {
-  const uint64_t most = std::max({frames, condition, song});
-  return most == song ? MemoryUse::kSong
-                      : (most == frames ? MemoryUse::kFrames : MemoryUse::kCondition);
+  const uint64_t most = std::max({video, frames, condition, song});
+  if (most == song) return MemoryUse::kSong;
+  if (most == frames) return MemoryUse::kFrames;
+  return most == condition ? MemoryUse::kCondition : MemoryUse::kVideo;
+}
+
+int LocalFramesNeeded(const std::vector<WindowSpec>& windows) {
+  int needed = 0;
+  for (const WindowSpec& window : windows) needed = std::max(needed, window.end_local());
+  return needed;
+}
+
+uint64_t MostCondition(const MusicModel& model, int seconds,
+                       const std::vector<WindowSpec>& windows) {
+  const int all = kLocalFrameRate * seconds;
+  const int first = std::min(all, kFirstPartFrames);
+  int end = first, shared = 0;
+  for (size_t i = 1; i < windows.size(); ++i) {
+    shared = std::max(shared, end - windows[i].first_local);
+    end = std::max(end, windows[i].end_local());
+  }
+  return model.ConditionBytes(first + shared) + (first < all ? model.ContinuationBytes() : 0);
 }
 
 uint64_t SongBytes(const ModelInfo& model, int64_t frames, LoudnessMode loudness) {
@@ -36,12 +57,16 @@ uint64_t SongBytes(const ModelInfo& model, int64_t frames, LoudnessMode loudness
   return static_cast<uint64_t>(frames) * frame_bytes;
 }
 
-RequestMemory MostMemory(const MusicModel& model, int seconds, LoudnessMode loudness) {
-  const int local_frames = kLocalFrameRate * seconds;
+RequestMemory MostMemory(const MusicModel& model, int seconds, const GenerationRequest& request) {
+  const std::vector<WindowSpec> windows =
+      PlanWindows(seconds, OverlapFrames(request.window_overlap_seconds));
+  const int first = std::min(kLocalFrameRate * seconds, kFirstPartFrames);
   RequestMemory memory;
-  memory.frames = static_cast<uint64_t>(local_frames + kGlobalFrames) * kFrameBytes;
-  memory.condition = model.ConditionBytes(local_frames);
-  memory.song = SongBytes(model.info(), int64_t{kFrameRate} * seconds, loudness);
+  memory.parts = LocalFramesNeeded(windows) > first;
+  if (memory.parts) memory.video = request.declared_bytes.value_or(0);
+  memory.frames = static_cast<uint64_t>(first + kGlobalFrames) * kFrameBytes;
+  memory.condition = MostCondition(model, seconds, windows);
+  memory.song = SongBytes(model.info(), int64_t{kFrameRate} * seconds, request.loudness);
   return memory;
 }
 
@@ -54,7 +79,7 @@ uint64_t PromisedMemory(const MusicModel& model, const GenerationRequest& reques
   double seconds = std::min(*request.declared_seconds, kMostSeconds);
   if (!(seconds >= 1)) seconds = 1;  // NaN too
   if (request.max_seconds > 0) seconds = std::min(seconds, request.max_seconds);
-  RequestMemory memory = MostMemory(model, static_cast<int>(seconds), request.loudness);
+  RequestMemory memory = MostMemory(model, static_cast<int>(seconds), request);
   if (!request.prompt_audio.empty()) memory.song += MostPromptBytes(model.info());
   if (memory.total() <= bytes) return bytes;
   *use = memory.largest();

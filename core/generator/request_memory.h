@@ -3,7 +3,9 @@
 #define VIDMUSE_GENERATOR_REQUEST_MEMORY_H_
 
 #include <cstdint>
+#include <vector>
 
+#include "core/engine/window_plan.h"
 #include "core/generator/admission.h"
 #include "core/model/music_model.h"
 #include "vidmuse/audio_format.h"
@@ -12,22 +14,40 @@
 
 namespace vidmuse {
 
-// Bytes of a request once its video is decoded.
+// Local frames that are read first, whatever the song's windows: those of the longest first window.
+inline constexpr int kFirstPartFrames = kWindowLocalFrames;
+
+// Bytes of a request once its first frames are decoded.
 struct RequestMemory {
-  uint64_t frames = 0;     // the video's frames, held until the condition is made
+  // The file, or frames that were decoded too early, held until the last frames are read. Zero for
+  // a video of a single part.
+  uint64_t video = 0;
+  uint64_t frames = 0;     // a part's frames, held until they are encoded
   uint64_t condition = 0;  // held until the last window is open
   // Held until the end: the tokens, in the job and in the scheduler, the prompt's samples, and all
   // samples with LoudnessMode::kReference.
   uint64_t song = 0;
+  bool parts = false;  // more frames are read while the song is made
 
-  // The bytes held at most. The condition reuses the bytes reserved for the frames.
+  // The bytes held at most. Without more parts, the condition reuses the bytes reserved for the
+  // frames.
   uint64_t total() const;
-  // Which of the three takes the most memory.
+  // Which takes the most memory.
   MemoryUse largest() const;
 };
 
-// The most memory that a song of `seconds` >= 1 can take, with a video whose frames all differ.
-RequestMemory MostMemory(const MusicModel& model, int seconds, LoudnessMode loudness);
+// One past the last local frame that any of the windows needs.
+int LocalFramesNeeded(const std::vector<WindowSpec>& windows);
+
+// The most that the condition takes at any time: what the next window shares with the one before is
+// held twice for a moment.
+uint64_t MostCondition(const MusicModel& model, int seconds,
+                       const std::vector<WindowSpec>& windows);
+
+// The most memory that a song of `seconds` >= 1 can take, with a video whose frames all differ and
+// can be decoded part by part. Others take more, which is found out when their first frames are
+// decoded.
+RequestMemory MostMemory(const MusicModel& model, int seconds, const GenerationRequest& request);
 
 // Bytes of a song of `frames` token frames, without the video's frames and the condition.
 uint64_t SongBytes(const ModelInfo& model, int64_t frames, LoudnessMode loudness);

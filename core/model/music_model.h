@@ -18,12 +18,15 @@
 
 namespace vidmuse {
 
-// The encoded video: the cross-attention source of every local frame. A frame's part depends on
-// that frame and the global frames alone, so each window takes the frames that it needs. Immutable.
+// A stretch of an encoded video: the cross-attention source of some local frames, one after
+// another. A frame's part depends on that frame and the global frames alone, so each window takes
+// the frames that it needs, and a video can be encoded stretch by stretch. Immutable.
 class VideoCondition {
  public:
   virtual ~VideoCondition() = default;
+  // How many there are. They are counted from 0, wherever in the video the stretch begins.
   virtual int local_frames() const = 0;
+  // The memory that it holds.
   virtual size_t bytes() const = 0;
 };
 
@@ -76,12 +79,25 @@ class MusicModel {
   // Tells the operator why something is slower than it could be. Empty if there is nothing to tell.
   virtual std::string notice() const { return ""; }
 
-  // Returns CANCELLED soon after `cancel` is set.
+  // Encodes all local frames of `video`, at least one. If they are fewer than 2 * video.seconds,
+  // they are a stretch of the video, and the result can be continued. Returns CANCELLED soon after
+  // `cancel` is set.
   virtual absl::StatusOr<std::shared_ptr<const VideoCondition>> EncodeVideo(
       const VideoFrames& video, const CancelFlag& cancel) = 0;
 
-  // Predicts VideoCondition::bytes() of a video with this many local frames, before it is encoded.
+  // Encodes more local frames of the video of `condition`, those of `more`, whose `global` isn't
+  // used. The result begins with the local frames of `condition` from number `first_frame` on; the
+  // new ones, of which there may be none, follow. It has the bits that EncodeVideo gives them.
+  virtual absl::StatusOr<std::shared_ptr<const VideoCondition>> EncodeMore(
+      const VideoCondition& condition, int first_frame, const VideoFrames& more,
+      const CancelFlag& cancel) = 0;
+
+  // Predicts VideoCondition::bytes() of a whole video with this many local frames, before it is
+  // encoded.
   virtual size_t ConditionBytes(int local_frames) const = 0;
+
+  // The most that the condition of a stretch takes besides, so that it can be continued.
+  virtual size_t ContinuationBytes() const = 0;
 
   // Predicts the bytes that a window of this size will hold, before it is opened.
   virtual size_t WindowBytes(int local_frames, int steps) const = 0;

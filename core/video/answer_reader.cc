@@ -37,8 +37,9 @@ absl::StatusOr<AnswerReader::Answer> AnswerReader::ReadAnswer() {
   return answer;
 }
 
-absl::StatusOr<SplitVideo> AnswerReader::ReadSplit(const AnswerHeader& header, int max_seconds) {
-  RETURN_IF_ERROR(CheckCounts(header, max_seconds));
+absl::StatusOr<SplitVideo> AnswerReader::ReadSplit(const AnswerHeader& header,
+                                                   const FramePart& part, int max_seconds) {
+  RETURN_IF_ERROR(CheckCounts(header, part, max_seconds));
   if (header.groups < 1 || header.groups > header.frames * 1000) {
     return absl::UnknownError(absl::StrCat("a video of ", header.groups, " groups"));
   }
@@ -47,9 +48,10 @@ absl::StatusOr<SplitVideo> AnswerReader::ReadSplit(const AnswerHeader& header, i
   split.distinct = static_cast<int>(header.frames);
   split.groups = static_cast<int>(header.groups);
   split.decoder_bytes = header.decoder_bytes;
-  const size_t local = static_cast<size_t>(header.seconds) * kLocalFrameRate;
+  const size_t local = static_cast<size_t>(part.size(header.seconds)) + header.surplus;
   ASSIGN_OR_RETURN(split.frames.local, ReadIndices(local, header.frames));
-  ASSIGN_OR_RETURN(split.frames.global, ReadIndices(kGlobalFrames, header.frames));
+  ASSIGN_OR_RETURN(split.frames.global,
+                   ReadIndices(part.has_global() ? kGlobalFrames : 0, header.frames));
   return split;
 }
 
@@ -59,23 +61,30 @@ absl::StatusOr<std::vector<uint8_t>> AnswerReader::ReadPixels() {
   return pixels;
 }
 
-absl::Status AnswerReader::CheckCounts(const AnswerHeader& header, int max_seconds) {
+absl::Status AnswerReader::CheckCounts(const AnswerHeader& header, const FramePart& part,
+                                       int max_seconds) {
   if (header.seconds < 1 || header.seconds > max_seconds) {
     return absl::UnknownError(absl::StrCat("a video of ", header.seconds, " s"));
   }
   if (header.frames < 1 || header.frames > MaxFrames(header.seconds)) {
     return absl::UnknownError(absl::StrCat("a video of ", header.frames, " distinct frames"));
   }
+  const int others = kLocalFrameRate * header.seconds - part.size(header.seconds);
+  const bool all = part.has_global() && static_cast<int64_t>(header.surplus) == others;
+  if (part.size(header.seconds) < 1 || (header.surplus != 0 && !all)) {
+    return absl::UnknownError("other frames than those asked for");
+  }
   return absl::OkStatus();
 }
 
-absl::StatusOr<VideoFrames> AnswerReader::ReadFrames(const AnswerHeader& header, int max_seconds) {
-  RETURN_IF_ERROR(CheckCounts(header, max_seconds));
+absl::StatusOr<VideoFrames> AnswerReader::ReadFrames(const AnswerHeader& header,
+                                                     const FramePart& part, int max_seconds) {
+  RETURN_IF_ERROR(CheckCounts(header, part, max_seconds));
   VideoFrames video;
   video.seconds = header.seconds;
-  const size_t local = static_cast<size_t>(header.seconds) * kLocalFrameRate;
+  const size_t local = static_cast<size_t>(part.size(header.seconds)) + header.surplus;
   ASSIGN_OR_RETURN(video.local, ReadIndices(local, header.frames));
-  ASSIGN_OR_RETURN(video.global, ReadIndices(kGlobalFrames, header.frames));
+  ASSIGN_OR_RETURN(video.global, ReadIndices(part.has_global() ? kGlobalFrames : 0, header.frames));
   for (uint32_t i = 0; i < header.frames; ++i) {
     ASSIGN_OR_RETURN(video.frames.emplace_back(), ReadPixels());
   }

@@ -20,9 +20,9 @@ namespace vidmuse {
 
 // A video whose groups of frames can be decoded side by side.
 struct SplitVideo {
-  SampledFrames frames;        // without the numbers of the frames, whose count is `distinct`
-  int distinct = 0;            // at least 1
-  int groups = 0;              // at least 1
+  SampledFrames frames;  // the part's, without the numbers of the frames, whose count is `distinct`
+  int distinct = 0;      // at least 1
+  int groups = 0;        // at least 1
   uint64_t decoder_bytes = 0;  // about the memory that each decoder takes
 };
 
@@ -40,18 +40,23 @@ class AnswerReader {
   };
   absl::StatusOr<Answer> ReadAnswer();
 
-  // Reads what follows the header of a kSplit answer, for a video of at most `max_seconds`.
-  absl::StatusOr<SplitVideo> ReadSplit(const AnswerHeader& header, int max_seconds);
+  // Reads what follows the header of a kSplit answer, for a part of a video of at most
+  // `max_seconds`.
+  absl::StatusOr<SplitVideo> ReadSplit(const AnswerHeader& header, const FramePart& part,
+                                       int max_seconds);
   // Reads the pixels of one frame.
   absl::StatusOr<std::vector<uint8_t>> ReadPixels();
-  // Reads what follows the header of a kFrames answer, for a video of at most `max_seconds`.
-  absl::StatusOr<VideoFrames> ReadFrames(const AnswerHeader& header, int max_seconds);
+  // Reads what follows the header of a kFrames answer, for a part of a video of at most
+  // `max_seconds`. For a first part, all local frames may come.
+  absl::StatusOr<VideoFrames> ReadFrames(const AnswerHeader& header, const FramePart& part,
+                                         int max_seconds);
   // Reads what follows the header of a kSound answer.
   absl::StatusOr<DecodedSound> ReadSound(const AnswerHeader& header);
 
  private:
   absl::Status Read(void* bytes, size_t size);
-  static absl::Status CheckCounts(const AnswerHeader& header, int max_seconds);
+  static absl::Status CheckCounts(const AnswerHeader& header, const FramePart& part,
+                                  int max_seconds);
   // Reads `count` numbers in [0, frames).
   absl::StatusOr<std::vector<int>> ReadIndices(size_t count, uint32_t frames);
 

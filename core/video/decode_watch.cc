@@ -42,14 +42,15 @@ absl::Duration VideoTimeLimit(double seconds, double pixels, const Limits& limit
                   DecodeTimeLimit(limits));
 }
 
-DecodeWatch::DecodeWatch(const CancelFlag& cancel, absl::Duration time_limit,
+DecodeWatch::DecodeWatch(const CancelFlag& cancel, absl::Duration time_limit, absl::Duration spent,
                          absl::string_view subject)
-    : cancel_(cancel), time_limit_(time_limit), subject_(subject), start_(Now()) {}
+    : cancel_(cancel), time_limit_(time_limit), subject_(subject), start_(Now() - spent) {}
 
 absl::Status DecodeWatch::Check() const {
-  if (cancel_.cancelled())
+  if (cancel_.cancelled()) {
     return absl::CancelledError(absl::StrCat("cancelled while ", subject_, " was decoded"));
-  if (Now() - start_ > time_limit_) {
+  }
+  if (spent() > time_limit_) {
     return absl::InvalidArgumentError(absl::StrCat(subject_, " takes more than ",
                                                    absl::FormatDuration(time_limit_),
                                                    " to decode, which is the limit"));
@@ -57,8 +58,10 @@ absl::Status DecodeWatch::Check() const {
   return absl::OkStatus();
 }
 
+absl::Duration DecodeWatch::spent() const { return Now() - start_; }
+
 absl::Duration DecodeWatch::left() const {
-  return std::max(time_limit_ - (Now() - start_), absl::ZeroDuration());
+  return std::max(time_limit_ - spent(), absl::ZeroDuration());
 }
 
 }  // namespace vidmuse

@@ -30,13 +30,14 @@ inline constexpr absl::string_view kSoundSubject = "prompt_audio";
 // Const functions are thread-safe, but not while SetTimeLimit runs.
 class DecodeWatch {
  public:
-  // `cancel` and `subject` must outlive the watch.
+  // `cancel` and `subject` must outlive the watch. `spent`: how long the file was decoded before.
   DecodeWatch(const CancelFlag& cancel, absl::Duration time_limit,
+              absl::Duration spent = absl::ZeroDuration(),
               absl::string_view subject = kVideoSubject);
 
   absl::string_view subject() const { return subject_; }
 
-  // The time limit counts from the watch's construction.
+  // The time limit counts from the watch's construction, less what was spent before.
   void SetTimeLimit(absl::Duration time_limit) { time_limit_ = time_limit; }
 
   absl::Duration time_limit() const { return time_limit_; }
@@ -45,6 +46,8 @@ class DecodeWatch {
   // packet and read.
   absl::Status Check() const;
 
+  // Time since the watch's construction, and what was spent before.
+  absl::Duration spent() const;
   // Time until the limit, at least zero.
   absl::Duration left() const;
   std::stop_token cancel_token() const { return cancel_.token(); }

@@ -91,8 +91,10 @@ absl::StatusOr<DecoderProcess> DecoderProcess::Start(const std::string& program,
   std::string memory = absl::StrCat(setup.memory_bytes);
   std::string seconds = absl::StrCat(setup.processor_seconds);
   std::string number = absl::StrCat(setup.number);
-  char* arguments[] = {name.data(),    role.data(),   memory.data(),
-                       seconds.data(), number.data(), nullptr};
+  std::string first = absl::StrCat(setup.part.first);
+  std::string count = absl::StrCat(setup.part.count);
+  char* arguments[] = {name.data(),   role.data(),  memory.data(), seconds.data(),
+                       number.data(), first.data(), count.data(),  nullptr};
   pid_t pid = 0;
   const int error = posix_spawn(&pid, program.c_str(), &settings.actions, &settings.attributes,
                                 arguments, environment);

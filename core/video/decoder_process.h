@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "core/base/unique_fd.h"
+#include "core/video/frame_part.h"
 #include "core/video/sandbox_protocol.h"
 
 namespace vidmuse {
@@ -25,6 +26,7 @@ class DecoderProcess {
   // What a process gets.
   struct Setup {
     DecoderRole role = DecoderRole::kFirst;
+    FramePart part;
     // The rest is for kGroups only.
     uint64_t memory_bytes = 0;      // instead of the request's max_decoder_bytes
     int64_t processor_seconds = 0;  // at least 1

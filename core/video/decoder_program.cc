@@ -59,6 +59,11 @@ void Refuse(const absl::Status& status) {
   Answer(AnswerKind::kRefused, status.message(), header);
 }
 
+// How many local frames there are besides the part's.
+uint32_t Surplus(const std::vector<int>& local, const FramePart& part, int seconds) {
+  return static_cast<uint32_t>(local.size()) - static_cast<uint32_t>(part.size(seconds));
+}
+
 void WriteFrameLists(const std::vector<int>& local, const std::vector<int>& global) {
   Write(local.data(), local.size() * sizeof(int32_t));
   Write(global.data(), global.size() * sizeof(int32_t));
@@ -75,16 +80,19 @@ struct Arguments {
   uint64_t memory_bytes = 0;
   int64_t processor_seconds = 0;
   int number = 0;
+  FramePart part;
 };
 
 absl::StatusOr<Arguments> ReadArguments(int argc, char** argv) {
   Arguments arguments;
   uint32_t role = 0;
-  if (argc != 5 || !absl::SimpleAtoi(argv[1], &role) ||
+  FramePart& part = arguments.part;
+  if (argc != 7 || !absl::SimpleAtoi(argv[1], &role) ||
       !absl::SimpleAtoi(argv[2], &arguments.memory_bytes) ||
       !absl::SimpleAtoi(argv[3], &arguments.processor_seconds) ||
       !absl::SimpleAtoi(argv[4], &arguments.number) || arguments.number < 0 ||
-      arguments.number >= kMostDecoders) {
+      arguments.number >= kMostDecoders || !absl::SimpleAtoi(argv[5], &part.first) ||
+      !absl::SimpleAtoi(argv[6], &part.count) || part.first < 0 || part.count < 1) {
     return absl::InvalidArgumentError("only the server can start this program");
   }
   arguments.role = static_cast<DecoderRole>(role);
@@ -171,10 +179,11 @@ void DecoderAnswers::TimeLimit(absl::Duration limit) {
   Answer(AnswerKind::kTimeLimit, "", header);
 }
 
-void DecoderAnswers::Split(const VideoSampling& sampling) {
+void DecoderAnswers::Split(const VideoSampling& sampling, const FramePart& part) {
   AnswerHeader header;
   header.seconds = sampling.frames().seconds;
   header.frames = static_cast<uint32_t>(sampling.frames().wanted.size());
+  header.surplus = Surplus(sampling.frames().local, part, header.seconds);
   header.groups = static_cast<uint32_t>(sampling.groups().size());
   header.decoder_bytes = sampling.decoder_bytes();
   Answer(AnswerKind::kSplit, "", header);
@@ -192,10 +201,11 @@ void DecoderAnswers::NoMoreGroups() { Answer(AnswerKind::kNoMoreGroups, ""); }
 
 void DecoderAnswers::Unsure() { Answer(AnswerKind::kUnsure, ""); }
 
-void DecoderAnswers::Frames(const VideoFrames& video) {
+void DecoderAnswers::Frames(const VideoFrames& video, const FramePart& part) {
   AnswerHeader header;
   header.seconds = video.seconds;
   header.frames = static_cast<uint32_t>(video.frames.size());
+  header.surplus = Surplus(video.local, part, video.seconds);
   Answer(AnswerKind::kFrames, "", header);
   WriteFrameLists(video.local, video.global);
   for (const auto& frame : video.frames) Write(frame.data(), frame.size());
@@ -217,20 +227,20 @@ absl::Status DecodeFile(const DecodeTask& task, DecoderAnswers& answers) {
     answers.Sound(sound);
     return absl::OkStatus();
   }
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<VideoSampling> sampling,
-      VideoSampling::Read(task.file, task.request.limits, task.request.max_seconds, never));
+  ASSIGN_OR_RETURN(const std::unique_ptr<VideoSampling> sampling,
+                   VideoSampling::Read(task.file, task.request.limits, task.request.max_seconds,
+                                       task.part, never));
   answers.TimeLimit(sampling->time_limit());
   if (task.role == DecoderRole::kGroups) return DecodeClaimedGroups(task, *sampling, answers);
   if (task.role == DecoderRole::kFirst && sampling->groups().size() > 1 &&
       sampling->pixels_in_groups() >= task.request.least_pixels_to_split) {
-    answers.Split(*sampling);
+    answers.Split(*sampling, task.part);
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(const VideoFrames frames, task.role == DecoderRole::kOnly
                                                  ? sampling->DecodeInOrder()
                                                  : sampling->Decode());
-  answers.Frames(frames);
+  answers.Frames(frames, task.part);
   return absl::OkStatus();
 }
 
@@ -257,7 +267,8 @@ void RunDecoderProgram(int argc, char** argv, DecodeFunction decode) {
   ExitWhenOutOfMemory();
 
   DecoderAnswers answers;
-  const DecodeTask task(mapped->video, request, arguments->role, *claims, arguments->number);
+  const DecodeTask task(mapped->video, request, arguments->role, arguments->part, *claims,
+                        arguments->number);
   if (const absl::Status status = decode(task, answers); !status.ok()) Refuse(status);
   _exit(0);
 }

@@ -21,8 +21,8 @@ namespace vidmuse {
 class DecodeTask {
  public:
   DecodeTask(absl::string_view file, const DecodeRequest& request, DecoderRole role,
-             GroupClaims* claims, int number)
-      : file(file), request(request), role(role), claims_(claims), number_(number) {}
+             const FramePart& part, GroupClaims* claims, int number)
+      : file(file), request(request), role(role), part(part), claims_(claims), number_(number) {}
 
   // Returns the number of a group that no other process decodes, or nothing if this one should end.
   std::optional<uint32_t> ClaimGroup() const;
@@ -30,6 +30,7 @@ class DecodeTask {
   const absl::string_view file;
   const DecodeRequest request;
   const DecoderRole role;
+  const FramePart part;
 
  private:
   GroupClaims* const claims_;  // null unless role is kGroups
@@ -41,11 +42,12 @@ class DecoderAnswers {
  public:
   // The time limit holds from now on, for this process too.
   void TimeLimit(absl::Duration limit);
-  void Split(const VideoSampling& sampling);
   void Frame(int position, const std::vector<uint8_t>& pixels);
   void NoMoreGroups();
   void Unsure();
-  void Frames(const VideoFrames& video);
+  // These answer with the frames of `part`, or with all frames if it is the first part.
+  void Split(const VideoSampling& sampling, const FramePart& part);
+  void Frames(const VideoFrames& video, const FramePart& part = {});
   void Sound(const DecodedSound& sound);
 };
 

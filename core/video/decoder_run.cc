@@ -103,7 +103,8 @@ absl::StatusOr<std::string> DecoderRun::ReadStart() {
   }
 }
 
-absl::StatusOr<DecoderRun::Result> DecoderRun::ReadFramesOrRefusal(int max_seconds) {
+absl::StatusOr<DecoderRun::Result> DecoderRun::ReadFramesOrRefusal(const FramePart& part,
+                                                                   int max_seconds) {
   ASSIGN_OR_RETURN(AnswerReader::Answer answer, reader_.ReadAnswer());
   if (answer.header.kind == AnswerKind::kTimeLimit) {
     const auto limit = absl::Seconds(std::max(answer.header.seconds, 0));
@@ -112,9 +113,9 @@ absl::StatusOr<DecoderRun::Result> DecoderRun::ReadFramesOrRefusal(int max_secon
   }
   switch (answer.header.kind) {
     case AnswerKind::kFrames:
-      return reader_.ReadFrames(answer.header, max_seconds);
+      return reader_.ReadFrames(answer.header, part, max_seconds);
     case AnswerKind::kSplit:
-      return reader_.ReadSplit(answer.header, max_seconds);
+      return reader_.ReadSplit(answer.header, part, max_seconds);
     case AnswerKind::kSound:
       return reader_.ReadSound(answer.header);
     case AnswerKind::kRefused:
@@ -124,8 +125,8 @@ absl::StatusOr<DecoderRun::Result> DecoderRun::ReadFramesOrRefusal(int max_secon
   }
 }
 
-absl::StatusOr<DecoderRun::Result> DecoderRun::ReadResult(int max_seconds) {
-  absl::StatusOr<Result> result = ReadFramesOrRefusal(max_seconds);
+absl::StatusOr<DecoderRun::Result> DecoderRun::ReadResult(const FramePart& part, int max_seconds) {
+  absl::StatusOr<Result> result = ReadFramesOrRefusal(part, max_seconds);
   if (absl::IsDataLoss(result.status())) {
     return Crashed(process_.TakeEnding(), limits_, watch_.subject());
   }

@@ -24,10 +24,11 @@ class DecoderRun {
   // Returns why system calls are not filtered; empty if they are.
   absl::StatusOr<std::string> ReadStart();
 
-  // The result of a process that decodes a sound, or a video, alone, or that lets others decode the
-  // video. The time limit in its answer becomes the watch's. After success the process has ended.
+  // The result of a process that decodes a sound, or a part of a video, alone, or that lets others
+  // decode the part. The time limit in its answer becomes the watch's. After success the process
+  // has ended.
   using Result = std::variant<VideoFrames, SplitVideo, DecodedSound>;
-  absl::StatusOr<Result> ReadResult(int max_seconds);
+  absl::StatusOr<Result> ReadResult(const FramePart& part, int max_seconds);
 
   // Reads the next answer of a process that decodes groups: kFrame, kNoMoreGroups, ...
   // After kFrame, ReadPixels must follow.
@@ -35,7 +36,7 @@ class DecoderRun {
   absl::StatusOr<std::vector<uint8_t>> ReadPixels() { return reader_.ReadPixels(); }
 
  private:
-  absl::StatusOr<Result> ReadFramesOrRefusal(int max_seconds);
+  absl::StatusOr<Result> ReadFramesOrRefusal(const FramePart& part, int max_seconds);
 
   DecoderProcess process_;
   DecodeWatch& watch_;

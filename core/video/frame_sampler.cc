@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -15,8 +16,22 @@ absl::StatusOr<VideoFrames> SampleVideo(absl::string_view file, const Limits& li
                                         int max_seconds, const CancelFlag& cancel) {
   InitFfmpeg();
   ASSIGN_OR_RETURN(const std::unique_ptr<VideoSampling> sampling,
-                   VideoSampling::Read(file, limits, max_seconds, cancel));
+                   VideoSampling::Read(file, limits, max_seconds, FramePart(), cancel));
   return sampling->Decode();
+}
+
+std::unique_ptr<VideoReader> OpenVideo(std::string file, const Limits& limits, int max_seconds) {
+  InitFfmpeg();
+  const uint64_t bytes = file.size();
+  const auto shared = std::make_shared<const std::string>(std::move(file));
+  return std::make_unique<VideoReader>(
+      [shared, limits, max_seconds](const FramePart& part,
+                                    const CancelFlag& cancel) -> absl::StatusOr<VideoFrames> {
+        ASSIGN_OR_RETURN(const std::unique_ptr<VideoSampling> sampling,
+                         VideoSampling::Read(*shared, limits, max_seconds, part, cancel));
+        return sampling->Decode();
+      },
+      bytes);
 }
 
 }  // namespace vidmuse

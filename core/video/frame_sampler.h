@@ -2,10 +2,14 @@
 #ifndef VIDMUSE_VIDEO_FRAME_SAMPLER_H_
 #define VIDMUSE_VIDEO_FRAME_SAMPLER_H_
 
+#include <memory>
+#include <string>
+
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/base/cancel.h"
 #include "core/model/architecture/video_frames.h"
+#include "core/video/video_reader.h"
 #include "vidmuse/limits.h"
 
 namespace vidmuse {
@@ -27,6 +31,11 @@ namespace vidmuse {
 // and length allow (decode_watch.h). CANCELLED: `cancel` was set. Thread-safe.
 absl::StatusOr<VideoFrames> SampleVideo(absl::string_view file, const Limits& limits,
                                         int max_seconds, const CancelFlag& cancel);
+
+// Makes a reader of the same frames, which decodes them part by part. Frames are the same but in a
+// video that seems whole in its first part and later proves to have other frames than its packets
+// tell: its length isn't judged anew then.
+std::unique_ptr<VideoReader> OpenVideo(std::string file, const Limits& limits, int max_seconds);
 
 }  // namespace vidmuse
 

@@ -58,10 +58,11 @@ class SharedClaims {
 }  // namespace
 
 GroupRun::GroupRun(const std::string& program, const UniqueFd& request, const SplitVideo& split,
-                   const Limits& limits, CoreBudget& cores)
+                   const FramePart& part, const Limits& limits, CoreBudget& cores)
     : program_(program),
       request_(request),
       split_(split),
+      part_(part),
       limits_(limits),
       cores_(cores),
       pixels_(static_cast<size_t>(split.distinct)),
@@ -120,6 +121,7 @@ absl::Status GroupRun::ReadFrames(int number, const Setting& setting) {
   DecodeWatch watch(stop_, setting.time_left);
   DecoderProcess::Setup setup;
   setup.role = DecoderRole::kGroups;
+  setup.part = part_;
   setup.memory_bytes = setting.memory_bytes;
   setup.processor_seconds = setting.processor_seconds;
   setup.number = number;

@@ -21,14 +21,14 @@
 
 namespace vidmuse {
 
-// One video. Its processes take the next group as soon as they are done with one. Run is called
-// once.
+// A part of a video. Its processes take the next group as soon as they are done with one. Run is
+// called once.
 class GroupRun {
  public:
   // `request` is the memory file that all processes read. Together they take no more memory than
   // limits.max_decoder_bytes. All arguments must outlive the run.
   GroupRun(const std::string& program, const UniqueFd& request, const SplitVideo& split,
-           const Limits& limits, CoreBudget& cores);
+           const FramePart& part, const Limits& limits, CoreBudget& cores);
 
   // Planes [3, 224, 224] by position.
   using Frames = std::vector<std::vector<uint8_t>>;
@@ -59,6 +59,7 @@ class GroupRun {
   const std::string& program_;
   const UniqueFd& request_;
   const SplitVideo& split_;
+  const FramePart part_;
   const Limits& limits_;
   CoreBudget& cores_;
   CancelFlag stop_;  // ends all processes

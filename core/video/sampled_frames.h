@@ -7,15 +7,19 @@
 
 #include "core/model/architecture/video_frames.h"
 #include "core/video/distinct_frames.h"
+#include "core/video/frame_part.h"
 
 namespace vidmuse {
 
 struct SampledFrames {
   int seconds = 0;              // of music
   std::vector<int64_t> wanted;  // numbers of the frames, ascending and distinct
-  std::vector<int> local;       // [2 * seconds] positions in `wanted`
-  std::vector<int> global;      // [32] positions in `wanted`
+  std::vector<int> local;       // [2 * seconds, or those of a part] positions in `wanted`
+  std::vector<int> global;      // [32, or none] positions in `wanted`
 };
+
+// Returns what a part needs of a whole video's frames.
+SampledFrames PartOf(const SampledFrames& all, const FramePart& part);
 
 // Puts stored frames in order. stored[i] is the index in `store` of the frame at position i in
 // `frames.wanted`.

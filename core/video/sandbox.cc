@@ -105,32 +105,89 @@ Limits VideoSandbox::Granted(const Limits& limits, uint64_t beside) const {
   return granted;
 }
 
+struct VideoSandbox::OpenFile {
+  absl::string_view bytes;  // until the request is made
+  std::string owned;        // what `bytes` refers to, unless the caller holds it
+  uint64_t size = 0;
+  Limits limits;
+  int max_seconds = 0;
+  UniqueFd request;  // made with the first part, and then it holds the only copy
+  int seconds = 0;   // of the video, from the first part on
+  absl::Duration spent;
+};
+
+std::unique_ptr<VideoReader> VideoSandbox::Open(std::string file, const Limits& limits,
+                                                int max_seconds) const {
+  const auto open = std::make_shared<OpenFile>();
+  open->owned = std::move(file);
+  open->bytes = open->owned;
+  open->size = open->owned.size();
+  open->limits = limits;
+  open->max_seconds = max_seconds;
+  return std::make_unique<VideoReader>(
+      [this, open](const FramePart& part, const CancelFlag& cancel) {
+        return Decode(*open, part, cancel);
+      },
+      open->size);
+}
+
 absl::StatusOr<VideoFrames> VideoSandbox::Sample(absl::string_view file, const Limits& limits,
                                                  int max_seconds, const CancelFlag& cancel) const {
+  OpenFile open;
+  open.bytes = file;
+  open.size = file.size();
+  open.limits = limits;
+  open.max_seconds = max_seconds;
+  return Decode(open, FramePart(), cancel);
+}
+
+absl::StatusOr<VideoFrames> VideoSandbox::Decode(OpenFile& file, const FramePart& part,
+                                                 const CancelFlag& cancel) const {
   // The decoders' frames and their copy of the video take memory too.
-  const uint64_t beside = MaxFrameBytes(limits) + file.size();
-  const Limits granted = Granted(limits, beside);
+  const uint64_t beside = MaxFrameBytes(file.limits) + file.size;
+  file.limits = Granted(file.limits, beside);
   ASSIGN_OR_RETURN(const DecoderBudget::Share share,
-                   budget_.Take(granted.max_decoder_bytes + beside, cancel));
+                   budget_.Take(file.limits.max_decoder_bytes + beside, cancel));
   const CoreBudget::Share core = cores_.Take();
-  DecodeWatch watch(cancel, ReadTimeLimit(file.size(), limits));
+  DecodeWatch watch(cancel, file.spent + ReadTimeLimit(file.size, file.limits), file.spent);
   RETURN_IF_ERROR(watch.Check());
-  ASSIGN_OR_RETURN(const UniqueFd request, MakeRequest(file, granted, max_seconds));
-  int most_seconds = static_cast<int>(std::ceil(limits.max_video_seconds));
-  if (max_seconds > 0) most_seconds = std::min(most_seconds, max_seconds);
+  if (file.request.get() < 0) {
+    ASSIGN_OR_RETURN(file.request, MakeRequest(file.bytes, file.limits, file.max_seconds));
+    file.bytes = {};
+    file.owned = {};
+  }
+  ASSIGN_OR_RETURN(VideoFrames frames, DecodePart(file, part, watch));
+  file.seconds = frames.seconds;
+  file.spent = watch.spent();
+  return frames;
+}
+
+absl::StatusOr<VideoFrames> VideoSandbox::DecodePart(const OpenFile& file, const FramePart& part,
+                                                     DecodeWatch& watch) const {
+  int most_seconds = static_cast<int>(std::ceil(file.limits.max_video_seconds));
+  if (file.max_seconds > 0) most_seconds = std::min(most_seconds, file.max_seconds);
 
   const auto decode = [&](DecoderRole role) -> absl::StatusOr<DecoderRun::Result> {
     DecoderProcess::Setup setup;
     setup.role = role;
-    ASSIGN_OR_RETURN(DecoderProcess process, DecoderProcess::Start(program_, request, setup));
-    DecoderRun run(std::move(process), watch, granted);
+    setup.part = part;
+    ASSIGN_OR_RETURN(DecoderProcess process, DecoderProcess::Start(program_, file.request, setup));
+    DecoderRun run(std::move(process), watch, file.limits);
     RETURN_IF_ERROR(run.ReadStart().status());
-    return run.ReadResult(most_seconds);
+    ASSIGN_OR_RETURN(DecoderRun::Result result, run.ReadResult(part, most_seconds));
+    if (std::holds_alternative<DecodedSound>(result)) {
+      return absl::InvalidArgumentError("the video crashed its decoder (it gave a sound)");
+    }
+    const auto* frames = std::get_if<VideoFrames>(&result);
+    const int seconds =
+        frames != nullptr ? frames->seconds : std::get<SplitVideo>(result).frames.seconds;
+    if (file.seconds == 0 || seconds == file.seconds) return result;
+    return absl::InvalidArgumentError("the video crashed its decoder (it has another length now)");
   };
   ASSIGN_OR_RETURN(DecoderRun::Result result, decode(DecoderRole::kFirst));
   if (const auto* split = std::get_if<SplitVideo>(&result)) {
-    if (static_cast<uint64_t>(split->distinct) * kFrameBytes <= MaxFrameBytes(granted)) {
-      GroupRun groups(program_, request, *split, granted, cores_);
+    if (static_cast<uint64_t>(split->distinct) * kFrameBytes <= MaxFrameBytes(file.limits)) {
+      GroupRun groups(program_, file.request, *split, part, file.limits, cores_);
       ASSIGN_OR_RETURN(std::optional<GroupRun::Frames> pixels, groups.Run(watch));
       if (pixels) return AssembleFrames(split->frames, *std::move(pixels));
     }
@@ -151,7 +208,8 @@ absl::StatusOr<DecodedSound> VideoSandbox::DecodeSound(absl::string_view file, c
   ASSIGN_OR_RETURN(const DecoderBudget::Share share,
                    budget_.Take(granted.max_decoder_bytes + beside, cancel));
   const CoreBudget::Share core = cores_.Take();
-  DecodeWatch watch(cancel, ReadTimeLimit(file.size(), limits), kSoundSubject);
+  DecodeWatch watch(cancel, ReadTimeLimit(file.size(), limits), absl::ZeroDuration(),
+                    kSoundSubject);
   RETURN_IF_ERROR(watch.Check());
   ASSIGN_OR_RETURN(const UniqueFd request, MakeRequest(file, granted, 0));
   DecoderProcess::Setup setup;
@@ -159,7 +217,7 @@ absl::StatusOr<DecodedSound> VideoSandbox::DecodeSound(absl::string_view file, c
   ASSIGN_OR_RETURN(DecoderProcess process, DecoderProcess::Start(program_, request, setup));
   DecoderRun run(std::move(process), watch, granted);
   RETURN_IF_ERROR(run.ReadStart().status());
-  ASSIGN_OR_RETURN(DecoderRun::Result result, run.ReadResult(0));
+  ASSIGN_OR_RETURN(DecoderRun::Result result, run.ReadResult(FramePart(), 0));
   if (auto* sound = std::get_if<DecodedSound>(&result)) return std::move(*sound);
   return absl::InvalidArgumentError("prompt_audio crashed its decoder (it gave a video)");
 }

@@ -14,8 +14,11 @@
 #include "core/base/cancel.h"
 #include "core/base/unique_fd.h"
 #include "core/model/architecture/video_frames.h"
+#include "core/video/decode_watch.h"
 #include "core/video/decoder_budget.h"
+#include "core/video/frame_part.h"
 #include "core/video/sound_decoder.h"
+#include "core/video/video_reader.h"
 #include "vidmuse/limits.h"
 
 namespace vidmuse {
@@ -56,7 +59,13 @@ class VideoSandbox {
   // Tells why system calls are not filtered; empty if they are.
   const std::string& unfiltered() const { return unfiltered_; }
 
-  // Returns what SampleVideo (frame_sampler.h) returns, with more errors. INVALID_ARGUMENT: the
+  // Makes a reader of what SampleVideo (frame_sampler.h) returns, part by part, in the sense of
+  // OpenVideo. Between two parts it holds the file, and no process. All parts together may take the
+  // time that decoding the whole at once may take. Errors are those of Sample. The sandbox must
+  // outlive the reader.
+  std::unique_ptr<VideoReader> Open(std::string file, const Limits& limits, int max_seconds) const;
+
+  // Returns what SampleVideo returns, with more errors. INVALID_ARGUMENT: the
   // video made its decoder crash, or needs more than limits.max_decoder_bytes (or than all decoders
   // may use). RESOURCE_EXHAUSTED: memory, descriptors or processes are short, or the kernel killed
   // the decoder, which it does when memory is short. INTERNAL: the program can no longer be run.
@@ -80,6 +89,12 @@ class VideoSandbox {
   Limits Granted(const Limits& limits, uint64_t beside) const;
   absl::StatusOr<UniqueFd> MakeRequest(absl::string_view file, const Limits& limits,
                                        int max_seconds) const;
+  // A file on its way to frames.
+  struct OpenFile;
+  absl::StatusOr<VideoFrames> Decode(OpenFile& file, const FramePart& part,
+                                     const CancelFlag& cancel) const;
+  absl::StatusOr<VideoFrames> DecodePart(const OpenFile& file, const FramePart& part,
+                                         DecodeWatch& watch) const;
 
   const std::string program_;
   const Filter filter_;

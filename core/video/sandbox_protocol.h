@@ -1,17 +1,17 @@
 // The protocol between the server and the decoder program, which are built from the same sources.
 //
 // The server passes one sealed memory file, which holds a DecodeRequest followed by the file, and
-// the process's role as arguments (DecoderRole). The program answers through a pipe: first how it
-// is confined, before it looks at the video, then the result.
+// the process's role (DecoderRole) and the wanted part of the frames as arguments. The program
+// answers through a pipe: first how it is confined, before it looks at the file, then the result.
 //
 //   AnswerHeader kConfined, kUnfiltered or kNotStarted, message
 //   AnswerHeader kTimeLimit, once the video's length is known
 //   AnswerHeader kRefused, message
 //     or, as first or only process:
-//        AnswerHeader kFrames, int32 local[2 * seconds], int32 global[32],
+//        AnswerHeader kFrames, int32 local[the part's, and `surplus`], int32 global[32 or none],
 //        uint8 frames[frames][3][224][224]
 //     or, as first process:
-//        AnswerHeader kSplit, int32 local[2 * seconds], int32 global[32]
+//        AnswerHeader kSplit, int32 local[the part's, and `surplus`], int32 global[32 or none]
 //     or, for a sound:
 //        AnswerHeader kSound, float samples[samples]
 //     or, as one of several processes:
@@ -98,10 +98,13 @@ struct AnswerHeader {
   uint32_t magic = 0;
   AnswerKind kind = AnswerKind::kRefused;
   uint32_t message_size = 0;
-  int32_t seconds = 0;         // kFrames, kSplit and kTimeLimit
-  uint32_t frames = 0;         // kFrames and kSplit: how many; kFrame: which one
-  uint32_t limit = 0;          // kRefused: number of the broken limit in kAnswerLimits; 0: none
-  double value = 0;            // kRefused: the value that broke the limit
+  int32_t seconds = 0;  // kFrames, kSplit and kTimeLimit
+  uint32_t frames = 0;  // kFrames and kSplit: how many; kFrame: which one
+  uint32_t limit = 0;   // kRefused: number of the broken limit in kAnswerLimits; 0: none
+  double value = 0;     // kRefused: the value that broke the limit
+  // kFrames and kSplit: how many local frames come besides the part's. If there are any, all of
+  // them come.
+  uint32_t surplus = 0;
   uint32_t groups = 0;         // kSplit: how many
   uint32_t sample_rate = 0;    // kSound
   uint64_t samples = 0;        // kSound: how many

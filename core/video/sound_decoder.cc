@@ -245,7 +245,8 @@ absl::Status CheckSound(const DecodedSound& sound) {
 absl::StatusOr<DecodedSound> DecodeSound(absl::string_view file, const Limits& limits,
                                          const CancelFlag& cancel) {
   InitFfmpeg();
-  const DecodeWatch watch(cancel, ReadTimeLimit(file.size(), limits), kSoundSubject);
+  const DecodeWatch watch(cancel, ReadTimeLimit(file.size(), limits), absl::ZeroDuration(),
+                          kSoundSubject);
   SoundFile opened(file, watch);
   RETURN_IF_ERROR(opened.Open());
   ASSIGN_OR_RETURN(DecodedSound sound, opened.Decode());

@@ -41,6 +41,9 @@ absl::Status TooDamaged(absl::string_view what, int64_t good, int64_t all) {
 
 // Frame buffers that a decoder holds at most: references, pictures in the wrong order, and output.
 constexpr uint64_t kMostFrameBuffers = 20;
+// Each part has to be decoded from the start of a group. If a group is longer than this, all frames
+// are decoded with the first part instead.
+constexpr double kLongestGroupSeconds = 30;
 // What a decoder takes besides.
 constexpr uint64_t kBytesBesideFrames = 48 << 20;
 
@@ -49,8 +52,10 @@ constexpr uint64_t kBytesBesideFrames = 48 << 20;
 absl::StatusOr<std::unique_ptr<VideoSampling>> VideoSampling::Read(absl::string_view file,
                                                                    const Limits& limits,
                                                                    int max_seconds,
+                                                                   const FramePart& part,
                                                                    const CancelFlag& cancel) {
-  std::unique_ptr<VideoSampling> sampling(new VideoSampling(file, limits, max_seconds, cancel));
+  std::unique_ptr<VideoSampling> sampling(
+      new VideoSampling(file, limits, max_seconds, part, cancel));
   RETURN_IF_ERROR(sampling->ReadFile());
   return sampling;
 }
@@ -67,10 +72,27 @@ absl::Status VideoSampling::ReadFile() {
   RETURN_IF_ERROR(ReadPackets());
   RETURN_IF_ERROR(ChooseRateAndLength());
   SetTimeLimit();
-  frames_ = ChooseFrames(index_.frames);
+  all_ = ChooseFrames(index_.frames);
+  frames_ = PartOf(all_, part_);
+  if (frames_.local.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the video has ", all_.local.size(), " local frames, not one of number ", part_.first));
+  }
   // Without the header's size, the first decoded frame decides it.
-  if (header_.width > 0 && header_.height > 0) groups_ = GroupFrames(index_, frames_.wanted);
+  if (header_.width > 0 && header_.height > 0) ChooseGroups();
   return absl::OkStatus();
+}
+
+void VideoSampling::ChooseGroups() {
+  groups_ = GroupFrames(index_, frames_.wanted);
+  if (part_.first > 0 || frames_.local.size() == all_.local.size()) return;
+  std::vector<FrameGroup> groups = GroupFrames(index_, all_.wanted);
+  const bool apart = std::all_of(groups.begin(), groups.end(), [&](const FrameGroup& group) {
+    return static_cast<double>(group.last - group.begin) < kLongestGroupSeconds * frame_rate_;
+  });
+  if (apart) return;
+  frames_ = all_;
+  groups_ = std::move(groups);
 }
 
 absl::Status VideoSampling::ReadAllPackets() {
@@ -190,7 +212,30 @@ absl::StatusOr<bool> VideoSampling::DecodeGroups(std::vector<std::vector<uint8_t
 }
 
 absl::StatusOr<VideoFrames> VideoSampling::DecodeInOrder() {
-  SampledFrames frames = frames_;
+  return part_.first == 0 ? DecodeAllInOrder() : DecodePartInOrder();
+}
+
+// The frames before have been used, so the list of wanted frames stays, whatever the decoder says,
+// and what is missing is replaced, however much it is.
+absl::StatusOr<VideoFrames> VideoSampling::DecodePartInOrder() {
+  std::vector<int64_t> wanted = all_.wanted;
+  while (wanted.back() > frames_.wanted.back()) wanted.pop_back();
+  FrameConverter converter(header_.width, header_.height, header_.rotation);
+  DistinctFrames store;
+  FramePicker picker(std::move(wanted), converter, store);
+  RETURN_IF_ERROR(DecodeAll(index_.pts, &picker).status());
+  RETURN_IF_ERROR(picker.Finish());
+  std::vector<std::vector<uint8_t>> decoded = store.Take();
+  std::vector<std::vector<uint8_t>> pixels;
+  pixels.reserve(frames_.wanted.size());
+  for (const int64_t frame : frames_.wanted) {
+    pixels.push_back(decoded[static_cast<size_t>(picker.StoredIndex(frame))]);
+  }
+  return AssembleFrames(frames_, std::move(pixels));
+}
+
+absl::StatusOr<VideoFrames> VideoSampling::DecodeAllInOrder() {
+  SampledFrames frames = all_;
   std::vector<int64_t> pts = index_.pts;
   int64_t count = index_.frames;
   bool recounted = false;

@@ -26,14 +26,18 @@ namespace vidmuse {
 // Not thread-safe.
 class VideoSampling {
  public:
-  // Reads the header and all packets and chooses the frames, for the arguments and with the errors
-  // of SampleVideo (frame_sampler.h). All arguments must outlive the result.
+  // Reads the header and all packets and chooses the part's frames, for the arguments and with the
+  // errors of SampleVideo (frame_sampler.h). The file, the limits and the flag must outlive the
+  // result.
   static absl::StatusOr<std::unique_ptr<VideoSampling>> Read(absl::string_view file,
                                                              const Limits& limits, int max_seconds,
+                                                             const FramePart& part,
                                                              const CancelFlag& cancel);
 
   // The time that reading and decoding may take together, which counts from the call of Read.
   absl::Duration time_limit() const { return time_limit_; }
+  // The part's frames, or all frames in place of the first part's if decoding the parts apart from
+  // each other takes much longer than decoding them together.
   const SampledFrames& frames() const { return frames_; }
   // Groups of packets that can be decoded apart from each other. Empty: there are none.
   const std::vector<FrameGroup>& groups() const { return groups_; }
@@ -44,7 +48,8 @@ class VideoSampling {
 
   // Decodes the frames: the groups one after another, or in order if that gives another result.
   absl::StatusOr<VideoFrames> Decode();
-  // Decodes packet after packet. What is missing or damaged is replaced.
+  // Decodes packet after packet. What is missing or damaged is replaced. For the first part, it
+  // returns all frames of the video, which were decoded on the way to the last global one.
   absl::StatusOr<VideoFrames> DecodeInOrder();
   // For a part of the groups. Must not outlive this object.
   absl::StatusOr<std::unique_ptr<GroupDecoder>> NewGroupDecoder() const;
@@ -56,10 +61,11 @@ class VideoSampling {
   };
 
   VideoSampling(absl::string_view bytes, const Limits& limits, int max_seconds,
-                const CancelFlag& cancel)
+                const FramePart& part, const CancelFlag& cancel)
       : bytes_(bytes),
         limits_(limits),
         max_seconds_(max_seconds),
+        part_(part),
         watch_(cancel, ReadTimeLimit(bytes.size(), limits)) {}
 
   absl::StatusOr<std::unique_ptr<VideoFile>> Open() const {
@@ -70,10 +76,14 @@ class VideoSampling {
   absl::Status ReadAllPackets();
   absl::Status ChooseRateAndLength();
   void SetTimeLimit();
+  void ChooseGroups();
   SampledFrames ChooseFrames(int64_t frames) const;
   // Fills in `pixels` by position. Returns false if only DecodeInOrder gives the right frames.
   absl::StatusOr<bool> DecodeGroups(std::vector<std::vector<uint8_t>>& pixels) const;
 
+  // DecodeInOrder of all frames, and of a part that isn't the first.
+  absl::StatusOr<VideoFrames> DecodeAllInOrder();
+  absl::StatusOr<VideoFrames> DecodePartInOrder();
   // Decodes the file. Frames are identified by their presentation times `pts`, or by their order if
   // it is empty. Without a picker, they are only counted.
   absl::StatusOr<Outcome> DecodeAll(const std::vector<int64_t>& pts, FramePicker* picker);
@@ -83,6 +93,7 @@ class VideoSampling {
   const absl::string_view bytes_;
   const Limits& limits_;
   const int max_seconds_;
+  const FramePart part_;
   DecodeWatch watch_;
   absl::Duration time_limit_;
   bool ignore_edits_ = false;
@@ -91,8 +102,9 @@ class VideoSampling {
   // By which the video is sampled.
   double frame_rate_ = 0;
   int seconds_ = 0;
-  SampledFrames frames_;
-  std::vector<FrameGroup> groups_;
+  SampledFrames all_;
+  SampledFrames frames_;            // see frames()
+  std::vector<FrameGroup> groups_;  // of frames_
 };
 
 }  // namespace vidmuse

@@ -37,12 +37,11 @@ absl::StatusOr<double> FirstAudio(Generator& generator, LoudnessMode loudness) {
 absl::StatusOr<nlohmann::json> MeasureFirstAudio(std::unique_ptr<MusicModel> model,
                                                  const VideoFrames& video) {
   NullMetricsSink metrics;
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<Generator> generator,
-      NewGenerator(
-          std::move(model),
-          [&](absl::string_view, const Limits&, int, const CancelFlag&) { return video; },
-          GeneratorOptions(), Clock::Real(), &metrics));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Generator> generator,
+                   NewGenerator(std::move(model),
+                                ReadingWhole([&](absl::string_view, const Limits&, int,
+                                                 const CancelFlag&) { return video; }),
+                                GeneratorOptions(), Clock::Real(), &metrics));
   nlohmann::json result;
   ASSIGN_OR_RETURN(result["none_s"], FirstAudio(*generator, LoudnessMode::kNone));
   ASSIGN_OR_RETURN(result["streaming_s"], FirstAudio(*generator, LoudnessMode::kStreaming));

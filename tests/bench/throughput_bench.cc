@@ -93,12 +93,12 @@ absl::StatusOr<std::unique_ptr<Generator>> NewBenchGenerator(const ThroughputFla
   GeneratorOptions options;
   options.limits.max_batch = 17;
   options.limits.max_queued_bytes = 4ull << 30;
-  return NewGenerator(
-      *std::move(model),
-      [seconds = flags.seconds](absl::string_view file, const Limits&, int, const CancelFlag&) {
-        return RandomVideo(file, seconds);
-      },
-      options, Clock::Real(), metrics);
+  return NewGenerator(*std::move(model),
+                      ReadingWhole([seconds = flags.seconds](absl::string_view file, const Limits&,
+                                                             int, const CancelFlag&) {
+                        return RandomVideo(file, seconds);
+                      }),
+                      options, Clock::Real(), metrics);
 }
 
 std::unique_ptr<MusicStream> Submit(Generator& generator, int video) {

@@ -148,7 +148,7 @@ TEST_P(DeviceModelTest, GreedySongsAreTheReferences) {
   GeneratorOptions options;
   options.limits.max_batch = 3;
   auto generator =
-      NewGenerator(Load(GetParam().device), SampleVideo, options, Clock::Real(), &metrics);
+      NewGenerator(Load(GetParam().device), OpenVideo, options, Clock::Real(), &metrics);
   ASSERT_TRUE(generator.ok()) << generator.status();
   GenerationRequest request;
   request.sampling.greedy = true;

@@ -21,17 +21,57 @@ uint64_t Mix(uint64_t hash, uint64_t value) {
 
 class Condition final : public VideoCondition {
  public:
-  Condition(int seconds, uint64_t seed, size_t bytes)
-      : local_frames_(2 * seconds), seed_(seed), bytes_(bytes) {}
+  Condition(int first, int local_frames, uint64_t seed, size_t bytes,
+            std::shared_ptr<FakeConditionCounts> counts)
+      : first(first),
+        seed(seed),
+        local_frames_(local_frames),
+        bytes_(bytes),
+        counts_(std::move(counts)) {
+    const int now = counts_->now += local_frames_;
+    int most = counts_->most;
+    while (now > most && !counts_->most.compare_exchange_weak(most, now)) {
+    }
+  }
+  ~Condition() override { counts_->now -= local_frames_; }
   int local_frames() const override { return local_frames_; }
   size_t bytes() const override { return bytes_; }
-  uint64_t seed() const { return seed_; }
+
+  const int first;  // the video's local frame that is the condition's first
+  const uint64_t seed;
 
  private:
   const int local_frames_;
-  const uint64_t seed_;
   const size_t bytes_;
+  const std::shared_ptr<FakeConditionCounts> counts_;
 };
+
+// What a fake video's local frame says: the video, and its own number. Black frames are of video 0,
+// and have no number.
+struct FakeFrame {
+  uint64_t seed = 0;
+  uint64_t number = 0;  // from 1 on
+};
+
+FakeFrame ReadFrame(const VideoFrames& video, size_t local) {
+  const std::vector<uint8_t>& pixels = video.frames.at(static_cast<size_t>(video.local.at(local)));
+  FakeFrame frame;
+  std::memcpy(&frame, pixels.data(), sizeof(frame));
+  return frame;
+}
+
+// Returns the number of the first local frame, counted from 0, or an error if not all of them are
+// the video's or they don't follow one another.
+absl::StatusOr<int> FirstFrame(const VideoFrames& video, uint64_t seed) {
+  const uint64_t first = ReadFrame(video, 0).number;
+  for (size_t i = 0; i < video.local.size(); ++i) {
+    const FakeFrame frame = ReadFrame(video, i);
+    if (frame.seed != seed || (first > 0 && frame.number != first + i)) {
+      return absl::InternalError("a frame out of order");
+    }
+  }
+  return first > 0 ? static_cast<int>(first) - 1 : 0;
+}
 
 class FakeWindow final : public Window {
  public:
@@ -114,9 +154,35 @@ absl::StatusOr<std::shared_ptr<const VideoCondition>> FakeModel::EncodeVideo(
     if (absl::Status status = on_encode(); !status.ok()) return status;
   }
   if (cancel.cancelled()) return absl::CancelledError("cancelled");
-  uint64_t seed;
-  std::memcpy(&seed, video.frames.at(0).data(), sizeof(seed));
-  return FakeCondition(video.seconds, seed, condition_bytes);
+  const uint64_t seed = ReadFrame(video, 0).seed;
+  absl::StatusOr<int> first = FirstFrame(video, seed);
+  if (!first.ok()) return first.status();
+  if (video.global.size() != kGlobalFrames) return absl::InternalError("no global frames");
+  return std::make_shared<Condition>(*first, static_cast<int>(video.local.size()), seed,
+                                     condition_bytes, counts_);
+}
+
+absl::StatusOr<std::shared_ptr<const VideoCondition>> FakeModel::EncodeMore(
+    const VideoCondition& condition, int first_frame, const VideoFrames& more,
+    const CancelFlag& cancel) {
+  if (cancel.cancelled()) return absl::CancelledError("cancelled");
+  const auto& fake = static_cast<const Condition&>(condition);
+  const int kept = fake.local_frames() - first_frame;
+  if (first_frame < 0 || kept < 0) return absl::InternalError("frames that are not there");
+  int first = fake.first + first_frame;
+  if (!more.local.empty()) {
+    absl::StatusOr<int> next = FirstFrame(more, fake.seed);
+    if (!next.ok()) return next.status();
+    if (kept > 0 ? *next != first + kept : *next < first) {
+      return absl::InternalError("frames that don't go on where others ended");
+    }
+    if (on_encode_more) {
+      if (absl::Status status = on_encode_more(*next); !status.ok()) return status;
+    }
+    if (kept == 0) first = *next;
+  }
+  return std::make_shared<Condition>(first, kept + static_cast<int>(more.local.size()), fake.seed,
+                                     condition_bytes, counts_);
 }
 
 size_t FakeModel::WindowBytes(int local_frames, int steps) const {
@@ -133,8 +199,8 @@ absl::StatusOr<std::unique_ptr<Window>> FakeModel::OpenWindow(const VideoConditi
   if (first_frame < 0 || frame_count < 1 || first_frame + frame_count > fake.local_frames()) {
     return absl::InternalError("window outside the video");
   }
-  return std::make_unique<FakeWindow>(WindowHash(fake.seed(), first_frame, frame_count), steps,
-                                      open_windows_);
+  return std::make_unique<FakeWindow>(WindowHash(fake.seed, fake.first + first_frame, frame_count),
+                                      steps, open_windows_);
 }
 
 absl::Status FakeModel::Step(absl::Span<StepRequest> requests) {
@@ -190,15 +256,19 @@ std::vector<int32_t> FakeTokens(absl::Span<const float> samples) {
 }
 
 std::shared_ptr<const VideoCondition> FakeCondition(int seconds, uint64_t seed, size_t bytes) {
-  return std::make_shared<Condition>(seconds, seed, bytes);
+  return std::make_shared<Condition>(0, 2 * seconds, seed, bytes,
+                                     std::make_shared<FakeConditionCounts>());
 }
 
 VideoFrames FakeFrames(int seconds, uint64_t seed) {
   VideoFrames frames;
   frames.seconds = seconds;
-  frames.frames.emplace_back(sizeof(seed));
-  std::memcpy(frames.frames[0].data(), &seed, sizeof(seed));
-  frames.local.assign(2 * seconds, 0);
+  for (int i = 0; i < 2 * seconds; ++i) {
+    const FakeFrame frame = {seed, static_cast<uint64_t>(i) + 1};
+    frames.frames.emplace_back(sizeof(frame));
+    std::memcpy(frames.frames.back().data(), &frame, sizeof(frame));
+    frames.local.push_back(i);
+  }
   frames.global.assign(kGlobalFrames, 0);
   return frames;
 }

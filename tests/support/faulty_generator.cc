@@ -48,7 +48,7 @@ absl::StatusOr<std::unique_ptr<Generator>> Generator::Create(const GeneratorOpti
                                                              MetricsSink* metrics) {
   auto model = std::make_unique<FakeModel>();
   model->on_step = FailOnCommand;
-  return NewGenerator(std::move(model), Sample, options, Clock::Real(), metrics);
+  return NewGenerator(std::move(model), ReadingWhole(Sample), options, Clock::Real(), metrics);
 }
 
 }  // namespace vidmuse

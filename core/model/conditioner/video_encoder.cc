@@ -15,27 +15,42 @@ namespace {
 
 constexpr size_t kFrameBytes = size_t{3} * kFrameSize * kFrameSize;
 
-absl::Status CheckFrames(const VideoFrames& video) {
-  for (size_t i = 0; i < video.frames.size(); ++i) {
-    if (video.frames[i].size() != kFrameBytes) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "video frame ", i, " has ", video.frames[i].size(), " bytes, expected ", kFrameBytes));
+using Frames = absl::Span<const std::vector<uint8_t>>;
+
+absl::Status CheckSizes(Frames frames) {
+  for (size_t i = 0; i < frames.size(); ++i) {
+    if (frames[i].size() != kFrameBytes) {
+      return absl::InvalidArgumentError(absl::StrCat("video frame ", i, " has ", frames[i].size(),
+                                                     " bytes, expected ", kFrameBytes));
     }
   }
+  return absl::OkStatus();
+}
+
+absl::Status CheckIndices(const std::vector<int>& indices, Frames frames) {
+  for (int index : indices) {
+    if (index < 0 || index >= static_cast<int>(frames.size())) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("video frame ", index, " is outside of ", frames.size(), " frames"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckFrames(const VideoFrames& video) {
+  RETURN_IF_ERROR(CheckSizes(video.frames));
   if (video.local.empty()) return absl::InvalidArgumentError("a video needs a local frame");
   if (video.global.size() != kGlobalFrames) {
     return absl::InvalidArgumentError(absl::StrCat("a video has ", video.global.size(),
                                                    " global frames, expected ", kGlobalFrames));
   }
-  for (const std::vector<int>* indices : {&video.local, &video.global}) {
-    for (int index : *indices) {
-      if (index < 0 || index >= static_cast<int>(video.frames.size())) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("video frame ", index, " is outside of ", video.frames.size(), " frames"));
-      }
-    }
-  }
-  return absl::OkStatus();
+  RETURN_IF_ERROR(CheckIndices(video.local, video.frames));
+  return CheckIndices(video.global, video.frames);
+}
+
+absl::Status OutOfMemoryFor(size_t local_frames) {
+  return absl::ResourceExhaustedError(
+      absl::StrCat("video encoder: out of memory for ", local_frames, " local frames"));
 }
 
 // Returns the distinct values in ascending order.
@@ -69,14 +84,20 @@ class ChunkBuffer {
   size_t count_ = 0;
 };
 
-absl::Status Clip(const VideoNetworks& networks, const VideoFrames& video,
-                  absl::Span<const int> chunk, ChunkBuffer* states) {
-  std::array<const uint8_t*, kChunkFrames> frames{};
-  for (size_t i = 0; i < chunk.size(); ++i) frames[i] = video.frames[chunk[i]].data();
-  return networks.Clip({frames.data(), chunk.size()}, states->out());
+absl::Status Clip(const VideoNetworks& networks, Frames frames, absl::Span<const int> chunk,
+                  ChunkBuffer* states) {
+  std::array<const uint8_t*, kChunkFrames> pixels{};
+  for (size_t i = 0; i < chunk.size(); ++i) pixels[i] = frames[chunk[i]].data();
+  return networks.Clip({pixels.data(), chunk.size()}, states->out());
 }
 
 }  // namespace
+
+size_t GlobalKeysValues::bytes() const {
+  size_t floats = 0;
+  for (const std::vector<float>& frame : distinct) floats += frame.size();
+  return floats * sizeof(float);
+}
 
 VideoEncoder::VideoEncoder(std::unique_ptr<const VideoNetworks> networks, int dim, int threads)
     : networks_(std::move(networks)),
@@ -104,58 +125,78 @@ absl::StatusOr<std::unique_ptr<VideoEncoder>> VideoEncoder::Create(
 }
 
 absl::StatusOr<std::vector<float>> VideoEncoder::Encode(const VideoFrames& video,
-                                                        const CancelFlag& cancel) const try {
+                                                        const CancelFlag& cancel,
+                                                        GlobalKeysValues* global) const try {
   RETURN_IF_ERROR(CheckFrames(video));
   States states(video.frames.size());
-  ASSIGN_OR_RETURN(const std::unique_ptr<const GlobalContext> context,
-                   EncodeGlobal(video, cancel, &states));
+  ASSIGN_OR_RETURN(GlobalKeysValues keys_values, EncodeGlobal(video, cancel, &states));
+  ASSIGN_OR_RETURN(const std::unique_ptr<const GlobalContext> context, MakeContext(keys_values));
+  if (global != nullptr) *global = std::move(keys_values);
   std::vector<float> rows(video.local.size() * kTokensPerFrame * dim_);
-  RETURN_IF_ERROR(EncodeLocal(video, *context, states, cancel, rows.data()));
+  RETURN_IF_ERROR(EncodeLocal(video.frames, video.local, *context, states, cancel, rows.data()));
   return rows;
 } catch (const std::bad_alloc&) {
-  return absl::ResourceExhaustedError(
-      absl::StrCat("video encoder: out of memory for ", video.local.size(), " local frames"));
+  return OutOfMemoryFor(video.local.size());
 }
 
-absl::StatusOr<std::unique_ptr<const GlobalContext>> VideoEncoder::EncodeGlobal(
-    const VideoFrames& video, const CancelFlag& cancel, States* states) const {
+absl::Status VideoEncoder::EncodeMore(const GlobalKeysValues& global, Frames frames,
+                                      const std::vector<int>& local, const CancelFlag& cancel,
+                                      float* rows) const try {
+  RETURN_IF_ERROR(CheckSizes(frames));
+  RETURN_IF_ERROR(CheckIndices(local, frames));
+  ASSIGN_OR_RETURN(const std::unique_ptr<const GlobalContext> context, MakeContext(global));
+  return EncodeLocal(frames, local, *context, States(frames.size()), cancel, rows);
+} catch (const std::bad_alloc&) {
+  return OutOfMemoryFor(local.size());
+}
+
+absl::StatusOr<std::unique_ptr<const GlobalContext>> VideoEncoder::MakeContext(
+    const GlobalKeysValues& global) const {
+  std::array<const float*, kGlobalFrames> all{};
+  for (int i = 0; i < kGlobalFrames; ++i) all[i] = global.distinct[global.frames[i]].data();
+  return networks_->MakeContext(all);
+}
+
+absl::StatusOr<GlobalKeysValues> VideoEncoder::EncodeGlobal(const VideoFrames& video,
+                                                            const CancelFlag& cancel,
+                                                            States* states) const {
   const std::vector<int> global = Distinct(video.global);
   const std::vector<int> local = Distinct(video.local);
-  States keys_values(video.frames.size());
+  GlobalKeysValues result;
   for (int frame : global) {
-    keys_values[frame].resize(networks_->key_value_floats());
+    result.distinct.emplace_back(networks_->key_value_floats());
     if (std::binary_search(local.begin(), local.end(), frame)) {
       (*states)[frame].resize(networks_->state_floats());
     }
   }
+  for (int i = 0; i < kGlobalFrames; ++i) {
+    const auto found = std::lower_bound(global.begin(), global.end(), video.global[i]);
+    result.frames[i] = static_cast<int>(found - global.begin());
+  }
   RETURN_IF_ERROR(pool_->Run(Chunks(global), cancel, [&](int index) -> absl::Status {
     const absl::Span<const int> chunk = Chunk(global, index);
     ChunkBuffer clip(chunk.size(), networks_->state_floats());
-    RETURN_IF_ERROR(Clip(*networks_, video, chunk, &clip));
+    RETURN_IF_ERROR(Clip(*networks_, video.frames, chunk, &clip));
     std::array<float*, kChunkFrames> out{};
     for (size_t i = 0; i < chunk.size(); ++i) {
       std::vector<float>& kept = (*states)[chunk[i]];
       std::copy_n(clip.in()[i], kept.size(), kept.begin());
-      out[i] = keys_values[chunk[i]].data();
+      out[i] = result.distinct[size_t{kChunkFrames} * index + i].data();
     }
     return networks_->Global(clip.in(), {out.data(), chunk.size()});
   }));
-  std::array<const float*, kGlobalFrames> all{};
-  for (int i = 0; i < kGlobalFrames; ++i) all[i] = keys_values[video.global[i]].data();
-  return networks_->MakeContext(all);
+  return result;
 }
 
-absl::Status VideoEncoder::EncodeLocal(const VideoFrames& video, const GlobalContext& context,
-                                       const States& states, const CancelFlag& cancel,
-                                       float* rows) const {
+absl::Status VideoEncoder::EncodeLocal(Frames frames, const std::vector<int>& local,
+                                       const GlobalContext& context, const States& states,
+                                       const CancelFlag& cancel, float* rows) const {
   const size_t frame_rows = size_t{kTokensPerFrame} * dim_;
   // The indices in `local` at which each frame occurs.
-  std::vector<std::vector<int>> places(video.frames.size());
-  for (size_t i = 0; i < video.local.size(); ++i) {
-    places[video.local[i]].push_back(static_cast<int>(i));
-  }
+  std::vector<std::vector<int>> places(frames.size());
+  for (size_t i = 0; i < local.size(); ++i) places[local[i]].push_back(static_cast<int>(i));
   std::vector<int> seen, fresh;
-  for (int frame : Distinct(video.local)) (states[frame].empty() ? fresh : seen).push_back(frame);
+  for (int frame : Distinct(local)) (states[frame].empty() ? fresh : seen).push_back(frame);
 
   const auto finish = [&](absl::Span<const int> chunk,
                           absl::Span<const float* const> clip) -> absl::Status {
@@ -179,7 +220,7 @@ absl::Status VideoEncoder::EncodeLocal(const VideoFrames& video, const GlobalCon
     }
     const absl::Span<const int> chunk = Chunk(fresh, index);
     ChunkBuffer clip(chunk.size(), networks_->state_floats());
-    RETURN_IF_ERROR(Clip(*networks_, video, chunk, &clip));
+    RETURN_IF_ERROR(Clip(*networks_, frames, chunk, &clip));
     return finish(chunk, clip.in());
   });
 }

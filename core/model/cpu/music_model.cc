@@ -67,9 +67,17 @@ CpuMusicModel::CpuMusicModel(ModelInfo info, std::unique_ptr<const VideoEncoder>
 
 absl::StatusOr<std::shared_ptr<const VideoCondition>> CpuMusicModel::EncodeVideo(
     const VideoFrames& video, const CancelFlag& cancel) {
-  ASSIGN_OR_RETURN(std::vector<float> rows, encoder_->Encode(video, cancel));
-  return std::make_shared<const HostCondition>(static_cast<int>(video.local.size()),
-                                               std::move(rows));
+  return HostCondition::Encode(*encoder_, video, cancel);
+}
+
+absl::StatusOr<std::shared_ptr<const VideoCondition>> CpuMusicModel::EncodeMore(
+    const VideoCondition& condition, int first_frame, const VideoFrames& more,
+    const CancelFlag& cancel) {
+  return HostCondition::EncodeMore(*encoder_, condition, first_frame, more, cancel);
+}
+
+size_t CpuMusicModel::ContinuationBytes() const {
+  return HostCondition::ContinuationBytes(*encoder_);
 }
 
 size_t CpuMusicModel::ConditionBytes(int local_frames) const {

@@ -33,7 +33,11 @@ class CpuMusicModel final : public MusicModel {
   const cpu::TokenModel& token_model() const { return *lm_; }
   absl::StatusOr<std::shared_ptr<const VideoCondition>> EncodeVideo(
       const VideoFrames& video, const CancelFlag& cancel) override;
+  absl::StatusOr<std::shared_ptr<const VideoCondition>> EncodeMore(
+      const VideoCondition& condition, int first_frame, const VideoFrames& more,
+      const CancelFlag& cancel) override;
   size_t ConditionBytes(int local_frames) const override;
+  size_t ContinuationBytes() const override;
   size_t WindowBytes(int local_frames, int steps) const override;
   // INVALID_ARGUMENT: frames or steps are out of range.
   absl::StatusOr<std::unique_ptr<Window>> OpenWindow(const VideoCondition& condition,

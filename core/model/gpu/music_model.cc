@@ -120,9 +120,17 @@ void GpuMusicModel::Notice(const std::string& line) {
 
 absl::StatusOr<std::shared_ptr<const VideoCondition>> GpuMusicModel::EncodeVideo(
     const VideoFrames& video, const CancelFlag& cancel) {
-  ASSIGN_OR_RETURN(std::vector<float> rows, parts_.encoder->Encode(video, cancel));
-  return std::make_shared<const HostCondition>(static_cast<int>(video.local.size()),
-                                               std::move(rows));
+  return HostCondition::Encode(*parts_.encoder, video, cancel);
+}
+
+absl::StatusOr<std::shared_ptr<const VideoCondition>> GpuMusicModel::EncodeMore(
+    const VideoCondition& condition, int first_frame, const VideoFrames& more,
+    const CancelFlag& cancel) {
+  return HostCondition::EncodeMore(*parts_.encoder, condition, first_frame, more, cancel);
+}
+
+size_t GpuMusicModel::ContinuationBytes() const {
+  return HostCondition::ContinuationBytes(*parts_.encoder);
 }
 
 size_t GpuMusicModel::ConditionBytes(int local_frames) const {

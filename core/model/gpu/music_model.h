@@ -72,7 +72,11 @@ class GpuMusicModel final : public MusicModel {
 
   absl::StatusOr<std::shared_ptr<const VideoCondition>> EncodeVideo(
       const VideoFrames& video, const CancelFlag& cancel) override;
+  absl::StatusOr<std::shared_ptr<const VideoCondition>> EncodeMore(
+      const VideoCondition& condition, int first_frame, const VideoFrames& more,
+      const CancelFlag& cancel) override;
   size_t ConditionBytes(int local_frames) const override;
+  size_t ContinuationBytes() const override;
   // The bytes of a slot, the same for every window.
   size_t WindowBytes(int local_frames, int steps) const override;
   size_t WindowMemory() const override;

@@ -66,7 +66,8 @@ class DeviceSetTest : public testing::Test {
       const std::pair<std::string, std::string> parts = absl::StrSplit(file, ' ');
       return FakeFrames(std::stoi(parts.second), std::stoul(parts.first));
     };
-    auto generator = NewGenerator(Models(&models_, count), sample, options, &clock_, &metrics_);
+    auto generator =
+        NewGenerator(Models(&models_, count), ReadingWhole(sample), options, &clock_, &metrics_);
     ASSERT_TRUE(generator.ok()) << generator.status();
     generator_ = *std::move(generator);
   }

@@ -53,7 +53,7 @@ class EngineTest : public testing::Test {
   SongId Add(std::shared_ptr<SongListener> listener, int seconds, uint64_t video) {
     Song song;
     song.listener = std::move(listener);
-    song.condition = FakeCondition(seconds, video);
+    song.condition = std::make_shared<WholeCondition>(FakeCondition(seconds, video));
     song.windows = PlanWindows(seconds);
     return engine_->Add(std::move(song));
   }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/base/mutex.h"
+#include "core/base/status_macros.h"
 #include "core/generator/generator_impl.h"
 #include "tests/support/fake_model.h"
 #include "tests/support/manual_clock.h"
@@ -69,19 +70,15 @@ class GeneratorTest : public ::testing::Test {
     auto model = std::make_unique<FakeModel>();
     model_ = model.get();
     if (prepare_) prepare_(*model);
-    auto sampler = [this](absl::string_view file, const Limits&, int max_seconds,
-                          const CancelFlag& cancel) -> absl::StatusOr<VideoFrames> {
-      if (on_decode_) on_decode_();
-      if (cancel.cancelled()) return absl::CancelledError("cancelled");
-      // The fake video's file is its length and its seed.
-      int seconds;
-      uint64_t seed;
-      if (sscanf(std::string(file).c_str(), "%d %lu", &seconds, &seed) != 2) {
-        return absl::InvalidArgumentError("not a video");
-      }
-      return FakeFrames(max_seconds > 0 ? std::min(seconds, max_seconds) : seconds, seed);
+    auto opener = [this](const std::string& file, const Limits&, int max_seconds) {
+      const uint64_t bytes = file.size();
+      return std::make_unique<VideoReader>(
+          [this, file, max_seconds](const FramePart& part, const CancelFlag& cancel) {
+            return Decode(file, max_seconds, part, cancel);
+          },
+          bytes);
     };
-    auto generator = NewGenerator(std::move(model), sampler, options, clock_in_use_, &metrics_);
+    auto generator = NewGenerator(std::move(model), opener, options, clock_in_use_, &metrics_);
     ASSERT_TRUE(generator.ok()) << generator.status();
     generator_ = *std::move(generator);
   }
@@ -115,11 +112,35 @@ class GeneratorTest : public ::testing::Test {
   }
   static ReadSong ReadAll(MusicStream& stream) { return ReadToEnd(stream, kSoon); }
 
+  // The fake video's file is its length and its seed.
+  absl::StatusOr<VideoFrames> Decode(const std::string& file, int max_seconds,
+                                     const FramePart& part, const CancelFlag& cancel) {
+    if (part.first == 0 && on_decode_) on_decode_();
+    if (part.first > 0 && on_decode_more_) RETURN_IF_ERROR(on_decode_more_(part, cancel));
+    if (cancel.cancelled()) return absl::CancelledError("cancelled");
+    int seconds;
+    uint64_t seed;
+    if (sscanf(file.c_str(), "%d %lu", &seconds, &seed) != 2) {
+      return absl::InvalidArgumentError("not a video");
+    }
+    if (max_seconds > 0) seconds = std::min(seconds, max_seconds);
+    VideoFrames frames = FakeFrames(seconds, seed);
+    if (whole_) return frames;
+    const int end = std::min(part.first + part.count, 2 * seconds);
+    frames.local.erase(frames.local.begin() + end, frames.local.end());
+    frames.local.erase(frames.local.begin(), frames.local.begin() + part.first);
+    if (!part.has_global()) frames.global.clear();
+    return frames;
+  }
+
   RecordingSink metrics_;
   ManualClock clock_;
   const Clock* clock_in_use_ = Clock::Real();
   std::function<void(FakeModel&)> prepare_;
+  bool whole_ = false;  // the first part has all frames
+  // Called when the first part is decoded, and when a later one is.
   std::function<void()> on_decode_;
+  std::function<absl::Status(const FramePart&, const CancelFlag&)> on_decode_more_;
   FakeModel* model_ = nullptr;
   std::unique_ptr<Generator> generator_;
 };

@@ -113,8 +113,9 @@ class SchedulerTest : public ::testing::Test {
     song.listener = added;
     song.client_key = client_key;
     song.playback = added->playback;
-    song.condition = FakeCondition(seconds, video);
-    condition_ = song.condition;
+    const auto condition = FakeCondition(seconds, video);
+    condition_ = condition;
+    song.condition = std::make_shared<WholeCondition>(condition);
     song.sampling = sampling;
     song.windows = PlanWindows(seconds);
     song.known_tokens = std::move(known);
@@ -127,11 +128,13 @@ class SchedulerTest : public ::testing::Test {
   void OpenOne() {
     PendingWindow pending = std::move(opening_.front());
     opening_.pop_front();
-    scheduler_->WindowOpened(
-        pending.song,
-        model_.OpenWindow(*pending.condition, pending.window.first_local,
-                          pending.window.local_count, pending.capacity, pending.cancel),
-        absl::Milliseconds(1));
+    pending.condition->Get(pending.window, [&](absl::StatusOr<WindowCondition> condition) {
+      scheduler_->WindowOpened(
+          pending.song,
+          model_.OpenWindow(*condition->condition, pending.window.first_local,
+                            pending.window.local_count, pending.capacity, pending.cancel),
+          absl::Milliseconds(1));
+    });
   }
   void OpenAll() {
     while (!opening_.empty()) OpenOne();

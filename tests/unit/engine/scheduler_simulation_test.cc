@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/engine/scheduler.h"
+#include "tests/support/fake_model.h"
 #include "tests/support/manual_clock.h"
 #include "tests/support/sanitized.h"
 
@@ -50,7 +51,13 @@ class SimulatedModel final : public MusicModel {
                                                                     const CancelFlag&) override {
     return std::make_shared<SimulatedCondition>();
   }
+  absl::StatusOr<std::shared_ptr<const VideoCondition>> EncodeMore(const VideoCondition&, int,
+                                                                   const VideoFrames&,
+                                                                   const CancelFlag&) override {
+    return std::make_shared<SimulatedCondition>();
+  }
   size_t ConditionBytes(int) const override { return 0; }
+  size_t ContinuationBytes() const override { return 0; }
   size_t WindowBytes(int, int) const override { return 1; }
   absl::StatusOr<std::unique_ptr<Window>> OpenWindow(const VideoCondition&, int, int, int,
                                                      const CancelFlag&) override {
@@ -231,7 +238,7 @@ class Simulation {
   void Add(size_t i) {
     Song song;
     song.listener = streams_[i];
-    song.condition = condition_;
+    song.condition = std::make_shared<WholeCondition>(condition_);
     song.playback = streams_[i]->playback;
     song.windows = PlanWindows(streams_[i]->seconds);
     scheduler_->Add(i + 1, std::move(song));

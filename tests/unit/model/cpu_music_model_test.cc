@@ -12,6 +12,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/grey_video.h"
+#include "tests/support/stretches.h"
 #include "vidmuse/model_info.h"
 #include "vidmuse/sampling_options.h"
 
@@ -123,6 +124,10 @@ TEST_F(CpuMusicModelTest, DescribesItself) {
   EXPECT_EQ(info.card, kCard);
   EXPECT_EQ(info.default_cfg_coef, 3.0f);
   EXPECT_GT(info.parameters, 1000000);
+}
+
+TEST_F(CpuMusicModelTest, AVideoCanBeEncodedStretchByStretch) {
+  ExpectStretchesAreTheWhole(*model_);
 }
 
 TEST_F(CpuMusicModelTest, BatchesAndThreadsChangeNothing) {

@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/device_model.h"
+#include "tests/support/stretches.h"
 
 namespace vidmuse {
 namespace {
@@ -88,6 +89,10 @@ class GpuMusicModelTest : public testing::Test {
 
 GpuMusicModel* GpuMusicModelTest::model_ = nullptr;
 std::shared_ptr<const VideoCondition>* GpuMusicModelTest::condition_ = nullptr;
+
+TEST_F(GpuMusicModelTest, AVideoCanBeEncodedStretchByStretch) {
+  ExpectStretchesAreTheWhole(*model_);
+}
 
 void ExpectCompanyChangesNothing(GpuMusicModel& model, const std::vector<DeviceSong>& alone) {
   const auto condition = Encode(model);

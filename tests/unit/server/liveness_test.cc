@@ -50,10 +50,10 @@ TEST(LivenessTest, AStuckStepIsSeenAndItsEndToo) {
   };
   PrometheusMetrics metrics;
   metrics.Describe(model->info(), "1");
-  auto generator = NewGenerator(
-      std::move(model),
-      [](absl::string_view, const Limits&, int, const CancelFlag&) { return FakeFrames(1, 1); },
-      GeneratorOptions(), &clock, &metrics);
+  auto generator = NewGenerator(std::move(model),
+                                ReadingWhole([](absl::string_view, const Limits&, int,
+                                                const CancelFlag&) { return FakeFrames(1, 1); }),
+                                GeneratorOptions(), &clock, &metrics);
   ASSERT_TRUE(generator.ok()) << generator.status();
   ServerOptions options;
   options.listen = "127.0.0.1:0";

@@ -35,7 +35,7 @@ Both DecodeBoth(const std::string& file) {
   const Limits limits;
   const CancelFlag never;
   Both both;
-  const auto sampling = VideoSampling::Read(file, limits, 0, never);
+  const auto sampling = VideoSampling::Read(file, limits, 0, FramePart(), never);
   if (!sampling.ok()) {
     both.agree = both.refused = true;
     return both;
