@@ -79,7 +79,8 @@ absl::StatusOr<absl::Duration> ResumableCall::PlanNext(Stub* stub, const Outcome
     RETURN_IF_ERROR(plan_.OnOtherFingerprint(state_));
     return absl::ZeroDuration();
   }
-  if (ShortenPieces(stub, outcome)) return absl::ZeroDuration();
+  ASSIGN_OR_RETURN(const bool shortened, ShortenPieces(stub, outcome));
+  if (shortened) return absl::ZeroDuration();
   const std::optional<absl::Duration> delay = retries_.OnFailure(outcome.status, outcome.trailers);
   if (delay.has_value()) {
     RETURN_IF_ERROR(plan_.OnFailure(state_));
@@ -92,7 +93,7 @@ absl::StatusOr<absl::Duration> ResumableCall::PlanNext(Stub* stub, const Outcome
   return absl::ZeroDuration();
 }
 
-bool ResumableCall::ShortenPieces(Stub* stub, const Outcome& outcome) {
+absl::StatusOr<bool> ResumableCall::ShortenPieces(Stub* stub, const Outcome& outcome) {
   const bool may_be_too_long = absl::IsResourceExhausted(outcome.status) &&
                                !outcome.trailers.pushback.has_value() &&
                                piece_bytes_ == kPieceBytes;
@@ -103,6 +104,12 @@ bool ResumableCall::ShortenPieces(Stub* stub, const Outcome& outcome) {
   v1::GetModelInfoResponse info;
   if (!stub->GetModelInfo(&context, {}, &info).ok()) return false;
   const uint64_t limit = info.limits().max_message_bytes();
+  const uint64_t config_bytes = AttemptConfig().ByteSizeLong() + kMessageOverhead;
+  if (limit > 0 && config_bytes > limit) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the config takes ", config_bytes, " bytes, ", options_.config.prompt_audio().size(),
+        " of them prompt_audio; the server's limit is ", limit, " (max_message_bytes)"));
+  }
   if (limit <= kMessageOverhead || limit >= piece_bytes_ + kMessageOverhead) return false;
   piece_bytes_ = limit - kMessageOverhead;
   return true;

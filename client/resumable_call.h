@@ -48,8 +48,8 @@ class ResumableCall {
   // Returns how long to wait before the next attempt. An error ends the call.
   absl::StatusOr<absl::Duration> PlanNext(Stub* stub, const Outcome& outcome);
   // If `stub`'s server accepts only shorter messages than those that were sent, shortens them for
-  // the next attempt and returns true.
-  bool ShortenPieces(Stub* stub, const Outcome& outcome);
+  // the next attempt and returns true. INVALID_ARGUMENT: the config can't be shortened.
+  absl::StatusOr<bool> ShortenPieces(Stub* stub, const Outcome& outcome);
   // Reads until the stream ends. Returns an error if the client has a reason to end it.
   absl::Status ReadAll(Stream* stream);
   absl::Status Handle(const v1::GenerateMusicResponse& response);

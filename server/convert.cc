@@ -232,6 +232,7 @@ absl::StatusOr<GenerationRequest> ToRequest(const v1::GenerateMusicConfig& confi
   if (config.has_resume()) {
     ASSIGN_OR_RETURN(request.resume, ToResume(config.resume(), model));
   }
+  request.prompt_audio = config.prompt_audio();
   request.return_tokens = config.return_tokens();
   if (config.has_window_overlap_seconds()) {
     RETURN_IF_ERROR(CheckWindowOverlap(config.window_overlap_seconds()));
@@ -280,6 +281,7 @@ void ToProto(const ModelInfo& model, const Limits& limits, int max_message_bytes
   out->set_max_queued_requests(limits.max_queued_requests);
   out->set_max_batch(limits.max_batch);
   out->set_max_message_bytes(max_message_bytes);
+  if (model.encodes_audio) out->set_max_prompt_bytes(limits.max_prompt_bytes);
   response->set_license_note(model.license_note);
   response->set_server_version(std::string(version));
   response->set_fingerprint(model.fingerprint);

@@ -52,6 +52,9 @@ std::vector<Flag<Limits>> LimitFlags() {
        "size of a video file"},
       {"max_video_seconds", &Limits::max_video_seconds, NumberType<double>(1, kMaxSeconds),
        "length of a video, and so of the music"},
+      {"max_prompt_bytes", &Limits::max_prompt_bytes, NumberType<uint64_t>(1, kMaxBytes),
+       "size of a prompt's sound file, which comes in one message with the rest of the config (see "
+       "--max_message_bytes)"},
       {"max_frame_width", &Limits::max_frame_width, NumberType<int>(1, 32768),
        "width of a video, in pixels"},
       {"max_frame_height", &Limits::max_frame_height, NumberType<int>(1, 32768),
@@ -68,7 +71,7 @@ std::vector<Flag<Limits>> LimitFlags() {
       {"max_queued_requests", &Limits::max_queued_requests, NumberType<int>(1, 100000),
        "requests admitted and not yet running"},
       {"max_queued_bytes", &Limits::max_queued_bytes, NumberType<uint64_t>(1, kMaxBytes),
-       "videos, frames, conditions and held-back songs of all requests"},
+       "videos, prompts, frames, conditions and held-back songs of all requests"},
       {"max_stream_buffer_bytes", &Limits::max_stream_buffer_bytes,
        NumberType<uint64_t>(1 << 10, 1u << 30),
        "unread output of a request, beyond which it pauses"},

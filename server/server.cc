@@ -105,6 +105,11 @@ void WarnOfOptions(const ServerOptions& options, const ModelInfo& model, Request
                      " s can't be resumed: its tokens are over max_message_bytes"),
         Severity::kWarning);
   }
+  if (static_cast<double>(options.generator.limits.max_prompt_bytes) + kRestOfConfig >
+      options.max_message_bytes) {
+    log->Notice("messages", "max_message_bytes doesn't hold a config with max_prompt_bytes",
+                Severity::kWarning);
+  }
 }
 
 }  // namespace

@@ -27,6 +27,9 @@ namespace {
 // Largest video from standard input. By default, servers accept less.
 constexpr uint64_t kMaxSpoolBytes = 2ull << 30;
 
+// Largest prompt that is sent. By default, servers accept less.
+constexpr uint64_t kMaxPromptBytes = 64 << 20;
+
 // What was received of a song, for the tokens file and the summary.
 struct Song {
   v1::GenerationStarted started;
@@ -126,6 +129,18 @@ GenerateSink MakeSink(const CliOptions& options, const Output& output, Progress*
   return sink;
 }
 
+absl::StatusOr<std::string> ReadPrompt(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<VideoSource> file, VideoSource::OpenFile(path));
+  if (file->size() > kMaxPromptBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " has ", file->size(), " bytes, more than ", kMaxPromptBytes));
+  }
+  if (file->size() == 0) return absl::InvalidArgumentError(absl::StrCat(path, " is empty"));
+  std::string bytes;
+  RETURN_IF_ERROR(file->ReadAt(0, file->size(), &bytes));
+  return bytes;
+}
+
 absl::Status Stream(const CliOptions& options, const v1::GenerateMusicConfig& config,
                     const VideoSource& video, const Output& output, Cancellation* cancellation,
                     Song* song) {
@@ -188,6 +203,9 @@ absl::Status RunGenerate(const CliOptions& options, Cancellation* cancellation) 
     ASSIGN_OR_RETURN(song.tokens, ReadTokensFile(options.resume));
     config.mutable_resume()->set_tokens(song.tokens);
   }
+  if (!options.prompt.empty()) {
+    ASSIGN_OR_RETURN(*config.mutable_prompt_audio(), ReadPrompt(options.prompt));
+  }
   ASSIGN_OR_RETURN(const Output output, ContainerOfPath(options.output).empty()
                                             ? FileOutput(options.output)
                                             : MuxedOutput(options, *video, cancellation));
@@ -220,10 +238,11 @@ absl::Status RunModels(const CliOptions& options) {
   const v1::RequestLimits& limits = info.limits();
   absl::PrintF(
       "limits: %d bytes, %g s, %dx%d, %d pixels, %g frames a second of video; %d "
-      "requests queued, %d at once; messages of %d bytes\n",
+      "requests queued, %d at once; messages of %d bytes; prompts of %d bytes\n",
       limits.max_video_bytes(), limits.max_video_seconds(), limits.max_frame_width(),
       limits.max_frame_height(), limits.max_frame_pixels(), limits.max_frames_per_second(),
-      limits.max_queued_requests(), limits.max_batch(), limits.max_message_bytes());
+      limits.max_queued_requests(), limits.max_batch(), limits.max_message_bytes(),
+      limits.max_prompt_bytes());
   absl::PrintF("server %s\n%s\n", info.server_version(), info.license_note());
   return absl::OkStatus();
 }

@@ -129,6 +129,8 @@ Flags FileFlags() {
       {"video", &CliOptions::video, FileType(), "the video to make music for; - is standard input"},
       {"output", &CliOptions::output, FileType(),
        "where the music goes; - is standard output; .mp4, .mov, .mkv and .webm: the video with it"},
+      {"prompt", &CliOptions::prompt, FileType(),
+       "a tune of 0.5 to 10 s that the music begins with: any sound file"},
       {"tokens", &CliOptions::tokens, FileType(),
        "also write the tokens: one line a frame, four integers"},
       {"resume", &CliOptions::resume, FileType(),

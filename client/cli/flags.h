@@ -27,6 +27,7 @@ struct CliOptions {
   std::string service;  // for `health`; empty: the server as a whole
   std::string video;    // "-": standard input
   std::string output;   // "-": standard output
+  std::string prompt;   // empty: the song begins with no tune
   std::string tokens;   // empty: no tokens are written
   std::string resume;   // empty: the song begins at its start
   OriginalAudio original_audio = OriginalAudio::kDrop;  // if the output is a video

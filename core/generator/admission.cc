@@ -9,6 +9,7 @@
 #include "core/base/option_range.h"
 #include "core/base/status_macros.h"
 #include "core/engine/window_plan.h"
+#include "core/video/sound_decoder.h"
 #include "vidmuse/sampling_options.h"
 #include "vidmuse/status_details.h"
 
@@ -23,8 +24,8 @@ absl::Status CheckLimit(absl::string_view name, double value, absl::string_view 
                     limit, value);
 }
 
-// Checks what the client has declared about its video. Sets `seconds` to the length of the music
-// as far as it is known, and leaves it alone otherwise.
+// Checks what the client has declared about its video, and its prompt's size. Sets `seconds` to the
+// least length of the music to make, as far as it is known, and leaves it alone otherwise.
 absl::Status CheckDeclared(const GenerationRequest& request, const Limits& limits,
                            double* seconds) {
   if (request.declared_bytes) {
@@ -38,7 +39,11 @@ absl::Status CheckDeclared(const GenerationRequest& request, const Limits& limit
     *seconds = std::trunc(*request.declared_seconds);
   }
   if (request.max_seconds > 0) *seconds = std::min(*seconds, request.max_seconds);
-  return absl::OkStatus();
+  if (request.prompt_audio.empty()) return absl::OkStatus();
+  // What the prompt may already hold needn't be made.
+  *seconds = std::max(*seconds - kMostSoundSeconds, 0.0);
+  return CheckLimit("the size of prompt_audio", static_cast<double>(request.prompt_audio.size()),
+                    "max_prompt_bytes", static_cast<double>(limits.max_prompt_bytes));
 }
 
 // When a request that is refused now should come back.
@@ -104,6 +109,10 @@ absl::Status ValidateRequest(const GenerationRequest& request, const ModelInfo& 
   RETURN_IF_ERROR(CheckWindowOverlap(request.window_overlap_seconds));
   if (request.chunk_seconds != 0) {
     RETURN_IF_ERROR(CheckRange(kMaxChunkRange, request.chunk_seconds));
+  }
+  if (!request.prompt_audio.empty() && !model.encodes_audio) {
+    return AboutField(absl::UnimplementedError("prompt_audio: the model's codec has no encoder"),
+                      "prompt_audio");
   }
   if (!request.resume) return absl::OkStatus();
   const std::vector<uint16_t>& tokens = request.resume->tokens;

@@ -13,6 +13,7 @@
 #include "core/model/self_test.h"
 #include "core/video/frame_sampler.h"
 #include "core/video/sandbox.h"
+#include "core/video/sound_decoder.h"
 
 namespace vidmuse {
 namespace {
@@ -22,14 +23,20 @@ constexpr char kAdvice[] =
     "none, "
     "off decodes videos in the server's own process";
 
-absl::StatusOr<VideoOpener> NewVideoOpener(const GeneratorOptions& options) {
+// What decodes uploads.
+struct MediaDecoders {
+  VideoOpener open_video = OpenVideo;
+  SoundDecoder decode_sound = DecodeSound;
+};
+
+absl::StatusOr<MediaDecoders> NewMediaDecoders(const GeneratorOptions& options) {
   const std::string& mode = options.video_sandbox;
   const auto warn = [&options](const std::string& line) {
     if (options.warn) options.warn(line);
   };
   if (mode == "off") {
     warn("videos are decoded in the server's own process (--video_sandbox=off)");
-    return VideoOpener(OpenVideo);
+    return MediaDecoders();
   }
   if (mode != "required" && mode != "best_effort") {
     return absl::InvalidArgumentError(
@@ -49,9 +56,15 @@ absl::StatusOr<VideoOpener> NewVideoOpener(const GeneratorOptions& options) {
     warn(absl::StrCat("videos are decoded without a filter of system calls: ",
                       sandbox->unfiltered()));
   }
-  return VideoOpener([sandbox](std::string file, const Limits& limits, int max_seconds) {
+  MediaDecoders decoders;
+  decoders.open_video = [sandbox](std::string file, const Limits& limits, int max_seconds) {
     return sandbox->Open(std::move(file), limits, max_seconds);
-  });
+  };
+  decoders.decode_sound = [sandbox](absl::string_view file, const Limits& limits,
+                                    const CancelFlag& cancel) {
+    return sandbox->DecodeSound(file, limits, cancel);
+  };
+  return decoders;
 }
 
 using Models = std::vector<std::unique_ptr<MusicModel>>;
@@ -93,7 +106,7 @@ absl::StatusOr<Models> LoadSomewhere(const GeneratorOptions& options) {
 
 absl::StatusOr<std::unique_ptr<Generator>> Generator::Create(const GeneratorOptions& options,
                                                              MetricsSink* metrics) {
-  ASSIGN_OR_RETURN(VideoOpener open_video, NewVideoOpener(options));
+  ASSIGN_OR_RETURN(MediaDecoders decoders, NewMediaDecoders(options));
   ASSIGN_OR_RETURN(Models models, LoadSomewhere(options));
   if (options.loaded) options.loaded();
   for (const auto& model : models) {
@@ -104,7 +117,8 @@ absl::StatusOr<std::unique_ptr<Generator>> Generator::Create(const GeneratorOpti
       options.warn(absl::StrCat(model->info().device, ": ", notice));
     }
   }
-  return NewGenerator(std::move(models), std::move(open_video), options, Clock::Real(), metrics);
+  return NewGenerator(std::move(models), std::move(decoders.open_video), options, Clock::Real(),
+                      metrics, std::move(decoders.decode_sound));
 }
 
 }  // namespace vidmuse

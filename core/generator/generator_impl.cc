@@ -57,7 +57,8 @@ class GeneratorImpl final : public Generator {
  public:
   GeneratorImpl(std::vector<std::unique_ptr<MusicModel>> models,
                 const std::vector<size_t>& kv_bytes, VideoOpener open_video,
-                const GeneratorOptions& options, const Clock* clock, MetricsSink* metrics);
+                SoundDecoder decode_sound, const GeneratorOptions& options, const Clock* clock,
+                MetricsSink* metrics);
   ~GeneratorImpl() override;
 
   absl::StatusOr<std::unique_ptr<MusicStream>> Submit(GenerationRequest request) override;
@@ -99,8 +100,8 @@ Limits GeneratorImpl::OfAll(Limits limits, size_t devices) {
 
 GeneratorImpl::GeneratorImpl(std::vector<std::unique_ptr<MusicModel>> models,
                              const std::vector<size_t>& kv_bytes, VideoOpener open_video,
-                             const GeneratorOptions& options, const Clock* clock,
-                             MetricsSink* metrics)
+                             SoundDecoder decode_sound, const GeneratorOptions& options,
+                             const Clock* clock, MetricsSink* metrics)
     : limits_(OfAll(options.limits, models.size())),
       clock_(clock),
       metrics_(metrics),
@@ -121,6 +122,7 @@ GeneratorImpl::GeneratorImpl(std::vector<std::unique_ptr<MusicModel>> models,
       "vm-codec", ThreadsOr(options.codec_threads, codec_threads), most, clock);
   JobContext context;
   context.open_video = std::move(open_video);
+  context.decode_sound = std::move(decode_sound);
   context.limits = limits_;
   context.progress_interval = absl::Seconds(options.progress_seconds);
   context.send_timeout = absl::Seconds(options.send_timeout_seconds);
@@ -222,6 +224,7 @@ absl::Status CheckPositive(absl::string_view name, double value) {
 absl::Status ValidateLimits(const Limits& limits) {
   RETURN_IF_ERROR(CheckPositive("max_video_bytes", static_cast<double>(limits.max_video_bytes)));
   RETURN_IF_ERROR(CheckPositive("max_video_seconds", limits.max_video_seconds));
+  RETURN_IF_ERROR(CheckPositive("max_prompt_bytes", static_cast<double>(limits.max_prompt_bytes)));
   RETURN_IF_ERROR(CheckPositive("max_frame_width", limits.max_frame_width));
   RETURN_IF_ERROR(CheckPositive("max_frame_height", limits.max_frame_height));
   RETURN_IF_ERROR(CheckPositive("max_frame_pixels", static_cast<double>(limits.max_frame_pixels)));
@@ -245,7 +248,8 @@ absl::Status ValidateOptions(const GeneratorOptions& options) {
 
 absl::StatusOr<std::unique_ptr<Generator>> NewGenerator(
     std::vector<std::unique_ptr<MusicModel>> models, VideoOpener open_video,
-    const GeneratorOptions& options, const Clock* clock, MetricsSink* metrics) {
+    const GeneratorOptions& options, const Clock* clock, MetricsSink* metrics,
+    SoundDecoder decode_sound) {
   RETURN_IF_ERROR(ValidateOptions(options));
   std::vector<size_t> kv_bytes;
   const uint64_t available = AvailableMemory();
@@ -253,16 +257,18 @@ absl::StatusOr<std::unique_ptr<Generator>> NewGenerator(
     ASSIGN_OR_RETURN(kv_bytes.emplace_back(), KvBudget(*model, options, available));
   }
   return std::make_unique<GeneratorImpl>(std::move(models), kv_bytes, std::move(open_video),
-                                         options, clock, metrics);
+                                         std::move(decode_sound), options, clock, metrics);
 }
 
 absl::StatusOr<std::unique_ptr<Generator>> NewGenerator(std::unique_ptr<MusicModel> model,
                                                         VideoOpener open_video,
                                                         const GeneratorOptions& options,
-                                                        const Clock* clock, MetricsSink* metrics) {
+                                                        const Clock* clock, MetricsSink* metrics,
+                                                        SoundDecoder decode_sound) {
   std::vector<std::unique_ptr<MusicModel>> models;
   models.push_back(std::move(model));
-  return NewGenerator(std::move(models), std::move(open_video), options, clock, metrics);
+  return NewGenerator(std::move(models), std::move(open_video), options, clock, metrics,
+                      std::move(decode_sound));
 }
 
 }  // namespace vidmuse

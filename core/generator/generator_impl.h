@@ -10,6 +10,7 @@
 #include "core/base/clock.h"
 #include "core/generator/job.h"
 #include "core/model/music_model.h"
+#include "core/video/sound_decoder.h"
 #include "vidmuse/generator.h"
 
 namespace vidmuse {
@@ -21,13 +22,15 @@ namespace vidmuse {
 // (see KvBudget). `metrics` and `clock` must outlive the generator.
 absl::StatusOr<std::unique_ptr<Generator>> NewGenerator(
     std::vector<std::unique_ptr<MusicModel>> models, VideoOpener open_video,
-    const GeneratorOptions& options, const Clock* clock, MetricsSink* metrics);
+    const GeneratorOptions& options, const Clock* clock, MetricsSink* metrics,
+    SoundDecoder decode_sound = DecodeSound);
 
 // The same with a single device.
 absl::StatusOr<std::unique_ptr<Generator>> NewGenerator(std::unique_ptr<MusicModel> model,
                                                         VideoOpener open_video,
                                                         const GeneratorOptions& options,
-                                                        const Clock* clock, MetricsSink* metrics);
+                                                        const Clock* clock, MetricsSink* metrics,
+                                                        SoundDecoder decode_sound = DecodeSound);
 
 }  // namespace vidmuse
 

@@ -56,8 +56,10 @@ Job::Job(const JobContext* context, GenerationRequest request, Reservation memor
       playback_(request_.loudness == LoudnessMode::kReference ? nullptr
                                                               : std::make_shared<Playback>()),
       memory_(std::move(memory)),
+      prompt_file_(std::exchange(request_.prompt_audio, {})),
       stage_began_(submitted_),
       last_sent_(submitted_),
+      given_frames_(known_frames_),
       frames_made_(known_frames_) {
   device_share_.emplace(context->device_requests);
   if (request_.resume) tokens_ = std::exchange(request_.resume->tokens, {});
@@ -99,6 +101,8 @@ void Job::RunTask(Task task) {
 void Job::FreeMemory() {
   if (!ended() || tasks_running_ > 0) return;
   upload_ = {};
+  prompt_file_ = {};
+  prompt_ = {};
   tokens_ = {};
   video_ = nullptr;
   frames_ = {};

@@ -38,6 +38,7 @@
 #include "core/generator/stage.h"
 #include "core/model/architecture/video_frames.h"
 #include "core/model/music_model.h"
+#include "core/video/sound_decoder.h"
 #include "core/video/video_reader.h"
 #include "vidmuse/events.h"
 #include "vidmuse/limits.h"
@@ -46,10 +47,14 @@
 
 namespace vidmuse {
 
+using SoundDecoder = std::function<absl::StatusOr<DecodedSound>(
+    absl::string_view file, const Limits& limits, const CancelFlag& cancel)>;
+
 // What all jobs of one device share. Everything in it outlives the jobs.
 struct JobContext {
   MusicModel* model = nullptr;
   VideoOpener open_video;
+  SoundDecoder decode_sound;
   Limits limits;
   absl::Duration send_timeout, progress_interval;  // see GeneratorOptions
   const Clock* clock = nullptr;
@@ -118,6 +123,15 @@ class Job final : public std::enable_shared_from_this<Job> {
   void EncodeMore();
   void PumpAudio();
 
+  // Decodes GenerationRequest::prompt_audio to `prompt_`, if the song begins with it.
+  absl::Status DecodePrompt();
+  // Frames of the song that begin in `prompt_`.
+  int64_t PromptFrames() const;
+  // INVALID_ARGUMENT: the prompt is as long as the song.
+  absl::Status CheckPrompt() const;
+  // Makes the song's first frames of `prompt_`.
+  absl::Status EncodePrompt();
+
   // Plans the song, reserves its memory and sends GenerationStarted.
   absl::Status StartSong();
   // A window was opened: makes the next one's condition, or lets go of what is left.
@@ -178,7 +192,9 @@ class Job final : public std::enable_shared_from_this<Job> {
   absl::Duration Now() const { return context_->clock->Monotonic(); }
 
   const JobContext* const context_;
-  GenerationRequest request_;   // constant; the constructor moved `resume`'s tokens to `tokens_`
+  // Constant. The constructor moved `resume`'s tokens to `tokens_` and `prompt_audio` to
+  // `prompt_file_`.
+  GenerationRequest request_;
   const int64_t known_frames_;  // frames that came with `resume`
   const absl::Duration submitted_;
   const absl::Duration deadline_;
@@ -192,6 +208,7 @@ class Job final : public std::enable_shared_from_this<Job> {
   std::unique_ptr<VideoReader> video_;  // null once all frames are read that windows need
   VideoFrames frames_;                  // read and not encoded yet
   int local_read_ = 0;                  // local frames read, or passed over
+  std::vector<float> prompt_;  // mono, at the model's rate; empty: the song begins with nothing
   std::unique_ptr<AudioPipeline> audio_;
   int64_t total_frames_ = 0;         // written under `mutex_`, by DecodeVideo alone
   std::vector<WindowSpec> windows_;  // written by DecodeVideo alone
@@ -208,13 +225,15 @@ class Job final : public std::enable_shared_from_this<Job> {
   ConditionSource::Ready wanted_ ABSL_GUARDED_BY(mutex_);  // the engine waits for the condition
   int tasks_running_ ABSL_GUARDED_BY(mutex_) = 0;
   std::string upload_ ABSL_GUARDED_BY(mutex_);
+  std::string prompt_file_ ABSL_GUARDED_BY(mutex_);
   Stage stage_ ABSL_GUARDED_BY(mutex_) = Stage::kUpload;
   Stage ended_in_ ABSL_GUARDED_BY(mutex_) = Stage::kUpload;  // the stage before kEnded
   absl::Duration stage_began_ ABSL_GUARDED_BY(mutex_);
   bool progress_due_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Duration last_sent_ ABSL_GUARDED_BY(mutex_);  // when audio or progress was last sent
   SongId song_id_ ABSL_GUARDED_BY(mutex_) = 0;        // set with Stage::kQueue
-  int64_t frames_made_ ABSL_GUARDED_BY(mutex_);       // frames that came with `resume` included
+  int64_t given_frames_ ABSL_GUARDED_BY(mutex_);      // that came with `resume` or are the prompt's
+  int64_t frames_made_ ABSL_GUARDED_BY(mutex_);       // given ones included
   // [n][codebooks]: complete frames of the song.
   std::vector<uint16_t> tokens_ ABSL_GUARDED_BY(mutex_);
   // Number of frames of the song that the next chunk needs.

@@ -20,7 +20,7 @@ void Job::ReportEnd(const absl::Status& status) {
                       : absl::IsDeadlineExceeded(status) ? "deadline"
                       : absl::IsUnavailable(status)      ? "handed_over"
                                                          : "error";
-  const int64_t made = (frames_made_ - known_frames_) * context_->model->info().codebooks;
+  const int64_t made = (frames_made_ - given_frames_) * context_->model->info().codebooks;
   metrics.Add(Counter::kWastedTokens, static_cast<double>(made), cause);
 }
 
@@ -32,7 +32,7 @@ void Job::ReportSuccess() {
   metrics.Observe(Histogram::kStageSeconds, seconds_.prefill, "prefill");
   metrics.Observe(Histogram::kStageSeconds, seconds_.generate, "generate");
   metrics.Observe(Histogram::kStageSeconds, seconds_.codec, "codec");
-  const double made_seconds = static_cast<double>(frames_made_ - known_frames_) / kFrameRate;
+  const double made_seconds = static_cast<double>(frames_made_ - given_frames_) / kFrameRate;
   const double seconds = seconds_.prefill + seconds_.generate;
   if (made_seconds > 0 && seconds > 0) {
     metrics.Observe(Histogram::kRealtimeFactor, made_seconds / seconds);

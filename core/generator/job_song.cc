@@ -56,7 +56,8 @@ absl::Status Job::AppendVideo(absl::string_view bytes) {
 absl::Status Job::Keep(absl::string_view bytes) {
   MutexLock lock(&mutex_);
   if (ended()) return end_;
-  const uint64_t needed = upload_.size() + bytes.size() + tokens_.size() * sizeof(tokens_[0]);
+  const uint64_t needed =
+      upload_.size() + bytes.size() + prompt_file_.size() + tokens_.size() * sizeof(tokens_[0]);
   if (needed > memory_.bytes()) RETURN_IF_ERROR(memory_.Resize(needed, MemoryUse::kUpload));
   // Reserved once, so that growing the string never takes more memory than is counted.
   if (upload_.empty() && request_.declared_bytes) upload_.reserve(*request_.declared_bytes);
@@ -78,6 +79,7 @@ absl::Status Job::FinishVideo() {
 }
 
 void Job::DecodeVideo() {
+  if (const absl::Status status = DecodePrompt(); !status.ok()) return End(status);
   std::string file;
   {
     MutexLock lock(&mutex_);
@@ -109,7 +111,8 @@ void Job::DecodeVideo() {
 absl::Status Job::ReserveSong() {
   const MusicModel& model = *context_->model;
   RequestMemory memory;
-  memory.song = SongBytes(model.info(), total_frames_, request_.loudness);
+  memory.song = SongBytes(model.info(), total_frames_, request_.loudness) +
+                prompt_.size() * sizeof(prompt_[0]);
   if (known_frames_ < total_frames_) {
     memory.parts = video_ != nullptr;
     if (memory.parts) {
@@ -141,6 +144,7 @@ absl::Status Job::StartSong() {
   if (known_frames_ == total_frames_ || local_read_ >= LocalFramesNeeded(windows_)) {
     video_ = nullptr;
   }
+  RETURN_IF_ERROR(CheckPrompt());
   RETURN_IF_ERROR(ReserveSong());
 
   AudioPipelineOptions options;

@@ -4,6 +4,7 @@
 
 #include "core/engine/window_plan.h"
 #include "core/model/architecture/video_frames.h"
+#include "core/video/sound_decoder.h"
 
 namespace vidmuse {
 namespace {
@@ -11,6 +12,11 @@ namespace {
 constexpr uint64_t kFrameBytes = uint64_t{3} * kFrameSize * kFrameSize;
 // Caps the declared length, which has not been checked against the limits yet.
 constexpr double kMostSeconds = 1e6;
+
+// Of a prompt's samples at the model's rate.
+uint64_t MostPromptBytes(const ModelInfo& model) {
+  return static_cast<uint64_t>(kMostSoundSeconds * model.sample_rate) * sizeof(float);
+}
 
 }  // namespace
 
@@ -68,11 +74,13 @@ uint64_t PromisedMemory(const MusicModel& model, const GenerationRequest& reques
   *use = MemoryUse::kUpload;
   uint64_t bytes = request.declared_bytes.value_or(0);
   if (request.resume) bytes += request.resume->tokens.size() * sizeof(uint16_t);
+  bytes += request.prompt_audio.size();
   if (!request.declared_seconds) return bytes;
   double seconds = std::min(*request.declared_seconds, kMostSeconds);
   if (!(seconds >= 1)) seconds = 1;  // NaN too
   if (request.max_seconds > 0) seconds = std::min(seconds, request.max_seconds);
-  const RequestMemory memory = MostMemory(model, static_cast<int>(seconds), request);
+  RequestMemory memory = MostMemory(model, static_cast<int>(seconds), request);
+  if (!request.prompt_audio.empty()) memory.song += MostPromptBytes(model.info());
   if (memory.total() <= bytes) return bytes;
   *use = memory.largest();
   return memory.total();

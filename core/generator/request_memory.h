@@ -24,8 +24,8 @@ struct RequestMemory {
   uint64_t video = 0;
   uint64_t frames = 0;     // a part's frames, held until they are encoded
   uint64_t condition = 0;  // held until the last window is open
-  // Held until the end: the tokens, in the job and in the scheduler, and all samples with
-  // LoudnessMode::kReference.
+  // Held until the end: the tokens, in the job and in the scheduler, the prompt's samples, and all
+  // samples with LoudnessMode::kReference.
   uint64_t song = 0;
   bool parts = false;  // more frames are read while the song is made
 

@@ -28,6 +28,7 @@
 #include "core/model/gpu/cuda_devices.h"
 #include "core/model/gpu/load.h"
 #include "core/model/license_note.h"
+#include "core/model/torch/codec_encoder.h"
 #include "core/model/torch/run_torch.h"
 #include "vidmuse/model_info.h"
 
@@ -69,18 +70,30 @@ absl::StatusOr<cpu::Precision> FindPrecision(const std::string& name, const LmCo
       absl::StrCat("precision '", name, "', the CPU supports ", absl::StrJoin(known, ", ")));
 }
 
-absl::Status CheckCodecUsed(const CodecSource& source, const WeightReader& weights) {
-  return weights.CheckAllUsed(UnusedCodecTensors(source.prefix));
+absl::Status CheckCodecUsed(const WeightReader& weights) {
+  return weights.CheckAllUsed(UnusedCodecTensors());
 }
 
-absl::StatusOr<std::shared_ptr<const cpu::Codec>> LoadCodec(const CodecSource& source,
-                                                            const cpu::Kernels& kernels,
-                                                            int64_t* parameters,
-                                                            std::string* digest) {
+// Both halves of the codec.
+struct CpuCodec {
+  std::shared_ptr<const cpu::Codec> decoder;
+  std::unique_ptr<const CodecEncoder> encoder;  // null: the checkpoint has none
+};
+
+absl::StatusOr<CpuCodec> LoadCodec(const CodecSource& source, const cpu::Kernels& kernels,
+                                   int64_t* parameters, std::string* digest) {
   WeightReader weights(source.file.get(), source.prefix);
-  ASSIGN_OR_RETURN(std::shared_ptr<const cpu::Codec> codec,
-                   cpu::Codec::Load(source.config, source.names, weights, kernels));
-  RETURN_IF_ERROR(CheckCodecUsed(source, weights));
+  CpuCodec codec;
+  ASSIGN_OR_RETURN(codec.decoder, cpu::Codec::Load(source.config, source.names, weights, kernels));
+  ASSIGN_OR_RETURN(std::shared_ptr<DeviceStream> stream,
+                   DeviceStream::Create("cpu", DeviceStream::Priority::kNormal));
+  DeviceReader reader(&weights, "cpu");
+  RETURN_IF_ERROR(stream->Run([&]() -> absl::Status {
+    ASSIGN_OR_RETURN(codec.encoder,
+                     CodecEncoder::Load(source.config, source.names, reader, stream));
+    return absl::OkStatus();
+  }));
+  RETURN_IF_ERROR(CheckCodecUsed(weights));
   *parameters += weights.parameters();
   *digest = weights.Digest();
   return codec;
@@ -142,7 +155,8 @@ absl::StatusOr<std::unique_ptr<MusicModel>> ComposeOnDevice(ModelFiles files,
       GpuMusicModel::Parts parts,
       LoadGpuModelParts(info, config, weights, codec.config, codec.names, codec_weights, device));
   RETURN_IF_ERROR(weights.CheckAllUsed(LeftoverTensors()));
-  RETURN_IF_ERROR(CheckCodecUsed(codec, codec_weights));
+  RETURN_IF_ERROR(CheckCodecUsed(codec_weights));
+  info.encodes_audio = parts.codec_encoder != nullptr;
   info.precision = DevicePrecisionName(device.precision);
   info.parameters = weights.parameters() + codec_weights.parameters();
   FingerprintParts print;
@@ -191,8 +205,9 @@ absl::StatusOr<std::unique_ptr<MusicModel>> Compose(ModelFiles files, const Mode
   FingerprintParts print;
   print.weights = weights.Digest();
   files.lm.reset();
-  ASSIGN_OR_RETURN(std::shared_ptr<const cpu::Codec> codec,
+  ASSIGN_OR_RETURN(CpuCodec codec,
                    LoadCodec(files.codec, *kernels, &info.parameters, &print.codec_weights));
+  info.encodes_audio = codec.encoder != nullptr;
   print.lm = *config;
   print.codec = files.codec.config;
   print.precision = info.precision;
@@ -206,7 +221,8 @@ absl::StatusOr<std::unique_ptr<MusicModel>> Compose(ModelFiles files, const Mode
                                  ? options.device_threads
                                  : cpu::StepThreads(UsableCpus(), lm->step_weight_bytes());
   return std::make_unique<CpuMusicModel>(std::move(info), std::move(encoder), std::move(lm),
-                                         std::move(codec), device_threads, encode_threads);
+                                         std::move(codec.decoder), std::move(codec.encoder),
+                                         device_threads, encode_threads);
 }
 
 absl::Status Failed(const std::exception_ptr& error) {

@@ -118,6 +118,14 @@ class MusicModel {
   virtual absl::Status Step(absl::Span<StepRequest> requests) = 0;
 
   virtual absl::StatusOr<std::unique_ptr<AudioDecoder>> NewAudioDecoder() = 0;
+
+  // Encodes `samples`, mono at info().sample_rate, to tokens [frames][codebooks]: a frame for every
+  // begun info().samples_per_frame samples. At least one sample. CANCELLED: `cancel` was set.
+  // UNIMPLEMENTED: the codec has no encoder (see ModelInfo::encodes_audio).
+  virtual absl::StatusOr<std::vector<int32_t>> EncodeAudio(absl::Span<const float> /*samples*/,
+                                                           const CancelFlag& /*cancel*/) {
+    return absl::UnimplementedError("the model's codec has no encoder, so it can't encode audio");
+  }
 };
 
 }  // namespace vidmuse

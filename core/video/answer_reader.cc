@@ -91,6 +91,20 @@ absl::StatusOr<VideoFrames> AnswerReader::ReadFrames(const AnswerHeader& header,
   return video;
 }
 
+absl::StatusOr<DecodedSound> AnswerReader::ReadSound(const AnswerHeader& header) {
+  if (header.samples > kMostSoundSamples) {
+    return absl::UnknownError(absl::StrCat("a sound of ", header.samples, " samples"));
+  }
+  DecodedSound sound;
+  sound.sample_rate = static_cast<int>(std::min<uint32_t>(header.sample_rate, kMostSoundRate + 1));
+  sound.samples.resize(header.samples);
+  RETURN_IF_ERROR(Read(sound.samples.data(), sound.samples.size() * sizeof(float)));
+  if (const absl::Status status = CheckSound(sound); !status.ok()) {
+    return absl::UnknownError(status.message());
+  }
+  return sound;
+}
+
 absl::StatusOr<std::vector<int>> AnswerReader::ReadIndices(size_t count, uint32_t frames) {
   std::vector<int> indices(count);
   RETURN_IF_ERROR(Read(indices.data(), count * sizeof(int)));

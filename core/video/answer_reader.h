@@ -1,4 +1,4 @@
-// Reads the answers of the decoder program. The video may have taken that program over, so
+// Reads the answers of the decoder program. The file may have taken that program over, so
 // everything in an answer is checked before it is used.
 #ifndef VIDMUSE_VIDEO_ANSWER_READER_H_
 #define VIDMUSE_VIDEO_ANSWER_READER_H_
@@ -14,6 +14,7 @@
 #include "core/video/decode_watch.h"
 #include "core/video/sampled_frames.h"
 #include "core/video/sandbox_protocol.h"
+#include "core/video/sound_decoder.h"
 
 namespace vidmuse {
 
@@ -49,6 +50,8 @@ class AnswerReader {
   // `max_seconds`. For a first part, all local frames may come.
   absl::StatusOr<VideoFrames> ReadFrames(const AnswerHeader& header, const FramePart& part,
                                          int max_seconds);
+  // Reads what follows the header of a kSound answer.
+  absl::StatusOr<DecodedSound> ReadSound(const AnswerHeader& header);
 
  private:
   absl::Status Read(void* bytes, size_t size);

@@ -42,13 +42,15 @@ absl::Duration VideoTimeLimit(double seconds, double pixels, const Limits& limit
                   DecodeTimeLimit(limits));
 }
 
-DecodeWatch::DecodeWatch(const CancelFlag& cancel, absl::Duration time_limit, absl::Duration spent)
-    : cancel_(cancel), time_limit_(time_limit), start_(Now() - spent) {}
+DecodeWatch::DecodeWatch(const CancelFlag& cancel, absl::Duration time_limit,
+                         absl::string_view subject, absl::Duration spent)
+    : cancel_(cancel), time_limit_(time_limit), subject_(subject), start_(Now() - spent) {}
 
 absl::Status DecodeWatch::Check() const {
-  if (cancel_.cancelled()) return absl::CancelledError("cancelled while the video was decoded");
+  if (cancel_.cancelled())
+    return absl::CancelledError(absl::StrCat("cancelled while ", subject_, " was decoded"));
   if (spent() > time_limit_) {
-    return absl::InvalidArgumentError(absl::StrCat("the video takes more than ",
+    return absl::InvalidArgumentError(absl::StrCat(subject_, " takes more than ",
                                                    absl::FormatDuration(time_limit_),
                                                    " to decode, which is the limit"));
   }

@@ -1,4 +1,4 @@
-// Ends the decoding of a video that is no longer wanted or takes too long.
+// Ends the decoding of a file that is no longer wanted or takes too long.
 #ifndef VIDMUSE_VIDEO_DECODE_WATCH_H_
 #define VIDMUSE_VIDEO_DECODE_WATCH_H_
 
@@ -6,6 +6,7 @@
 #include <stop_token>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "core/base/cancel.h"
 #include "vidmuse/limits.h"
@@ -22,12 +23,19 @@ absl::Duration ReadTimeLimit(uint64_t bytes, const Limits& limits);
 // (8 s if `pixels` is 0: unknown), and at most DecodeTimeLimit in all.
 absl::Duration VideoTimeLimit(double seconds, double pixels, const Limits& limits);
 
+// What errors call the file that is decoded.
+inline constexpr absl::string_view kVideoSubject = "the video";
+inline constexpr absl::string_view kSoundSubject = "prompt_audio";
+
 // Const functions are thread-safe, but not while SetTimeLimit runs.
 class DecodeWatch {
  public:
-  // `cancel` must outlive the watch. `spent`: how long the video was decoded before.
+  // `cancel` and `subject` must outlive the watch. `spent`: how long the file was decoded before.
   DecodeWatch(const CancelFlag& cancel, absl::Duration time_limit,
+              absl::string_view subject = kVideoSubject,
               absl::Duration spent = absl::ZeroDuration());
+
+  absl::string_view subject() const { return subject_; }
 
   // The time limit counts from the watch's construction, less what was spent before.
   void SetTimeLimit(absl::Duration time_limit) { time_limit_ = time_limit; }
@@ -47,6 +55,7 @@ class DecodeWatch {
  private:
   const CancelFlag& cancel_;
   absl::Duration time_limit_;
+  const absl::string_view subject_;
   const absl::Duration start_;
 };
 

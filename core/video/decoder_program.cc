@@ -211,10 +211,24 @@ void DecoderAnswers::Frames(const VideoFrames& video, const FramePart& part) {
   for (const auto& frame : video.frames) Write(frame.data(), frame.size());
 }
 
-absl::Status DecodeVideo(const DecodeTask& task, DecoderAnswers& answers) {
+void DecoderAnswers::Sound(const DecodedSound& sound) {
+  AnswerHeader header;
+  header.sample_rate = static_cast<uint32_t>(sound.sample_rate);
+  header.samples = sound.samples.size();
+  Answer(AnswerKind::kSound, "", header);
+  Write(sound.samples.data(), sound.samples.size() * sizeof(float));
+}
+
+absl::Status DecodeFile(const DecodeTask& task, DecoderAnswers& answers) {
   const CancelFlag never;  // the server ends the process instead
+  if (task.role == DecoderRole::kSound) {
+    answers.TimeLimit(ReadTimeLimit(task.file.size(), task.request.limits));
+    ASSIGN_OR_RETURN(const DecodedSound sound, DecodeSound(task.file, task.request.limits, never));
+    answers.Sound(sound);
+    return absl::OkStatus();
+  }
   ASSIGN_OR_RETURN(const std::unique_ptr<VideoSampling> sampling,
-                   VideoSampling::Read(task.video, task.request.limits, task.request.max_seconds,
+                   VideoSampling::Read(task.file, task.request.limits, task.request.max_seconds,
                                        task.part, never));
   answers.TimeLimit(sampling->time_limit());
   if (task.role == DecoderRole::kGroups) return DecodeClaimedGroups(task, *sampling, answers);

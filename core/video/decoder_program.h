@@ -1,4 +1,4 @@
-// The program that decodes one video, isolated from everything else (see sandbox.h).
+// The program that decodes one file, isolated from everything else (see sandbox.h).
 #ifndef VIDMUSE_VIDEO_DECODER_PROGRAM_H_
 #define VIDMUSE_VIDEO_DECODER_PROGRAM_H_
 
@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "core/model/architecture/video_frames.h"
 #include "core/video/sandbox_protocol.h"
+#include "core/video/sound_decoder.h"
 #include "core/video/video_sampling.h"
 #include "vidmuse/limits.h"
 
@@ -19,14 +20,14 @@ namespace vidmuse {
 // What the server asks of this process.
 class DecodeTask {
  public:
-  DecodeTask(absl::string_view video, const DecodeRequest& request, DecoderRole role,
+  DecodeTask(absl::string_view file, const DecodeRequest& request, DecoderRole role,
              const FramePart& part, GroupClaims* claims, int number)
-      : video(video), request(request), role(role), part(part), claims_(claims), number_(number) {}
+      : file(file), request(request), role(role), part(part), claims_(claims), number_(number) {}
 
   // Returns the number of a group that no other process decodes, or nothing if this one should end.
   std::optional<uint32_t> ClaimGroup() const;
 
-  const absl::string_view video;
+  const absl::string_view file;
   const DecodeRequest request;
   const DecoderRole role;
   const FramePart part;
@@ -47,13 +48,14 @@ class DecoderAnswers {
   // These answer with the frames of `part`, or with all frames if it is the first part.
   void Split(const VideoSampling& sampling, const FramePart& part);
   void Frames(const VideoFrames& video, const FramePart& part = {});
+  void Sound(const DecodedSound& sound);
 };
 
 // Answers, or returns why the video is refused.
 using DecodeFunction = absl::Status (*)(const DecodeTask& task, DecoderAnswers& answers);
 
-// Decodes with FFmpeg.
-absl::Status DecodeVideo(const DecodeTask& task, DecoderAnswers& answers);
+// Decodes a video or, for DecoderRole::kSound, a sound, with FFmpeg.
+absl::Status DecodeFile(const DecodeTask& task, DecoderAnswers& answers);
 
 // The program's main(). Reads the request at kRequestFd, confines the process, calls `decode`, and
 // ends the process.

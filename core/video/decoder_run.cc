@@ -29,11 +29,11 @@ std::string Ending(int wait_status) {
                                   : absl::StrCat("exit code ", WEXITSTATUS(wait_status));
 }
 
-// SIGKILL comes from the kernel when memory runs out, or from an operator, not from the video.
-absl::Status Killed() {
-  return WithRetryAfter(
-      absl::ResourceExhaustedError("the video's decoder was killed (signal 9): memory is short"),
-      kShortageRetryAfter);
+// SIGKILL comes from the kernel when memory runs out, or from an operator, not from the file.
+absl::Status Killed(absl::string_view subject) {
+  return WithRetryAfter(absl::ResourceExhaustedError(absl::StrCat(
+                            "the decoder of ", subject, " was killed (signal 9): memory is short")),
+                        kShortageRetryAfter);
 }
 
 bool WasKilled(int wait_status) {
@@ -50,27 +50,30 @@ absl::Status NotStarted(std::optional<int> wait_status) {
   return WithRetryAfter(absl::ResourceExhaustedError(message), kShortageRetryAfter);
 }
 
-// For a program that ended, or had to be ended, while it looked at the video.
-absl::Status Crashed(std::optional<int> wait_status, const Limits& limits) {
+// For a program that ended, or had to be ended, while it looked at the file.
+absl::Status Crashed(std::optional<int> wait_status, const Limits& limits,
+                     absl::string_view subject) {
   if (!wait_status) {
-    return absl::InvalidArgumentError("the video crashed its decoder (it stopped answering)");
+    return absl::InvalidArgumentError(
+        absl::StrCat(subject, " crashed its decoder (it stopped answering)"));
   }
   const int status = *wait_status;
-  if (WasKilled(status)) return Killed();
+  if (WasKilled(status)) return Killed(subject);
   if (WIFEXITED(status) && WEXITSTATUS(status) == kExitOutOfMemory) {
     return absl::InvalidArgumentError(
-        absl::StrCat("the video needs more memory to decode than the limit max_decoder_bytes of ",
+        absl::StrCat(subject, " needs more memory to decode than the limit max_decoder_bytes of ",
                      limits.max_decoder_bytes));
   }
   if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) {
     return absl::InvalidArgumentError(
-        absl::StrCat("the video made its decoder do what it must not (", Ending(status), ")"));
+        absl::StrCat(subject, " made its decoder do what it must not (", Ending(status), ")"));
   }
   if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
-    return absl::InvalidArgumentError("the video takes more processor time to decode than it may");
+    return absl::InvalidArgumentError(
+        absl::StrCat(subject, " takes more processor time to decode than it may"));
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("the video crashed its decoder (", Ending(status), ")"));
+      absl::StrCat(subject, " crashed its decoder (", Ending(status), ")"));
 }
 
 }  // namespace
@@ -113,6 +116,8 @@ absl::StatusOr<DecoderRun::Result> DecoderRun::ReadFramesOrRefusal(const FramePa
       return reader_.ReadFrames(answer.header, part, max_seconds);
     case AnswerKind::kSplit:
       return reader_.ReadSplit(answer.header, part, max_seconds);
+    case AnswerKind::kSound:
+      return reader_.ReadSound(answer.header);
     case AnswerKind::kRefused:
       return Refusal(answer);
     default:
@@ -122,10 +127,12 @@ absl::StatusOr<DecoderRun::Result> DecoderRun::ReadFramesOrRefusal(const FramePa
 
 absl::StatusOr<DecoderRun::Result> DecoderRun::ReadResult(const FramePart& part, int max_seconds) {
   absl::StatusOr<Result> result = ReadFramesOrRefusal(part, max_seconds);
-  if (absl::IsDataLoss(result.status())) return Crashed(process_.TakeEnding(), limits_);
+  if (absl::IsDataLoss(result.status())) {
+    return Crashed(process_.TakeEnding(), limits_, watch_.subject());
+  }
   if (absl::IsUnknown(result.status())) {
-    return absl::InvalidArgumentError(absl::StrCat("the video crashed its decoder (its result is ",
-                                                   result.status().message(), ")"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        watch_.subject(), " crashed its decoder (its result is ", result.status().message(), ")"));
   }
   if (result.ok()) process_.End();
   return result;

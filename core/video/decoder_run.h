@@ -1,4 +1,4 @@
-// One decoder process for one video: what it answers, checked, and what its end means.
+// One decoder process for one file: what it answers, checked, and what its end means.
 #ifndef VIDMUSE_VIDEO_DECODER_RUN_H_
 #define VIDMUSE_VIDEO_DECODER_RUN_H_
 
@@ -24,9 +24,10 @@ class DecoderRun {
   // Returns why system calls are not filtered; empty if they are.
   absl::StatusOr<std::string> ReadStart();
 
-  // The result of a process that decodes a part of a video alone, or that lets others decode it.
-  // The time limit in its answer becomes the watch's. After success the process has ended.
-  using Result = std::variant<VideoFrames, SplitVideo>;
+  // The result of a process that decodes a sound, or a part of a video, alone, or that lets others
+  // decode the video. The time limit in its answer becomes the watch's. After success the process
+  // has ended.
+  using Result = std::variant<VideoFrames, SplitVideo, DecodedSound>;
   absl::StatusOr<Result> ReadResult(const FramePart& part, int max_seconds);
 
   // Reads the next answer of a process that decodes groups: kFrame, kNoMoreGroups, ...

@@ -27,20 +27,21 @@
 namespace vidmuse {
 namespace {
 
-constexpr uint64_t kLeastMemory = 16 << 20;  // with less, no video can be decoded
+constexpr uint64_t kLeastMemory = 16 << 20;   // with less, no video can be decoded
+constexpr uint64_t kSoundMemory = 256 << 20;  // for the decoder of a sound
 
 absl::Status WriteAll(int fd, absl::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = write(fd, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return SystemError(errno, "handing the video to its decoder");
+    if (written < 0) return SystemError(errno, "handing the file to its decoder");
     bytes.remove_prefix(static_cast<size_t>(written));
   }
   return absl::OkStatus();
 }
 
-// Makes a sealed memory file that holds the request and the video.
-absl::StatusOr<UniqueFd> MakeRequestFile(const DecodeRequest& request, absl::string_view video) {
+// Makes a sealed memory file that holds the request and the file to decode.
+absl::StatusOr<UniqueFd> MakeRequestFile(const DecodeRequest& request, absl::string_view bytes) {
   constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
   constexpr unsigned kNoExec = 8;  // MFD_NOEXEC_SEAL, since Linux 6.3
   int fd = memfd_create("vidmuse_video", kFlags | kNoExec);
@@ -49,9 +50,9 @@ absl::StatusOr<UniqueFd> MakeRequestFile(const DecodeRequest& request, absl::str
   if (fd < 0) return SystemError(errno, "memfd_create");
   const auto* header = reinterpret_cast<const char*>(&request);
   RETURN_IF_ERROR(WriteAll(fd, absl::string_view(header, sizeof(request))));
-  RETURN_IF_ERROR(WriteAll(fd, video));
+  RETURN_IF_ERROR(WriteAll(fd, bytes));
   if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0) {
-    return SystemError(errno, "sealing the video");
+    return SystemError(errno, "sealing the file");
   }
   return file;
 }
@@ -123,6 +124,13 @@ std::unique_ptr<VideoReader> VideoSandbox::Open(std::string file, const Limits& 
       open->size);
 }
 
+Limits VideoSandbox::Granted(const Limits& limits, uint64_t beside) const {
+  Limits granted = limits;
+  const uint64_t most = std::max(budget_.bytes() - std::min(beside, budget_.bytes()), kLeastMemory);
+  granted.max_decoder_bytes = std::min(limits.max_decoder_bytes, most);
+  return granted;
+}
+
 absl::StatusOr<VideoFrames> VideoSandbox::Sample(absl::string_view file, const Limits& limits,
                                                  int max_seconds, const CancelFlag& cancel) const {
   OpenFile open;
@@ -137,13 +145,12 @@ absl::StatusOr<VideoFrames> VideoSandbox::Decode(OpenFile& file, const FramePart
                                                  const CancelFlag& cancel) const {
   // The decoders' frames and their copy of the video take memory too.
   const uint64_t beside = MaxFrameBytes(file.limits) + file.size;
-  // A small budget limits the memory of each video, and then one video may take all of it.
-  const uint64_t most = std::max(budget_.bytes() - std::min(beside, budget_.bytes()), kLeastMemory);
-  file.limits.max_decoder_bytes = std::min(file.limits.max_decoder_bytes, most);
+  file.limits = Granted(file.limits, beside);
   ASSIGN_OR_RETURN(const DecoderBudget::Share share,
                    budget_.Take(file.limits.max_decoder_bytes + beside, cancel));
   const CoreBudget::Share core = cores_.Take();
-  DecodeWatch watch(cancel, file.spent + ReadTimeLimit(file.size, file.limits), file.spent);
+  DecodeWatch watch(cancel, file.spent + ReadTimeLimit(file.size, file.limits), kVideoSubject,
+                    file.spent);
   RETURN_IF_ERROR(watch.Check());
   if (file.request.get() < 0) {
     ASSIGN_OR_RETURN(file.request, MakeRequest(file.bytes, file.limits, file.max_seconds));
@@ -169,9 +176,9 @@ absl::StatusOr<VideoFrames> VideoSandbox::DecodePart(const OpenFile& file, const
     DecoderRun run(std::move(process), watch, file.limits);
     RETURN_IF_ERROR(run.ReadStart().status());
     ASSIGN_OR_RETURN(DecoderRun::Result result, run.ReadResult(part, most_seconds));
-    const auto* frames = std::get_if<VideoFrames>(&result);
-    const int seconds =
-        frames != nullptr ? frames->seconds : std::get<SplitVideo>(result).frames.seconds;
+    int seconds = 0;
+    if (const auto* frames = std::get_if<VideoFrames>(&result)) seconds = frames->seconds;
+    if (const auto* split = std::get_if<SplitVideo>(&result)) seconds = split->frames.seconds;
     if (file.seconds == 0 || seconds == file.seconds) return result;
     return absl::InvalidArgumentError("the video crashed its decoder (it has another length now)");
   };
@@ -188,6 +195,28 @@ absl::StatusOr<VideoFrames> VideoSandbox::DecodePart(const OpenFile& file, const
     return absl::InvalidArgumentError("the video crashed its decoder (it was split twice)");
   }
   return std::get<VideoFrames>(std::move(result));
+}
+
+absl::StatusOr<DecodedSound> VideoSandbox::DecodeSound(absl::string_view file, const Limits& limits,
+                                                       const CancelFlag& cancel) const {
+  const uint64_t beside = kMostSoundSamples * sizeof(float) + file.size();
+  Limits granted = Granted(limits, beside);
+  granted.max_decoder_bytes = std::min(granted.max_decoder_bytes, kSoundMemory);
+  granted.max_queued_bytes = 0;  // the decoder holds no frames
+  ASSIGN_OR_RETURN(const DecoderBudget::Share share,
+                   budget_.Take(granted.max_decoder_bytes + beside, cancel));
+  const CoreBudget::Share core = cores_.Take();
+  DecodeWatch watch(cancel, ReadTimeLimit(file.size(), limits), kSoundSubject);
+  RETURN_IF_ERROR(watch.Check());
+  ASSIGN_OR_RETURN(const UniqueFd request, MakeRequest(file, granted, 0));
+  DecoderProcess::Setup setup;
+  setup.role = DecoderRole::kSound;
+  ASSIGN_OR_RETURN(DecoderProcess process, DecoderProcess::Start(program_, request, setup));
+  DecoderRun run(std::move(process), watch, granted);
+  RETURN_IF_ERROR(run.ReadStart().status());
+  ASSIGN_OR_RETURN(DecoderRun::Result result, run.ReadResult(FramePart(), 0));
+  if (auto* sound = std::get_if<DecodedSound>(&result)) return std::move(*sound);
+  return absl::InvalidArgumentError("prompt_audio crashed its decoder (it gave a video)");
 }
 
 }  // namespace vidmuse

@@ -1,5 +1,5 @@
-// Decodes each video in a process of its own, so that a video that makes the decoder crash, hang,
-// take memory or run foreign code harms only its own request.
+// Decodes each video and each sound in a process of its own, so that a file that makes the decoder
+// crash, hang, take memory or run foreign code harms only its own request.
 #ifndef VIDMUSE_VIDEO_SANDBOX_H_
 #define VIDMUSE_VIDEO_SANDBOX_H_
 
@@ -17,12 +17,13 @@
 #include "core/video/decode_watch.h"
 #include "core/video/decoder_budget.h"
 #include "core/video/frame_part.h"
+#include "core/video/sound_decoder.h"
 #include "core/video/video_reader.h"
 #include "vidmuse/limits.h"
 
 namespace vidmuse {
 
-// Each video gets a fresh process of a small program, which has no access to the server's memory,
+// Each file gets a fresh process of a small program, which has no access to the server's memory,
 // files, sockets or environment. It may compute, within limits of memory and time (confinement.h),
 // and write its result to a pipe, where the server checks it.
 //
@@ -71,6 +72,10 @@ class VideoSandbox {
   absl::StatusOr<VideoFrames> Sample(absl::string_view file, const Limits& limits, int max_seconds,
                                      const CancelFlag& cancel) const;
 
+  // Returns what DecodeSound (sound_decoder.h) returns, with the same additional errors as Sample.
+  absl::StatusOr<DecodedSound> DecodeSound(absl::string_view file, const Limits& limits,
+                                           const CancelFlag& cancel) const;
+
  private:
   VideoSandbox(std::string program, Filter filter, const Budget& budget)
       : program_(std::move(program)),
@@ -79,6 +84,9 @@ class VideoSandbox {
         budget_(budget.bytes),
         cores_(budget.cores) {}
   absl::Status Probe();
+  // The limits of a file that is decoded while the server holds `beside` bytes for it: a small
+  // budget limits the memory of each file, and then one file may take all of it.
+  Limits Granted(const Limits& limits, uint64_t beside) const;
   absl::StatusOr<UniqueFd> MakeRequest(absl::string_view file, const Limits& limits,
                                        int max_seconds) const;
   // A file on its way to frames.

@@ -1,6 +1,6 @@
 // The protocol between the server and the decoder program, which are built from the same sources.
 //
-// The server passes one sealed memory file, which holds a DecodeRequest followed by the video, and
+// The server passes one sealed memory file, which holds a DecodeRequest followed by the file, and
 // the process's role (DecoderRole) and the wanted part of the frames as arguments. The program
 // answers through a pipe: first how it is confined, before it looks at the video, then the result.
 //
@@ -12,6 +12,8 @@
 //        uint8 frames[frames][3][224][224]
 //     or, as first process:
 //        AnswerHeader kSplit, int32 local[the part's, and `surplus`], int32 global[32 or none]
+//     or, for a sound:
+//        AnswerHeader kSound, float samples[samples]
 //     or, as one of several processes:
 //        any number of AnswerHeader kFrame, uint8 frame[3][224][224],
 //        then AnswerHeader kNoMoreGroups or kUnsure
@@ -55,6 +57,7 @@ enum class DecoderRole : uint32_t {
   kFirst = 1,   // reads the video, and decodes it unless it answers kSplit
   kGroups = 2,  // decodes groups of frames, which it claims one by one
   kOnly = 3,    // decodes packet after packet, since groups gave no sure result
+  kSound = 4,   // decodes a sound file instead of a video (sound_decoder.h)
 };
 
 struct DecodeRequest {
@@ -81,13 +84,15 @@ enum class AnswerKind : uint32_t {
   kFrame = 8,      // a frame's pixels follow
   kNoMoreGroups = 9,
   kUnsure = 10,  // groups that were decoded apart may not be as they should
+  kSound = 11,   // samples follow
 };
 
 // Limits that a refusal may name. The answer holds their number, counted from 1, instead of the
 // name.
-inline constexpr absl::string_view kAnswerLimits[] = {"max_video_bytes",  "max_video_seconds",
-                                                      "max_frame_width",  "max_frame_height",
-                                                      "max_frame_pixels", "max_frames_per_second"};
+inline constexpr absl::string_view kAnswerLimits[] = {
+    "max_video_bytes",    "max_video_seconds",   "max_frame_width",
+    "max_frame_height",   "max_frame_pixels",    "max_frames_per_second",
+    "max_prompt_seconds", "max_prompt_channels", "max_prompt_sample_rate"};
 
 struct AnswerHeader {
   uint32_t magic = 0;
@@ -101,6 +106,8 @@ struct AnswerHeader {
   // them come.
   uint32_t surplus = 0;
   uint32_t groups = 0;         // kSplit: how many
+  uint32_t sample_rate = 0;    // kSound
+  uint64_t samples = 0;        // kSound: how many
   uint64_t decoder_bytes = 0;  // kSplit: about the memory that each decoder takes
 };
 static_assert(std::is_trivially_copyable_v<AnswerHeader>);

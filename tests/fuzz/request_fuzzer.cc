@@ -23,7 +23,8 @@ void CheckSampling(const vidmuse::SamplingOptions& sampling) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   vidmuse::v1::GenerateMusicRequest message;
   if (!message.ParseFromArray(data, static_cast<int>(size))) return 0;
-  const vidmuse::ModelInfo model;
+  vidmuse::ModelInfo model;
+  model.encodes_audio = true;
   const auto request = vidmuse::ToRequest(message.config(), model);
   if (!request.ok()) {
     FUZZ_REQUIRE(request.status().code() == absl::StatusCode::kInvalidArgument);
@@ -35,6 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   FUZZ_REQUIRE(request->window_overlap_seconds >= 0.5 && request->window_overlap_seconds <= 20);
   FUZZ_REQUIRE(request->chunk_seconds >= 0 && request->chunk_seconds <= 30);
   FUZZ_REQUIRE(!request->declared_seconds || std::isfinite(*request->declared_seconds));
+  FUZZ_REQUIRE(request->prompt_audio == message.config().prompt_audio());
   if (request->resume) {
     const auto& tokens = request->resume->tokens;
     FUZZ_REQUIRE(tokens.size() * 2 == message.config().resume().tokens().size());

@@ -1,6 +1,7 @@
 #include "tests/support/fake_model.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <map>
 #include <utility>
@@ -144,6 +145,7 @@ FakeModel::FakeModel() {
   info_.device = "cpu";
   info_.precision = "fp32";
   info_.card = 2048;
+  info_.encodes_audio = true;
 }
 
 absl::StatusOr<std::shared_ptr<const VideoCondition>> FakeModel::EncodeVideo(
@@ -229,6 +231,30 @@ absl::StatusOr<std::unique_ptr<AudioDecoder>> FakeModel::NewAudioDecoder() {
   return std::make_unique<FakeDecoder>(this);
 }
 
+absl::StatusOr<std::vector<int32_t>> FakeModel::EncodeAudio(absl::Span<const float> samples,
+                                                            const CancelFlag& cancel) {
+  if (on_prompt) {
+    if (absl::Status status = on_prompt(); !status.ok()) return status;
+  }
+  if (cancel.cancelled()) return absl::CancelledError("cancelled");
+  return FakeTokens(samples);
+}
+
+std::vector<int32_t> FakeTokens(absl::Span<const float> samples) {
+  const ModelInfo info;
+  std::vector<int32_t> tokens;
+  for (size_t at = 0; at < samples.size(); at += info.samples_per_frame) {
+    uint64_t hash = 2;
+    for (const float sample : samples.subspan(at, info.samples_per_frame)) {
+      hash = Mix(hash, std::bit_cast<uint32_t>(sample));
+    }
+    for (int k = 0; k < info.codebooks; ++k) {
+      tokens.push_back(static_cast<int32_t>(Mix(hash, k) % info.card));
+    }
+  }
+  return tokens;
+}
+
 std::shared_ptr<const VideoCondition> FakeCondition(int seconds, uint64_t seed, size_t bytes) {
   return std::make_shared<Condition>(0, 2 * seconds, seed, bytes,
                                      std::make_shared<FakeConditionCounts>());
@@ -249,12 +275,15 @@ VideoFrames FakeFrames(int seconds, uint64_t seed) {
 
 // Follows the published loop directly, including its windows, without the engine's classes.
 std::vector<int32_t> FakeSong(int seconds, uint64_t video_seed, const SamplingOptions& sampling,
-                              int overlap) {
+                              int overlap, const std::vector<int32_t>& prompt) {
   const int stride = 1500 - overlap, local_stride = stride / 25;
   const FakeModel model;
   const int codebooks = model.info().codebooks;
   const int card = model.info().card;
   std::vector<std::vector<int32_t>> song;  // [frames][codebooks]
+  for (size_t i = 0; i < prompt.size(); i += codebooks) {
+    song.emplace_back(prompt.begin() + i, prompt.begin() + i + codebooks);
+  }
   int remaining_local = 2 * seconds;
   int first_local = 0;
   for (int offset = 0; offset == 0 || offset + overlap < seconds * 50; offset += stride) {
@@ -263,24 +292,24 @@ std::vector<int32_t> FakeSong(int seconds, uint64_t video_seed, const SamplingOp
     uint64_t hash = WindowHash(video_seed, first_local, local);
     std::vector<std::vector<int32_t>> window(song.begin() + std::min<size_t>(offset, song.size()),
                                              song.end());
-    const int prompt = static_cast<int>(window.size());
+    const int known = static_cast<int>(window.size());
     window.resize(frames, std::vector<int32_t>(codebooks, -1));
     const auto token = [&](int step, int k) -> int32_t {
       const int frame = FrameAt(step, k);
       return frame < 0 || frame >= frames ? card : window[frame][k];
     };
     int fed = 0;
-    for (int step = StepOf(prompt, 0); step < SequenceSteps(frames, codebooks); ++step) {
+    for (int step = StepOf(known, 0); step < SequenceSteps(frames, codebooks); ++step) {
       for (; fed < step; ++fed) {
         for (int k = 0; k < codebooks; ++k) hash = Mix(hash, token(fed, k));
       }
       for (int k = 0; k < codebooks; ++k) {
         const int frame = FrameAt(step, k);
-        if (frame < prompt || frame >= frames) continue;
+        if (frame < known || frame >= frames) continue;
         window[frame][k] = Draw(hash, sampling, offset + FrameAt(step, 0), k, card);
       }
     }
-    song.insert(song.end(), window.begin() + prompt, window.end());
+    song.insert(song.end(), window.begin() + known, window.end());
     const int dropped =
         remaining_local - local_stride < 60 ? std::max(remaining_local - 60, 0) : local_stride;
     first_local += dropped;

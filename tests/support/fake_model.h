@@ -48,6 +48,9 @@ class FakeModel final : public MusicModel {
                                                      const CancelFlag& cancel) override;
   absl::Status Step(absl::Span<StepRequest> requests) override;
   absl::StatusOr<std::unique_ptr<AudioDecoder>> NewAudioDecoder() override;
+  // FakeTokens(samples)
+  absl::StatusOr<std::vector<int32_t>> EncodeAudio(absl::Span<const float> samples,
+                                                   const CancelFlag& cancel) override;
 
   // Called at the start of each Step with the batch. Step returns its status if that isn't OK.
   std::function<absl::Status(absl::Span<StepRequest>)> on_step;
@@ -57,6 +60,9 @@ class FakeModel final : public MusicModel {
   // first new one.
   std::function<absl::Status(int first_local)> on_encode_more;
 
+  // Called at the start of EncodeAudio, which returns its status if that isn't OK.
+  std::function<absl::Status()> on_prompt;
+  void SetEncodesAudio(bool encodes) { info_.encodes_audio = encodes; }
   void SetFingerprint(std::string fingerprint) { info_.fingerprint = std::move(fingerprint); }
 
   // The size in bytes that each condition reports.
@@ -91,14 +97,17 @@ class WholeCondition final : public ConditionSource {
   const WindowCondition condition_;
 };
 
+// What FakeModel encodes samples to, [frames][codebooks].
+std::vector<int32_t> FakeTokens(absl::Span<const float> samples);
+
 // Frames that FakeModel encodes to FakeCondition(seconds, seed). They all differ.
 VideoFrames FakeFrames(int seconds, uint64_t seed);
 
 // The tokens [frames][codebooks] of a request that runs alone and feeds one sequence step at a
 // time. Tests compare the engine's songs with it. Each window begins with the last `overlap` frames
-// of the one before.
+// of the one before. `prompt`, [frames][codebooks], is the song's beginning.
 std::vector<int32_t> FakeSong(int seconds, uint64_t video_seed, const SamplingOptions& sampling,
-                              int overlap = 25);
+                              int overlap = 25, const std::vector<int32_t>& prompt = {});
 
 }  // namespace vidmuse
 

@@ -96,6 +96,7 @@ class Generator {
 
   // Admits the request, or refuses it immediately with:
   //   INVALID_ARGUMENT    an option out of range, or a declared size or length over its limit
+  //   UNIMPLEMENTED       a prompt, for a model whose codec has no encoder
   //   RESOURCE_EXHAUSTED  the queue is full; RetryAfter() tells when to try again
   //   DEADLINE_EXCEEDED   the time limit is too short to make the music
   //   UNAVAILABLE         the generator is draining, or no device works

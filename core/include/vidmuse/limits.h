@@ -10,6 +10,7 @@ namespace vidmuse {
 struct Limits {
   uint64_t max_video_bytes = 256ull << 20;
   double max_video_seconds = 600;
+  uint64_t max_prompt_bytes = 3ull << 20;
   int max_frame_width = 8192;
   int max_frame_height = 8192;
   int64_t max_frame_pixels = 8192ll * 4320;
@@ -17,7 +18,7 @@ struct Limits {
   uint64_t max_decoder_bytes = 3ull << 29;  // memory for decoding one video in its sandbox
   uint64_t max_decoders_bytes = 0;          // for all; 0: a quarter of what is free at start
   int max_queued_requests = 64;             // admitted but not yet running
-  // Uploads, frames, conditions and held-back songs of all requests together.
+  // Uploads, prompts, frames, conditions and held-back songs of all requests together.
   uint64_t max_queued_bytes = 1ull << 30;
   int max_batch = 8;  // requests decoded together
   // Unread output of one stream, above which its request pauses.

@@ -24,8 +24,9 @@ struct ModelInfo {
   int step_graphs = 0;      // step shapes recorded as CUDA graphs
   // Two models with equal fingerprints give the same tokens and the same bytes (see music.proto).
   std::string fingerprint;
-  std::string license_note;   // from the model's folder; empty: it has none
-  bool step_kernels = false;  // steps run by this project's CUDA kernels
+  std::string license_note;    // from the model's folder; empty: it has none
+  bool step_kernels = false;   // steps run by this project's CUDA kernels
+  bool encodes_audio = false;  // the codec has an encoder, which a prompt needs
 };
 
 }  // namespace vidmuse

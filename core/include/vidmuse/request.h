@@ -40,6 +40,8 @@ struct GenerationRequest {
   // The request is refused immediately if one of these is over its limit.
   std::optional<uint64_t> declared_bytes;
   std::optional<double> declared_seconds;
+  // A sound file that the song begins with (see music.proto); empty: none.
+  std::string prompt_audio;
   std::optional<ResumePoint> resume;
   // Counts from submission to the end of the stream. A duration, since the wall clock may jump.
   absl::Duration time_limit = absl::InfiniteDuration();

@@ -141,8 +141,8 @@ std::vector<NamedShape> CodecTensors(const CodecConfig& config) {
   return list.Take();
 }
 
-std::vector<std::string> UnusedCodecTensors(const std::string& prefix) {
-  return {prefix + "encoder.", "codebook.inited", "codebook.cluster_size", "codebook.embed_avg"};
+std::vector<std::string> UnusedCodecTensors() {
+  return {"codebook.inited", "codebook.cluster_size", "codebook.embed_avg"};
 }
 
 bool IsCodebookTensor(absl::string_view name) { return absl::StrContains(name, "quantizer."); }

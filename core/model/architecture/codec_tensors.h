@@ -66,9 +66,8 @@ struct CodebookTensors {
 // All tensors of a compression_state_dict.bin, in its order.
 std::vector<NamedShape> CodecTensors(const CodecConfig& config);
 
-// Beginnings, or parts, of the names of tensors that decoding doesn't read: the encoder's, and what
-// only training needs. `prefix` precedes every name in the file.
-std::vector<std::string> UnusedCodecTensors(const std::string& prefix);
+// Parts of the names of tensors that only training needs.
+std::vector<std::string> UnusedCodecTensors();
 
 // Whether a tensor of that name belongs to a codebook, and whether it is one of its counts.
 bool IsCodebookTensor(absl::string_view name);

@@ -16,10 +16,15 @@ std::string CodecNameInFile(CodecNames names, const std::string& name,
   return has(parametrized) ? parametrized : in_file;
 }
 
+std::string CodecWeights::NameInFile(const NamedShape& tensor) const {
+  return CodecNameInFile(names_, tensor.name,
+                         [this](const std::string& other) { return reader_->Has(other); });
+}
+
+bool CodecWeights::Has(const NamedShape& tensor) const { return reader_->Has(NameInFile(tensor)); }
+
 absl::StatusOr<std::vector<float>> CodecWeights::Read(const NamedShape& tensor) const {
-  const std::string name = CodecNameInFile(
-      names_, tensor.name, [this](const std::string& other) { return reader_->Has(other); });
-  return reader_->Read(name, tensor.shape);
+  return reader_->Read(NameInFile(tensor), tensor.shape);
 }
 
 absl::StatusOr<std::vector<float>> CodecWeights::ReadWeight(const ConvTensors& conv) const {

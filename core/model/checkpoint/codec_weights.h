@@ -23,6 +23,7 @@ class CodecWeights {
   // `reader` must outlive this.
   CodecWeights(CodecNames names, WeightReader* reader) : names_(names), reader_(reader) {}
 
+  bool Has(const NamedShape& tensor) const;
   // See WeightReader::Read.
   absl::StatusOr<std::vector<float>> Read(const NamedShape& tensor) const;
   // Returns a convolution's weight, in the shape of its direction, with the weight norm folded in.
@@ -30,6 +31,8 @@ class CodecWeights {
   absl::StatusOr<std::vector<float>> ReadWeight(const ConvTensors& conv) const;
 
  private:
+  std::string NameInFile(const NamedShape& tensor) const;
+
   const CodecNames names_;
   WeightReader* const reader_;
 };

@@ -117,8 +117,7 @@ absl::StatusOr<std::vector<float>> WeightReader::Read(absl::string_view name,
     hash.Add(out, block * sizeof(float));
   }
   MutexLock lock(&mutex_);
-  parameters_ += count;
-  hashes_[std::string(name)] = hash.Hex();
+  if (hashes_.insert_or_assign(std::string(name), hash.Hex()).second) parameters_ += count;
   return values;
 }
 

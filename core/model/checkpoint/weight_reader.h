@@ -43,7 +43,7 @@ class WeightReader {
   // `ignored`.
   absl::Status CheckAllUsed(const std::vector<std::string>& ignored) const;
 
-  // Number of values read so far.
+  // Number of values read so far, each counted once.
   int64_t parameters() const;
 
   // A hash of every tensor read so far: its name and its values as float32. Neither the order of

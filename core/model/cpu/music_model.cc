@@ -45,12 +45,14 @@ class CpuWindow final : public Window {
 
 CpuMusicModel::CpuMusicModel(ModelInfo info, std::unique_ptr<const VideoEncoder> encoder,
                              std::unique_ptr<cpu::TokenModel> lm,
-                             std::shared_ptr<const cpu::Codec> codec, int device_threads,
+                             std::shared_ptr<const cpu::Codec> codec,
+                             std::unique_ptr<const CodecEncoder> codec_encoder, int device_threads,
                              int encode_threads)
     : info_(std::move(info)),
       encoder_(std::move(encoder)),
       lm_(std::move(lm)),
       codec_(std::move(codec)),
+      codec_encoder_(std::move(codec_encoder)),
       pool_("condition", encode_threads),
       null_cross_(lm_->NewSelfCache(kTokensPerFrame)),
       team_(device_threads),
@@ -178,6 +180,12 @@ absl::Status CpuMusicModel::Step(absl::Span<StepRequest> requests) try {
 
 absl::StatusOr<std::unique_ptr<AudioDecoder>> CpuMusicModel::NewAudioDecoder() {
   return std::make_unique<cpu::CodecStream>(codec_);
+}
+
+absl::StatusOr<std::vector<int32_t>> CpuMusicModel::EncodeAudio(absl::Span<const float> samples,
+                                                                const CancelFlag& cancel) {
+  if (codec_encoder_ == nullptr) return MusicModel::EncodeAudio(samples, cancel);
+  return codec_encoder_->Encode(samples, cancel);
 }
 
 }  // namespace vidmuse

@@ -14,6 +14,7 @@
 #include "core/model/cpu/thread_team.h"
 #include "core/model/cpu/token_model.h"
 #include "core/model/music_model.h"
+#include "core/model/torch/codec_encoder.h"
 #include "vidmuse/model_info.h"
 
 namespace vidmuse {
@@ -21,10 +22,12 @@ namespace vidmuse {
 class CpuMusicModel final : public MusicModel {
  public:
   // `device_threads` is the number of threads that run a step, the caller's included.
-  // `encode_threads` run EncodeVideo and OpenWindow, for all calls together. Throws std::bad_alloc.
+  // `encode_threads` run EncodeVideo and OpenWindow, for all calls together. `codec_encoder` may be
+  // null. Throws std::bad_alloc.
   CpuMusicModel(ModelInfo info, std::unique_ptr<const VideoEncoder> encoder,
                 std::unique_ptr<cpu::TokenModel> lm, std::shared_ptr<const cpu::Codec> codec,
-                int device_threads, int encode_threads);
+                std::unique_ptr<const CodecEncoder> codec_encoder, int device_threads,
+                int encode_threads);
 
   const ModelInfo& info() const override { return info_; }
   const cpu::TokenModel& token_model() const { return *lm_; }
@@ -44,6 +47,9 @@ class CpuMusicModel final : public MusicModel {
   // INTERNAL: a logit isn't finite.
   absl::Status Step(absl::Span<StepRequest> requests) override;
   absl::StatusOr<std::unique_ptr<AudioDecoder>> NewAudioDecoder() override;
+  // Runs on the caller's thread.
+  absl::StatusOr<std::vector<int32_t>> EncodeAudio(absl::Span<const float> samples,
+                                                   const CancelFlag& cancel) override;
 
  private:
   // Computes every layer's keys and values of `tokens` condition rows, on the pool's threads.
@@ -56,7 +62,8 @@ class CpuMusicModel final : public MusicModel {
   const std::unique_ptr<const VideoEncoder> encoder_;
   const std::unique_ptr<cpu::TokenModel> lm_;
   const std::shared_ptr<const cpu::Codec> codec_;
-  ChunkPool pool_;  // thread-safe
+  const std::unique_ptr<const CodecEncoder> codec_encoder_;  // null: the checkpoint has none
+  ChunkPool pool_;                                           // thread-safe
   std::unique_ptr<cpu::KvCache> null_cross_;
 
   // Used by the device thread alone.

@@ -1,45 +1,37 @@
 // Loads the decoder's weights from a checkpoint.
 #include <ATen/ATen.h>
 
-#include <string>
 #include <utility>
 #include <vector>
 
 #include "core/base/status_macros.h"
 #include "core/model/architecture/codec_tensors.h"
-#include "core/model/checkpoint/codec_weights.h"
 #include "core/model/gpu/codec_tensors.h"
+#include "core/model/torch/codec_layer_tensors.h"
 #include "core/model/torch/run_torch.h"
 
 namespace vidmuse::gpu {
 
 using at::Tensor;
 
-namespace {
-constexpr int64_t kCudnnLstm = 2;  // CUDNN_LSTM of cudnnRNNMode_t
-}
-
 class CodecLoader {
  public:
   CodecLoader(Codec& codec, CodecNames names, DeviceReader& reader)
-      : config_(codec.config_),
-        t_(*codec.t_),
-        weights_(names, &reader.weights()),
-        device_(reader.device()) {}
+      : config_(codec.config_), t_(*codec.t_), layers_(names, reader) {}
 
   absl::Status Load() {
     RETURN_IF_ERROR(LoadCodebooks());
     const CodecDecoderTensors source = CodecDecoderTensors::Of(config_);
-    ASSIGN_OR_RETURN(t_.first, Conv(source.first));
-    RETURN_IF_ERROR(LoadLstm(source.lstm));
+    ASSIGN_OR_RETURN(t_.first, layers_.Conv(source.first));
+    ASSIGN_OR_RETURN(t_.lstm, layers_.Lstm(source.lstm));
     for (const CodecDecoderTensors::Stage& tensors : source.stages) {
       CodecStage stage;
-      ASSIGN_OR_RETURN(stage.upsampling, Conv(tensors.upsampling));
-      ASSIGN_OR_RETURN(stage.residual3, Conv(tensors.residual.conv3));
-      ASSIGN_OR_RETURN(stage.residual1, Conv(tensors.residual.conv1));
+      ASSIGN_OR_RETURN(stage.upsampling, layers_.Conv(tensors.upsampling));
+      ASSIGN_OR_RETURN(stage.residual3, layers_.Conv(tensors.residual.conv3));
+      ASSIGN_OR_RETURN(stage.residual1, layers_.Conv(tensors.residual.conv1));
       t_.stages.push_back(std::move(stage));
     }
-    ASSIGN_OR_RETURN(t_.last, Conv(source.last));
+    ASSIGN_OR_RETURN(t_.last, layers_.Conv(source.last));
     return absl::OkStatus();
   }
 
@@ -47,7 +39,7 @@ class CodecLoader {
   absl::Status LoadCodebooks() {
     std::vector<Tensor> tables;
     for (int k = 0; k < config_.codebooks; ++k) {
-      ASSIGN_OR_RETURN(const Tensor table, Read(CodebookTensors::Of(config_, k).embed));
+      ASSIGN_OR_RETURN(const Tensor table, layers_.Read(CodebookTensors::Of(config_, k).embed));
       tables.push_back(table);
       tables.push_back(at::zeros({1, config_.dimension}, table.options()));
     }
@@ -57,40 +49,9 @@ class CodecLoader {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<CodecConv> Conv(const ConvTensors& source) {
-    CodecConv conv;
-    ASSIGN_OR_RETURN(std::vector<float> weight, weights_.ReadWeight(source));
-    conv.weight = ToDevice(std::move(weight), source.direction.shape, device_);
-    ASSIGN_OR_RETURN(conv.bias, Read(source.bias));
-    return conv;
-  }
-
-  absl::Status LoadLstm(const std::vector<LstmTensors>& source) {
-    for (const LstmTensors& layer : source) {
-      for (const NamedShape* tensor :
-           {&layer.weight_ih, &layer.weight_hh, &layer.bias_ih, &layer.bias_hh}) {
-        ASSIGN_OR_RETURN(t_.lstm.emplace_back(), Read(*tensor));
-      }
-    }
-    if (!t_.lstm.empty() && !t_.lstm[0].device().is_cpu()) {
-      // Puts the weights into one buffer, or cuDNN would copy them into one at each call.
-      const int64_t size = t_.lstm[1].size(1);
-      at::_cudnn_rnn_flatten_weight(t_.lstm, /*weight_stride0=*/4, size, kCudnnLstm, size,
-                                    /*proj_size=*/0, config_.lstm_layers, /*batch_first=*/false,
-                                    /*bidirectional=*/false);
-    }
-    return absl::OkStatus();
-  }
-
-  absl::StatusOr<Tensor> Read(const NamedShape& tensor) {
-    ASSIGN_OR_RETURN(std::vector<float> values, weights_.Read(tensor));
-    return ToDevice(std::move(values), tensor.shape, device_);
-  }
-
   const CodecConfig& config_;
   Codec::Tensors& t_;
-  const CodecWeights weights_;
-  const std::string device_;
+  const CodecLayerReader layers_;
 };
 
 CodecReach ReachOf(const CodecConfig& config) {

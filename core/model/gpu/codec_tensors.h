@@ -7,13 +7,9 @@
 #include <vector>
 
 #include "core/model/gpu/codec.h"
+#include "core/model/torch/codec_layer_tensors.h"
 
 namespace vidmuse::gpu {
-
-// `weight` is [out][in][kernel], or [in][out][kernel] for a transposed convolution.
-struct CodecConv {
-  at::Tensor weight, bias;
-};
 
 // ELU, transposed convolution and residual block.
 struct CodecStage {

@@ -71,6 +71,7 @@ absl::StatusOr<GpuMusicModel::Parts> LoadGpuModelParts(const ModelInfo& info, co
   RETURN_IF_ERROR(loading->Run([&]() -> absl::Status {
     ASSIGN_OR_RETURN(networks, LoadDeviceVideoNetworks(lm, lm_reader, encoding, nullptr));
     ASSIGN_OR_RETURN(parts.codec, gpu::Codec::Load(codec, names, codec_reader));
+    ASSIGN_OR_RETURN(parts.codec_encoder, CodecEncoder::Load(codec, names, codec_reader, encoding));
     return absl::OkStatus();
   }));
   ASSIGN_OR_RETURN(std::unique_ptr<VideoEncoder> encoder,

@@ -218,4 +218,10 @@ absl::StatusOr<std::unique_ptr<AudioDecoder>> GpuMusicModel::NewAudioDecoder() {
   return gpu::NewCodecStream(parts_.codec, codec_stream_);
 }
 
+absl::StatusOr<std::vector<int32_t>> GpuMusicModel::EncodeAudio(absl::Span<const float> samples,
+                                                                const CancelFlag& cancel) {
+  if (parts_.codec_encoder == nullptr) return MusicModel::EncodeAudio(samples, cancel);
+  return parts_.codec_encoder->Encode(samples, cancel);
+}
+
 }  // namespace vidmuse

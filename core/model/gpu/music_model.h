@@ -16,6 +16,7 @@
 #include "core/model/gpu/step_runner.h"
 #include "core/model/gpu/token_model.h"
 #include "core/model/music_model.h"
+#include "core/model/torch/codec_encoder.h"
 #include "core/model/torch/device_stream.h"
 #include "vidmuse/model_info.h"
 
@@ -53,6 +54,7 @@ class GpuMusicModel final : public MusicModel {
     std::unique_ptr<const VideoEncoder> encoder;
     std::unique_ptr<gpu::TokenModel> network;
     std::shared_ptr<const gpu::Codec> codec;
+    std::unique_ptr<const CodecEncoder> codec_encoder;  // null: the checkpoint has none
   };
 
   // Errors are the device's.
@@ -86,6 +88,8 @@ class GpuMusicModel final : public MusicModel {
   // See CpuMusicModel::Step.
   absl::Status Step(absl::Span<StepRequest> requests) override;
   absl::StatusOr<std::unique_ptr<AudioDecoder>> NewAudioDecoder() override;
+  absl::StatusOr<std::vector<int32_t>> EncodeAudio(absl::Span<const float> samples,
+                                                   const CancelFlag& cancel) override;
 
   static constexpr absl::Duration kSlotWait = absl::Seconds(20);
 

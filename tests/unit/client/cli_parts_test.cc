@@ -62,6 +62,8 @@ TEST(Flags, EveryFlagOfGenerate) {
                                          "12.5",
                                          "--loudness",
                                          "none",
+                                         "--prompt",
+                                         "tune.mp3",
                                          "--tokens",
                                          "out.tokens",
                                          "--resume",
@@ -75,6 +77,7 @@ TEST(Flags, EveryFlagOfGenerate) {
   EXPECT_THAT(options->servers, ElementsAre("a:1", "dns:///b:2"));
   EXPECT_EQ(options->video, "in.mp4");
   EXPECT_EQ(options->output, "out.mp3");
+  EXPECT_EQ(options->prompt, "tune.mp3");
   EXPECT_EQ(options->tokens, "out.tokens");
   EXPECT_EQ(options->resume, "in.tokens");
   EXPECT_EQ(options->deadline, absl::Seconds(90));

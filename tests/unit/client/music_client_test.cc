@@ -285,6 +285,16 @@ TEST_F(ClientTest, AServerOfShortMessagesGetsShortPieces) {
   EXPECT_THAT(sleeps_, SizeIs(0));
 }
 
+TEST_F(ClientTest, APromptThatIsTooLargeForTheServersMessagesIsAClearError) {
+  options_.config.set_prompt_audio(std::string(20'000, 'p'));
+  FakeMusicServer server({[&](FakeMusicServer::Call& call) { return WaitForEnd(call); }}, 10'000);
+  const absl::Status status = Generate({server.address()});
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  EXPECT_THAT(status.message(),
+              HasSubstr("20000 of them prompt_audio; the server's limit is 10000"));
+  EXPECT_THAT(sleeps_, SizeIs(0));
+}
+
 TEST_F(ClientTest, ProgressReachesTheSink) {
   FakeMusicServer server({[&](FakeMusicServer::Call& call) {
     v1::GenerateMusicResponse response;

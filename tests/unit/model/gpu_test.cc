@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "core/model/self_test.h"
+#include "core/model/synthetic/hash_values.h"
 #include "tests/unit/model/gpu_fixture.h"
 #include "vidmuse/self_test.h"
 
@@ -115,6 +116,20 @@ TEST_F(GpuTest, StreamsOfAudioAreDecodedSideBySide) {
     EXPECT_EQ(samples[i], Decode(*model, i)) << i;
     EXPECT_LT(Off(samples[i], Decode(*cpu, i)), 1e-4) << i;
   }
+}
+
+TEST_F(GpuTest, EncodesAudioToTheCpusTokens) {
+  std::vector<float> samples;
+  for (int i = 0; i < 70'001; ++i) {
+    samples.push_back(HashUniform(Fnv1a64("audio"), static_cast<uint64_t>(i)) - 0.5f);
+  }
+  const auto model = Load(device_, DevicePrecision::kFp16, nullptr);
+  const auto tokens = model->EncodeAudio(samples, CancelFlag());
+  const auto expected = Load("cpu", DevicePrecision::kFp32, nullptr)->EncodeAudio(samples, {});
+  ASSERT_TRUE(tokens.ok() && expected.ok()) << tokens.status() << expected.status();
+  EXPECT_EQ(tokens->size(), 4u * 110);
+  EXPECT_EQ(*tokens, *expected);
+  EXPECT_EQ(*model->EncodeAudio(samples, CancelFlag()), *tokens);
 }
 
 }  // namespace

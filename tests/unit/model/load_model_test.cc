@@ -35,6 +35,10 @@ class ChangedFile final : public TensorFile {
     tensors_[to] = tensors_.at(from);
     tensors_.erase(from);
   }
+  void EraseAll(const std::string& beginning) {
+    std::erase_if(tensors_,
+                  [&](const auto& tensor) { return tensor.first.starts_with(beginning); });
+  }
   void Copy(const std::string& from, const std::string& to) { tensors_[to] = tensors_.at(from); }
   void Reshape(const std::string& name, std::vector<int64_t> shape) {
     tensors_.at(name).shape = std::move(shape);
@@ -124,9 +128,27 @@ TEST(LoadModelTest, IgnoresWhatInferenceDoesNotRead) {
   }
   auto codec = Codec();
   codec->Copy("best_state/decoder.model.0.conv.conv.bias",
-              "best_state/encoder.model.0.conv.conv.bias");
+              "best_state/quantizer.vq.layers.9._codebook.inited");
   const absl::Status status = Load(std::move(lm), std::move(codec));
   EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST(LoadModelTest, ACodecWithoutAnEncoderTakesNoPrompts) {
+  for (const bool device_code : {false, true}) {
+    ModelOptions options;
+    options.device_code = device_code;
+    auto codec = Codec();
+    codec->EraseAll("best_state/encoder.");
+    const auto model = LoadModelFromFiles(Lm(), std::move(codec), options);
+    ASSERT_TRUE(model.ok()) << model.status();
+    EXPECT_FALSE((*model)->info().encodes_audio);
+    EXPECT_EQ((*model)->EncodeAudio(std::vector<float>(640), CancelFlag()).status().code(),
+              absl::StatusCode::kUnimplemented);
+  }
+  // Half an encoder is an error.
+  auto codec = Codec();
+  codec->EraseAll("best_state/encoder.model.13.");
+  EXPECT_THAT(Message(Load(Lm(), std::move(codec))), HasSubstr("encoder.model.13."));
 }
 
 TEST(LoadModelTest, NamesTheSettingThatIsWrong) {

@@ -43,6 +43,7 @@ TEST(ToRequestTest, EmptyConfigHasTheReferencesDefaults) {
   EXPECT_FALSE(request.seed_is_set);
   EXPECT_EQ(request.max_seconds, 0);
   EXPECT_EQ(request.window_overlap_seconds, 0.5);
+  EXPECT_EQ(request.prompt_audio, "");
   EXPECT_EQ(request.format, AudioFormat::kWav);
   EXPECT_EQ(request.loudness, LoudnessMode::kReference);
   EXPECT_FALSE(request.return_tokens);
@@ -69,6 +70,7 @@ TEST(ToRequestTest, EveryFieldArrives) {
   config.mutable_resume()->set_received_bytes(99);
   config.set_return_tokens(true);
   config.set_window_overlap_seconds(12);
+  config.set_prompt_audio(std::string("R\0F", 3));
   config.set_max_chunk_seconds(0.5);
   const GenerationRequest request = Convert(config);
   EXPECT_TRUE(request.sampling.greedy);
@@ -90,6 +92,7 @@ TEST(ToRequestTest, EveryFieldArrives) {
   EXPECT_TRUE(request.return_tokens);
   EXPECT_EQ(request.chunk_seconds, 0.5);
   EXPECT_EQ(request.window_overlap_seconds, 12);
+  EXPECT_EQ(request.prompt_audio, std::string("R\0F", 3));
 }
 
 TEST(ToRequestTest, SamplingRanges) {
@@ -304,6 +307,7 @@ TEST(ToProtoTest, StartedHasTheFingerprintAndWhatIsInForce) {
 TEST(ToProtoTest, ModelInfo) {
   ModelInfo model{"n", "small", 5,    "cpu", "int8", 16000, 2,    25,
                   640, 8,       1024, 3.0f,  30,     0,     "f1", "free"};
+  model.encodes_audio = true;
   Limits limits;
   limits.max_video_bytes = 1;
   limits.max_video_seconds = 2.5;
@@ -313,6 +317,7 @@ TEST(ToProtoTest, ModelInfo) {
   limits.max_frames_per_second = 6.5;
   limits.max_queued_requests = 7;
   limits.max_batch = 8;
+  limits.max_prompt_bytes = 10;
   v1::GetModelInfoResponse response;
   ToProto(model, limits, 9, "1.2.3", &response);
   EXPECT_EQ(response.name(), "n");
@@ -338,6 +343,11 @@ TEST(ToProtoTest, ModelInfo) {
   EXPECT_EQ(response.license_note(), "free");
   EXPECT_EQ(response.fingerprint(), "f1");
   EXPECT_EQ(response.server_version(), "1.2.3");
+  EXPECT_EQ(response.limits().max_prompt_bytes(), 10u);
+  model.encodes_audio = false;
+  v1::GetModelInfoResponse without_encoder;
+  ToProto(model, limits, 9, "1.2.3", &without_encoder);
+  EXPECT_EQ(without_encoder.limits().max_prompt_bytes(), 0u);
 }
 
 }  // namespace

@@ -104,6 +104,7 @@ TEST(OptionsTest, EveryFlagReachesItsField) {
                                        "--max_kv_bytes=5",
                                        "--max_batch=6",
                                        "--max_video_bytes=7",
+                                       "--max_prompt_bytes=71",
                                        "--max_video_seconds=8.5",
                                        "--max_frame_width=9",
                                        "--max_frame_height=10",
@@ -145,6 +146,7 @@ TEST(OptionsTest, EveryFlagReachesItsField) {
   EXPECT_EQ(generator.max_kv_bytes, 5u);
   EXPECT_EQ(generator.limits.max_batch, 6);
   EXPECT_EQ(generator.limits.max_video_bytes, 7u);
+  EXPECT_EQ(generator.limits.max_prompt_bytes, 71u);
   EXPECT_EQ(generator.limits.max_video_seconds, 8.5);
   EXPECT_EQ(generator.limits.max_frame_width, 9);
   EXPECT_EQ(generator.limits.max_frame_height, 10);

@@ -82,6 +82,15 @@ absl::Status SendFrames(int32_t seconds, uint32_t frames, const std::vector<int3
   _exit(0);
 }
 
+absl::Status SendSound(uint32_t sample_rate, uint64_t count, const std::vector<float>& samples) {
+  AnswerHeader header = {kAnswerMagic, AnswerKind::kSound, 0, 0, 0};
+  header.sample_rate = sample_rate;
+  header.samples = count;
+  Send(&header, sizeof(header));
+  Send(samples.data(), samples.size() * sizeof(float));
+  _exit(0);
+}
+
 const std::map<std::string, std::function<absl::Status()>>& Deeds() {
   static const auto* deeds = new std::map<std::string, std::function<absl::Status()>>{
       {"crash", [] { return Tried("raise", raise(SIGSEGV)); }},
@@ -178,6 +187,15 @@ const std::map<std::string, std::function<absl::Status()>>& Deeds() {
        [] {
          return SendFrames(2, 1, {0, 0, 0, 1});
        }},
+      {"sound without end",
+       [] { return SendSound(32000, std::numeric_limits<uint64_t>::max(), {}); }},
+      {"sound cut", [] { return SendSound(32000, 32000, std::vector<float>(31999)); }},
+      {"sound of no numbers",
+       [] {
+         return SendSound(32000, 32000,
+                          std::vector<float>(32000, std::numeric_limits<float>::quiet_NaN()));
+       }},
+      {"sound at no rate", [] { return SendSound(0, 32000, std::vector<float>(32000)); }},
       {"frames cut", [] { return SendFrames(2, 1, std::vector<int32_t>(4 + kGlobalFrames)); }},
   };
   return *deeds;
@@ -230,7 +248,7 @@ absl::Status DecodeSplit(const DecodeTask& task, DecoderAnswers& answers) {
   if (task.role == DecoderRole::kGroups) {
     while (const std::optional<uint32_t> group = task.ClaimGroup()) {
       if (*group >= kSplitFrames) break;
-      DecodeBadly(std::string(task.video), *group, answers);
+      DecodeBadly(std::string(task.file), *group, answers);
     }
     answers.NoMoreGroups();
     return absl::OkStatus();
@@ -240,7 +258,7 @@ absl::Status DecodeSplit(const DecodeTask& task, DecoderAnswers& answers) {
 }
 
 absl::Status Misbehave(const DecodeTask& task, DecoderAnswers& answers) {
-  const std::string video(task.video);
+  const std::string video(task.file);
   if (video == "split without end") return Split();
   if (video.starts_with("split and ")) return DecodeSplit(task, answers);
   const auto deed = Deeds().find(video);
