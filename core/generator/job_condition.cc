@@ -74,8 +74,8 @@ void Job::EncodeVideo() {
     MutexLock lock(&mutex_);
     next_window_ = WindowOfFrame(windows_, given_frames_);
   }
-  // A resumed song needs no frames of the windows before. If it needs none of this part, one frame
-  // is encoded with the global ones.
+  // A song that begins with given frames needs no video of the windows before. If it needs none of
+  // this part, one frame is encoded with the global ones.
   const int first_local = std::min(next_window().first_local, local_read_ - 1);
   frames_.local.erase(frames_.local.begin(), frames_.local.begin() + first_local);
   absl::StatusOr<std::shared_ptr<const VideoCondition>> encoded =
