@@ -149,8 +149,7 @@ absl::StatusOr<VideoFrames> VideoSandbox::Decode(OpenFile& file, const FramePart
   ASSIGN_OR_RETURN(const DecoderBudget::Share share,
                    budget_.Take(file.limits.max_decoder_bytes + beside, cancel));
   const CoreBudget::Share core = cores_.Take();
-  DecodeWatch watch(cancel, file.spent + ReadTimeLimit(file.size, file.limits), kVideoSubject,
-                    file.spent);
+  DecodeWatch watch(cancel, file.spent + ReadTimeLimit(file.size, file.limits), file.spent);
   RETURN_IF_ERROR(watch.Check());
   if (file.request.get() < 0) {
     ASSIGN_OR_RETURN(file.request, MakeRequest(file.bytes, file.limits, file.max_seconds));

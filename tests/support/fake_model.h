@@ -101,9 +101,6 @@ class WholeCondition final : public ConditionSource {
   const WindowCondition condition_;
 };
 
-// What FakeModel encodes samples to, [frames][codebooks].
-std::vector<int32_t> FakeTokens(absl::Span<const float> samples);
-
 // Frames that FakeModel encodes to FakeCondition(seconds, seed). They all differ.
 VideoFrames FakeFrames(int seconds, uint64_t seed);
 
