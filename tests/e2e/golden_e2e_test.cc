@@ -16,7 +16,7 @@ namespace {
 class GoldenE2eTest : public testing::TestWithParam<const char*> {
  protected:
   static void SetUpTestSuite() {
-    auto server = ServerProcess::Start();
+    auto server = ServerProcess::Start({"--model_dir", *TinyModel()});
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = std::move(*server);
     auto file = TensorFile::OpenTorch(DataPath("golden/tiny/expected.pt"));

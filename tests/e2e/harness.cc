@@ -44,8 +44,9 @@ class TempFolder {
   const std::string path_;
 };
 
-absl::Status MakeTinyModel(const std::string& folder) {
-  const RunResult made = RunProgram({kMakeModel, "--out", folder}, kPatience * absl::Minutes(2));
+absl::Status MakeModel(const std::string& folder, const std::string& clip_width) {
+  const RunResult made = RunProgram({kMakeModel, "--out", folder, "--clip_width", clip_width},
+                                    kPatience * absl::Minutes(2));
   if (made.exit_code == 0) return absl::OkStatus();
   return absl::InternalError(
       absl::StrCat(kMakeModel, " ended with ", made.exit_code, ": ", made.error));
@@ -82,14 +83,21 @@ double ResidentMegabytes(pid_t pid, const std::string& name) {
 
 absl::StatusOr<std::string> TinyModel() {
   static const std::string folder = TempFile("tiny");
-  static const absl::Status made = MakeTinyModel(folder);
+  static const absl::Status made = MakeModel(folder, "768");
+  RETURN_IF_ERROR(made);
+  return folder;
+}
+
+absl::StatusOr<std::string> QuickModel() {
+  static const std::string folder = TempFile("quick");
+  static const absl::Status made = MakeModel(folder, "192");
   RETURN_IF_ERROR(made);
   return folder;
 }
 
 absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::Start(
     const std::vector<std::string>& more_flags, const std::vector<std::string>& environment) {
-  ASSIGN_OR_RETURN(const std::string model, TinyModel());
+  ASSIGN_OR_RETURN(const std::string model, QuickModel());
   std::vector<std::string> args;
   if (!environment.empty()) args.push_back("/usr/bin/env");
   args.insert(args.end(), environment.begin(), environment.end());

@@ -58,7 +58,7 @@ std::vector<float> TuneAsDecoded() {
 }
 
 TEST(PromptE2eTest, TheSongBeginsWithTheTune) {
-  const auto server = ServerProcess::Start();
+  const auto server = ServerProcess::Start({"--model_dir", *TinyModel()});
   ASSERT_TRUE(server.ok()) << server.status();
   const std::string output = TempFile("out.f32"), tokens_path = TempFile("out.tokens");
   const RunResult result = Generate(**server, GoldenVideo("pattern_4s"), output,
@@ -97,7 +97,8 @@ TEST(PromptE2eTest, TheSongBeginsWithTheTune) {
 }
 
 TEST(PromptE2eTest, BadPromptsAreClearErrors) {
-  const auto server = ServerProcess::Start({"--max_prompt_bytes", "400000"});
+  const auto server =
+      ServerProcess::Start({"--model_dir", *TinyModel(), "--max_prompt_bytes", "400000"});
   ASSERT_TRUE(server.ok()) << server.status();
   const auto run = [&](const std::string& name, const std::string& bytes,
                        const std::string& video) {
@@ -129,7 +130,7 @@ TEST_P(PromptFailoverTest, AKilledServerCostsNothingButTime) {
   std::vector<std::unique_ptr<ServerProcess>> servers(2);
   std::vector<std::string> addresses;
   for (auto& server : servers) {
-    auto started = ServerProcess::Start();
+    auto started = ServerProcess::Start({"--model_dir", *TinyModel()});
     ASSERT_TRUE(started.ok()) << started.status();
     server = *std::move(started);
     addresses.push_back(server->address());

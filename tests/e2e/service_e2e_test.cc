@@ -152,7 +152,7 @@ TEST(ServiceE2eTest, ModelsDescribesTheModel) {
   ASSERT_NE(server, nullptr);
   const RunResult models = RunProgram({kClient, "models", "--server", server->address()});
   EXPECT_EQ(models.exit_code, 0) << models.error;
-  EXPECT_THAT(models.output, HasSubstr("tiny"));
+  EXPECT_THAT(models.output, HasSubstr("quick"));
   EXPECT_THAT(models.output, HasSubstr("32000 Hz"));
   EXPECT_THAT(models.output, HasSubstr("77"));
 }
