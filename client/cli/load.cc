@@ -83,6 +83,7 @@ class Load {
   // So many songs at once: each thread makes one after the other.
   void KeepRunning() {
     std::vector<std::thread> threads;
+    threads.reserve(static_cast<size_t>(options_.concurrency));
     for (int i = 0; i < options_.concurrency; ++i) {
       threads.emplace_back([this] {
         while (!Over()) MakeSong();
@@ -93,7 +94,7 @@ class Load {
 
   // A Poisson process. Its seed is fixed, so that two runs start their songs at the same moments.
   void StartAtRandom() {
-    std::mt19937_64 random(1);
+    std::mt19937_64 random(1);  // NOLINT(bugprone-random-generator-seed): as said above
     std::exponential_distribution<double> gap(options_.rate);
     absl::Duration next = begin_ + absl::Seconds(gap(random));
     while (!Over()) {

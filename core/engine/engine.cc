@@ -130,7 +130,7 @@ void Engine::OpenWindow(PendingWindow pending) {
 
 void Engine::QueueOpening(std::shared_ptr<const PendingWindow> pending,
                           absl::StatusOr<WindowCondition> condition,
-                          std::shared_ptr<std::list<OpenedWindow>> opened) {
+                          const std::shared_ptr<std::list<OpenedWindow>>& opened) {
   if (!condition.ok()) {
     opened->front().window = condition.status();
     return HandOver(*opened);

@@ -84,7 +84,7 @@ class Engine {
   // `opened` holds the one list node that takes the result.
   void QueueOpening(std::shared_ptr<const PendingWindow> pending,
                     absl::StatusOr<WindowCondition> condition,
-                    std::shared_ptr<std::list<OpenedWindow>> opened);
+                    const std::shared_ptr<std::list<OpenedWindow>>& opened);
   absl::StatusOr<std::unique_ptr<Window>> TryToOpen(const PendingWindow& pending,
                                                     WindowCondition condition);
   void HandOver(std::list<OpenedWindow>& opened) ABSL_LOCKS_EXCLUDED(mutex_);
