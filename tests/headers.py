@@ -53,10 +53,12 @@ class Compiler:
         self.folder = folder
         self.base = ["clang++", "-std=c++20", "-pthread", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}"]
         self.base += [f"-I{ROOT}/core/include", "-isystem", f"{build}/proto"]
+        self.cuda = ["-isystem", f"{torch}/../nvidia/cu13/include"]
         self.torch = ["-idirafter", f"{torch}/include", "-idirafter", f"{torch}/include/torch/csrc/api/include"]
 
     def flags(self, headers: frozenset[str]) -> list[str]:
-        return self.base + (self.torch if any(h.startswith(TORCH) for h in headers) else [])
+        cuda = self.cuda if "cuda_runtime_api.h" in headers else []
+        return self.base + cuda + (self.torch if any(h.startswith(TORCH) for h in headers) else [])
 
     def precompile(self, heavy: str) -> None:
         text = f"#include <{heavy}>\n"
