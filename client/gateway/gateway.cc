@@ -1,32 +1,21 @@
 #include "client/gateway/gateway.h"
 
 #include <microhttpd.h>
-#include <netdb.h>
-#include <poll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstring>
-#include <map>
-#include <optional>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/random/random.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "absl/strings/strip.h"
 #include "client/cli/credentials.h"
 #include "client/gateway/connection_watch.h"
+#include "client/gateway/exchange.h"
 #include "client/gateway/gateway_metrics.h"
 #include "client/gateway/http_status.h"
 #include "client/gateway/listen_socket.h"
-#include "client/gateway/music_exchange.h"
 #include "client/gateway/openapi.h"
 #include "client/gateway/service_info.h"
 #include "core/base/clock.h"
@@ -42,49 +31,9 @@ constexpr size_t kMaxFieldBytes = 1 << 10;
 // Of a form's `prompt`. Servers accept no more by default.
 constexpr size_t kMaxPromptBytes = 3 << 20;
 constexpr size_t kMaxFields = 64;
-constexpr size_t kMaxHeaderText = 256;
 constexpr char kRetryAfterSeconds[] = "5";
 
 absl::Duration Now() { return Clock::Real()->Monotonic(); }
-
-std::string NewRequestId() {
-  absl::BitGen random;
-  return absl::StrFormat("%016x%016x", absl::Uniform<uint64_t>(random),
-                         absl::Uniform<uint64_t>(random));
-}
-
-bool IsVisible(absl::string_view text) {
-  if (text.empty() || text.size() > kMaxHeaderText) return false;
-  for (const unsigned char c : text) {
-    if (!absl::ascii_isgraph(c)) return false;
-  }
-  return true;
-}
-
-// One request and its answer.
-struct Exchange {
-  MHD_Connection* connection = nullptr;
-  std::string method, route, request_id;
-  absl::Duration begin = absl::ZeroDuration();
-  absl::Duration first_byte = absl::InfiniteDuration();
-  int code = 0;
-  uint64_t received = 0, sent = 0;
-  absl::Status failure;  // the first error; the rest of the body is thrown away
-  std::unique_ptr<MusicExchange> music;
-  MHD_PostProcessor* form = nullptr;
-  std::map<std::string, std::string> fields;  // of the form, but for the video
-
-  std::string Header(const char* name) const {
-    const char* value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
-    return value == nullptr ? "" : value;
-  }
-  // Whether the client has closed the connection, or its half of it.
-  bool Gone() const {
-    const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    pollfd socket = {.fd = info->connect_fd, .events = POLLRDHUP, .revents = 0};
-    return poll(&socket, 1, 0) > 0 && (socket.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
-  }
-};
 
 class HttpGateway final : public Gateway {
  public:

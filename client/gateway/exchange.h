@@ -1,0 +1,47 @@
+// One HTTP request and its answer.
+#ifndef VIDMUSE_CLIENT_GATEWAY_EXCHANGE_H_
+#define VIDMUSE_CLIENT_GATEWAY_EXCHANGE_H_
+
+#include <microhttpd.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "client/gateway/music_exchange.h"
+
+namespace vidmuse {
+
+// 32 random hexadecimal digits.
+std::string NewRequestId();
+
+// Whether a header's value is visible ASCII of a sensible length, which may be logged and passed
+// on.
+bool IsVisible(absl::string_view text);
+
+// One request and its answer.
+struct Exchange {
+  MHD_Connection* connection = nullptr;
+  std::string method, route, request_id;
+  absl::Duration begin = absl::ZeroDuration();
+  absl::Duration first_byte = absl::InfiniteDuration();
+  int code = 0;
+  uint64_t received = 0, sent = 0;
+  absl::Status failure;  // the first error; the rest of the body is thrown away
+  std::unique_ptr<MusicExchange> music;
+  MHD_PostProcessor* form = nullptr;
+  std::map<std::string, std::string> fields;  // of the form, but for the video
+
+  // Empty: the request has no such header.
+  std::string Header(const char* name) const;
+  // Whether the client has closed the connection, or its half of it.
+  bool Gone() const;
+};
+
+}  // namespace vidmuse
+
+#endif  // VIDMUSE_CLIENT_GATEWAY_EXCHANGE_H_
