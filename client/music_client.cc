@@ -1,13 +1,12 @@
 #include "client/music_client.h"
 
-#include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "client/address.h"
+#include "client/request_id.h"
 #include "client/resumable_call.h"
 #include "client/retry_policy.h"
 #include "core/base/mutex.h"
@@ -41,11 +40,6 @@ grpc::ChannelArguments ChannelArguments() {
   // This library retries by itself, because it knows what was received.
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   return arguments;
-}
-
-bool IsVisible(absl::string_view text) {
-  return std::all_of(text.begin(), text.end(),
-                     [](unsigned char c) { return absl::ascii_isgraph(c); });
 }
 
 absl::Status CheckApiKey(const ClientOptions& options, const std::string& key) {

@@ -7,10 +7,9 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
-#include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
+#include "client/request_id.h"
 #include "core/base/clock.h"
 #include "core/base/status_macros.h"
 
@@ -22,13 +21,6 @@ constexpr uint64_t kPieceBytes = 256 << 10;
 constexpr uint64_t kMessageOverhead = 64;
 
 absl::Duration Now() { return Clock::Real()->Monotonic(); }
-
-std::string RequestId(const std::string& chosen) {
-  if (!chosen.empty()) return chosen;
-  absl::BitGen random;
-  return absl::StrFormat("%016x%016x", absl::Uniform<uint64_t>(random),
-                         absl::Uniform<uint64_t>(random));
-}
 
 }  // namespace
 
@@ -43,7 +35,7 @@ ResumableCall::ResumableCall(const ClientOptions& client, const GenerateOptions&
       video_(video),
       sink_(sink),
       deadline_(Now() + options.deadline),
-      request_id_(RequestId(options.request_id)),
+      request_id_(options.request_id.empty() ? NewRequestId() : options.request_id),
       cancellation_(options.cancellation != nullptr ? options.cancellation : &own_cancellation_),
       state_(options.config.resume()),
       plan_({.addresses = static_cast<int>(client.addresses.size()),

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "client/file_bytes.h"
 #include "client/temporary_file.h"
 #include "core/base/status_macros.h"
 
@@ -27,31 +28,18 @@ class FileSource final : public VideoSource {
 
   // Must not be called once reading has begun.
   absl::Status Append(absl::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t written = write(fd_, bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return absl::ErrnoToStatus(errno, absl::StrCat("writing ", path_));
-      bytes.remove_prefix(static_cast<size_t>(written));
-      size_ += static_cast<uint64_t>(written);
-    }
+    RETURN_IF_ERROR(WriteBytes(fd_, size_, bytes, absl::StrCat("writing ", path_)));
+    size_ += bytes.size();
     return absl::OkStatus();
   }
 
   absl::Status ReadAt(uint64_t offset, size_t length, std::string* out) const override {
     out->resize(length);
-    size_t done = 0;
-    while (done < length) {
-      const ssize_t got =
-          pread(fd_, out->data() + done, length - done, static_cast<off_t>(offset + done));
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return absl::ErrnoToStatus(errno, absl::StrCat("reading ", path_));
-      if (got == 0) {
-        return absl::DataLossError(
-            absl::StrCat(path_, " shrank while it was read: it had ", size_, " bytes"));
-      }
-      done += static_cast<size_t>(got);
-    }
-    return absl::OkStatus();
+    ASSIGN_OR_RETURN(const size_t got,
+                     ReadBytes(fd_, offset, length, out->data(), absl::StrCat("reading ", path_)));
+    if (got == length) return absl::OkStatus();
+    return absl::DataLossError(
+        absl::StrCat(path_, " shrank while it was read: it had ", size_, " bytes"));
   }
 
  private:

@@ -7,6 +7,7 @@
 
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
+#include "client/file_bytes.h"
 #include "client/temporary_file.h"
 #include "core/base/status_macros.h"
 
@@ -28,14 +29,9 @@ VideoOutput::VideoOutput(std::string container, std::unique_ptr<OutputFile> file
 VideoOutput::~VideoOutput() { close(samples_fd_); }
 
 absl::Status VideoOutput::Append(absl::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written =
-        pwrite(samples_fd_, bytes.data(), bytes.size(), static_cast<off_t>(sample_bytes_));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return absl::ErrnoToStatus(errno, "writing the song to a temporary file");
-    bytes.remove_prefix(static_cast<size_t>(written));
-    sample_bytes_ += static_cast<uint64_t>(written);
-  }
+  RETURN_IF_ERROR(
+      WriteBytes(samples_fd_, sample_bytes_, bytes, "writing the song to a temporary file"));
+  sample_bytes_ += bytes.size();
   return absl::OkStatus();
 }
 
@@ -43,20 +39,6 @@ absl::Status VideoOutput::Restart() {
   sample_bytes_ = 0;
   if (ftruncate(samples_fd_, 0) == 0) return absl::OkStatus();
   return absl::ErrnoToStatus(errno, "emptying a temporary file");
-}
-
-absl::StatusOr<size_t> VideoOutput::ReadSamples(uint64_t offset, size_t bytes,
-                                                float* samples) const {
-  size_t done = 0;
-  while (done < bytes) {
-    const ssize_t got = pread(samples_fd_, reinterpret_cast<char*>(samples) + done, bytes - done,
-                              static_cast<off_t>(offset + done));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return absl::ErrnoToStatus(errno, "reading the song from a temporary file");
-    if (got == 0) break;
-    done += static_cast<size_t>(got);
-  }
-  return done;
 }
 
 absl::Status VideoOutput::Commit(const VideoSource& video, int sample_rate, int channels,
@@ -67,7 +49,9 @@ absl::Status VideoOutput::Commit(const VideoSource& video, int sample_rate, int 
   music.sample_rate = sample_rate;
   music.channels = channels;
   music.read = [&](float* samples, size_t frames) -> absl::StatusOr<size_t> {
-    ASSIGN_OR_RETURN(const size_t bytes, ReadSamples(offset, frames * frame_bytes, samples));
+    ASSIGN_OR_RETURN(const size_t bytes,
+                     ReadBytes(samples_fd_, offset, frames * frame_bytes, samples,
+                               "reading the song from a temporary file"));
     offset += bytes;
     return bytes / frame_bytes;
   };

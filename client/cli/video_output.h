@@ -36,7 +36,6 @@ class VideoOutput {
 
  private:
   VideoOutput(std::string container, std::unique_ptr<OutputFile> file, int samples_fd);
-  absl::StatusOr<size_t> ReadSamples(uint64_t offset, size_t bytes, float* samples) const;
 
   const std::string container_;
   const std::unique_ptr<OutputFile> file_;

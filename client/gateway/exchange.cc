@@ -2,9 +2,7 @@
 
 #include <poll.h>
 
-#include "absl/random/random.h"
-#include "absl/strings/ascii.h"
-#include "absl/strings/str_format.h"
+#include "client/request_id.h"
 
 namespace vidmuse {
 namespace {
@@ -13,18 +11,8 @@ constexpr size_t kMaxHeaderText = 256;
 
 }  // namespace
 
-std::string NewRequestId() {
-  absl::BitGen random;
-  return absl::StrFormat("%016x%016x", absl::Uniform<uint64_t>(random),
-                         absl::Uniform<uint64_t>(random));
-}
-
-bool IsVisible(absl::string_view text) {
-  if (text.empty() || text.size() > kMaxHeaderText) return false;
-  for (const unsigned char c : text) {
-    if (!absl::ascii_isgraph(c)) return false;
-  }
-  return true;
+bool MayBePassedOn(absl::string_view text) {
+  return !text.empty() && text.size() <= kMaxHeaderText && IsVisible(text);
 }
 
 std::string Exchange::Header(const char* name) const {

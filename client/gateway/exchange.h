@@ -16,12 +16,9 @@
 
 namespace vidmuse {
 
-// 32 random hexadecimal digits.
-std::string NewRequestId();
-
 // Whether a header's value is visible ASCII of a sensible length, which may be logged and passed
 // on.
-bool IsVisible(absl::string_view text);
+bool MayBePassedOn(absl::string_view text);
 
 // One request and its answer.
 struct Exchange {

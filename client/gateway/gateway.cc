@@ -18,6 +18,7 @@
 #include "client/gateway/listen_socket.h"
 #include "client/gateway/openapi.h"
 #include "client/gateway/service_info.h"
+#include "client/request_id.h"
 #include "core/base/clock.h"
 #include "core/base/status_macros.h"
 
@@ -140,7 +141,7 @@ class HttpGateway final : public Gateway {
     exchange.method = method;
     exchange.begin = Now();
     const std::string given = exchange.Header("x-request-id");
-    exchange.request_id = IsVisible(given) ? given : NewRequestId();
+    exchange.request_id = MayBePassedOn(given) ? given : NewRequestId();
     static constexpr const char* kRoutes[] = {"/v1/music", "/v1/model", "/healthz",
                                               "/readyz",   "/metrics",  "/openapi.json"};
     exchange.route = "other";
@@ -161,7 +162,7 @@ class HttpGateway final : public Gateway {
     if (absl::StartsWithIgnoreCase(authorization, "Bearer ")) {
       request.api_key = authorization.substr(7);
     }
-    if (const std::string trace = exchange.Header("traceparent"); IsVisible(trace)) {
+    if (const std::string trace = exchange.Header("traceparent"); MayBePassedOn(trace)) {
       request.traceparent = trace;
     }
     const std::string length = exchange.Header("content-length");

@@ -6,6 +6,7 @@
 
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
+#include "client/file_bytes.h"
 #include "client/temporary_file.h"
 #include "core/base/status_macros.h"
 
@@ -57,13 +58,7 @@ absl::Status Upload::Append(absl::string_view bytes) {
     RETURN_IF_ERROR(budget_->Take(at + bytes.size() - taken_));
     taken_ = at + bytes.size();
   }
-  for (size_t done = 0; done < bytes.size();) {
-    const ssize_t written =
-        pwrite(fd_, bytes.data() + done, bytes.size() - done, static_cast<off_t>(at + done));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return absl::ErrnoToStatus(errno, "keeping the video");
-    done += static_cast<size_t>(written);
-  }
+  RETURN_IF_ERROR(WriteBytes(fd_, at, bytes, "keeping the video"));
   MutexLock lock(&mutex_);
   received_ = at + bytes.size();
   return absl::OkStatus();
@@ -99,14 +94,9 @@ absl::Status Upload::ReadAt(uint64_t offset, size_t length, std::string* out) co
     }
   }
   out->resize(length);
-  for (size_t done = 0; done < length;) {
-    const ssize_t got =
-        pread(fd_, out->data() + done, length - done, static_cast<off_t>(offset + done));
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return absl::ErrnoToStatus(got < 0 ? errno : EIO, "reading the kept video");
-    done += static_cast<size_t>(got);
-  }
-  return absl::OkStatus();
+  constexpr char kDoing[] = "reading the kept video";
+  ASSIGN_OR_RETURN(const size_t got, ReadBytes(fd_, offset, length, out->data(), kDoing));
+  return got == length ? absl::OkStatus() : absl::ErrnoToStatus(EIO, kDoing);
 }
 
 }  // namespace vidmuse

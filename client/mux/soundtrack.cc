@@ -22,10 +22,10 @@ constexpr int kMixRate = 48000;  // Hz
 constexpr int kBitRatePerChannel = 128000;
 constexpr int kPieceFrames = 4096;
 
-struct LayoutDeleter {
+struct FilterEndsDeleter {
   void operator()(AVFilterInOut* ends) const { avfilter_inout_free(&ends); }
 };
-using FilterEnds = std::unique_ptr<AVFilterInOut, LayoutDeleter>;
+using FilterEnds = std::unique_ptr<AVFilterInOut, FilterEndsDeleter>;
 
 // Names an unconnected end of the graph's text.
 FilterEnds End(const char* name, AVFilterContext* filter, FilterEnds next = nullptr) {
