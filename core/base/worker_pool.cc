@@ -13,30 +13,6 @@
 
 namespace vidmuse {
 
-void TaskQueue::Push(absl::string_view client, std::function<void()> task) {
-  const auto found =
-      std::find_if(ring_.begin(), ring_.end(), [&](const Client& c) { return c.name == client; });
-  std::list<Client> joining;
-  if (found == ring_.end()) joining.emplace_back().name = std::string(client);
-  std::list<Client>::iterator owner = joining.empty() ? found : joining.begin();
-  owner->tasks.push_back(std::move(task));
-  ring_.splice(ring_.end(), joining);
-  ++size_;
-}
-
-std::function<void()> TaskQueue::Pop() {
-  std::list<std::function<void()>>& tasks = ring_.front().tasks;
-  std::function<void()> task = std::move(tasks.front());
-  tasks.pop_front();
-  --size_;
-  if (tasks.empty()) {
-    ring_.pop_front();
-  } else {
-    ring_.splice(ring_.end(), ring_, ring_.begin());
-  }
-  return task;
-}
-
 WorkerPool::WorkerPool(const std::string& name, int threads, size_t max_queued, const Clock* clock,
                        int nice)
     : name_(name),
@@ -60,7 +36,8 @@ bool WorkerPool::Submit(std::function<void()> task, TaskPriority priority,
                         absl::string_view client) {
   MutexLock lock(&mutex_);
   if (stopping_ || urgent_.size() + normal_.size() >= max_queued_) return false;
-  (priority == TaskPriority::kUrgent ? urgent_ : normal_).Push(client, std::move(task));
+  (priority == TaskPriority::kUrgent ? urgent_ : normal_)
+      .Push(client, [&task](std::function<void()>& queued) { queued = std::move(task); });
   has_work_.NotifyOne();
   return true;
 }
@@ -80,9 +57,9 @@ std::function<void()> WorkerPool::Take(int thread) {
   has_work_.Wait(&mutex_, [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return stopping_ || !urgent_.empty() || !normal_.empty();
   });
-  TaskQueue& queue = urgent_.empty() ? normal_ : urgent_;
+  auto& queue = urgent_.empty() ? normal_ : urgent_;
   if (queue.empty()) return nullptr;
-  std::function<void()> task = queue.Pop();
+  std::function<void()> task = queue.PopFront();
   began_[thread] = clock_->Monotonic();
   return task;
 }

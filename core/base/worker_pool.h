@@ -3,7 +3,6 @@
 #define VIDMUSE_BASE_WORKER_POOL_H_
 
 #include <functional>
-#include <list>
 #include <string>
 #include <thread>
 #include <vector>
@@ -14,32 +13,13 @@
 #include "absl/time/time.h"
 #include "core/base/clock.h"
 #include "core/base/mutex.h"
+#include "core/base/turn_queue.h"
 
 namespace vidmuse {
 
 enum class TaskPriority {
   kNormal,
   kUrgent,  // runs before all waiting normal tasks
-};
-
-// Tasks that wait. Clients take turns, and the tasks of one client keep their order. Not
-// thread-safe.
-class TaskQueue {
- public:
-  // If this throws, the queue is unchanged.
-  void Push(absl::string_view client, std::function<void()> task);
-  // Removes and returns the next task. The queue must not be empty. Throws nothing.
-  std::function<void()> Pop();
-  size_t size() const { return size_; }
-  bool empty() const { return size_ == 0; }
-
- private:
-  struct Client {
-    std::string name;
-    std::list<std::function<void()>> tasks;  // never empty
-  };
-  std::list<Client> ring_;  // the first client has the next turn
-  size_t size_ = 0;
 };
 
 // Thread-safe. The destructor runs the queued tasks, then joins the threads.
@@ -76,8 +56,8 @@ class WorkerPool {
 
   mutable Mutex mutex_;
   CondVar has_work_;
-  TaskQueue urgent_ ABSL_GUARDED_BY(mutex_);
-  TaskQueue normal_ ABSL_GUARDED_BY(mutex_);
+  TurnQueue<std::function<void()>> urgent_ ABSL_GUARDED_BY(mutex_);
+  TurnQueue<std::function<void()>> normal_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   // When each thread's task began, on the clock; infinity while it has none.
   std::vector<absl::Duration> began_ ABSL_GUARDED_BY(mutex_);

@@ -7,49 +7,11 @@
 namespace vidmuse {
 
 void WaitingQueue::Push(SongId id, Song&& song, size_t kv_bytes) {
-  const auto client = std::find_if(ring_.begin(), ring_.end(), [&](const Client& other) {
-    return other.key == song.client_key;
+  songs_.Push(song.client_key, [&](WaitingSong& waiting) {
+    waiting.id = id;
+    waiting.song = std::move(song);
+    waiting.kv_bytes = kv_bytes;
   });
-  std::list<Client> joining;
-  if (client == ring_.end()) joining.emplace_back().key = song.client_key;
-  std::list<WaitingSong> waiting(1);
-  // Nothing below throws.
-  waiting.front().id = id;
-  waiting.front().song = std::move(song);
-  waiting.front().kv_bytes = kv_bytes;
-  Client& owner = joining.empty() ? *client : joining.front();
-  owner.waiting.splice(owner.waiting.end(), waiting);
-  ring_.splice(ring_.end(), joining);
-  ++size_;
-}
-
-WaitingSong WaitingQueue::PopFront() {
-  WaitingSong first = std::move(ring_.front().waiting.front());
-  ring_.front().waiting.pop_front();
-  --size_;
-  if (ring_.front().waiting.empty()) {
-    ring_.pop_front();
-  } else {
-    ring_.splice(ring_.end(), ring_, ring_.begin());
-  }
-  return first;
-}
-
-std::list<WaitingSong> WaitingQueue::Remove(const std::function<bool(const WaitingSong&)>& leaves) {
-  std::list<WaitingSong> removed;
-  for (auto client = ring_.begin(); client != ring_.end();) {
-    std::list<WaitingSong>& waiting = client->waiting;
-    for (auto it = waiting.begin(); it != waiting.end();) {
-      const auto next = std::next(it);
-      if (leaves(*it)) {
-        removed.splice(removed.end(), waiting, it);
-        --size_;
-      }
-      it = next;
-    }
-    client = waiting.empty() ? ring_.erase(client) : std::next(client);
-  }
-  return removed;
 }
 
 std::list<WaitingSong> WaitingQueue::RemoveAll() {
@@ -58,8 +20,8 @@ std::list<WaitingSong> WaitingQueue::RemoveAll() {
 
 absl::Duration WaitingQueue::next_deadline() const {
   absl::Duration next = absl::InfiniteDuration();
-  for (const Client& client : ring_) {
-    for (const WaitingSong& waiting : client.waiting) next = std::min(next, waiting.song.deadline);
+  for (const auto& client : songs_.ring()) {
+    for (const WaitingSong& waiting : client.items) next = std::min(next, waiting.song.deadline);
   }
   return next;
 }
@@ -72,9 +34,9 @@ void WaitingQueue::ForEach(
     size_t client;
   };
   std::vector<Rest> rests;
-  rests.reserve(ring_.size());
-  for (const Client& client : ring_) {
-    rests.push_back({client.waiting.begin(), client.waiting.end(), rests.size()});
+  rests.reserve(songs_.ring().size());
+  for (const auto& client : songs_.ring()) {
+    rests.push_back({client.items.begin(), client.items.end(), rests.size()});
   }
   for (size_t turn = 0; !rests.empty(); ++turn) {
     for (Rest& rest : rests) visit(*rest.next++, rest.client, turn);

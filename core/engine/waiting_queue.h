@@ -5,9 +5,9 @@
 #include <cstddef>
 #include <functional>
 #include <list>
-#include <string>
 
 #include "absl/time/time.h"
+#include "core/base/turn_queue.h"
 #include "core/engine/song.h"
 
 namespace vidmuse {
@@ -26,16 +26,18 @@ class WaitingQueue {
   // If this throws, the queue and the song are unchanged.
   void Push(SongId id, Song&& song, size_t kv_bytes);
 
-  bool empty() const { return ring_.empty(); }
-  size_t size() const { return size_; }
+  bool empty() const { return songs_.empty(); }
+  size_t size() const { return songs_.size(); }
 
   // The next song to be placed. The queue must not be empty.
-  const WaitingSong& front() const { return ring_.front().waiting.front(); }
+  const WaitingSong& front() const { return songs_.front(); }
   // Removes and returns front(), which ends its client's turn. Throws nothing.
-  WaitingSong PopFront();
+  WaitingSong PopFront() { return songs_.PopFront(); }
 
   // Removes and returns the songs for which `leaves` is true, in no particular order.
-  std::list<WaitingSong> Remove(const std::function<bool(const WaitingSong&)>& leaves);
+  std::list<WaitingSong> Remove(const std::function<bool(const WaitingSong&)>& leaves) {
+    return songs_.Remove(leaves);
+  }
   std::list<WaitingSong> RemoveAll();
 
   // The earliest deadline of all, or infinity. Throws nothing.
@@ -48,13 +50,7 @@ class WaitingQueue {
       const std::function<void(const WaitingSong&, size_t client, size_t turn)>& visit) const;
 
  private:
-  struct Client {
-    std::string key;
-    std::list<WaitingSong> waiting;  // never empty
-  };
-
-  std::list<Client> ring_;  // the first client has the next turn
-  size_t size_ = 0;
+  TurnQueue<WaitingSong> songs_;
 };
 
 }  // namespace vidmuse
