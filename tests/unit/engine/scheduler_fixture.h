@@ -16,9 +16,25 @@
 #include "core/engine/scheduler.h"
 #include "tests/support/fake_model.h"
 #include "tests/support/manual_clock.h"
+#include "vidmuse/metrics_sink.h"
 #include "vidmuse/sampling_options.h"
 
 namespace vidmuse {
+
+// Keeps what one gauge was last set to; -1 before.
+class GaugeSink final : public MetricsSink {
+ public:
+  explicit GaugeSink(Gauge gauge) : gauge_(gauge) {}
+  void Add(Counter, double, absl::string_view) override {}
+  void Set(Gauge gauge, double to) override {
+    if (gauge == gauge_) value = to;
+  }
+  void Observe(Histogram, double, absl::string_view) override {}
+  double value = -1;
+
+ private:
+  const Gauge gauge_;
+};
 
 // Keeps what the scheduler tells of a song.
 class TestSong final : public SongListener {

@@ -188,27 +188,18 @@ TEST_F(SchedulerStreamsTest, WhoMadeMuchThatNobodyHeardIsFarAhead) {
 }
 
 TEST_F(SchedulerStreamsTest, TellsHowManySitOut) {
-  class Sink final : public MetricsSink {
-   public:
-    void Add(Counter, double, absl::string_view) override {}
-    void Set(Gauge gauge, double value) override {
-      if (gauge == Gauge::kRequestsPaused) paused = value;
-    }
-    void Observe(Histogram, double, absl::string_view) override {}
-    double paused = -1;
-  };
-  Sink sink;
+  GaugeSink sink(Gauge::kRequestsPaused);
   metrics_ = &sink;
   StartWith(1, absl::Seconds(2));
   const auto first = AddStream(20, 1);
   Run(500);
-  EXPECT_EQ(sink.paused, 0);
+  EXPECT_EQ(sink.value, 0);
   const auto second = AddStream(1, 2);
   Run(10);
-  EXPECT_EQ(sink.paused, 1);
+  EXPECT_EQ(sink.value, 1);
   RunToEnd();
   RunOne();
-  EXPECT_EQ(sink.paused, 0);
+  EXPECT_EQ(sink.value, 0);
 }
 
 // Random arrivals of streams and patient songs, tight memory, pauses, cancels and slow windows.

@@ -170,16 +170,7 @@ TEST_F(SchedulerTest, DeadlinesEndRunningAndWaitingOnes) {
 }
 
 TEST_F(SchedulerTest, TheReportedDelayIsThatOfTheMomentAndGoesWithTheQueue) {
-  class DelaySink final : public MetricsSink {
-   public:
-    void Add(Counter, double, absl::string_view) override {}
-    void Set(Gauge gauge, double value) override {
-      if (gauge == Gauge::kEstimatedQueueDelaySeconds) delay = value;
-    }
-    void Observe(Histogram, double, absl::string_view) override {}
-    double delay = -1;
-  };
-  DelaySink sink;
+  GaugeSink sink(Gauge::kEstimatedQueueDelaySeconds);
   metrics_ = &sink;
   SchedulerOptions options;
   options.max_batch = 1;
@@ -192,11 +183,11 @@ TEST_F(SchedulerTest, TheReportedDelayIsThatOfTheMomentAndGoesWithTheQueue) {
     scheduler_->RunStep();
     // A step, and so a frame, takes 10 ms; frames come out complete 3 steps later.
     const int made = std::max(0, i + 1 - 3);
-    EXPECT_NEAR(sink.delay, (300 - made) * 0.01, 1e-9) << i;
+    EXPECT_NEAR(sink.value, (300 - made) * 0.01, 1e-9) << i;
   }
   RunToEnd();
   scheduler_->RunStep();
-  EXPECT_EQ(sink.delay, 0);
+  EXPECT_EQ(sink.value, 0);
 }
 
 TEST_F(SchedulerTest, PrefillIsFedInPieces) {
