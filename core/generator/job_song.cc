@@ -90,7 +90,8 @@ void Job::DecodeVideo() {
       std::move(file), context_->limits, static_cast<int>(request_.max_seconds));
   if (!video.ok()) return End(video.status());
   video_ = *std::move(video);
-  absl::StatusOr<VideoFrames> frames = video_->Read({0, kFirstPartFrames}, cancel_);
+  absl::StatusOr<VideoFrames> frames =
+      video_->Read({0, kFirstPartFrames, request_.alignment}, cancel_);
   if (!frames.ok()) return End(frames.status());
   frames_ = *std::move(frames);
   local_read_ = static_cast<int>(frames_.local.size());
@@ -141,7 +142,8 @@ absl::Status Job::StartSong() {
                                                    " frames, but the song has ", total_frames_));
   }
   RETURN_IF_ERROR(CheckPrompt());
-  windows_ = PlanWindows(frames_.seconds, OverlapFrames(request_.window_overlap_seconds));
+  windows_ = PlanWindows(frames_.seconds, OverlapFrames(request_.window_overlap_seconds),
+                         request_.alignment);
   if (known_frames_ == total_frames_ || local_read_ >= LocalFramesNeeded(windows_)) {
     video_ = nullptr;
   }
