@@ -77,7 +77,7 @@ TEST_F(AlignmentGoldenTest, EveryWindowSeesItsOwnSeconds) {
   for (const int64_t frames : {1500, 2975, 3100}) {
     GenerationRequest resumed = by_time_;
     const std::vector<int32_t> known = FirstFrames(tokens, frames);
-    resumed.resume = ResumePoint{{known.begin(), known.end()}, 0, ""};
+    resumed.resume = ResumeAt({known.begin(), known.end()});
     const std::vector<int32_t> rest = generator_.Tokens(resumed, video);
     EXPECT_EQ(rest, std::vector<int32_t>(tokens.begin() + 4 * frames, tokens.end())) << frames;
   }

@@ -118,7 +118,7 @@ TEST_F(PartsTest, EveryPartIsAlignedAsTheRequestIs) {
   EXPECT_THAT(ends, ::testing::ElementsAre(119, 126));
   ends.clear();
   // Resumed in the last window, it needs no others but those of the first part.
-  request.resume = ResumePoint{{song.tokens.begin(), song.tokens.begin() + 4 * 3000}, 0, ""};
+  request.resume = ResumeAt({song.tokens.begin(), song.tokens.begin() + 4 * 3000});
   const ReadSong rest = ReadAll(*Submit(request, "63 1"));
   EXPECT_EQ(rest.bytes, song.bytes);
   EXPECT_THAT(ends, ::testing::ElementsAre(126));
@@ -135,7 +135,7 @@ TEST_F(PartsTest, AResumedSongReadsOnlyTheFramesThatItNeeds) {
     return absl::OkStatus();
   };
   for (const int64_t frame : {1499, 1500, 2974, 2975, 4449, 4450, 6249}) {
-    request.resume = ResumePoint{{song.tokens.begin(), song.tokens.begin() + 4 * frame}, 0, ""};
+    request.resume = ResumeAt({song.tokens.begin(), song.tokens.begin() + 4 * frame});
     firsts.clear();
     const ReadSong rest = ReadAll(*Submit(request, "125 3"));
     ASSERT_TRUE(rest.finished.ok()) << rest.finished.status();
