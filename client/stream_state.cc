@@ -4,13 +4,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "client/wav_header.h"
 #include "core/base/status_macros.h"
 
 namespace vidmuse {
 namespace {
 
 constexpr size_t kTokenBytes = 2;
-constexpr size_t kHeadBytes = 128;
 
 template <typename T>
 absl::Status CheckSame(absl::string_view what, const T& before, const T& now) {
@@ -90,10 +90,7 @@ uint64_t StreamState::BytesPerSample() const {
 std::optional<uint64_t> StreamState::HeaderBytes() const {
   if (BytesPerSample() == 0) return std::nullopt;
   if (started_->format() != v1::AUDIO_FORMAT_WAV) return 0;
-  // In WAV the samples follow the "data" chunk's name (4 bytes) and its length (4 bytes).
-  const size_t at = head_.find("data");
-  if (at == std::string::npos || received_bytes_ < at + 8) return std::nullopt;
-  return at + 8;
+  return WavHeaderBytes(head_);
 }
 
 uint64_t StreamState::received_samples() const {
@@ -170,7 +167,9 @@ absl::Status StreamState::OnChunk(const v1::AudioChunk& chunk) {
 }
 
 void StreamState::AddBytes(const std::string& data) {
-  if (head_.size() < kHeadBytes) head_.append(data, 0, kHeadBytes - head_.size());
+  if (head_.size() < kMaxWavHeaderBytes) {
+    head_.append(data, 0, kMaxWavHeaderBytes - head_.size());
+  }
   received_bytes_ += data.size();
 }
 

@@ -68,7 +68,8 @@ void Job::PumpAudio() {
 }
 
 void Job::SendChunk(AudioChunk chunk) {
-  if (!chunk.data.empty()) {
+  // A header alone is no audio.
+  if (!chunk.data.empty() && chunk.num_samples > 0) {
     const double audio_seconds =
         static_cast<double>(chunk.num_samples) / context_->model->info().sample_rate;
     MutexLock lock(&mutex_);

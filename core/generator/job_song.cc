@@ -154,6 +154,9 @@ absl::Status Job::StartSong() {
   options.chunk_seconds = request_.chunk_seconds;
   options.return_tokens = request_.return_tokens;
   options.known_frames = known_frames_;
+  options.origin = context_->origin;
+  options.origin.model = model.name;
+  options.origin.seed = request_.sampling.seed;
   if (request_.resume) options.received_bytes = request_.resume->received_bytes;
   ASSIGN_OR_RETURN(std::unique_ptr<AudioDecoder> decoder, context_->model->NewAudioDecoder());
   ASSIGN_OR_RETURN(audio_, AudioPipeline::Create(options, model, std::move(decoder)));
@@ -166,6 +169,8 @@ absl::Status Job::StartSong() {
   started.format = request_.format;
   started.seed = request_.sampling.seed;
   started.fingerprint = model.fingerprint;
+  started.server_version = context_->origin.version;
+  started.origin_text = context_->origin.text;
   started.sampling = request_.sampling;
   started.total_samples = audio_->total_samples();
   started.total_frames = total_frames_;
