@@ -68,8 +68,7 @@ absl::StatusOr<Output> MuxedOutput(const CliOptions& options, const VideoSource&
     mux.original_audio = options.original_audio;
     mux.music_gain_db = options.music_gain_db;
     mux.cancelled = [cancellation] { return cancellation->cancelled(); };
-    return file->Commit(video, static_cast<int>(song.started.sample_rate()),
-                        static_cast<int>(song.started.channels()), mux);
+    return file->Commit(video, song.started, std::move(mux));
   };
   return output;
 }
