@@ -168,6 +168,8 @@ TEST_F(MuxVideoTest, CopiesThePictureAndKeepsWhatBelongsToIt) {
 TEST_F(MuxVideoTest, TellsWhereTheMusicIsFrom) {
   const std::string video = Video("in.mp4", 2, "-metadata title=Sea -metadata comment=Mine");
   const std::string plain = Video("plain.mp4", 2);
+  // Its tags' names are in capitals.
+  const std::string marked = Video("marked.mkv", 2, "-metadata comment=Mine -metadata SEED=8");
   MuxOptions options;
   options.origin = Origin{.version = "1.2", .model = "m & <n>", .seed = 7, .text = "Ours: \u00fc"};
   const std::string comment = OriginComment(*options.origin, MarkedFile::kVideo);
@@ -193,6 +195,10 @@ TEST_F(MuxVideoTest, TellsWhereTheMusicIsFrom) {
       EXPECT_LT(bytes.find("moov"), bytes.find("mdat"));
       EXPECT_THAT(BoxesOf(bytes), testing::IsSupersetOf({"ftyp", "moov", "mdat", "uuid"}));
     }
+    ASSERT_EQ(Mux(marked, output, 2, options), absl::OkStatus());
+    EXPECT_THAT(absl::AsciiStrToLower(Tags(output)),
+                HasSubstr(absl::AsciiStrToLower("comment=Mine\n" + comment + "\n")));
+    EXPECT_THAT(Tags(output), Not(HasSubstr("SEED=8")));
     ASSERT_EQ(Mux(plain, output, 2, options), absl::OkStatus());
     EXPECT_THAT(absl::AsciiStrToLower(Tags(output)),
                 HasSubstr(absl::AsciiStrToLower("comment=" + comment + "\n")));

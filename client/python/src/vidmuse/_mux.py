@@ -107,10 +107,7 @@ def _copy(
     copied.metadata.update(picture.metadata)
     tags = source.metadata.items()
     target.metadata.update({name: text for name, text in tags if name not in CONTAINERS_OWN_TAGS})
-    own = source.metadata.get("comment")
-    target.metadata["comment"] = "\n".join(filter(None, (own, _origin.comment(started))))
-    if extension in (".mkv", ".webm"):
-        target.metadata.update(_origin.fields(started))
+    _mark(target.metadata, started, extension)
     music = target.add_stream(encoder, rate=rate or started.sample_rate)
     music.bit_rate = AUDIO_BIT_RATE
     music.layout = "mono" if started.channels == 1 else "stereo"
@@ -132,6 +129,18 @@ def _copy(
     while waiting is not None:
         target.mux(waiting)
         waiting = next(packets, None)
+
+
+def _mark(tags: dict[str, str], started: pb.GenerationStarted, extension: str) -> None:
+    """Adds where the music is from. Names that differ in case alone are one tag's."""
+    own = [tags.pop(name) for name in list(tags) if name.lower() == "comment"]
+    marks = {"comment": "\n".join([*own, _origin.comment(started)])}
+    if extension in (".mkv", ".webm"):
+        marks.update(_origin.fields(started))
+    for name in list(tags):
+        if name.upper() in marks:
+            del tags[name]
+    tags.update(marks)
 
 
 def _picture(source: Any) -> Any:
