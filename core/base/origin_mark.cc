@@ -199,11 +199,12 @@ std::string OriginId3Tag(const Origin& origin) {
   std::string frames = Id3Frame("TSSE", utf8 + OriginSoftware(origin));
   frames += Id3Frame("COMM", absl::StrCat(utf8, "eng", absl::string_view("\0", 1),
                                           OriginComment(origin, MarkedFile::kAudio)));
+  frames += Id3Frame(
+      "PRIV", absl::StrCat(absl::string_view("XMP\0", 4), OriginXmp(origin, MarkedFile::kAudio)));
+  // Short frames come last: some readers warn of a long last one.
   for (const auto& [name, value] : OriginFields(origin, MarkedFile::kAudio)) {
     frames += Id3Frame("TXXX", absl::StrCat(utf8, name, absl::string_view("\0", 1), value));
   }
-  frames += Id3Frame(
-      "PRIV", absl::StrCat(absl::string_view("XMP\0", 4), OriginXmp(origin, MarkedFile::kAudio)));
   std::string tag("ID3\x04\0\0", 6);
   AppendSyncsafe(frames.size(), &tag);
   return tag + frames;

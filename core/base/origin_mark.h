@@ -63,8 +63,8 @@ std::string OriginXmp(const Origin& origin, MarkedFile file, size_t padding = 0)
 // 16 bytes.
 std::string OriginWavChunks(const Origin& origin);
 
-// An ID3v2.4 tag for the start of an MP3 file: TSSE, COMM, TXXX for each named fact, and PRIV with
-// the XMP.
+// An ID3v2.4 tag for the start of an MP3 file: TSSE, COMM, PRIV with the XMP, and TXXX for each
+// named fact.
 std::string OriginId3Tag(const Origin& origin);
 
 // The box that holds the XMP in MP4 and MOV files (ISO 16684-3), to be appended to a whole file.
