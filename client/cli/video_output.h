@@ -30,8 +30,9 @@ class VideoOutput {
   absl::Status Append(absl::string_view bytes);
   // Removes all samples.
   absl::Status Restart();
-  // Writes the video with the mark of origin of the song that `started` announced. When this
-  // returns OK, the file is on disk under its name. The last call. See MuxVideo for errors.
+  // Writes the video with the mark of origin of the song that `started` announced; its `seed` is
+  // this variant's. When this returns OK, the file is on disk under its name. The last call. See
+  // MuxVideo for errors.
   absl::Status Commit(const VideoSource& video, const v1::GenerationStarted& started,
                       MuxOptions options);
 

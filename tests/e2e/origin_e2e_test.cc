@@ -110,6 +110,23 @@ TEST_F(OriginE2eTest, EveryFileTellsItsOrigin) {
             OriginWavChunks(origin));
 }
 
+TEST_F(OriginE2eTest, EachVariantHasItsOwnSeed) {
+  v1::GenerateMusicConfig config;
+  config.set_variants(2);
+  const v1::GenerationStarted started = Sing(*ours_, config).started;
+  ASSERT_EQ(started.seeds_size(), 2);
+  for (const char* extension : {"flac", "mp4"}) {
+    const RunResult made =
+        Generate(*ours_, GoldenVideo("pattern_4s"), TempFile(absl::StrCat("two.", extension)),
+                 {"--seed", "7", "--variants", "2"});
+    ASSERT_EQ(made.exit_code, 0) << made.error;
+    for (int v = 0; v < 2; ++v) {
+      EXPECT_THAT(Tags(TempFile(absl::StrCat("two-", v + 1, ".", extension))),
+                  HasSubstr(absl::StrCat(", seed ", started.seeds(v), " (IPTC")));
+    }
+  }
+}
+
 TEST_F(OriginE2eTest, AMarkedSongStreamsAndResumesToTheSameBytes) {
   for (const v1::AudioFormat format : kMarked) {
     v1::GenerateMusicConfig config;

@@ -60,6 +60,16 @@ def test_an_audio_file_tells_where_it_is_from(extension: str, address: str, tmp_
     assert tags(out)["COMMENT"] == _origin.comment(started, is_video=False)
 
 
+def test_each_variant_has_its_own_seed(address: str, tmp_path: Path) -> None:
+    for extension in ("wav", "mp4"):
+        with Client(address) as client:
+            song = client.generate(CLIP, seed=7, variants=2).save(tmp_path / f"out.{extension}")
+        assert song.started is not None
+        for number, seed in enumerate(song.started.seeds, 1):
+            comment = tags(tmp_path / f"out-{number}.{extension}")["COMMENT"]
+            assert f", seed {seed} (IPTC" in comment
+
+
 class Authority:
     """A certificate authority of its own, and a signer's chain and key, in PEM."""
 
@@ -191,6 +201,8 @@ def test_what_cant_be_signed_stays_as_it_is(tmp_path: Path, authority: Authority
         c2pa.sign_file(song, STARTED, certificate=b"none", private_key=b"none")
     with pytest.raises(vidmuse.InvalidArgumentError, match=r"\.flac"):
         c2pa.sign_file(tmp_path / "song.ogg", STARTED, **keys)
+    with pytest.raises(vidmuse.InvalidArgumentError, match="variants"):
+        c2pa.sign_file(song, STARTED, variant=1, **keys)
     with pytest.raises(vidmuse.InvalidArgumentError, match="not started"):
         c2pa.sign_file(song, None, **keys)
     with pytest.raises(FileNotFoundError):

@@ -19,6 +19,15 @@ _MAX_MODEL_BYTES = 128
 _XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 
 
+def of_variant(started: pb.GenerationStarted, variant: int) -> pb.GenerationStarted:
+    """`started` with the seed of one of the song's variants."""
+    one = pb.GenerationStarted()
+    one.CopyFrom(started)
+    if variant > 0:
+        one.seed = started.seeds[variant]
+    return one
+
+
 def software(started: pb.GenerationStarted) -> str:
     return f"vidmuse {started.server_version}".rstrip()
 

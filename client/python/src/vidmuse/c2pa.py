@@ -38,13 +38,15 @@ def sign_file(
     private_key: Pem,
     algorithm: str = "es256",
     timestamp_authority: str | None = None,
+    variant: int = 0,
 ) -> None:
     """Adds a signed manifest to a file that `song.save` has written. It replaces the file.
 
-    `started` is the song's. `certificate` is the signer's chain, its own certificate first;
-    `algorithm` is the key's (es256, es384, es512, ps256, ps384, ps512 or ed25519). With the address
-    of a `timestamp_authority` (RFC 3161) the signature outlives the certificate; it is asked over
-    the network. The file is a .wav, .mp3, .flac, .mp4, .m4v or .mov.
+    `started` is the song's, and `variant` tells which of its variants the file is, from 0 on.
+    `certificate` is the signer's chain, its own certificate first; `algorithm` is the key's (es256,
+    es384, es512, ps256, ps384, ps512 or ed25519). With the address of a `timestamp_authority` (RFC
+    3161) the signature outlives the certificate; it is asked over the network. The file is a .wav,
+    .mp3, .flac, .mp4, .m4v or .mov.
 
     Raises vidmuse.InvalidArgumentError if the file, the certificate or the key won't do, and
     vidmuse.UnimplementedError without the extra.
@@ -56,6 +58,10 @@ def sign_file(
         )
     if started is None:
         raise invalid("the song has not started")
+    if variant > 0:
+        if variant >= len(started.seeds):
+            raise invalid(f"the song has {len(started.seeds)} variants, none is number {variant}")
+        started = _origin.of_variant(started, variant)
     target = Path(path)
     if target.suffix.lower() not in EXTENSIONS:
         raise invalid(f"{target.name} can't be signed: {', '.join(EXTENSIONS)} files can")
