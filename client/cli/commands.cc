@@ -71,19 +71,20 @@ absl::StatusOr<Output> FileOutput(const std::string& path) {
 }
 
 // `video`, `options` and `cancellation` must outlive the result.
-absl::StatusOr<Output> MuxedOutput(const CliOptions& options, const std::string& path,
+absl::StatusOr<Output> MuxedOutput(const CliOptions& options, const std::string& path, int variant,
                                    const VideoSource& video, const Cancellation* cancellation) {
   ASSIGN_OR_RETURN(std::shared_ptr<VideoOutput> file, VideoOutput::Create(path));
   Output output;
   output.append = [file](absl::string_view bytes) { return file->Append(bytes); };
   output.restart = [file] { return file->Restart(); };
-  output.commit = [file, &options, &video, cancellation](const Song& song) {
+  output.commit = [file, &options, variant, &video, cancellation](const Song& song) {
     MuxOptions mux;
     mux.original_audio = options.original_audio;
     mux.music_gain_db = options.music_gain_db;
     mux.cancelled = [cancellation] { return cancellation->cancelled(); };
-    return file->Commit(video, static_cast<int>(song.started.sample_rate()),
-                        static_cast<int>(song.started.channels()), mux);
+    v1::GenerationStarted started = song.started;
+    if (variant > 0) started.set_seed(started.seeds(variant));
+    return file->Commit(video, started, std::move(mux));
   };
   return output;
 }
@@ -95,9 +96,10 @@ absl::StatusOr<std::vector<Output>> Outputs(const CliOptions& options, const Vid
   const int variants = VariantsOf(options);
   for (int v = 0; v < variants; ++v) {
     const std::string path = PathOf(options.output, v, variants);
-    ASSIGN_OR_RETURN(outputs.emplace_back(), ContainerOfPath(path).empty()
-                                                 ? FileOutput(path)
-                                                 : MuxedOutput(options, path, video, cancellation));
+    ASSIGN_OR_RETURN(outputs.emplace_back(),
+                     ContainerOfPath(path).empty()
+                         ? FileOutput(path)
+                         : MuxedOutput(options, path, v, video, cancellation));
   }
   return outputs;
 }

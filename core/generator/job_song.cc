@@ -180,6 +180,8 @@ absl::Status Job::StartSong() {
     started.seeds.push_back(VariantSeed(request_.sampling.seed, v));
   }
   started.fingerprint = model.fingerprint;
+  started.server_version = context_->origin.version;
+  started.origin_text = context_->origin.text;
   started.sampling = request_.sampling;
   started.total_samples = audio_.front()->total_samples();
   started.total_frames = total_frames_;

@@ -182,6 +182,7 @@ TEST_F(GatewayE2eTest, EveryWayInAndFormatGivesTheToolsFile) {
   const auto [video, code] = Post("?seed=7&format=mp4", GoldenVideo("pattern_4s"));
   EXPECT_EQ(code, "200");
   EXPECT_EQ(video.substr(4, 4), "ftyp");
+  EXPECT_THAT(video, HasSubstr("/digitalsourcetype/compositeWithTrainedAlgorithmicMedia<"));
 }
 
 TEST_F(GatewayE2eTest, AnswersAboutItselfAndItsService) {

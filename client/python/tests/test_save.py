@@ -53,13 +53,15 @@ def samples(path: Path) -> array.array[float]:
     return values
 
 
-def make_video(path: Path, codec: str, *, offset: float = 0.0) -> Path:
+def make_video(path: Path, codec: str, *, offset: float = 0.0, comment: str = "") -> Path:
     """Two seconds of moving grey, with a sound that must not stay."""
     with av.open(str(path), "w") as file:
         stream: Any = file.add_stream(codec, rate=25)
         stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
         stream.metadata["language"] = "ger"
         file.metadata["title"] = "a title"
+        if comment:
+            file.metadata["comment"] = comment
         for i in range(50):
             frame = av.VideoFrame(64, 64, "gray8")
             frame.planes[0].update(bytes([i * 5]) * frame.planes[0].buffer_size)

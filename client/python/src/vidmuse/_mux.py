@@ -12,6 +12,7 @@ from typing import IO, Any
 
 import grpc
 
+from . import _origin
 from ._video import VideoSource
 from .errors import invalid, make_error
 from .v1 import music_pb2 as pb
@@ -90,6 +91,9 @@ def mux(
                 av.open(str(output), "w", format=container, options=options)
             )
             _copy(source, target, samples, started, extension)
+        if container in ("mp4", "mov"):
+            with output.open("ab") as file:
+                file.write(_origin.xmp_box(started))
     except (av.FFmpegError, ValueError) as error:
         raise invalid(f"the video can't be put into a {extension} file: {error}") from error
 
@@ -103,6 +107,7 @@ def _copy(
     copied.metadata.update(picture.metadata)
     tags = source.metadata.items()
     target.metadata.update({name: text for name, text in tags if name not in CONTAINERS_OWN_TAGS})
+    _mark(target.metadata, started, extension)
     music = target.add_stream(encoder, rate=rate or started.sample_rate)
     music.bit_rate = AUDIO_BIT_RATE
     music.layout = "mono" if started.channels == 1 else "stereo"
@@ -124,6 +129,18 @@ def _copy(
     while waiting is not None:
         target.mux(waiting)
         waiting = next(packets, None)
+
+
+def _mark(tags: dict[str, str], started: pb.GenerationStarted, extension: str) -> None:
+    """Adds where the music is from. Names that differ in case alone are one tag's."""
+    own = [tags.pop(name) for name in list(tags) if name.lower() == "comment"]
+    marks = {"comment": "\n".join([*own, _origin.comment(started)])}
+    if extension in (".mkv", ".webm"):
+        marks.update(_origin.fields(started))
+    for name in list(tags):
+        if name.upper() in marks:
+            del tags[name]
+    tags.update(marks)
 
 
 def _picture(source: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING
 
 from ._events import Chunk, Event, Restarted
 from ._mux import CONTAINERS, mux, require_mux
+from ._origin import of_variant
 from ._video import VideoSource
 from .errors import invalid
 from .v1 import music_pb2 as pb
@@ -122,8 +123,11 @@ class VariantFiles(SongFile):
         if isinstance(event, Chunk):
             self._files[event.variant].on_event(event)
             return
-        for file in self._files:
-            file.on_event(event)
+        for number, file in enumerate(self._files):
+            if isinstance(event, pb.GenerationStarted):
+                file.on_event(of_variant(event, number))
+            else:
+                file.on_event(event)
 
     def commit(self) -> None:
         for file in self._files:
