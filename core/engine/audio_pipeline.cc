@@ -106,7 +106,12 @@ absl::StatusOr<std::optional<AudioChunk>> AudioPipeline::Next(absl::Span<const u
   AudioChunk chunk;
   if (!tokens.empty()) RETURN_IF_ERROR(TakeFrames(tokens, &chunk));
   RETURN_IF_ERROR(EncodeReady(&chunk));
-  if (chunk.data.empty() && chunk.tokens.empty()) return std::optional<AudioChunk>();
+  // While the encoder gathers samples, a chunk without bytes tells of them, so that readers see no
+  // gap. Not so before the end of what the client has already.
+  const bool has_samples = chunk.num_samples > 0 && bytes_made_ >= options_.received_bytes;
+  if (chunk.data.empty() && chunk.tokens.empty() && !has_samples) {
+    return std::optional<AudioChunk>();
+  }
   return std::make_optional(std::move(chunk));
 }
 
