@@ -1,11 +1,14 @@
 #include "client/gateway/music_query.h"
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/tokens_file.h"
+#include "core/base/status_macros.h"
 
 namespace vidmuse {
 
 absl::Status MusicQuery::Set(absl::string_view name, absl::string_view value) {
   static const auto* fields = new FlagTable<CliOptions>(SongFlagTable());
+  if (name == "tokens") return SetTokens(value);
   const bool container = name == "format" && !ContainerOfPath(absl::StrCat(".", value)).empty();
   if (container) {
     container_ = absl::StrCat(".", value);
@@ -16,12 +19,33 @@ absl::Status MusicQuery::Set(absl::string_view name, absl::string_view value) {
   return absl::InvalidArgumentError(absl::StrCat("field ", name, ": ", status.message()));
 }
 
+absl::Status MusicQuery::SetTokens(absl::string_view value) {
+  if (value != "true" && value != "false") {
+    return absl::InvalidArgumentError("field tokens: expected true or false");
+  }
+  if (form_ == SongForm::kFile) {
+    return absl::InvalidArgumentError("field tokens: only text/event-stream has tokens");
+  }
+  form_ = value == "true" ? SongForm::kEventsWithTokens : SongForm::kEvents;
+  return absl::OkStatus();
+}
+
+absl::Status MusicQuery::SetResume(absl::string_view text) {
+  ASSIGN_OR_RETURN(*options_.config.mutable_resume()->mutable_tokens(),
+                   ParseTokens("field resume", text));
+  return absl::OkStatus();
+}
+
 absl::Status MusicQuery::Finish() {
+  if (form_ != SongForm::kFile && !container_.empty()) {
+    return absl::InvalidArgumentError("field format: events carry audio, not a video");
+  }
   options_.output = absl::StrCat("music", container_);
   return SetFormat(&options_);
 }
 
 const char* MusicQuery::content_type() const {
+  if (form_ != SongForm::kFile) return "text/event-stream";
   if (container_ == ".mp4") return "video/mp4";
   if (container_ == ".mov") return "video/quicktime";
   if (container_ == ".mkv") return "video/x-matroska";
