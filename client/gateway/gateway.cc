@@ -163,11 +163,7 @@ class HttpGateway final : public Gateway {
   absl::Status BeginMusic(Exchange& exchange) {
     MusicExchange::Request request;
     request.request_id = exchange.request_id;
-    request.api_key = exchange.Header("x-api-key");
-    const std::string authorization = exchange.Header("authorization");
-    if (absl::StartsWithIgnoreCase(authorization, "Bearer ")) {
-      request.api_key = authorization.substr(7);
-    }
+    request.api_key = exchange.ApiKey();
     if (const std::string trace = exchange.Header("traceparent"); MayBePassedOn(trace)) {
       request.traceparent = trace;
     }
@@ -325,7 +321,7 @@ class HttpGateway final : public Gateway {
       const absl::Status ready = info_->Ready();
       return ready.ok() ? Ok(exchange, "ready\n", "text/plain") : Fail(exchange, ready);
     }
-    const absl::StatusOr<std::string> model = info_->ModelJson();
+    const absl::StatusOr<std::string> model = info_->ModelJson(exchange.ApiKey());
     return model.ok() ? Ok(exchange, *model, "application/json") : Fail(exchange, model.status());
   }
 

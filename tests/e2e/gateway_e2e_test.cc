@@ -177,6 +177,16 @@ TEST_F(GatewayE2eTest, AnswersAboutItselfAndItsService) {
   EXPECT_EQ(Curl({Url("/readyz")}).output, "ready\n");
   EXPECT_EQ(nlohmann::json::parse(Curl({Url("/v1/model")}).output)["sample_rate"], 32000);
   EXPECT_EQ(nlohmann::json::parse(Curl({Url("/openapi.json")}).output)["openapi"], "3.1.0");
+  const std::string page = Curl({"-i", Url("/")}).output;
+  EXPECT_THAT(page, HasSubstr("content-type: text/html; charset=utf-8\r\n"));
+  EXPECT_THAT(page, HasSubstr("content-security-policy: default-src 'none'; "));
+  const std::string script = Curl({"-i", Url("/page/main.js")}).output;
+  EXPECT_THAT(script, HasSubstr("content-type: text/javascript; charset=utf-8\r\n"));
+  const std::string etag = script.substr(script.find("etag: ") + 6, 18);
+  EXPECT_THAT(
+      Curl({"-i", "-H", absl::StrCat("if-none-match: ", etag), Url("/page/main.js")}).output,
+      StartsWith("HTTP/1.1 304"));
+  EXPECT_THAT(Curl({"-i", Url("/page/nothing.js")}).output, StartsWith("HTTP/1.1 404"));
   EXPECT_THAT(Curl({Url("/metrics")}).output,
               HasSubstr("vidmuse_gateway_requests_total{code=\"200\",route=\"/v1/model\"} 1"));
   const std::string allowed =

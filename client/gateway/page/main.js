@@ -1,6 +1,6 @@
 // The page's parts put together: the video and its settings in, songs out, heard and compared.
 
-import { readModel } from "./api.js";
+import { ApiError, readModel } from "./api.js";
 import { readSettings, watchVideoInput } from "./form.js";
 import { Player } from "./player.js";
 import { ResultCard } from "./results.js";
@@ -35,14 +35,13 @@ function showProblem(error) {
   const strong = document.createElement("strong");
   strong.textContent = title;
   problem.replaceChildren(strong, details);
-  if (error.status !== "UNAUTHENTICATED") return;
-  part("key-field").hidden = false;
-  part("key").focus();
+  if (error.status === "UNAUTHENTICATED") part("key-field").hidden = false;
 }
 
 async function showModel() {
   try {
     model = await readModel(key());
+    showProblem(null);
   } catch (error) {
     showProblem(error);
     return;
@@ -134,6 +133,7 @@ async function make(songs) {
   showMaking();
   showPlayback();
   if (failed?.state === "failed") showProblem(failed.error);
+  if (failed?.error?.status === "UNAUTHENTICATED") part("key").focus();
   if (failed === null && wantsStart && !calm.matches) startPlaying();
 }
 
@@ -142,14 +142,24 @@ function showMaking() {
   part("make").classList.toggle("busy", making !== null);
 }
 
+/** Why the video can't be sent; null: it can. */
+function videoProblem() {
+  if (file === null) return new ApiError("INVALID_ARGUMENT", "There is no video yet");
+  const most = Number(model?.limits.max_video_bytes ?? Infinity);
+  if (file.size <= most) return null;
+  const megabytes = (bytes) => Math.ceil(bytes / 1e6);
+  return new ApiError("INVALID_ARGUMENT", `The video has ${megabytes(file.size)} MB; ${megabytes(most)} MB is the most`);
+}
+
 function onSubmit(event) {
   event.preventDefault();
   if (making !== null) {
     making.abort();
     return;
   }
-  if (file === null) {
-    showProblem(new Error("There is no video yet. Choose one first"));
+  const problem = videoProblem();
+  if (problem !== null) {
+    showProblem(problem);
     part("video-file").focus();
     return;
   }

@@ -21,12 +21,14 @@ export class Player extends EventTarget {
   #output = null;
   /** @type {import("./song.js").Song | null} */
   #song = null;
-  #position = 0;  // while not playing; else where playing began
-  #beginTime = 0;  // of the sound's clock, at #position
+  #position = 0;  // while not playing; else that at #beginTime of the sound's clock
+  #beginTime = 0;
+  #from = 0;  // where playing began
   #scheduled = 0;  // samples handed over
   #voice = null;  // the gain of what is handed over
   #nodes = new Set();
   #timer = 0;
+  #videoTimer = 0;
   #turn = 0;  // counts starts, so that a late one is dropped
 
   /** @param {HTMLVideoElement} video */
@@ -42,12 +44,12 @@ export class Player extends EventTarget {
   /** Seconds of the song that have been played. */
   get position() {
     if (this.#state !== "playing") return this.#position;
-    const passed = Math.max(0, this.#context.currentTime - this.#beginTime);
-    return Math.min(this.#position + passed, this.#scheduled / this.#song.sampleRate);
+    return Math.min(this.#at(this.#context.currentTime), this.#scheduled / this.#song.sampleRate);
   }
   /** Seconds of the song that have reached the ear: the sound's way out takes time. */
   get heardPosition() {
-    return Math.max(0, this.position - (this.#context?.outputLatency ?? 0));
+    if (this.#state !== "playing") return this.#position;
+    return Math.min(this.#at(this.#heardTime()), this.position);
   }
 
   /** Browsers let sound begin only after a click or a key: to be called from one. */
@@ -64,12 +66,12 @@ export class Player extends EventTarget {
   select(song) {
     if (song === this.#song) return;
     const position = this.position;
-    const goesOn = this.#state === "playing" || this.#state === "waiting";
     this.#silence();
     this.#position = position;
     this.#song = song;
     if (song === null) this.pause();
-    else if (goesOn) this.#sound();
+    else if (this.#state === "playing") this.#sound();
+    else this.dispatchEvent(new Event("change"));
   }
 
   async play() {
@@ -78,8 +80,10 @@ export class Player extends EventTarget {
     const turn = ++this.#turn;
     this.#setState("starting");
     await this.unlock();
-    await this.#startVideo();
-    if (turn === this.#turn && this.#state === "starting") this.#sound();
+    if (turn !== this.#turn) return;
+    if (Math.abs(this.#video.currentTime - this.#position) > 0.02) this.#placeVideo();
+    this.#sound();
+    this.#startVideo();
   }
 
   pause() {
@@ -94,6 +98,11 @@ export class Player extends EventTarget {
     this.#placeVideo();
     if (goesOn) await this.play();
     else this.dispatchEvent(new Event("change"));
+  }
+
+  /** The position at a time of the sound's clock. */
+  #at(time) {
+    return Math.max(this.#from, this.#position + time - this.#beginTime);
   }
 
   /** Seconds of the song that can be played now. */
@@ -113,6 +122,7 @@ export class Player extends EventTarget {
     this.#silence();
     this.#position = position;
     clearInterval(this.#timer);
+    clearTimeout(this.#videoTimer);
     this.#video.pause();
     this.#setState(state);
   }
@@ -126,16 +136,25 @@ export class Player extends EventTarget {
     if (this.#canShow()) this.#video.currentTime = this.#position;
   }
 
-  async #startVideo() {
+  /** Lets the picture begin to move when the first sample is heard. */
+  #startVideo() {
     if (!this.#canShow()) return;
-    if (Math.abs(this.#video.currentTime - this.#position) > 0.02) this.#placeVideo();
+    const start = () => this.#video.play().catch(() => {});  // paused again, or it can't be shown
     this.#video.playbackRate = 1;
-    await this.#video.play().catch(() => {});  // paused again, or it can't be shown
+    this.#videoTimer = setTimeout(start, 1000 * (this.#beginTime - this.#heardTime()));
+  }
+
+  /** What is heard now, by the sound's clock. It is even, while `currentTime` moves in steps. */
+  #heardTime() {
+    const { contextTime, performanceTime } = this.#context.getOutputTimestamp();
+    if (performanceTime === 0) return this.#context.currentTime;  // nothing has been heard yet
+    return contextTime + (performance.now() - performanceTime) / 1000;
   }
 
   #sound() {
     this.#beginTime = this.#context.currentTime + LEAD_SECONDS;
     if (this.#state === "playing") this.#position += LEAD_SECONDS;
+    else this.#from = this.#position;
     this.#scheduled = Math.round(this.#position * this.#song.sampleRate);
     this.#voice = this.#context.createGain();
     this.#voice.gain.setValueAtTime(0, this.#beginTime);
@@ -160,8 +179,8 @@ export class Player extends EventTarget {
     if (this.#state === "waiting") {
       const ready = this.#end() - this.#position >= ENOUGH_SECONDS || this.#song.over;
       if (ready) this.play();
-      return;
     }
+    if (this.#state !== "playing") return;
     this.#schedule();
     if (this.position < this.#end()) {
       this.#follow();
@@ -207,7 +226,7 @@ export class Player extends EventTarget {
   /** Keeps the video in step with the sound. */
   #follow() {
     const video = this.#video;
-    if (video.paused || video.seeking) return;
+    if (video.paused || video.seeking || video.ended) return;
     const late = this.heardPosition - video.currentTime;
     if (Math.abs(late) > JUMP_SECONDS) {
       video.currentTime = this.heardPosition;

@@ -21,7 +21,7 @@ export function stageWords(progress) {
 
 const ADVICE = {
   LOST: ["The connection was lost.", "Check the network, then try again. What was made so far is kept."],
-  INVALID_ARGUMENT: ["This can't be used.", "Choose another video or change the settings."],
+  INVALID_ARGUMENT: ["This can't be used.", "Choose another video, or change the settings."],
   FAILED_PRECONDITION: ["The song can't go on.", "Make it again."],
   UNAUTHENTICATED: ["An API key is needed.", "Enter a valid key, then try again."],
   PERMISSION_DENIED: ["This key may not do that.", "Enter another key, then try again."],
