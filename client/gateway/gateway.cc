@@ -326,7 +326,7 @@ class HttpGateway final : public Gateway {
   }
 
   MHD_Result Page(Exchange& exchange) {
-    const bool is_held = exchange.Header("if-none-match") == exchange.page->etag;
+    const bool is_held = absl::StrContains(exchange.Header("if-none-match"), exchange.page->etag);
     MHD_Response* response = PageResponse(*exchange.page, is_held);
     if (response == nullptr) return MHD_NO;
     return Queue(exchange, is_held ? 304 : 200, response);

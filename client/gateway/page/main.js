@@ -22,6 +22,7 @@ let model = null;
 let songsPlanned = 0;
 /** @type {AbortController | null} while songs are made */
 let making = null;
+let frame = 0;
 let wantsStart = false;  // to play by itself as soon as it can't run dry
 
 const key = () => part("key").value.trim();
@@ -87,7 +88,7 @@ const actions = {
   seek: (seconds) => player.seek(seconds),
   again: (song) => {
     player.unlock();
-    make(cards.map((card) => card.song).filter((other) => other === song || other.state === "waiting"));
+    make([song]);
   },
 };
 
@@ -108,6 +109,7 @@ function addCards(songs) {
 
 /** Says each stage once, for the eye and the screen reader. */
 function tellStage(song) {
+  if (!cards.some((card) => card.song === song)) return;
   const text = cards.length > 1 ? `${song.name}: ${song.words}` : song.words;
   if (part("stage-text").textContent !== text) part("stage-text").textContent = text;
 }
@@ -116,6 +118,7 @@ function onSamples(song) {
   if (player.song !== song) return;
   if (wantsStart && !calm.matches && song.secondsToSafe(player.position) === 0) startPlaying();
   showPlayback();
+  showPosition();
 }
 
 function startPlaying() {
@@ -140,6 +143,7 @@ async function make(songs) {
 function showMaking() {
   part("make").textContent = making === null ? "Make music" : "Cancel";
   part("make").classList.toggle("busy", making !== null);
+  for (const card of cards) card.setBusy(making !== null);
 }
 
 /** Why the video can't be sent; null: it can. */
@@ -207,7 +211,8 @@ function showPosition() {
   slider.setAttribute("aria-valuetext", words.replace("/", "of"));
   if (part("time").value !== words) part("time").value = words;
   for (const card of cards) card.showPosition(card.song === song ? player.heardPosition : null);
-  if (player.state === "playing") requestAnimationFrame(showPosition);
+  cancelAnimationFrame(frame);
+  if (player.state === "playing") frame = requestAnimationFrame(showPosition);
 }
 
 watchVideoInput(part("drop"), part("video-file"), takeVideo);

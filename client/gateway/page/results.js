@@ -55,6 +55,11 @@ export class ResultCard {
     if (!playhead.hidden) playhead.style.transform = `translateX(${100 * seconds / this.#song.seconds}%)`;
   }
 
+  /** @param {boolean} busy whether songs are made, so that no other can be begun */
+  setBusy(busy) {
+    this.#part(".again").disabled = busy;
+  }
+
   /** To be called when the page's colours have changed. */
   redraw() {
     this.#waveform.redraw();
@@ -100,18 +105,17 @@ export class ResultCard {
   }
 
   #update() {
-    const { name, state, started, error } = this.#song;
+    const { name, state, started, error, held } = this.#song;
     this.#part(".result-name").textContent = started === null ? name : `${name}, seed ${started.seed}`;
-    const failed = state === "failed" || state === "cancelled";
-    this.#part(".again").hidden = !failed;
+    // What can't be used now can't be used again.
+    const mayGoOn = (state === "failed" && error.status !== "INVALID_ARGUMENT") || state === "cancelled";
+    this.#part(".again").hidden = !mayGoOn;
     for (const button of this.element.querySelectorAll(".save")) button.disabled = state !== "finished";
     if (state === "failed") {
-      const { title, details } = errorWords(error);
-      this.#note(`${title} ${details}`, true);
-    } else if (state === "cancelled") {
-      this.#note("What was made so far can still be heard.", false);
+      this.#note(errorWords(error).title, true);
     } else {
-      this.#note("", false);
+      const isPart = state === "cancelled" && held > 0;
+      this.#note(isPart ? "What was made so far can still be heard." : "", false);
     }
     this.#showProgress();
   }

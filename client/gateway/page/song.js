@@ -99,6 +99,11 @@ export class Song extends EventTarget {
     }
   }
 
+  /** It won't be made, since another one has failed. */
+  giveUp() {
+    this.#set("cancelled", "Not made");
+  }
+
   /** The text of a tokens file with the tokens that have come. */
   tokensText() {
     const codebooks = this.started?.codebooks ?? 1;

@@ -20,15 +20,16 @@ export function planSongs(video, { fields, variants }, first) {
 }
 
 /**
- * Makes the songs that aren't finished, up to the first that fails.
+ * Makes the songs, up to the first that fails.
  * @param {Song[]} songs @param {string} key @param {AbortSignal} signal
  * @returns {Promise<Song | null>} the one that failed or was cancelled
  */
 export async function makeSongs(songs, key, signal) {
+  let failed = null;
   for (const song of songs) {
-    if (song.state === "finished") continue;
-    await song.make(key, signal);
-    if (song.state !== "finished") return song;
+    if (failed === null) await song.make(key, signal);
+    else song.giveUp();
+    if (song.state !== "finished") failed ??= song;
   }
-  return null;
+  return failed;
 }

@@ -37,8 +37,9 @@ const ADVICE = {
  */
 export function errorWords(error) {
   const [title, advice] = ADVICE[error.status] ?? ["Something went wrong.", "Try again."];
-  const reason = error.status === "LOST" ? "" : `${error.message.replace(/\.?$/, ".")} `;
-  return { title, details: reason + advice };
+  const { message } = error;
+  const reason = `${message.charAt(0).toUpperCase()}${message.slice(1).replace(/\.?$/, ".")} `;
+  return { title, details: (error.status === "LOST" ? "" : reason) + advice };
 }
 
 /** @param {number} seconds */

@@ -133,13 +133,16 @@ def test_settings_arrive(open_page: OpenPage, server: Server, clip: Path, tmp_pa
 
 def test_cancel(open_page: OpenPage, server: Server, long_video: Path) -> None:
     page = open_page()
-    page.make(long_video)
+    page.make(long_video, variants="2")
     page.wait("cards[0].song.held > 0")
+    assert page.tab.inner_text("#make") == "Cancel"
     page.tab.click("#make")
     page.wait("cards[0].song.state === 'cancelled'")
     server.wait_for("vidmuse_requests_running", 0)
     assert page.tab.inner_text("#make") == "Make music"
-    assert "can still be heard" in page.tab.inner_text(".result-note")
+    notes = page.tab.locator(".result-note").all_text_contents()
+    assert notes == ["What was made so far can still be heard.", ""]
+    assert page.ask("cards[1].song.words") == "Not made"
 
 
 def test_both_wait_where_the_song_has_not_come(open_page: OpenPage, long_video: Path) -> None:
@@ -171,6 +174,7 @@ def test_errors_are_words(open_page: OpenPage, tmp_path: Path) -> None:
     problem = page.tab.inner_text("[role=alert]")
     assert problem.startswith("This can't be used.")
     assert problem.endswith("Choose another video, or change the settings.")
+    assert not page.tab.is_visible(".again")  # nothing would be different
     assert page.tab.is_visible("text=This browser can't show this video.")
     # A setting that is out of its range isn't sent.
     page.tab.fill("#seed", "one")
