@@ -2,7 +2,6 @@
 
 #include <poll.h>
 
-#include "absl/strings/match.h"
 #include "client/request_id.h"
 
 namespace vidmuse {
@@ -19,15 +18,6 @@ bool MayBePassedOn(absl::string_view text) {
 std::string Exchange::Header(const char* name) const {
   const char* value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
   return value == nullptr ? "" : value;
-}
-
-std::string Exchange::ApiKey() const {
-  constexpr char kBearer[] = "Bearer ";
-  const std::string authorization = Header("authorization");
-  if (absl::StartsWithIgnoreCase(authorization, kBearer)) {
-    return authorization.substr(sizeof(kBearer) - 1);
-  }
-  return Header("x-api-key");
 }
 
 bool Exchange::Gone() const {

@@ -37,8 +37,6 @@ struct Exchange {
 
   // Empty: the request has no such header.
   std::string Header(const char* name) const;
-  // The client's, to be handed on. Empty: it has none.
-  std::string ApiKey() const;
   // Whether the client has closed the connection, or its half of it.
   bool Gone() const;
 };

@@ -38,6 +38,16 @@ constexpr size_t kMaxResumeBytes = 4 << 20;
 constexpr size_t kMaxFields = 64;
 constexpr char kRetryAfterSeconds[] = "5";
 
+// The client's key, to be handed on. Empty: it has none.
+std::string ApiKeyOf(const Exchange& exchange) {
+  constexpr char kBearer[] = "Bearer ";
+  const std::string authorization = exchange.Header("authorization");
+  if (absl::StartsWithIgnoreCase(authorization, kBearer)) {
+    return authorization.substr(sizeof(kBearer) - 1);
+  }
+  return exchange.Header("x-api-key");
+}
+
 absl::Duration Now() { return Clock::Real()->Monotonic(); }
 
 class HttpGateway final : public Gateway {
@@ -163,7 +173,7 @@ class HttpGateway final : public Gateway {
   absl::Status BeginMusic(Exchange& exchange) {
     MusicExchange::Request request;
     request.request_id = exchange.request_id;
-    request.api_key = exchange.ApiKey();
+    request.api_key = ApiKeyOf(exchange);
     if (const std::string trace = exchange.Header("traceparent"); MayBePassedOn(trace)) {
       request.traceparent = trace;
     }
@@ -273,13 +283,14 @@ class HttpGateway final : public Gateway {
       MHD_add_response_header(response, name, value.c_str());
     };
     add("content-type", exchange.music->content_type());
-    if (const auto& started = exchange.music->started(); started.has_value()) {
-      add("x-vidmuse-seed", absl::StrCat(started->seed()));
-      add("x-vidmuse-samples", absl::StrCat(started->total_samples()));
-      add("x-vidmuse-sample-rate", absl::StrCat(started->sample_rate()));
-    } else {
+    if (exchange.music->has_events()) {
       add("cache-control", "no-store");
       add("x-accel-buffering", "no");  // else nginx holds events back
+    } else {
+      const v1::GenerationStarted& started = exchange.music->started();
+      add("x-vidmuse-seed", absl::StrCat(started.seed()));
+      add("x-vidmuse-samples", absl::StrCat(started.total_samples()));
+      add("x-vidmuse-sample-rate", absl::StrCat(started.sample_rate()));
     }
     return Queue(exchange, 200, response);
   }
@@ -321,7 +332,7 @@ class HttpGateway final : public Gateway {
       const absl::Status ready = info_->Ready();
       return ready.ok() ? Ok(exchange, "ready\n", "text/plain") : Fail(exchange, ready);
     }
-    const absl::StatusOr<std::string> model = info_->ModelJson(exchange.ApiKey());
+    const absl::StatusOr<std::string> model = info_->ModelJson(ApiKeyOf(exchange));
     return model.ok() ? Ok(exchange, *model, "application/json") : Fail(exchange, model.status());
   }
 

@@ -128,8 +128,8 @@ absl::Status MusicExchange::MakeVideo() {
   mux.original_audio = query_.options().original_audio;
   mux.music_gain_db = query_.options().music_gain_db;
   mux.cancelled = gone_;
-  RETURN_IF_ERROR(output->Commit(*upload_, static_cast<int>(started_->sample_rate()),
-                                 static_cast<int>(started_->channels()), mux));
+  RETURN_IF_ERROR(output->Commit(*upload_, static_cast<int>(started_.sample_rate()),
+                                 static_cast<int>(started_.channels()), mux));
   file_ = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   struct stat info;
   if (file_ < 0 || fstat(file_, &info) != 0) return absl::ErrnoToStatus(errno, "opening the video");

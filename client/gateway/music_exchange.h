@@ -54,9 +54,12 @@ class MusicExchange {
   bool too_large() const { return video_bytes_ > request_.max_video_bytes; }
 
   // After EndBody:
-  // nullopt: the answer is events, of which one is this message.
-  const std::optional<v1::GenerationStarted>& started() const { return started_; }
-  const char* content_type() const { return query_.content_type(); }
+  bool has_events() const { return request_.events; }
+  // Empty if the answer is events, of which one is this message.
+  const v1::GenerationStarted& started() const { return started_; }
+  const char* content_type() const {
+    return request_.events ? "text/event-stream" : query_.content_type();
+  }
   // The file that holds the answer, which the caller closes; -1: the answer comes from Read.
   int TakeFile();
   uint64_t file_bytes() const { return file_bytes_; }
@@ -81,7 +84,7 @@ class MusicExchange {
   uint64_t video_bytes_ = 0;  // announced or received
   std::shared_ptr<Upload> upload_;
   std::unique_ptr<SongStream> song_;
-  std::optional<v1::GenerationStarted> started_;
+  v1::GenerationStarted started_;
   absl::Status told_;
   std::string last_event_;  // what is left of it to be read
   int file_ = -1;

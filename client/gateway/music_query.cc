@@ -7,8 +7,8 @@
 namespace vidmuse {
 
 absl::Status MusicQuery::Set(absl::string_view name, absl::string_view value) {
-  static const auto* fields = new FlagTable<CliOptions>(SongFlagTable());
   if (name == "tokens") return SetTokens(value);
+  static const auto* fields = new FlagTable<CliOptions>(SongFlagTable());
   const bool container = name == "format" && !ContainerOfPath(absl::StrCat(".", value)).empty();
   if (container) {
     container_ = absl::StrCat(".", value);
@@ -37,15 +37,14 @@ absl::Status MusicQuery::SetResume(absl::string_view text) {
 }
 
 absl::Status MusicQuery::Finish() {
+  options_.output = absl::StrCat("music", container_);
   if (form_ != SongForm::kFile && !container_.empty()) {
     return absl::InvalidArgumentError("field format: events carry audio, not a video");
   }
-  options_.output = absl::StrCat("music", container_);
   return SetFormat(&options_);
 }
 
 const char* MusicQuery::content_type() const {
-  if (form_ != SongForm::kFile) return "text/event-stream";
   if (container_ == ".mp4") return "video/mp4";
   if (container_ == ".mov") return "video/quicktime";
   if (container_ == ".mkv") return "video/x-matroska";

@@ -15,11 +15,11 @@ namespace vidmuse {
 class MusicQuery {
  public:
   // Sets the field, which has a command line flag's name: seed, duration, loudness, ... `format`
-  // may be a video's container too: mp4, mov, mkv or webm. `tokens`, for events alone, says whether
-  // they have the tokens. INVALID_ARGUMENT names the field.
+  // may be a video's container too: mp4, mov, mkv or webm. INVALID_ARGUMENT names the field.
   absl::Status Set(absl::string_view name, absl::string_view value);
 
-  // The answer is events. To be called before the fields are set.
+  // The answer is events. To be called before the fields are set, of which `tokens` says whether
+  // events have the tokens.
   void SetEvents() { form_ = SongForm::kEvents; }
   // The text of a tokens file with the song's first tokens. INVALID_ARGUMENT names what is wrong.
   absl::Status SetResume(absl::string_view text);
