@@ -218,7 +218,7 @@ TEST_F(EventsE2eTest, AFailureIsTheLastEvent) {
   const std::vector<Event> events = ParseEvents(ReadFile(output));
   EXPECT_EQ(events.back().name, "error");
   EXPECT_EQ(events.back().data["status"], "UNAVAILABLE");
-  const auto line = gateway_->process().WaitForErrorLine("\"status\":\"UNAVAILABLE\"", kTime);
+  const auto line = gateway_->WaitForErrorLine("\"status\":\"UNAVAILABLE\"", kTime);
   EXPECT_TRUE(line.ok()) << line.status();
 }
 

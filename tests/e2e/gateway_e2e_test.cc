@@ -194,8 +194,8 @@ TEST_F(GatewayE2eTest, AnswersAboutItselfAndItsService) {
   EXPECT_THAT(allowed, HasSubstr("204"));
   EXPECT_THAT(allowed, HasSubstr("access-control-allow-origin: https://example.org"));
   EXPECT_THAT(allowed, HasSubstr("access-control-allow-methods: GET, POST, OPTIONS"));
-  gateway_->process().Signal(SIGTERM);
-  const auto code = gateway_->process().Wait(kTime);
+  gateway_->Signal(SIGTERM);
+  const auto code = gateway_->Wait(kTime);
   ASSERT_TRUE(code.ok()) << code.status();
   EXPECT_EQ(*code, 0);
 }

@@ -22,7 +22,12 @@ class GatewayProcess {
 
   int port() const { return port_; }
   std::string Url(const std::string& path) const;
-  Subprocess& process() { return *process_; }
+  void Signal(int signal) { process_->Signal(signal); }
+  // As those of Subprocess.
+  absl::StatusOr<int> Wait(absl::Duration timeout) { return process_->Wait(timeout); }
+  absl::StatusOr<std::string> WaitForErrorLine(const std::string& text, absl::Duration timeout) {
+    return process_->WaitForErrorLine(text, timeout);
+  }
 
  private:
   GatewayProcess(std::unique_ptr<Subprocess> process, int port);
