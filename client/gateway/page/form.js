@@ -38,7 +38,7 @@ export function watchVideoInput(drop, input, onVideo) {
   // A file that is dropped beside the zone must not replace the page.
   addEventListener("dragover", (event) => event.preventDefault());
   addEventListener("drop", (event) => event.preventDefault());
-  drop.addEventListener("dragenter", () => drop.classList.add("over"));
+  drop.addEventListener("dragover", () => drop.classList.add("over"));
   drop.addEventListener("dragleave", () => drop.classList.remove("over"));
   drop.addEventListener("drop", (event) => {
     event.preventDefault();

@@ -67,6 +67,7 @@ export class ResultCard {
 
   #label() {
     const { name } = this.#song;
+    this.element.setAttribute("aria-label", name);
     this.#part(".waveform").setAttribute("aria-label", `Waveform of ${name}`);
     this.#part(".spectrogram").setAttribute("aria-label", `Spectrogram of ${name}`);
     this.#part("progress").setAttribute("aria-label", `Progress of ${name}`);
@@ -121,10 +122,9 @@ export class ResultCard {
   }
 
   #showProgress() {
-    const { state, words, heldSeconds, seconds, uploaded, finished } = this.#song;
+    const { state, words, made, seconds, uploaded, finished } = this.#song;
     const progress = this.#part("progress");
     progress.hidden = state !== "working";
-    const made = seconds > 0 ? heldSeconds / seconds : 0;
     progress.value = made > 0 ? made : 0.1 * uploaded;
     let text = words;
     if (state === "working" && made > 0) text += `, ${Math.floor(100 * made)} %`;

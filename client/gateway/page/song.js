@@ -55,6 +55,8 @@ export class Song extends EventTarget {
 
   get seconds() { return this.sampleRate > 0 ? this.total / this.sampleRate : 0; }
   get heldSeconds() { return this.sampleRate > 0 ? this.held / this.sampleRate : 0; }
+  /** The part whose tokens have come, 0 to 1: with some settings they come long before the samples. */
+  get made() { return this.#tokens.length > 0 ? this.#heldTokens / this.#tokens.length : 0; }
   /** Whether no more of it will come unless it is made again. */
   get over() { return this.state !== "waiting" && this.state !== "working"; }
 
@@ -148,6 +150,7 @@ export class Song extends EventTarget {
 
   #onChunk(chunk) {
     this.#addTokens(bytesOf(chunk.tokens), Number(chunk.first_frame));
+    this.#tell("change");
     const bytes = bytesOf(chunk.data);
     const known = Math.min(this.#skip, bytes.length);
     this.#skip -= known;

@@ -176,11 +176,23 @@ def test_errors_are_words(open_page: OpenPage, tmp_path: Path) -> None:
     assert problem.endswith("Choose another video, or change the settings.")
     assert not page.tab.is_visible(".again")  # nothing would be different
     assert page.tab.is_visible("text=This browser can't show this video.")
+    # Another video takes the place of it and of its song, dropped too.
+    page.tab.evaluate(
+        """() => {
+          const files = new DataTransfer();
+          files.items.add(new File(["no video either"], "dropped.mp4"));
+          const options = { dataTransfer: files, bubbles: true, cancelable: true };
+          const drop = new DragEvent("drop", options);
+          document.getElementById("video-file").dispatchEvent(drop);
+        }"""
+    )
+    assert page.tab.inner_text("#video-name") == "dropped.mp4"
+    assert page.ask("cards.length") == 0
     # A setting that is out of its range isn't sent.
     page.tab.fill("#seed", "one")
     page.tab.click("#make")
     assert page.ask("document.activeElement.id") == "seed"
-    assert page.ask("cards.length") == 1
+    assert page.ask("cards.length") == 0
 
 
 def test_music_for_a_video_that_cannot_be_shown(open_page: OpenPage) -> None:
