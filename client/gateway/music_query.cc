@@ -37,6 +37,9 @@ absl::Status MusicQuery::SetResume(absl::string_view text) {
 }
 
 absl::Status MusicQuery::Finish() {
+  if (options_.config.variants() > 1) {
+    return absl::InvalidArgumentError("field variants: an answer holds one song");
+  }
   options_.output = absl::StrCat("music", container_);
   if (form_ != SongForm::kFile && !container_.empty()) {
     return absl::InvalidArgumentError("field format: events carry audio, not a video");
