@@ -37,8 +37,9 @@ absl::Status MusicQuery::SetResume(absl::string_view text) {
 }
 
 absl::Status MusicQuery::Finish() {
-  if (options_.config.variants() > 1) {
-    return absl::InvalidArgumentError("field variants: an answer holds one song");
+  if (form_ == SongForm::kFile && options_.config.variants() > 1) {
+    return absl::InvalidArgumentError(
+        "field variants: a file holds one song; text/event-stream has several");
   }
   options_.output = absl::StrCat("music", container_);
   if (form_ != SongForm::kFile && !container_.empty()) {

@@ -158,6 +158,22 @@ TEST_F(EventsE2eTest, ChunksMakeTheToolsFile) {
   EXPECT_THAT(Joined(ParseEvents(text), "tokens"), IsEmpty());
 }
 
+TEST_F(EventsE2eTest, VariantsComeTogether) {
+  const auto [text, head] = Post("?seed=7&variants=2", GoldenVideo("pattern_4s"));
+  EXPECT_EQ(head, "200 text/event-stream");
+  std::vector<Event> of_variant[2];
+  std::vector<std::string> seeds;
+  for (const Event& event : ParseEvents(text)) {
+    if (event.name == "started") seeds = event.data["seeds"].get<std::vector<std::string>>();
+    if (event.name == "chunk") of_variant[event.data["variant"].get<size_t>()].push_back(event);
+  }
+  ASSERT_EQ(seeds.size(), 2u);
+  for (int v = 0; v < 2; ++v) {
+    EXPECT_TRUE(Joined(of_variant[v], "data") ==
+                MadeByTool({"--seed", seeds[v], "--format", "wav"}, GoldenVideo("pattern_4s")));
+  }
+}
+
 TEST_F(EventsE2eTest, ASongsTokensGiveItInAnotherFormat) {
   const auto [text, head] =
       Post("?seed=7&loudness=streaming&tokens=true", GoldenVideo("pattern_4s"));
@@ -188,6 +204,9 @@ TEST_F(EventsE2eTest, RefusalsSayWhy) {
   expect("?format=mp4", "events carry audio");
   expect("?tokens=all", "expected true or false");
   expect("?temperature=99", "temperature");
+  const RunResult songs = RunProgram(CurlCommand(
+      {"-X", "POST", "-T", GoldenVideo("pattern_4s"), gateway_->Url("/v1/music?variants=2")}));
+  EXPECT_THAT(songs.output, HasSubstr("a file holds one song"));
   const RunResult file =
       RunProgram(CurlCommand({"-F", absl::StrCat("video=@", GoldenVideo("pattern_4s")), "-F",
                               "tokens=true", gateway_->Url("/v1/music")}));

@@ -88,7 +88,8 @@ const actions = {
   seek: (seconds) => player.seek(seconds),
   again: (song) => {
     player.unlock();
-    make([song]);
+    // Songs that have begun have seeds of their own; the others still belong together.
+    make(song.started === null ? song.companions : [song]);
   },
 };
 
@@ -131,13 +132,14 @@ async function make(songs) {
   making = new AbortController();
   showProblem(null);
   showMaking();
-  const failed = await makeSongs(songs, key(), making.signal);
+  await makeSongs(songs, key(), making.signal);
   making = null;
   showMaking();
   showPlayback();
-  if (failed?.state === "failed") showProblem(failed.error);
-  if (failed?.error?.status === "UNAUTHENTICATED") part("key").focus();
-  if (failed === null && wantsStart && !calm.matches) startPlaying();
+  const [{ state, error }] = songs;
+  if (state === "failed") showProblem(error);
+  if (error?.status === "UNAUTHENTICATED") part("key").focus();
+  if (state === "finished" && wantsStart && !calm.matches) startPlaying();
 }
 
 function showMaking() {

@@ -1,7 +1,6 @@
 // One song: what was asked for, and what has arrived of it. It keeps the WAV file as it came, so
 // that the file can be saved and its samples heard and drawn without a copy.
 
-import { streamSong } from "./api.js";
 import { stageWords } from "./words.js";
 import { wavLayout } from "./wav.js";
 
@@ -24,7 +23,9 @@ export class Song extends EventTarget {
   uploaded = 0;
   /** @type {Error | null} why it failed */
   error = null;
-  /** @type {object | null} GenerationStarted */
+  /** @type {Song[]} those that were asked for together, with this one */
+  companions = [this];
+  /** @type {object | null} GenerationStarted, with this song's own seed */
   started = null;
   /** @type {object | null} GenerationFinished */
   finished = null;
@@ -76,34 +77,35 @@ export class Song extends EventTarget {
     return Math.max(0, toMake - (this.seconds - position));
   }
 
-  /**
-   * Makes the song, or goes on with it. Never throws: see `state` and `error`.
-   * @param {string} key @param {AbortSignal} signal
-   */
-  async make(key, signal) {
+  /** To be called before each attempt to make it. */
+  begin() {
     this.error = null;
     this.uploaded = 0;
     this.#firstSamples = null;
     this.#skip = this.#received;
     this.#set("working", "Sending the video");
-    const fields = { ...this.fields, format: "wav", tokens: "true" };
-    const request = { video: this.video, fields, resume: this.tokensText(), key };
-    try {
-      await streamSong(request, signal, {
-        upload: (part) => { this.uploaded = part; this.#tell("change"); },
-        event: (name, data) => this.#onEvent(name, data),
-      });
-      this.#set("finished", "Done");
-    } catch (error) {
-      this.error = error;
-      if (signal.aborted) this.#set("cancelled", "Cancelled");
-      else this.#set("failed", "Stopped");
-    }
   }
 
-  /** It won't be made, since another one has failed. */
-  giveUp() {
-    this.#set("cancelled", "Not made");
+  /** @param {number} part the sent part of the upload */
+  onUpload(part) {
+    this.uploaded = part;
+    this.#tell("change");
+  }
+
+  /** @param {string} name @param {object} data an event for this song */
+  onEvent(name, data) {
+    if (name === "progress") this.#set(this.state, stageWords(data));
+    if (name === "started") this.#onStarted(data);
+    if (name === "chunk") this.#onChunk(data);
+    if (name === "finished") this.finished = data;
+  }
+
+  /** The attempt has ended. @param {Error | null} error @param {boolean} cancelled */
+  end(error, cancelled) {
+    this.error = error;
+    if (error === null) this.#set("finished", "Done");
+    else if (cancelled) this.#set("cancelled", "Cancelled");
+    else this.#set("failed", "Stopped");
   }
 
   /** The text of a tokens file with the tokens that have come. */
@@ -119,13 +121,6 @@ export class Song extends EventTarget {
   /** The finished song as a file. */
   wav() {
     return new Blob([this.#file], { type: "audio/wav" });
-  }
-
-  #onEvent(name, data) {
-    if (name === "progress") this.#set(this.state, stageWords(data));
-    if (name === "started") this.#onStarted(data);
-    if (name === "chunk") this.#onChunk(data);
-    if (name === "finished") this.finished = data;
   }
 
   #onStarted(started) {

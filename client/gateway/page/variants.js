@@ -1,35 +1,51 @@
-// Several songs for one video. They are asked for one by one, each with a seed of its own.
+// Several songs for one video, made together by one call. They share the work on the video.
 
+import { streamSong } from "./api.js";
 import { Song } from "./song.js";
 
-const SEEDS = 1n << 64n;
-
 /**
- * The songs, not made yet.
+ * The songs, not made yet. The first has the seed that is set, if one is; the service draws the
+ * others.
  * @param {File} video
  * @param {{fields: Object<string, string>, variants: number}} settings
  * @param {number} first the first song's number
  * @returns {Song[]}
  */
 export function planSongs(video, { fields, variants }, first) {
-  return Array.from({ length: variants }, (_, i) => {
-    const own = { ...fields };
-    if (own.seed !== undefined) own.seed = String((BigInt(own.seed) + BigInt(i)) % SEEDS);
-    return new Song(video, own, `Song ${first + i}`);
-  });
+  const songs = Array.from({ length: variants }, (_, i) => new Song(video, fields, `Song ${first + i}`));
+  for (const song of songs) song.companions = songs;
+  return songs;
+}
+
+/** Hands an event of a call to the songs that it is for. */
+function deliver(songs, name, data) {
+  if (name === "chunk") {
+    songs[data.variant].onEvent(name, data);
+  } else {
+    songs.forEach((song, i) => {
+      song.onEvent(name, name === "started" ? { ...data, seed: data.seeds[i] } : data);
+    });
+  }
 }
 
 /**
- * Makes the songs, up to the first that fails.
- * @param {Song[]} songs @param {string} key @param {AbortSignal} signal
- * @returns {Promise<Song | null>} the one that failed or was cancelled
+ * Makes the songs, or goes on with one. Never throws: see their `state` and `error`.
+ * @param {Song[]} songs none of which has begun, or a single one
+ * @param {string} key @param {AbortSignal} signal
  */
 export async function makeSongs(songs, key, signal) {
-  let failed = null;
-  for (const song of songs) {
-    if (failed === null) await song.make(key, signal);
-    else song.giveUp();
-    if (song.state !== "finished") failed ??= song;
+  const [first] = songs;
+  const fields = { ...first.fields, format: "wav", tokens: "true" };
+  if (songs.length > 1) fields.variants = String(songs.length);
+  for (const song of songs) song.begin();
+  let failure = null;
+  try {
+    await streamSong({ video: first.video, fields, resume: first.tokensText(), key }, signal, {
+      upload: (part) => songs.forEach((song) => song.onUpload(part)),
+      event: (name, data) => deliver(songs, name, data),
+    });
+  } catch (error) {
+    failure = error;
   }
-  return failed;
+  for (const song of songs) song.end(failure, signal.aborted);
 }
