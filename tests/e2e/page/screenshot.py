@@ -19,7 +19,8 @@ def take(folder: Path) -> Path:
     try:
         with sync_playwright() as playwright:
             chromium = playwright.chromium.launch(
-                executable_path=os.environ["CHROMIUM"], args=["--no-sandbox", "--disable-gpu"]
+                executable_path=os.environ["CHROMIUM"],
+                args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
             )
             page = PageUnderTest(chromium, gateway.url, viewport={"width": 1040, "height": 800})
             page.make(playable_clip(folder), seed="1", variants="2")
