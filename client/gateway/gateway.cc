@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -17,6 +18,7 @@
 #include "client/gateway/http_status.h"
 #include "client/gateway/listen_socket.h"
 #include "client/gateway/openapi.h"
+#include "client/gateway/page_files.h"
 #include "client/gateway/service_info.h"
 #include "client/request_id.h"
 #include "core/base/clock.h"
@@ -31,8 +33,20 @@ constexpr size_t kBlockBytes = 32 << 10;
 constexpr size_t kMaxFieldBytes = 1 << 10;
 // Of a form's `prompt`. Servers accept no more by default.
 constexpr size_t kMaxPromptBytes = 3 << 20;
+// Of a form's `resume`: tokens of over an hour.
+constexpr size_t kMaxResumeBytes = 4 << 20;
 constexpr size_t kMaxFields = 64;
 constexpr char kRetryAfterSeconds[] = "5";
+
+// The client's key, to be handed on. Empty: it has none.
+std::string ApiKeyOf(const Exchange& exchange) {
+  constexpr char kBearer[] = "Bearer ";
+  const std::string authorization = exchange.Header("authorization");
+  if (absl::StartsWithIgnoreCase(authorization, kBearer)) {
+    return authorization.substr(sizeof(kBearer) - 1);
+  }
+  return exchange.Header("x-api-key");
+}
 
 absl::Duration Now() { return Clock::Real()->Monotonic(); }
 
@@ -148,6 +162,8 @@ class HttpGateway final : public Gateway {
     for (const char* route : kRoutes) {
       if (std::strcmp(url, route) == 0) exchange.route = route;
     }
+    exchange.page = FindPageFile(url);
+    if (exchange.page != nullptr) exchange.route = "page";
     if (exchange.route != "/v1/music" || exchange.method != "POST") return MHD_YES;
     exchange.failure = BeginMusic(exchange);
     // Refused before the body is sent, if the client waits for that.
@@ -157,17 +173,15 @@ class HttpGateway final : public Gateway {
   absl::Status BeginMusic(Exchange& exchange) {
     MusicExchange::Request request;
     request.request_id = exchange.request_id;
-    request.api_key = exchange.Header("x-api-key");
-    const std::string authorization = exchange.Header("authorization");
-    if (absl::StartsWithIgnoreCase(authorization, "Bearer ")) {
-      request.api_key = authorization.substr(7);
-    }
+    request.api_key = ApiKeyOf(exchange);
     if (const std::string trace = exchange.Header("traceparent"); MayBePassedOn(trace)) {
       request.traceparent = trace;
     }
     const std::string length = exchange.Header("content-length");
     uint64_t bytes = 0;
     if (!length.empty() && absl::SimpleAtoi(length, &bytes)) request.video_bytes = bytes;
+    request.events =
+        absl::StrContains(absl::AsciiStrToLower(exchange.Header("accept")), "text/event-stream");
     request.form =
         absl::StartsWithIgnoreCase(exchange.Header("content-type"), "multipart/form-data");
     request.timeout = absl::Seconds(options_.request_timeout_seconds);
@@ -214,13 +228,18 @@ class HttpGateway final : public Gateway {
       return MHD_YES;
     }
     std::string& value = exchange->fields[name];
-    const size_t most = std::strcmp(name, "prompt") == 0 ? kMaxPromptBytes : kMaxFieldBytes;
+    const size_t most = MaxFieldBytes(name);
     if (exchange->fields.size() > kMaxFields || value.size() + size > most) {
       exchange->failure = absl::InvalidArgumentError("the form's fields are too large");
       return MHD_YES;
     }
     value.append(data, size);
     return MHD_YES;
+  }
+
+  static size_t MaxFieldBytes(absl::string_view name) {
+    if (name == "prompt") return kMaxPromptBytes;
+    return name == "resume" ? kMaxResumeBytes : kMaxFieldBytes;
   }
 
   void AddBody(Exchange& exchange, const char* data, size_t size) {
@@ -241,6 +260,8 @@ class HttpGateway final : public Gateway {
     for (const auto& [name, value] : exchange.fields) {
       if (name == "prompt") {
         exchange.music->SetPrompt(value);
+      } else if (name == "resume") {
+        if (status.ok()) status = exchange.music->SetResume(value);
       } else if (status.ok()) {
         status = exchange.music->SetField(name, value);
       }
@@ -248,7 +269,6 @@ class HttpGateway final : public Gateway {
     if (status.ok()) status = exchange.music->EndBody();
     if (!status.ok()) return Fail(exchange, status);
 
-    const v1::GenerationStarted& started = exchange.music->started();
     MHD_Response* response = nullptr;
     if (const int file = exchange.music->TakeFile(); file >= 0) {
       exchange.first_byte = Now() - exchange.begin;
@@ -263,9 +283,15 @@ class HttpGateway final : public Gateway {
       MHD_add_response_header(response, name, value.c_str());
     };
     add("content-type", exchange.music->content_type());
-    add("x-vidmuse-seed", absl::StrCat(started.seed()));
-    add("x-vidmuse-samples", absl::StrCat(started.total_samples()));
-    add("x-vidmuse-sample-rate", absl::StrCat(started.sample_rate()));
+    if (exchange.music->has_events()) {
+      add("cache-control", "no-store");
+      add("x-accel-buffering", "no");  // else nginx holds events back
+    } else {
+      const v1::GenerationStarted& started = exchange.music->started();
+      add("x-vidmuse-seed", absl::StrCat(started.seed()));
+      add("x-vidmuse-samples", absl::StrCat(started.total_samples()));
+      add("x-vidmuse-sample-rate", absl::StrCat(started.sample_rate()));
+    }
     return Queue(exchange, 200, response);
   }
 
@@ -276,7 +302,10 @@ class HttpGateway final : public Gateway {
       exchange->failure = count.status();
       return MHD_CONTENT_READER_END_WITH_ERROR;  // cuts the connection
     }
-    if (*count == 0) return MHD_CONTENT_READER_END_OF_STREAM;
+    if (*count == 0) {
+      exchange->failure = exchange->music->told();
+      return MHD_CONTENT_READER_END_OF_STREAM;
+    }
     if (exchange->sent == 0) exchange->first_byte = Now() - exchange->begin;
     exchange->sent += *count;
     return static_cast<ssize_t>(*count);
@@ -293,6 +322,7 @@ class HttpGateway final : public Gateway {
       MHD_add_response_header(response, "allow", music ? "POST, OPTIONS" : "GET, HEAD, OPTIONS");
       return Queue(exchange, 405, response);
     }
+    if (exchange.page != nullptr) return Page(exchange);
     if (exchange.route == "/openapi.json") return Ok(exchange, kOpenApi, "application/json");
     if (exchange.route == "/metrics") {
       return Ok(exchange, metrics_.Text(), "text/plain; version=0.0.4; charset=utf-8");
@@ -302,8 +332,15 @@ class HttpGateway final : public Gateway {
       const absl::Status ready = info_->Ready();
       return ready.ok() ? Ok(exchange, "ready\n", "text/plain") : Fail(exchange, ready);
     }
-    const absl::StatusOr<std::string> model = info_->ModelJson();
+    const absl::StatusOr<std::string> model = info_->ModelJson(ApiKeyOf(exchange));
     return model.ok() ? Ok(exchange, *model, "application/json") : Fail(exchange, model.status());
+  }
+
+  MHD_Result Page(Exchange& exchange) {
+    const bool is_held = absl::StrContains(exchange.Header("if-none-match"), exchange.page->etag);
+    MHD_Response* response = PageResponse(*exchange.page, is_held);
+    if (response == nullptr) return MHD_NO;
+    return Queue(exchange, is_held ? 304 : 200, response);
   }
 
   MHD_Result Preflight(Exchange& exchange) {

@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/video_output.h"
+#include "client/gateway/event_stream.h"
 #include "core/base/status_macros.h"
 
 namespace vidmuse {
@@ -51,7 +52,9 @@ class WorkFolder {
 
 MusicExchange::MusicExchange(MusicClient* client, UploadBudget* budget, Request request,
                              std::function<bool()> gone)
-    : client_(client), budget_(budget), request_(std::move(request)), gone_(std::move(gone)) {}
+    : client_(client), budget_(budget), request_(std::move(request)), gone_(std::move(gone)) {
+  if (request_.events) query_.SetEvents();
+}
 
 absl::Status MusicExchange::SetField(absl::string_view name, absl::string_view value) {
   return query_.Set(name, value);
@@ -74,7 +77,7 @@ absl::Status MusicExchange::Start() {
   options.api_key = request_.api_key;
   options.request_id = request_.request_id;
   options.traceparent = request_.traceparent;
-  song_ = std::make_unique<SongStream>(client_, std::move(options), upload_);
+  song_ = std::make_unique<SongStream>(client_, std::move(options), upload_, query_.form());
   return absl::OkStatus();
 }
 
@@ -86,6 +89,7 @@ absl::Status MusicExchange::AddVideo(absl::string_view bytes) {
 absl::Status MusicExchange::EndBody() {
   RETURN_IF_ERROR(upload_->End(absl::OkStatus()));
   if (song_ == nullptr) RETURN_IF_ERROR(Start());
+  if (request_.events) return AwaitEvent();
   RETURN_IF_ERROR(AwaitStart());
   return query_.container().empty() ? absl::OkStatus() : MakeVideo();
 }
@@ -97,6 +101,14 @@ absl::Status MusicExchange::AwaitStart() {
       started_ = *started;
       return absl::OkStatus();
     }
+    if (gone_()) return GoneError();
+  }
+}
+
+absl::Status MusicExchange::AwaitEvent() {
+  while (true) {
+    ASSIGN_OR_RETURN(const bool is_there, song_->WaitForBytes(kLook));
+    if (is_there) return absl::OkStatus();
     if (gone_()) return GoneError();
   }
 }
@@ -127,6 +139,19 @@ absl::Status MusicExchange::MakeVideo() {
 int MusicExchange::TakeFile() { return std::exchange(file_, -1); }
 
 absl::StatusOr<size_t> MusicExchange::Read(char* out, size_t size) {
+  if (told_.ok()) {
+    const absl::StatusOr<size_t> count = ReadSong(out, size);
+    if (count.ok() || !request_.events) return count;
+    told_ = count.status();
+    last_event_ = ErrorEvent(told_);
+  }
+  const size_t count = std::min(size, last_event_.size());
+  std::copy_n(last_event_.data(), count, out);
+  last_event_.erase(0, count);
+  return count;
+}
+
+absl::StatusOr<size_t> MusicExchange::ReadSong(char* out, size_t size) {
   while (true) {
     ASSIGN_OR_RETURN(const size_t count, song_->Read(out, size, kLook));
     if (count > 0 || song_->ended()) return count;

@@ -1,10 +1,13 @@
 #include "client/gateway/music_query.h"
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/tokens_file.h"
+#include "core/base/status_macros.h"
 
 namespace vidmuse {
 
 absl::Status MusicQuery::Set(absl::string_view name, absl::string_view value) {
+  if (name == "tokens") return SetTokens(value);
   static const auto* fields = new FlagTable<CliOptions>(SongFlagTable());
   const bool container = name == "format" && !ContainerOfPath(absl::StrCat(".", value)).empty();
   if (container) {
@@ -16,11 +19,32 @@ absl::Status MusicQuery::Set(absl::string_view name, absl::string_view value) {
   return absl::InvalidArgumentError(absl::StrCat("field ", name, ": ", status.message()));
 }
 
+absl::Status MusicQuery::SetTokens(absl::string_view value) {
+  if (value != "true" && value != "false") {
+    return absl::InvalidArgumentError("field tokens: expected true or false");
+  }
+  if (form_ == SongForm::kFile) {
+    return absl::InvalidArgumentError("field tokens: only text/event-stream has tokens");
+  }
+  form_ = value == "true" ? SongForm::kEventsWithTokens : SongForm::kEvents;
+  return absl::OkStatus();
+}
+
+absl::Status MusicQuery::SetResume(absl::string_view text) {
+  ASSIGN_OR_RETURN(*options_.config.mutable_resume()->mutable_tokens(),
+                   ParseTokens("field resume", text));
+  return absl::OkStatus();
+}
+
 absl::Status MusicQuery::Finish() {
-  if (options_.config.variants() > 1) {
-    return absl::InvalidArgumentError("field variants: an answer holds one song");
+  if (form_ == SongForm::kFile && options_.config.variants() > 1) {
+    return absl::InvalidArgumentError(
+        "field variants: a file holds one song; text/event-stream has several");
   }
   options_.output = absl::StrCat("music", container_);
+  if (form_ != SongForm::kFile && !container_.empty()) {
+    return absl::InvalidArgumentError("field format: events carry audio, not a video");
+  }
   return SetFormat(&options_);
 }
 

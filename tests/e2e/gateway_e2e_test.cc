@@ -14,9 +14,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "tests/e2e/gateway_process.h"
 #include "tests/e2e/harness.h"
-#include "tests/support/subprocess.h"
 
 namespace vidmuse {
 namespace {
@@ -99,27 +98,15 @@ class GatewayE2eTest : public testing::Test {
   }
 
   void StartGateway(const std::vector<std::string>& flags = {}) {
-    std::vector<std::string> addresses;
-    for (const auto& server : servers_) addresses.push_back(server->address());
-    std::vector<std::string> args = {std::string(VIDMUSE_BIN_DIR) + "/vidmuse_gateway", "--server",
-                                     absl::StrJoin(addresses, ","), "--listen", "127.0.0.1:0"};
-    args.insert(args.end(), flags.begin(), flags.end());
-    auto started = Subprocess::Start(args);
+    auto started = GatewayProcess::Start(servers_, flags);
     ASSERT_TRUE(started.ok()) << started.status();
     gateway_ = *std::move(started);
-    const auto line = gateway_->WaitForErrorLine("ready on", kTime);
-    ASSERT_TRUE(line.ok()) << line.status();
-    ASSERT_TRUE(absl::SimpleAtoi(
-        line->substr(line->rfind(':') + 1, line->rfind('"') - line->rfind(':') - 1), &port_))
-        << *line;
+    port_ = gateway_->port();
   }
 
-  std::string Url(const std::string& path) const {
-    return absl::StrCat("http://127.0.0.1:", port_, path);
-  }
-  RunResult Curl(std::vector<std::string> args) const {
-    args.insert(args.begin(), {"/usr/bin/env", "curl", "-sS", "-m", "60"});
-    return RunProgram(args);
+  std::string Url(const std::string& path) const { return gateway_->Url(path); }
+  static RunResult Curl(const std::vector<std::string>& args) {
+    return RunProgram(CurlCommand(args));
   }
   // The answer's body and code.
   std::pair<std::string, std::string> Post(const std::string& query, const std::string& body) {
@@ -148,7 +135,7 @@ class GatewayE2eTest : public testing::Test {
   }
 
   std::vector<std::unique_ptr<ServerProcess>> servers_;
-  std::unique_ptr<Subprocess> gateway_;
+  std::unique_ptr<GatewayProcess> gateway_;
   int port_ = 0;
 };
 
@@ -163,16 +150,16 @@ TEST_F(GatewayE2eTest, EveryWayInAndFormatGivesTheToolsFile) {
   const std::string expected = MadeByTool({"--seed", "7", "--format", "wav"});
   const std::string output = TempFile("answer");
   // A form, whose fields may come after the video; and a body of unknown length.
-  EXPECT_EQ(Curl({"-F", absl::StrCat("video=@", GoldenVideo("pattern_4s")), "-F", "seed=7", "-o", output,
-                  Url("/v1/music")})
+  EXPECT_EQ(Curl({"-F", absl::StrCat("video=@", GoldenVideo("pattern_4s")), "-F", "seed=7", "-o",
+                  output, Url("/v1/music")})
                 .exit_code,
             0);
   EXPECT_EQ(ReadFile(output), expected);
-  EXPECT_EQ(
-      Curl({"-H", "transfer-encoding: chunked", "--data-binary", absl::StrCat("@", GoldenVideo("pattern_4s")),
-            "-D", TempFile("headers"), "-o", output, Url("/v1/music?seed=7")})
-          .exit_code,
-      0);
+  EXPECT_EQ(Curl({"-H", "transfer-encoding: chunked", "--data-binary",
+                  absl::StrCat("@", GoldenVideo("pattern_4s")), "-D", TempFile("headers"), "-o",
+                  output, Url("/v1/music?seed=7")})
+                .exit_code,
+            0);
   EXPECT_EQ(ReadFile(output), expected);
   const std::string headers = ReadFile(TempFile("headers"));
   for (const char* header : {"x-request-id: ", "x-vidmuse-seed: 7", "x-vidmuse-samples: 128000",
@@ -191,6 +178,16 @@ TEST_F(GatewayE2eTest, AnswersAboutItselfAndItsService) {
   EXPECT_EQ(Curl({Url("/readyz")}).output, "ready\n");
   EXPECT_EQ(nlohmann::json::parse(Curl({Url("/v1/model")}).output)["sample_rate"], 32000);
   EXPECT_EQ(nlohmann::json::parse(Curl({Url("/openapi.json")}).output)["openapi"], "3.1.0");
+  const std::string page = Curl({"-i", Url("/")}).output;
+  EXPECT_THAT(page, HasSubstr("content-type: text/html; charset=utf-8\r\n"));
+  EXPECT_THAT(page, HasSubstr("content-security-policy: default-src 'none'; "));
+  const std::string script = Curl({"-i", Url("/page/main.js")}).output;
+  EXPECT_THAT(script, HasSubstr("content-type: text/javascript; charset=utf-8\r\n"));
+  const std::string etag = script.substr(script.find("etag: ") + 6, 18);
+  EXPECT_THAT(
+      Curl({"-i", "-H", absl::StrCat("if-none-match: ", etag), Url("/page/main.js")}).output,
+      StartsWith("HTTP/1.1 304"));
+  EXPECT_THAT(Curl({"-i", Url("/page/nothing.js")}).output, StartsWith("HTTP/1.1 404"));
   EXPECT_THAT(Curl({Url("/metrics")}).output,
               HasSubstr("vidmuse_gateway_requests_total{code=\"200\",route=\"/v1/model\"} 1"));
   const std::string allowed =
