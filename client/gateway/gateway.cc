@@ -282,6 +282,10 @@ class HttpGateway final : public Gateway {
     return static_cast<ssize_t>(*count);
   }
 
+  static const char* Methods(const Exchange& exchange) {
+    return exchange.route == "/v1/music" ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
+  }
+
   MHD_Result AnswerSimple(Exchange& exchange) {
     const bool get = exchange.method == "GET" || exchange.method == "HEAD";
     const bool music = exchange.route == "/v1/music";
@@ -290,7 +294,7 @@ class HttpGateway final : public Gateway {
     if (music || !get) {
       MHD_Response* response =
           Body(ErrorBody(absl::UnimplementedError("no such method here")), "application/json");
-      MHD_add_response_header(response, "allow", music ? "POST, OPTIONS" : "GET, HEAD, OPTIONS");
+      MHD_add_response_header(response, "allow", Methods(exchange));
       return Queue(exchange, 405, response);
     }
     if (exchange.route == "/openapi.json") return Ok(exchange, kOpenApi, "application/json");
@@ -308,9 +312,9 @@ class HttpGateway final : public Gateway {
 
   MHD_Result Preflight(Exchange& exchange) {
     MHD_Response* response = Body("", "text/plain");
-    MHD_add_response_header(response, "allow", "GET, HEAD, POST, OPTIONS");
+    MHD_add_response_header(response, "allow", Methods(exchange));
     if (!options_.cors_origin.empty()) {
-      MHD_add_response_header(response, "access-control-allow-methods", "GET, POST, OPTIONS");
+      MHD_add_response_header(response, "access-control-allow-methods", Methods(exchange));
       MHD_add_response_header(response, "access-control-allow-headers",
                               "authorization, content-type, traceparent, x-api-key, x-request-id");
       MHD_add_response_header(response, "access-control-max-age", "3600");
