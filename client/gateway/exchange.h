@@ -35,6 +35,8 @@ struct Exchange {
 
   // Empty: the request has no such header.
   std::string Header(const char* name) const;
+  // The client's address; of IPv6 the first half, which is one network's.
+  std::string ClientNetwork() const;
   // Whether the client has closed the connection, or its half of it.
   bool Gone() const;
 };

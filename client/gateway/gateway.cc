@@ -33,6 +33,8 @@ constexpr size_t kMaxFieldBytes = 1 << 10;
 constexpr size_t kMaxPromptBytes = 3 << 20;
 constexpr size_t kMaxFields = 64;
 constexpr char kRetryAfterSeconds[] = "5";
+// MHD cuts an idle connection this much later than the watch gives it up.
+constexpr int kAfterWatchSeconds = 5;
 
 absl::Duration Now() { return Clock::Real()->Monotonic(); }
 
@@ -41,8 +43,11 @@ class HttpGateway final : public Gateway {
   HttpGateway(const GatewayOptions& options, std::shared_ptr<LogWriter> log)
       : options_(options),
         log_(std::move(log)),
-        budget_(options.max_upload_bytes),
-        watch_(absl::Seconds(options.header_timeout_seconds)) {}
+        budget_(options.max_upload_bytes, options.max_upload_bytes_per_client),
+        watch_({.header = absl::Seconds(options.header_timeout_seconds),
+                .idle = absl::Seconds(options.idle_timeout_seconds),
+                .body = absl::Seconds(options.request_timeout_seconds),
+                .tls = !options.tls_cert.empty()}) {}
   ~HttpGateway() override {
     if (daemon_ != nullptr) MHD_stop_daemon(daemon_);
   }
@@ -88,7 +93,10 @@ class HttpGateway final : public Gateway {
         flags, 0, nullptr, nullptr, &HttpGateway::OnRequest, this,  //
         MHD_OPTION_LISTEN_SOCKET, socket,                           //
         MHD_OPTION_CONNECTION_LIMIT, static_cast<unsigned>(options_.max_connections),
-        MHD_OPTION_CONNECTION_TIMEOUT, static_cast<unsigned>(options_.idle_timeout_seconds),
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        static_cast<unsigned>(options_.max_connections_per_client),  //
+        MHD_OPTION_CONNECTION_TIMEOUT,
+        static_cast<unsigned>(options_.idle_timeout_seconds + kAfterWatchSeconds),
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, kConnectionBytes,            //
         MHD_OPTION_NOTIFY_CONNECTION, &HttpGateway::OnConnection, this,  //
         MHD_OPTION_NOTIFY_COMPLETED, &HttpGateway::OnCompleted, this,    //
@@ -121,10 +129,12 @@ class HttpGateway final : public Gateway {
         return gateway->Begin(*exchange, connection, url, method);
       }
       if (*size > 0) {
+        gateway->watch_.Receive(connection);
         gateway->AddBody(*exchange, data, *size);
         *size = 0;
         return MHD_YES;
       }
+      gateway->watch_.BeginAnswer(connection);
       if (exchange->code != 0) return MHD_YES;  // answered before the body
       return exchange->music == nullptr ? gateway->AnswerSimple(*exchange)
                                         : gateway->EndMusic(*exchange);
@@ -172,6 +182,8 @@ class HttpGateway final : public Gateway {
         absl::StartsWithIgnoreCase(exchange.Header("content-type"), "multipart/form-data");
     request.timeout = absl::Seconds(options_.request_timeout_seconds);
     request.max_video_bytes = options_.max_video_bytes;
+    request.owners = {absl::StrCat("address ", exchange.ClientNetwork())};
+    if (!request.api_key.empty()) request.owners.push_back(absl::StrCat("key ", request.api_key));
     const bool form = request.form;
     exchange.music = std::make_unique<MusicExchange>(client_.get(), &budget_, std::move(request),
                                                      [&exchange] { return exchange.Gone(); });
@@ -347,6 +359,7 @@ class HttpGateway final : public Gateway {
   // Takes the response.
   MHD_Result Queue(Exchange& exchange, int code, MHD_Response* response) {
     exchange.code = code;
+    watch_.BeginAnswer(exchange.connection);
     MHD_add_response_header(response, "x-request-id", exchange.request_id.c_str());
     if (!options_.cors_origin.empty()) {
       MHD_add_response_header(response, "access-control-allow-origin",
@@ -369,11 +382,15 @@ class HttpGateway final : public Gateway {
     if (exchange == nullptr) return;
     if (exchange->form != nullptr) MHD_destroy_post_processor(exchange->form);
     exchange->music = nullptr;  // ends the song
+    const absl::Status given_up = gateway->watch_.EndRequest(connection);
+    if (!given_up.ok() && exchange->code == 0) {
+      exchange->code = 408;
+      exchange->failure = given_up;
+    }
     const absl::Duration took = Now() - exchange->begin;
     gateway->metrics_.OnEnd(exchange->route, exchange->code, took, exchange->first_byte,
                             exchange->received, exchange->sent);
     gateway->log_->Write(AccessLine(*exchange, took));
-    gateway->watch_.EndRequest(connection);
   }
 
   static std::string AccessLine(const Exchange& exchange, absl::Duration took) {

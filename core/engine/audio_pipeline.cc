@@ -79,13 +79,10 @@ absl::Status AudioPipeline::EncodeReady(AudioChunk* chunk) {
   const auto piece = absl::MakeConstSpan(ready_).subspan(ready_begin_, samples);
   ready_begin_ += samples;
   const bool last = frames_taken_ == options_.total_frames && ready_begin_ == ready_.size();
+  chunk->first_sample = samples_encoded_;
+  chunk->num_samples = static_cast<int64_t>(samples);
   samples_encoded_ += static_cast<int64_t>(samples);
   RETURN_IF_ERROR(encoder_->Encode(piece, last, &chunk->data));
-  // Samples that the encoder gathers belong to the next chunk that is sent.
-  if (!chunk->data.empty() || !chunk->tokens.empty()) {
-    chunk->first_sample = std::exchange(samples_in_chunks_, samples_encoded_);
-    chunk->num_samples = samples_encoded_ - chunk->first_sample;
-  }
   if (last) {
     done_ = true;
     ready_ = {};
@@ -109,7 +106,12 @@ absl::StatusOr<std::optional<AudioChunk>> AudioPipeline::Next(absl::Span<const u
   AudioChunk chunk;
   if (!tokens.empty()) RETURN_IF_ERROR(TakeFrames(tokens, &chunk));
   RETURN_IF_ERROR(EncodeReady(&chunk));
-  if (chunk.data.empty() && chunk.tokens.empty()) return std::optional<AudioChunk>();
+  // While the encoder gathers samples, a chunk without bytes tells of them, so that readers see no
+  // gap. Not so before the end of what the client has already.
+  const bool has_samples = chunk.num_samples > 0 && bytes_made_ >= options_.received_bytes;
+  if (chunk.data.empty() && chunk.tokens.empty() && !has_samples) {
+    return std::optional<AudioChunk>();
+  }
   return std::make_optional(std::move(chunk));
 }
 

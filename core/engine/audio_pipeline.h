@@ -75,7 +75,6 @@ class AudioPipeline {
   std::vector<float> ready_;  // samples that the loudness stage has released
   size_t ready_begin_ = 0;    // samples of `ready_` before this one are encoded
   int64_t samples_encoded_ = 0;
-  int64_t samples_in_chunks_ = 0;  // of them, those that chunks have told of
   uint64_t bytes_made_ = 0;
   bool done_ = false;
 };
