@@ -15,11 +15,12 @@
 #include "client/gateway/exchange.h"
 #include "client/gateway/gateway_metrics.h"
 #include "client/gateway/http_status.h"
-#include "client/gateway/listen_socket.h"
 #include "client/gateway/openapi.h"
 #include "client/gateway/service_info.h"
 #include "client/request_id.h"
 #include "core/base/clock.h"
+#include "core/base/listen_socket.h"
+#include "core/base/small_file.h"
 #include "core/base/status_macros.h"
 
 namespace vidmuse {
@@ -62,12 +63,13 @@ class HttpGateway final : public Gateway {
     ASSIGN_OR_RETURN(info_, ServiceInfo::Create(client));
     ASSIGN_OR_RETURN(client_, MusicClient::Create(client));
     if (!options_.tls_cert.empty()) {
-      ASSIGN_OR_RETURN(certificate_, ReadSmallFile(options_.tls_cert));
-      ASSIGN_OR_RETURN(key_, ReadSmallFile(options_.tls_key));
+      ASSIGN_OR_RETURN(certificate_, ReadNonEmptyFile(options_.tls_cert));
+      ASSIGN_OR_RETURN(key_, ReadNonEmptyFile(options_.tls_key));
     }
-    ASSIGN_OR_RETURN(const ListenSocket socket, Listen(options_.listen));
-    port_ = socket.port;
-    return StartDaemon(socket.fd);
+    // MHD takes one socket.
+    ASSIGN_OR_RETURN(std::vector<UniqueFd> sockets, ListenOnAll(options_.listen));
+    port_ = PortOf(sockets.front().get());
+    return StartDaemon(sockets.front().Release());
   }
 
   int port() const override { return port_; }

@@ -56,9 +56,7 @@ absl::StatusOr<GatewayOptions> ParseGatewayFlags(const std::vector<std::string>&
   *help = line.help;
   if (!line.rest.empty()) return NotAFlagError(line.rest[0]);
   RETURN_IF_ERROR(CheckTls(options.servers));
-  if (options.tls_cert.empty() != options.tls_key.empty()) {
-    return absl::InvalidArgumentError("--tls_cert and --tls_key: one is set without the other");
-  }
+  RETURN_IF_ERROR(CheckTlsPair(options.tls_cert, options.tls_key));
   return options;
 }
 
