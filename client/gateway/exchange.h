@@ -32,6 +32,7 @@ struct Exchange {
   std::unique_ptr<MusicExchange> music;
   MHD_PostProcessor* form = nullptr;
   std::map<std::string, std::string> fields;  // of the form, but for the video
+  std::unique_ptr<UploadShare> field_bytes;   // those of `fields`
 
   // Empty: the request has no such header.
   std::string Header(const char* name) const;

@@ -33,6 +33,9 @@ constexpr size_t kMaxFieldBytes = 1 << 10;
 // Of a form's `prompt`. Servers accept no more by default.
 constexpr size_t kMaxPromptBytes = 3 << 20;
 constexpr size_t kMaxFields = 64;
+// Of the fields of all forms at once, and of those of one client.
+constexpr uint64_t kMaxFieldsBytes = 256 << 20;
+constexpr uint64_t kMaxClientFieldsBytes = 32 << 20;
 constexpr char kRetryAfterSeconds[] = "5";
 // MHD cuts an idle connection this much later than the watch gives it up.
 constexpr int kAfterWatchSeconds = 5;
@@ -45,6 +48,7 @@ class HttpGateway final : public Gateway {
       : options_(options),
         log_(std::move(log)),
         budget_(options.max_upload_bytes, options.max_upload_bytes_per_client),
+        fields_(kMaxFieldsBytes, kMaxClientFieldsBytes),
         watch_({.header = absl::Seconds(options.header_timeout_seconds),
                 .idle = absl::Seconds(options.idle_timeout_seconds),
                 .body = absl::Seconds(options.request_timeout_seconds),
@@ -187,6 +191,7 @@ class HttpGateway final : public Gateway {
     request.owners = {absl::StrCat("address ", exchange.ClientNetwork())};
     if (!request.api_key.empty()) request.owners.push_back(absl::StrCat("key ", request.api_key));
     const bool form = request.form;
+    exchange.field_bytes = std::make_unique<UploadShare>(&fields_, request.owners);
     exchange.music = std::make_unique<MusicExchange>(client_.get(), &budget_, std::move(request),
                                                      [&exchange] { return exchange.Gone(); });
     RETURN_IF_ERROR(SetQuery(exchange));
@@ -233,7 +238,8 @@ class HttpGateway final : public Gateway {
       exchange->failure = absl::InvalidArgumentError("the form's fields are too large");
       return MHD_YES;
     }
-    value.append(data, size);
+    exchange->failure = exchange->field_bytes->Grow(exchange->field_bytes->bytes() + size);
+    if (exchange->failure.ok()) value.append(data, size);
     return MHD_YES;
   }
 
@@ -410,7 +416,8 @@ class HttpGateway final : public Gateway {
   const std::shared_ptr<LogWriter> log_;
   std::string certificate_, key_;
   int port_ = 0;
-  UploadBudget budget_;
+  UploadBudget budget_;  // of videos, on disk
+  UploadBudget fields_;  // of forms' fields, in memory
   GatewayMetrics metrics_;
   std::unique_ptr<ServiceInfo> info_;
   std::unique_ptr<MusicClient> client_;

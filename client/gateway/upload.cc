@@ -36,8 +36,16 @@ void UploadBudget::Return(const std::vector<std::string>& owners, uint64_t bytes
   used_ -= bytes;
   for (const std::string& owner : owners) {
     const auto found = used_by_.find(owner);
-    if ((found->second -= bytes) == 0) used_by_.erase(found);
+    found->second -= bytes;
+    if (found->second == 0) used_by_.erase(found);
   }
+}
+
+absl::Status UploadShare::Grow(uint64_t bytes) {
+  if (bytes <= bytes_) return absl::OkStatus();
+  RETURN_IF_ERROR(budget_->Take(owners_, bytes - bytes_));
+  bytes_ = bytes;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<Upload>> Upload::Create(std::optional<uint64_t> size,
@@ -49,15 +57,11 @@ absl::StatusOr<std::unique_ptr<Upload>> Upload::Create(std::optional<uint64_t> s
   }
   ASSIGN_OR_RETURN(const int fd, OpenTemporaryFile());
   auto upload = absl::WrapUnique(new Upload(fd, size, max_bytes, budget, std::move(owners)));
-  RETURN_IF_ERROR(budget->Take(upload->owners_, size.value_or(0)));
-  upload->taken_ = size.value_or(0);
+  RETURN_IF_ERROR(upload->share_.Grow(size.value_or(0)));
   return upload;
 }
 
-Upload::~Upload() {
-  close(fd_);
-  budget_->Return(owners_, taken_);
-}
+Upload::~Upload() { close(fd_); }
 
 absl::Status Upload::Append(absl::string_view bytes) {
   uint64_t at = 0;
@@ -69,10 +73,7 @@ absl::Status Upload::Append(absl::string_view bytes) {
   if (bytes.size() > most - at) {
     return absl::InvalidArgumentError(absl::StrCat("the video has more than ", most, " bytes"));
   }
-  if (at + bytes.size() > taken_) {
-    RETURN_IF_ERROR(budget_->Take(owners_, at + bytes.size() - taken_));
-    taken_ = at + bytes.size();
-  }
+  RETURN_IF_ERROR(share_.Grow(at + bytes.size()));
   RETURN_IF_ERROR(WriteBytes(fd_, at, bytes, "keeping the video"));
   MutexLock lock(&mutex_);
   received_ = at + bytes.size();

@@ -19,7 +19,7 @@
 
 namespace vidmuse {
 
-// Counts the bytes of all uploads on disk. Thread-safe.
+// Counts the bytes that all uploads hold, in all and for each owner. Thread-safe.
 class UploadBudget {
  public:
   // `max_owner_bytes`: of all uploads of one owner, an address or a key.
@@ -35,6 +35,26 @@ class UploadBudget {
   Mutex mutex_;
   uint64_t used_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::flat_hash_map<std::string, uint64_t> used_by_ ABSL_GUARDED_BY(mutex_);  // no zeros
+};
+
+// Bytes taken from a budget, which are returned in the end. Used by one thread.
+class UploadShare {
+ public:
+  // `budget` must outlive the share.
+  UploadShare(UploadBudget* budget, std::vector<std::string> owners)
+      : budget_(budget), owners_(std::move(owners)) {}
+  ~UploadShare() { budget_->Return(owners_, bytes_); }
+  UploadShare(const UploadShare&) = delete;
+  UploadShare& operator=(const UploadShare&) = delete;
+
+  uint64_t bytes() const { return bytes_; }
+  // Takes more, for `bytes` in all. See UploadBudget::Take for errors.
+  absl::Status Grow(uint64_t bytes);
+
+ private:
+  UploadBudget* const budget_;
+  const std::vector<std::string> owners_;
+  uint64_t bytes_ = 0;
 };
 
 // Keeps the bytes in an unnamed temporary file, since a retry reads them again. One thread writes,
@@ -62,15 +82,13 @@ class Upload final : public VideoSource {
  private:
   Upload(int fd, std::optional<uint64_t> size, uint64_t max_bytes, UploadBudget* budget,
          std::vector<std::string> owners)
-      : fd_(fd), size_(size), max_bytes_(max_bytes), budget_(budget), owners_(std::move(owners)) {}
+      : fd_(fd), size_(size), max_bytes_(max_bytes), share_(budget, std::move(owners)) {}
 
   const int fd_;
   const std::optional<uint64_t> size_;
   const uint64_t max_bytes_;
-  UploadBudget* const budget_;
-  const std::vector<std::string> owners_;
+  UploadShare share_;  // used by the writing thread alone
   mutable Mutex mutex_;
-  uint64_t taken_ = 0;  // from the budget; used by the writing thread alone
   uint64_t received_ ABSL_GUARDED_BY(mutex_) = 0;
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
 };

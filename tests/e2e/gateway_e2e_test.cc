@@ -385,6 +385,34 @@ TEST_F(GatewayE2eTest, ClientsThatComeTooLateAreTold) {
               HasSubstr("vidmuse_gateway_requests_total{code=\"408\",route=\"/v1/music\"} 3\n"));
 }
 
+TEST_F(GatewayE2eTest, FormsOfOneClientTakeLittleMemory) {
+  StartGateway();
+  const std::string form = absl::StrCat(
+      "POST /v1/music HTTP/1.1\r\nhost: x\r\ncontent-length: 90000000\r\n"
+      "content-type: multipart/form-data; boundary=limit\r\n\r\n--limit\r\n"
+      "content-disposition: form-data; name=\"prompt\"\r\n\r\n",
+      std::string(3000000, 'p'));
+  std::vector<std::unique_ptr<Connection>> greedy;
+  for (int i = 0; i < 11; ++i) {
+    greedy.push_back(std::make_unique<Connection>(port_));
+    ASSERT_TRUE(greedy.back()->Send(form));
+  }
+  const std::string prompt = TempFile("prompt");
+  ASSERT_EQ(RunProgram({"/bin/sh", "-c", "head -c 1000000 /dev/zero > " + prompt}).exit_code, 0);
+  const auto post = [&](const char* address) {
+    return Curl({"--interface", address, "-F", "prompt=@" + prompt, "-F",
+                 "video=@" + GoldenVideo("pattern_4s"), "-o", TempFile("answer"), "-w",
+                 "%{http_code}", Url("/v1/music")})
+        .output;
+  };
+  const absl::Time deadline = absl::Now() + kTime;
+  std::string code;
+  while ((code = post("127.0.0.1")) != "429" && absl::Now() < deadline) {
+  }
+  EXPECT_EQ(code, "429");
+  EXPECT_EQ(post("127.0.0.2"), "400");  // the prompt isn't a sound
+}
+
 TEST_F(GatewayE2eTest, OneClientTakesNoMoreThanItsShare) {
   StartGateway({"--max_upload_bytes_per_client", "150000", "--max_connections_per_client", "6"});
   const std::string expected = MadeByTool({"--seed", "7"});
