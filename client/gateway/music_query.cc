@@ -41,6 +41,9 @@ absl::Status MusicQuery::Finish() {
     return absl::InvalidArgumentError(
         "original_audio and music_gain_db need a video's format: mp4, m4v, mov, mkv or webm");
   }
+  if (options_.config.variants() > 1) {
+    return absl::InvalidArgumentError("field variants: an answer holds one song");
+  }
   options_.output = absl::StrCat("music", container_);
   return SetFormat(&options_);
 }

@@ -17,7 +17,7 @@ from ._call import AskMessageLimit, Attempt, Call, CallOptions, Done, Ended
 from ._events import Chunk, Event
 from ._options import SongOptions
 from ._retry import from_status, is_transport_failure, read_trailers
-from ._save import SongFile, format_for
+from ._save import SongFile, VariantFiles, format_for
 from ._song import SongView
 from ._soundtrack import OriginalAudio, SoundOptions
 from ._video import Video, VideoSource, open_video
@@ -136,10 +136,11 @@ class Song(SongView):
     ) -> Self:
         """Writes the whole song to a file, which appears only when it is complete.
 
-        The extension chooses the format, unless the option `format` did: .flac, .mp3, .ogg, else
-        WAV. A .mp4, .m4v, .mov, .mkv or .webm is the video with the music under it, and needs the
-        extra `mux`. There the video's own sound can be mixed in, or mixed in with the music giving
-        way to it ("duck").
+                The extension chooses the format, unless the option `format` did: .flac, .mp3, .ogg, else
+                WAV. A .mp4, .m4v, .mov, .mkv or .webm is the video with the music under it, and needs the
+                extra `mux`. There the video's own sound can be mixed in, or mixed in with the music giving
+                way to it ("duck"). Several variants are files of their own: out.wav becomes out-1.wav and so on.
+        >>>>>>> main
         """
         options = SoundOptions(original_audio, music_gain_db)
         with self, self.open_file(os.fspath(path), options) as file:
@@ -167,6 +168,8 @@ class Song(SongView):
         self._must_be_new()
         self._call.config.format = format_for(path, self._call.config.format)
         self._keep_video = True
+        if self._call.variants > 1:
+            return VariantFiles(path, self._call.variants, self._video, options)
         return SongFile.create(path, self._video, options)
 
     def __enter__(self) -> Self:
