@@ -136,11 +136,11 @@ class Song(SongView):
     ) -> Self:
         """Writes the whole song to a file, which appears only when it is complete.
 
-                The extension chooses the format, unless the option `format` did: .flac, .mp3, .ogg, else
-                WAV. A .mp4, .m4v, .mov, .mkv or .webm is the video with the music under it, and needs the
-                extra `mux`. There the video's own sound can be mixed in, or mixed in with the music giving
-                way to it ("duck"). Several variants are files of their own: out.wav becomes out-1.wav and so on.
-        >>>>>>> main
+        The extension chooses the format, unless the option `format` did: .flac, .mp3, .ogg, else
+        WAV. A .mp4, .m4v, .mov, .mkv or .webm is the video with the music under it, and needs the
+        extra `mux`. There the video's own sound can be mixed in, or mixed in with the music giving
+        way to it ("duck"). Several variants are files of their own: out.wav becomes out-1.wav and
+        so on.
         """
         options = SoundOptions(original_audio, music_gain_db)
         with self, self.open_file(os.fspath(path), options) as file:
