@@ -20,6 +20,7 @@
 #include "client/cli/progress.h"
 #include "client/cli/tokens_file.h"
 #include "client/cli/video_output.h"
+#include "core/base/small_file.h"
 #include "core/base/status_macros.h"
 
 namespace vidmuse {
@@ -29,7 +30,7 @@ namespace {
 constexpr uint64_t kMaxSpoolBytes = 2ull << 30;
 
 // Largest prompt that is sent. By default, servers accept less.
-constexpr uint64_t kMaxPromptBytes = 64 << 20;
+constexpr size_t kMaxPromptBytes = 64 << 20;
 
 // What was received of a song, for the tokens file and the summary.
 struct Song {
@@ -161,18 +162,6 @@ GenerateSink MakeSink(const CliOptions& options, const std::vector<Output>& outp
   return sink;
 }
 
-absl::StatusOr<std::string> ReadPrompt(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<VideoSource> file, VideoSource::OpenFile(path));
-  if (file->size() > kMaxPromptBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, " has ", file->size(), " bytes, more than ", kMaxPromptBytes));
-  }
-  if (file->size() == 0) return absl::InvalidArgumentError(absl::StrCat(path, " is empty"));
-  std::string bytes;
-  RETURN_IF_ERROR(file->ReadAt(0, file->size(), &bytes));
-  return bytes;
-}
-
 absl::Status Stream(const CliOptions& options, const v1::GenerateMusicConfig& config,
                     const VideoSource& video, const std::vector<Output>& outputs,
                     Cancellation* cancellation, Song* song) {
@@ -271,7 +260,8 @@ absl::Status RunGenerate(const CliOptions& options, Cancellation* cancellation) 
   v1::GenerateMusicConfig config = options.config;
   RETURN_IF_ERROR(ReadTokens(options, &song, &config));
   if (!options.prompt.empty()) {
-    ASSIGN_OR_RETURN(*config.mutable_prompt_audio(), ReadPrompt(options.prompt));
+    ASSIGN_OR_RETURN(*config.mutable_prompt_audio(),
+                     ReadNonEmptyFile(options.prompt, kMaxPromptBytes));
   }
   ASSIGN_OR_RETURN(const std::vector<Output> outputs, Outputs(options, *video, cancellation));
   absl::Status status = Stream(options, config, *video, outputs, cancellation, &song);

@@ -63,7 +63,8 @@ absl::Status MusicExchange::SetField(absl::string_view name, absl::string_view v
 absl::Status MusicExchange::Begin() {
   const std::optional<uint64_t> size = request_.form ? std::nullopt : request_.video_bytes;
   video_bytes_ = size.value_or(0);
-  ASSIGN_OR_RETURN(upload_, Upload::Create(size, request_.max_video_bytes, budget_));
+  ASSIGN_OR_RETURN(upload_,
+                   Upload::Create(size, request_.max_video_bytes, budget_, request_.owners));
   // With the size known, the upload is passed on while it comes in.
   if (request_.form || !request_.video_bytes.has_value()) return absl::OkStatus();
   return Start();
