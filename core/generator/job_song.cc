@@ -108,7 +108,8 @@ void Job::DecodeVideo() {
   if (const absl::Status status = DecodePrompt(); !status.ok()) return End(status);
   if (!video.ok()) return End(video.status());
   video_ = *std::move(video);
-  absl::StatusOr<VideoFrames> frames = video_->Read({0, kFirstPartFrames}, cancel_);
+  absl::StatusOr<VideoFrames> frames =
+      video_->Read({0, kFirstPartFrames, request_.alignment}, cancel_);
   if (!frames.ok()) return End(frames.status());
   frames_ = *std::move(frames);
   local_read_ = static_cast<int>(frames_.local.size());
@@ -160,7 +161,8 @@ absl::Status Job::StartSong() {
                                                    " frames, but the song has ", total_frames_));
   }
   RETURN_IF_ERROR(CheckPrompt());
-  windows_ = PlanWindows(frames_.seconds, OverlapFrames(request_.window_overlap_seconds));
+  windows_ = PlanWindows(frames_.seconds, OverlapFrames(request_.window_overlap_seconds),
+                         request_.alignment);
   if (known_frames_ == total_frames_ || local_read_ >= LocalFramesNeeded(windows_)) {
     video_ = nullptr;
   }
