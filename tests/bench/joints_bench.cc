@@ -210,7 +210,7 @@ absl::Status Measure(const JointsFlags& flags) {
   ASSIGN_OR_RETURN(std::unique_ptr<MusicModel> model, LoadModel(options));
   NullMetricsSink metrics;
   ASSIGN_OR_RETURN(const std::unique_ptr<Generator> generator,
-                   NewGenerator(std::move(model), OpenVideo, {}, Clock::Real(), &metrics));
+                   NewGenerator(std::move(model), OpeningComplete(OpenVideo), {}, Clock::Real(), &metrics));
   const int rate = generator->model_info().sample_rate;
   json result = {{"model", flags.model_dir}, {"songs_per_video", flags.songs}};
   for (const std::string& text : flags.overlaps) {

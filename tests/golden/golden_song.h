@@ -41,7 +41,8 @@ class GoldenGenerator {
     options.device_code = device_code;
     auto model = LoadModelFromFiles(HashLmFile(sizes), HashCodecFile(sizes), options);
     EXPECT_TRUE(model.ok()) << model.status();
-    auto generator = NewGenerator(*std::move(model), OpenVideo, {}, Clock::Real(), &metrics_);
+    auto generator = NewGenerator(*std::move(model), OpeningComplete(OpenVideo), {}, Clock::Real(),
+                                  &metrics_);
     EXPECT_TRUE(generator.ok()) << generator.status();
     generator_ = *std::move(generator);
   }
