@@ -188,6 +188,21 @@ class Joints {
   Tally spectrum_, loudness_;
 };
 
+// Returns the song with every other stretch between borders taken from another one.
+std::vector<float> Cut(std::vector<float> samples, const std::vector<float>& other,
+                       const std::vector<double>& borders, int sample_rate) {
+  const size_t all = std::min(samples.size(), other.size());
+  for (size_t border = 0; border < borders.size(); border += 2) {
+    const auto sample_of = [&](size_t number) {
+      return number < borders.size()
+                 ? std::min(all, static_cast<size_t>(borders[number] * sample_rate))
+                 : all;
+    };
+    for (size_t i = sample_of(border); i < sample_of(border + 1); ++i) samples[i] = other[i];
+  }
+  return samples;
+}
+
 absl::Status Measure(const JointsFlags& flags) {
   ModelOptions options;
   options.model_dir = flags.model_dir;
@@ -206,31 +221,24 @@ absl::Status Measure(const JointsFlags& flags) {
       std::vector<std::jthread> threads;
       for (Song& song : songs) threads.emplace_back([&] { Make(*generator, overlap, song); });
     }
-    Joints joints, cuts;
+    Joints joints, cuts, other_cuts;
+    const auto per_video = static_cast<size_t>(flags.songs);
     for (size_t i = 0; i < songs.size(); ++i) {
       RETURN_IF_ERROR(songs[i].status);
-      std::vector<float>& samples = songs[i].samples;
+      const std::vector<float>& samples = songs[i].samples;
       const auto borders = Borders(static_cast<int>(samples.size()) / rate, overlap);
       if (borders.empty()) return absl::InvalidArgumentError("--videos: one is too short");
       joints.Add(samples, rate, borders);
-      // The control: at each border, the music goes on with another song of the same video.
-      const bool last_of_video = (i + 1) % static_cast<size_t>(flags.songs) == 0;
-      const std::vector<float>& other =
-          songs[last_of_video ? i + 1 - static_cast<size_t>(flags.songs) : i + 1].samples;
-      std::vector<float> cut = samples;
-      for (size_t border = 0; border < borders.size(); border += 2) {
-        const auto begin = static_cast<size_t>(borders[border] * rate);
-        const auto end = border + 1 < borders.size()
-                             ? static_cast<size_t>(borders[border + 1] * rate)
-                             : cut.size();
-        std::copy(other.begin() + static_cast<int64_t>(begin),
-                  other.begin() + static_cast<int64_t>(end),
-                  cut.begin() + static_cast<int64_t>(begin));
-      }
-      cuts.Add(cut, rate, borders);
+      // Controls: at each border, the music goes on with another song.
+      const size_t video = i / per_video, song = i % per_video;
+      const Song& of_video = songs[video * per_video + (song + 1) % per_video];
+      cuts.Add(Cut(samples, of_video.samples, borders, rate), rate, borders);
+      const Song& of_other = songs[(i + per_video) % songs.size()];
+      other_cuts.Add(Cut(samples, of_other.samples, borders, rate), rate, borders);
     }
     result["overlaps"][text] = joints.Report();
-    result["cut_to_another_song"][text] = cuts.Report();
+    result["cut_to_the_videos_next_song"][text] = cuts.Report();
+    result["cut_to_the_next_videos_song"][text] = other_cuts.Report();
   }
   std::cout << result.dump(2) << "\n";
   return absl::OkStatus();
