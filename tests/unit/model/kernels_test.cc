@@ -379,22 +379,29 @@ class FusedKernelsTest : public testing::Test {
       EXPECT_TRUE(SameBits(y.data(), first.data(), size)) << what << " of " << kernels->name;
     }
   }
+
+  void CompareLinear(int n, int k) {
+    const int rows = 19;
+    const std::vector<float> weight = Random(n * k, 1);
+    const std::vector<float> bias = Random(n, 2);
+    const std::vector<float> x = Random(rows * k, 3);
+    for (const Precision precision : kAllPrecisions) {
+      const Layer linear(weight, bias.data(), n, k, precision);
+      for (const int some : {1, 3, rows}) {
+        ExpectTheSame(size_t(some) * n, absl::StrCat(PrecisionName(precision), " ", n, " x ", k),
+                      [&](const Kernels& kernels, float* y) {
+                        linear.Apply(kernels, x.data(), some, y);
+                        linear.Apply(kernels, x.data(), some, y, /*accumulate=*/true);
+                      });
+      }
+    }
+  }
 };
 
 TEST_F(FusedKernelsTest, LinearLayers) {
-  const int n = 70, k = 1501, rows = 19;
-  const std::vector<float> weight = Random(n * k, 1);
-  const std::vector<float> bias = Random(n, 2);
-  const std::vector<float> x = Random(rows * k, 3);
-  for (const Precision precision : kAllPrecisions) {
-    const Layer linear(weight, bias.data(), n, k, precision);
-    for (const int some : {1, 3, rows}) {
-      ExpectTheSame(size_t(some) * n, PrecisionName(precision),
-                    [&](const Kernels& kernels, float* y) {
-                      linear.Apply(kernels, x.data(), some, y);
-                      linear.Apply(kernels, x.data(), some, y, /*accumulate=*/true);
-                    });
-    }
+  for (const auto& [n, k] : std::vector<std::pair<int, int>>{
+           {70, 1501}, {32, 35}, {128, 32}, {128, 64}, {16, 6}, {1, 14}, {8, 1}}) {
+    CompareLinear(n, k);
   }
 }
 
@@ -429,6 +436,44 @@ TEST_F(FusedKernelsTest, NormsAndActivations) {
     });
     ExpectTheSame(n, "ELU",
                   [&](const Kernels& kernels, float* y) { kernels.elu(x.data(), n, 1.0f, y); });
+  }
+}
+
+TEST_F(FusedKernelsTest, LstmStepsAndDotProducts) {
+  for (const int n : {1, 7, 14, 16, 17, 31, 100, 448}) {
+    const std::vector<float> gates = Random(size_t{4} * n, 4, 3.0f), c = Random(n, 5);
+    ExpectTheSame(size_t{2} * n, "LSTM", [&](const Kernels& kernels, float* y) {
+      std::copy(c.begin(), c.end(), y);
+      kernels.lstm(gates.data(), n, y, y + n);
+    });
+    ExpectTheSame(1, "dot", [&](const Kernels& kernels, float* y) {
+      *y = kernels.dot(gates.data(), c.data(), n);
+    });
+  }
+}
+
+TEST_P(KernelsTest, LstmStepsAreExact) {
+  const int n = 37;
+  std::vector<float> gates = Random(size_t{4} * n, 4, 6.0f), c = Random(n, 5, 2.0f), h(n);
+  gates[0] = gates[n + 1] = 1e30f;
+  gates[2] = gates[n + 3] = -1e30f;
+  const std::vector<float> before = c;
+  kernels().lstm(gates.data(), n, c.data(), h.data());
+  const auto sigmoid = [](double x) { return 1 / (1 + std::exp(-x)); };
+  for (int i = 0; i < n; ++i) {
+    const double cell =
+        sigmoid(gates[n + i]) * before[i] + sigmoid(gates[i]) * std::tanh(double{gates[2 * n + i]});
+    ASSERT_NEAR(c[i], cell, 1e-6) << i;
+    ASSERT_NEAR(h[i], sigmoid(gates[3 * n + i]) * std::tanh(cell), 1e-6) << i;
+  }
+}
+
+TEST_P(KernelsTest, DotProductsAreExact) {
+  for (const int n : {1, 15, 16, 33, 448}) {
+    const std::vector<float> a = Random(n, 1), b = Random(n, 2);
+    double sum = 0;
+    for (int i = 0; i < n; ++i) sum += double{a[i]} * b[i];
+    EXPECT_NEAR(kernels().dot(a.data(), b.data(), n), sum, 1e-5) << n;
   }
 }
 

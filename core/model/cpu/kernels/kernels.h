@@ -110,6 +110,11 @@ struct Kernels {
   void (*gelu)(float* x, int64_t n);
   // y = x > 0 ? x : alpha (exp(x) - 1).
   void (*elu)(const float* x, int64_t n, float alpha, float* y);
+  // One step of an LSTM with n units. `gates` are the sums of products of the input, the forget,
+  // the cell and the output gate, [4][n]. Updates `c` and writes `h`.
+  void (*lstm)(const float* gates, int n, float* c, float* h);
+  // The sum of the products of n numbers.
+  float (*dot)(const float* a, const float* b, int n);
   bool fused;  // uses fused multiply-adds; all such sets give the same bits
 };
 

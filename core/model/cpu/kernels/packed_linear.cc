@@ -1,6 +1,7 @@
 #include "core/model/cpu/kernels/packed_linear.h"
 
 #include <algorithm>
+#include <memory>
 
 #include "core/model/checkpoint/half.h"
 #include "core/model/cpu/kernels/narrow.h"
@@ -99,6 +100,20 @@ void PackedLinear::Apply(const Kernels& kernels, const float* x, int64_t x_strid
   args.accumulate = accumulate;
   args.scratch = scratch;
   kernels.linear[static_cast<int>(precision_)](args, panel_begin, panel_end);
+}
+
+void ApplyRows(const PackedLinear& linear, const Kernels& kernels, const float* x, int64_t x_stride,
+               int64_t rows, float* y, int64_t y_stride) {
+  if (linear.precision() != Precision::kInt8) {
+    return linear.Apply(kernels, x, x_stride, rows, y, y_stride);
+  }
+  const int64_t most = std::min<int64_t>(rows, kRowTile);
+  const auto scratch =
+      std::make_unique_for_overwrite<float[]>(LinearScratch(linear.precision(), most, linear.k()));
+  for (int64_t row = 0; row < rows; row += most) {
+    linear.Apply(kernels, x + row * x_stride, x_stride, std::min(most, rows - row),
+                 y + row * y_stride, y_stride, false, scratch.get());
+  }
 }
 
 }  // namespace vidmuse::cpu
