@@ -12,7 +12,7 @@ namespace {
 
 // Increase this whenever a change of this program gives other tokens or bytes for the same request,
 // or changes the meaning of ResumePoint.
-constexpr int kFormat = 2;
+constexpr int kFormat = 3;
 
 std::string Text(const LmConfig& lm) {
   return absl::StrCat(lm.dim, " ", lm.num_heads, " ", lm.num_layers, " ", lm.hidden_scale, " ",

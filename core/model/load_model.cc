@@ -49,7 +49,8 @@ absl::Status CheckOptions(const ModelOptions& options) {
 }
 
 // If speed matters, the fastest precision whose sampling distribution stays near float32's: the
-// mean KL divergence is under 0.005, as vidmuse_bench --quality measures it.
+// mean KL divergence is under 0.005 for weights with outliers, for peaked attention and for a
+// trained model (see the precision tests). vidmuse_bench --quality measures a checkpoint's.
 cpu::Precision DefaultPrecision(const LmConfig& lm) {
   const int64_t square = int64_t{lm.dim} * lm.dim;
   // Cross-attention's key and value weights aren't read by a step.
@@ -199,7 +200,7 @@ absl::StatusOr<std::unique_ptr<MusicModel>> Compose(ModelFiles files, const Mode
                             precision, Threads(options.device_threads)));
   // fp16 is meant to give float32's results at half the bytes, so it keeps the video and the codec
   // in float32.
-  const bool reduced = precision == cpu::Precision::kBf16 || precision == cpu::Precision::kInt8;
+  const bool reduced = precision == cpu::Precision::kBf16 || cpu::IsInteger(precision);
   const VideoPrecision video_precision = BestVideoPrecision(reduced);
   ASSIGN_OR_RETURN(std::unique_ptr<const VideoEncoder> encoder,
                    VideoEncoder::Load(*config, weights, encode_threads, video_precision));

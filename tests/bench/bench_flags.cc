@@ -11,9 +11,13 @@ FlagTable<BenchFlags> BenchFlagTable() {
       {"model_dir", &F::model_dir, TextType(),
        "a checkpoint, instead of random weights of a scale"},
       {"precisions", &F::precisions, ListType(),
-       "of fp32, bf16, fp16 and int8; all measurements for each"},
+       "of fp32, bf16, fp16, int8, int4 and fp32_full; all measurements for each"},
       {"quality", &F::quality, BoolType(),
-       "compare the precisions' logits with fp32's over --steps steps, instead of times"},
+       "compare the precisions' logits with fp32's over --steps steps, instead of times; says "
+       "which "
+       "precision to take"},
+      {"videos", &F::videos, TextType(),
+       "of --quality: a folder of videos; empty: a video of random pixels"},
       {"codec", &F::codec, BoolType(),
        "the time of the codec alone, and its distance from fp32, for --requests streams at once"},
       {"model_cost", &F::model_cost, BoolType(),

@@ -15,6 +15,7 @@ struct BenchFlags {
   std::string model_dir;
   std::vector<std::string> precisions = {"fp32"};
   bool quality = false;
+  std::string videos;
   bool codec = false;
   bool model_cost = false;
   std::vector<std::string> requests = {"1", "2", "4", "8"};

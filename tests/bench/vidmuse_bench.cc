@@ -313,7 +313,12 @@ absl::StatusOr<json> Run(const BenchFlags& flags, const std::vector<int>& reques
     return MeasureCodecs(source, precisions, request_counts, flags.seconds, flags.rounds);
   }
   if (flags.quality) {
-    return MeasureQuality(source, precisions, flags.seconds, flags.steps);
+    QualityOptions options;
+    options.precisions = precisions;
+    options.videos = flags.videos;
+    options.seconds = flags.seconds;
+    options.steps = flags.steps;
+    return MeasureQuality(source, options);
   }
   if (flags.device != "cpu") return RunDevice(flags, request_counts);
   const int cores = UsableCpus();

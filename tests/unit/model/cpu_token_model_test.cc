@@ -275,7 +275,7 @@ INSTANTIATE_TEST_SUITE_P(Sizes, CpuTokenModelTest, testing::ValuesIn(Cases()),
 
 // Logits are about 1 in size.
 double Tolerance(Precision precision) {
-  constexpr double kTolerances[kPrecisions] = {2e-5, 0.03, 0.004, 0.08};
+  constexpr double kTolerances[kPrecisions] = {2e-5, 0.03, 0.004, 0.08, 0.8, 2e-5};
   return kTolerances[static_cast<int>(precision)];
 }
 
@@ -397,16 +397,16 @@ TEST_P(CpuTokenModelTest, LogitsAreOptional) {
 
 TEST_P(CpuTokenModelTest, CachesHoldTheBytesTheySay) {
   const size_t head_dim = config_.dim / config_.num_heads;
-  const auto per_position = [&](KvFormat format) {
+  const auto bytes = [&](KvFormat format, size_t positions) {
     const size_t scales = IsInteger(format) ? 2 * sizeof(uint16_t) : 0;
-    return (2 * Padded(head_dim) * Bits(format) / 8 + scales) * config_.num_heads *
-           config_.num_layers;
+    const size_t factors = IsInteger(format) ? Padded(head_dim) * sizeof(float) : 0;
+    return (positions * (2 * Padded(head_dim) * Bits(format) / 8 + scales) + factors) *
+           config_.num_heads * config_.num_layers;
   };
-  const size_t self = per_position(SelfFormat(GetParam().precision));
-  const size_t cross = per_position(CrossFormat(GetParam().precision));
-  EXPECT_EQ(model_->SelfCacheBytes(64), 64 * self);
-  EXPECT_EQ(model_->SelfCacheBytes(65), 128 * self);
-  EXPECT_EQ(model_->CrossCacheBytes(50), 64 * cross);
+  const KvFormat self = SelfFormat(GetParam().precision);
+  EXPECT_EQ(model_->SelfCacheBytes(64), bytes(self, 64));
+  EXPECT_EQ(model_->SelfCacheBytes(65), bytes(self, 128));
+  EXPECT_EQ(model_->CrossCacheBytes(50), bytes(CrossFormat(GetParam().precision), 64));
 }
 
 }  // namespace

@@ -51,9 +51,10 @@ class StoredKernelsTest : public testing::TestWithParam<std::tuple<const Kernels
  protected:
   const Kernels& kernels() const { return *std::get<0>(GetParam()); }
   Precision precision() const { return std::get<1>(GetParam()); }
-  // Largest error of a stored number in [-1, 1]; int8's is relative to the largest.
+  // Largest error of a stored number in [-1, 1]; that of integers is relative to the largest. int4
+  // may cut the largest.
   static double Rounding(Precision precision) {
-    constexpr double kErrors[kPrecisions] = {0, 0x1p-9, 0x1p-12, 0.5 / 127};
+    constexpr double kErrors[kPrecisions] = {0, 0x1p-9, 0x1p-12, 0.5 / 127, 2.5 / 9.5, 0};
     return kErrors[static_cast<int>(precision)];
   }
 };
@@ -119,7 +120,7 @@ TEST_P(StoredKernelsTest, LinearIsTheMatrixProduct) {
     linear.Apply(kernels(), x.data(), rows, y.data());
     std::vector<float> sum = y;
     no_bias.Apply(kernels(), x.data(), rows, sum.data(), /*accumulate=*/true);
-    const double x_rounding = precision() == Precision::kInt8 ? 0.5 / 32639 : 0;
+    const double x_rounding = IsInteger(precision()) ? 0.5 / 32639 : 0;
     for (int r = 0; r < rows; ++r) {
       for (int o = 0; o < n; ++o) {
         double product = 0, error = 1e-6 * (k + 1);
@@ -141,8 +142,61 @@ TEST_P(StoredKernelsTest, LinearBearsTheLargestSums) {
     const std::vector<float> weight(n * k, sign), x(k, 3.0f);
     std::vector<float> y(n);
     Layer(weight, nullptr, n, k, precision()).Apply(kernels(), x.data(), 1, y.data());
-    for (int o = 0; o < n; ++o) ASSERT_NEAR(y[o], sign * 3 * k, 1e-5 * 3 * k) << "output " << o;
+    // int4's scales have 8 bits.
+    const double error = precision() == Precision::kInt4 ? 0x1p-9 : 1e-5;
+    for (int o = 0; o < n; ++o) ASSERT_NEAR(y[o], sign * 3 * k, error * 3 * k) << "output " << o;
   }
+}
+
+// The weights that a layer has stored, [n, k], each read with an x of zeros and a one.
+std::vector<float> StoredWeights(const Kernels& kernels, const Layer& layer) {
+  const int n = layer.linear.n(), k = layer.linear.k();
+  std::vector<float> ones(size_t{1} * k * k), columns(size_t{1} * k * n), weights;
+  for (int i = 0; i < k; ++i) ones[i * k + i] = 1;
+  layer.Apply(kernels, ones.data(), k, columns.data());
+  for (int o = 0; o < n; ++o) {
+    for (int i = 0; i < k; ++i) weights.push_back(columns[i * n + o]);
+  }
+  return weights;
+}
+
+TEST_P(KernelsTest, Int4IsTheProductOfItsStoredWeights) {
+  const int n = 70, k = 100, rows = 9;
+  const std::vector<float> weight = Random(n * k, 1), x = Random(rows * k, 3);
+  const Layer linear(weight, nullptr, n, k, Precision::kInt4);
+  const std::vector<float> stored = StoredWeights(kernels(), linear);
+  std::vector<float> y(rows * n);
+  linear.Apply(kernels(), x.data(), rows, y.data());
+  for (int r = 0; r < rows; ++r) {
+    for (int o = 0; o < n; ++o) {
+      double product = 0;
+      for (int i = 0; i < k; ++i) product += double{stored[o * k + i]} * x[r * k + i];
+      ASSERT_NEAR(y[r * n + o], product, 1e-3) << "row " << r << ", output " << o;
+    }
+  }
+}
+
+// With normal weights, a scale that is searched for has a smaller error than that of the largest.
+TEST(Int4Test, ScalesAreThoseOfTheLeastError) {
+  const int n = 64, k = 96;
+  std::mt19937 generator(7);
+  std::normal_distribution<float> normal;
+  std::vector<float> weight(n * k);
+  for (float& value : weight) value = normal(generator);
+  const Layer linear(weight, nullptr, n, k, Precision::kInt4);
+  const std::vector<float> stored = StoredWeights(*All()[0], linear);
+  double error = 0, plain = 0;
+  for (int begin = 0; begin < n * k; begin += kGroupInputs) {
+    float largest = 0;
+    for (int i = begin; i < begin + kGroupInputs; ++i) {
+      largest = std::max(largest, std::abs(weight[i]));
+    }
+    for (int i = begin; i < begin + kGroupInputs; ++i) {
+      error += std::pow(stored[i] - weight[i], 2);
+      plain += std::pow(std::round(weight[i] / largest * 7) * largest / 7 - weight[i], 2);
+    }
+  }
+  EXPECT_LT(error, 0.85 * plain);
 }
 
 TEST_P(StoredKernelsTest, LinearWritesItsPanelsAlone) {
@@ -202,6 +256,7 @@ void RoundToIntegers(float* x, int n, float most) {
 // What is kept of a vector.
 void Keep(float* x, int n, KvFormat format) {
   if (IsInteger(format)) return RoundToIntegers(x, n, static_cast<float>(LargestInteger(format)));
+  if (format == KvFormat::kFloat32) return;
   const int bits = format == KvFormat::kFloat24 ? 16 : 11;  // of the mantissa
   for (int i = 0; i < n; ++i) {
     int exponent = 0;

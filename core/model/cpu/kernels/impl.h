@@ -96,16 +96,17 @@ float Dot(const float* a, const float* b, int n) {
 }  // namespace
 
 extern const Kernels VIDMUSE_KERNELS_SYMBOL;
-const Kernels VIDMUSE_KERNELS_SYMBOL = {VIDMUSE_KERNELS_NAME,
-                                        {Linear<Precision::kFp32>, Linear<Precision::kBf16>,
-                                         Linear<Precision::kFp16>, Linear<Precision::kInt8>},
-                                        {Attention<KvFormat::kFloat24>, Attention<KvFormat::kFp16>,
-                                         Attention<KvFormat::kInt8>, Attention<KvFormat::kInt4>},
-                                        LayerNorm,
-                                        Gelu,
-                                        Elu,
-                                        Lstm,
-                                        Dot,
-                                        VIDMUSE_KERNELS_FUSED};
+const Kernels VIDMUSE_KERNELS_SYMBOL = {
+    VIDMUSE_KERNELS_NAME,
+    {Linear<Precision::kFp32>, Linear<Precision::kBf16>, Linear<Precision::kFp16>,
+     Linear<Precision::kInt8>, Linear<Precision::kInt4>, Linear<Precision::kFp32>},
+    {Attention<KvFormat::kFloat32>, Attention<KvFormat::kFloat24>, Attention<KvFormat::kFp16>,
+     Attention<KvFormat::kInt8>, Attention<KvFormat::kInt4>},
+    LayerNorm,
+    Gelu,
+    Elu,
+    Lstm,
+    Dot,
+    VIDMUSE_KERNELS_FUSED};
 
 }  // namespace vidmuse::cpu
