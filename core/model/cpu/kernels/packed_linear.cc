@@ -1,7 +1,9 @@
 #include "core/model/cpu/kernels/packed_linear.h"
 
 #include <algorithm>
+#include <array>
 #include <cfloat>
+#include <cstring>
 #include <memory>
 
 #include "core/model/checkpoint/half.h"
@@ -32,25 +34,36 @@ size_t Int8Offset(int output) {
   return output / kTileOutputs * kLinearTile + output % kTileOutputs * 4;
 }
 
-// The squared error of n weights, rounded to -8 to 7 with this scale. Improves the scale: the new
-// one has the least error for the same rounded weights.
-float RoundingError(const float* x, int n, float* scale) {
+// A group of weights, and zeros after the last of them.
+using Group = std::array<float, kGroupInputs>;
+
+// The squared error of a group that is rounded to -8 to 7 with this scale. Improves the scale: the
+// new one has the least error for the same rounded weights.
+float RoundingError(const Group& x, float* scale) {
   const float inverse = InverseScale(*scale);
-  float error = 0, products = 0, squares = 0;
-  for (int i = 0; i < n; ++i) {
-    const float rounded = FloatToInt4(x[i], inverse);
-    const float difference = x[i] - rounded * *scale;
-    error += difference * difference;
-    products += x[i] * rounded;
+  typedef float Four __attribute__((vector_size(16)));
+  const Four least = Four{} - 8.0f, most = Four{} + 7.0f;
+  Four errors = {}, products = {}, squares = {};
+  for (int i = 0; i < kGroupInputs; i += 4) {
+    Four weights;
+    std::memcpy(&weights, x.data() + i, sizeof(weights));
+    Four rounded = weights * inverse + kRoundsFloats - kRoundsFloats;
+    rounded = rounded < least ? least : rounded;
+    rounded = rounded > most ? most : rounded;
+    const Four difference = weights - rounded * *scale;
+    errors += difference * difference;
+    products += weights * rounded;
     squares += rounded * rounded;
   }
-  if (squares > 0 && products > 0) *scale = products / squares;
+  const auto sum = [](Four v) { return v[0] + v[1] + v[2] + v[3]; };
+  const float error = sum(errors), product = sum(products), square = sum(squares);
+  if (square > 0 && product > 0) *scale = product / square;
   return error;
 }
 
 // The bfloat16 scale of a group that gives the least squared error, of some that are tried.
-uint16_t Int4Scale(const float* x, int n) {
-  const float largest = IntegerScale(x, n, 1);
+uint16_t Int4Scale(const Group& x) {
+  const float largest = IntegerScale(x.data(), x.size(), 1);
   float best = FLT_MAX;
   uint16_t stored = 0;
   // Large weights may be cut a little for the sake of the others.
@@ -59,7 +72,7 @@ uint16_t Int4Scale(const float* x, int n) {
     for (int round = 0; round < 3; ++round) {
       const uint16_t candidate = FloatToBf16(scale);
       scale = Bf16ToFloat(candidate);
-      const float error = RoundingError(x, n, &scale);
+      const float error = RoundingError(x, &scale);
       if (error < best) best = error, stored = candidate;
     }
   }
@@ -69,14 +82,15 @@ uint16_t Int4Scale(const float* x, int n) {
 // Quantises the weights of output `at` of a panel to int4.
 void PackInt4Row(const float* row, int k, int at, char* panel) {
   for (int begin = 0; begin < k; begin += kGroupInputs, panel += kGroupBytes) {
-    const int count = std::min(kGroupInputs, k - begin);
-    const uint16_t scale = Int4Scale(row + begin, count);
+    Group group = {};
+    std::copy_n(row + begin, std::min(kGroupInputs, k - begin), group.begin());
+    const uint16_t scale = Int4Scale(group);
     const float inverse = InverseScale(Bf16ToFloat(scale));
     auto* words = reinterpret_cast<uint16_t*>(panel);
     words[kTilesAcross * kGroupWords + at] = scale;
     words += at / kTileOutputs * kGroupWords + at % kTileOutputs * 2;
     for (int i = 0; i < kGroupInputs; ++i) {
-      const int number = i < count ? static_cast<int>(FloatToInt4(row[begin + i], inverse)) : 0;
+      const int number = static_cast<int>(FloatToInt4(group[i], inverse));
       words[i / 8 * kTileOutputs * 2 + i % 2] |=
           static_cast<uint16_t>((number + 8) << i % 8 / 2 * 4);
     }
