@@ -160,9 +160,13 @@ MusicClient::~MusicClient() = default;
 
 absl::Status MusicClient::Generate(const GenerateOptions& options, const VideoSource& video,
                                    const GenerateSink& sink) {
-  if (options.config.resume().received_bytes() != 0) {
-    return absl::InvalidArgumentError(absl::StrCat("resume.received_bytes must be 0, not ",
-                                                   options.config.resume().received_bytes()));
+  uint64_t received = options.config.resume().received_bytes();
+  for (const v1::ResumeVariant& variant : options.config.resume().variants()) {
+    received += variant.received_bytes();
+  }
+  if (received != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("resume.received_bytes must be 0, not ", received));
   }
   if (!IsVisible(options.request_id) || !IsVisible(options.traceparent)) {
     return absl::InvalidArgumentError(

@@ -79,7 +79,7 @@ class Cancellation {
 struct GenerateOptions {
   // The fields are documented in music.proto. `resume.tokens` may hold an earlier call's tokens. If
   // `resume.fingerprint` is set, only servers with that fingerprint are used.
-  // `resume.received_bytes` must be 0. The client sets `return_tokens` and `video_bytes` itself.
+  // Received bytes must be 0 in it. The client sets `return_tokens` and `video_bytes` itself.
   v1::GenerateMusicConfig config = {};
   absl::Duration deadline = absl::InfiniteDuration();  // for the whole call, with retries
   Cancellation* cancellation = nullptr;                // may be null
@@ -96,6 +96,7 @@ struct GenerateOptions {
 // part's server. Both parts are correct and the stream is well-formed, but no single server would
 // make the same stream.
 struct Splice {
+  int variant = 0;
   uint64_t first_sample = 0;  // of the second part, per channel
   uint64_t first_frame = 0;   // of the tokens made by the second server
   std::string first_fingerprint;
@@ -108,9 +109,9 @@ struct GenerateSink {
   // Called once before the first chunk, and once after each `restart`. If this or `chunk` returns
   // an error, the call ends with it.
   std::function<absl::Status(const v1::GenerationStarted&)> started = nullptr;
-  // Called with each piece of the stream. The `data` of all chunks since the last `restart`,
-  // joined, is the file. After a reconnection the first chunk's sample range may overlap the chunks
-  // before it, but no bytes repeat.
+  // Called with each piece of the stream. The `data` of all chunks of a variant since the last
+  // `restart`, joined, is its file. After a reconnection the first chunk's sample range may overlap
+  // the chunks before it, but no bytes repeat.
   std::function<absl::Status(const v1::AudioChunk&)> chunk = nullptr;
   // Called once, when the song is complete.
   std::function<void(const v1::GenerationFinished&)> finished = nullptr;
@@ -125,8 +126,8 @@ struct GenerateSink {
   // the server that failed. If this returns an error, the call ends with it. Leave it empty if what
   // was delivered can't be taken back.
   std::function<absl::Status()> restart = nullptr;
-  // Called before the first chunk of the second part. A song with `restart` starts over instead,
-  // unless the first part's server sent no fingerprint.
+  // Called for each variant before the first chunk of the second part. A song with `restart` starts
+  // over instead, unless the first part's server sent no fingerprint.
   std::function<void(const Splice& splice)> spliced = nullptr;
 };
 

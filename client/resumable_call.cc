@@ -22,6 +22,11 @@ constexpr uint64_t kMessageOverhead = 64;
 
 absl::Duration Now() { return Clock::Real()->Monotonic(); }
 
+// A number that the server will refuse counts as one.
+int VariantsOf(const v1::GenerateMusicConfig& config) {
+  return config.has_variants() ? static_cast<int>(std::clamp(config.variants(), 1u, 8u)) : 1;
+}
+
 }  // namespace
 
 void AddApiKey(const std::string& key, grpc::ClientContext* context) {
@@ -37,7 +42,7 @@ ResumableCall::ResumableCall(const ClientOptions& client, const GenerateOptions&
       deadline_(Now() + options.deadline),
       request_id_(options.request_id.empty() ? NewRequestId() : options.request_id),
       cancellation_(options.cancellation != nullptr ? options.cancellation : &own_cancellation_),
-      state_(options.config.resume()),
+      state_(options.config.resume(), VariantsOf(options.config)),
       plan_({.addresses = static_cast<int>(client.addresses.size()),
              .exact_only = !options.config.resume().fingerprint().empty(),
              .can_restart = sink.restart != nullptr}),
@@ -213,9 +218,10 @@ absl::Status ResumableCall::OnStarted(const v1::GenerationStarted& started) {
   const bool spliced = state_.HasNew() && started.fingerprint() != before;
   RETURN_IF_ERROR(state_.OnStarted(started));
   plan_.OnStarted();
-  if (spliced && sink_.spliced) {
-    sink_.spliced({.first_sample = state_.received_samples(),
-                   .first_frame = state_.held_frames(),
+  for (int v = 0; spliced && sink_.spliced && v < state_.variants(); ++v) {
+    sink_.spliced({.variant = v,
+                   .first_sample = state_.received_samples(v),
+                   .first_frame = state_.held_frames(v),
                    .first_fingerprint = before,
                    .second_fingerprint = started.fingerprint()});
   }

@@ -3,14 +3,12 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "core/base/status_macros.h"
 
 namespace vidmuse {
 namespace {
-
-constexpr size_t kTokenBytes = 2;
-constexpr size_t kHeadBytes = 128;
 
 template <typename T>
 absl::Status CheckSame(absl::string_view what, const T& before, const T& now) {
@@ -21,9 +19,17 @@ absl::Status CheckSame(absl::string_view what, const T& before, const T& now) {
 
 }  // namespace
 
+StreamState::StreamState(v1::ResumeFrom given, int variants) : given_(std::move(given)) {
+  for (int v = 0; v < variants; ++v) {
+    const bool several = v < given_.variants_size();
+    const bool first = v == 0 && given_.variants().empty();
+    variants_.emplace_back(several ? given_.variants(v).tokens() : first ? given_.tokens() : "");
+  }
+}
+
 void StreamState::BeginAttempt() {
   attempt_started_ = false;
-  attempt_next_sample_.reset();
+  for (VariantState& variant : variants_) variant.BeginAttempt();
 }
 
 absl::Status StreamState::CheckSameSong(const v1::GenerationStarted& started) const {
@@ -36,6 +42,8 @@ absl::Status StreamState::CheckSameSong(const v1::GenerationStarted& started) co
   RETURN_IF_ERROR(CheckSame("codebooks", before.codebooks(), started.codebooks()));
   RETURN_IF_ERROR(CheckSame<int>("format", before.format(), started.format()));
   RETURN_IF_ERROR(CheckSame("seed", before.seed(), started.seed()));
+  RETURN_IF_ERROR(
+      CheckSame("seeds", absl::StrJoin(before.seeds(), " "), absl::StrJoin(started.seeds(), " ")));
   // Older servers don't send the sampling.
   if (!before.has_sampling() || !started.has_sampling()) return absl::OkStatus();
   return CheckSame("sampling", before.sampling().ShortDebugString(),
@@ -44,12 +52,12 @@ absl::Status StreamState::CheckSameSong(const v1::GenerationStarted& started) co
 
 absl::Status StreamState::CheckGivenTokens(const v1::GenerationStarted& started) const {
   if (started.codebooks() == 0) return absl::DataLossError("`started` names no codebooks");
-  const size_t frame_bytes = kTokenBytes * started.codebooks();
-  if (tokens_.size() % frame_bytes != 0 || tokens_.size() / frame_bytes > started.total_frames()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the resume tokens (", tokens_.size(), " bytes) are no whole frames of ",
-        started.codebooks(), " codebooks, or more than the song's ", started.total_frames()));
+  // Older servers make one song, whatever was asked for.
+  if (variants_.size() > 1 && started.seeds_size() != static_cast<int>(variants_.size())) {
+    return absl::UnimplementedError(absl::StrCat("the server makes ", started.seeds_size(),
+                                                 " variants, not ", variants_.size()));
   }
+  for (const VariantState& variant : variants_) RETURN_IF_ERROR(variant.CheckGiven(started));
   if (!before_restart_.has_value()) return absl::OkStatus();
   return CheckSame("seed", before_restart_->seed(), started.seed());
 }
@@ -65,134 +73,63 @@ absl::Status StreamState::OnStarted(const v1::GenerationStarted& started) {
 void StreamState::Restart() {
   if (started_.has_value()) before_restart_ = std::move(started_);
   started_.reset();
-  tokens_ = given_.tokens();
-  head_.clear();
-  received_bytes_ = 0;
-  next_sample_ = 0;
+  for (VariantState& variant : variants_) variant.Restart();
 }
 
 const std::string& StreamState::required_fingerprint() const {
   return HasNew() ? started_->fingerprint() : given_.fingerprint();
 }
 
-uint64_t StreamState::BytesPerSample() const {
-  switch (started_->format()) {
-    case v1::AUDIO_FORMAT_WAV:
-    case v1::AUDIO_FORMAT_PCM_S16LE:
-      return 2 * started_->channels();
-    case v1::AUDIO_FORMAT_PCM_F32LE:
-      return 4 * started_->channels();
-    default:
-      return 0;
-  }
+bool StreamState::HasNew() const {
+  return std::any_of(variants_.begin(), variants_.end(),
+                     [](const VariantState& variant) { return variant.HasNew(); });
 }
 
-std::optional<uint64_t> StreamState::HeaderBytes() const {
-  if (BytesPerSample() == 0) return std::nullopt;
-  if (started_->format() != v1::AUDIO_FORMAT_WAV) return 0;
-  // In WAV the samples follow the "data" chunk's name (4 bytes) and its length (4 bytes).
-  const size_t at = head_.find("data");
-  if (at == std::string::npos || received_bytes_ < at + 8) return std::nullopt;
-  return at + 8;
+uint64_t StreamState::received_bytes() const {
+  uint64_t bytes = 0;
+  for (const VariantState& variant : variants_) bytes += variant.received_bytes();
+  return bytes;
 }
 
-uint64_t StreamState::received_samples() const {
-  const std::optional<uint64_t> header = started_.has_value() ? HeaderBytes() : std::nullopt;
-  return header.has_value() ? (received_bytes_ - *header) / BytesPerSample() : 0;
+uint64_t StreamState::progress() const {
+  uint64_t bytes = received_bytes();
+  for (const VariantState& variant : variants_) bytes += variant.tokens().size();
+  return bytes;
 }
 
-uint64_t StreamState::held_frames() const {
-  return started_.has_value() ? tokens_.size() / (kTokenBytes * started_->codebooks()) : 0;
+uint64_t StreamState::received_samples(int variant) const {
+  return started_.has_value() ? variants_[variant].received_samples(*started_) : 0;
+}
+
+uint64_t StreamState::held_frames(int variant) const {
+  return started_.has_value() ? variants_[variant].held_frames(*started_) : 0;
 }
 
 bool StreamState::CanSplice() const {
-  if (!started_.has_value() || received_bytes_ == 0) return true;
-  const std::optional<uint64_t> header = HeaderBytes();
-  return header.has_value() && (received_bytes_ - *header) % BytesPerSample() == 0;
-}
-
-absl::Status StreamState::AddTokens(const v1::AudioChunk& chunk) {
-  if (chunk.tokens().empty()) return absl::OkStatus();
-  const size_t frame_bytes = kTokenBytes * started_->codebooks();
-  if (chunk.tokens().size() % frame_bytes != 0) {
-    return absl::DataLossError(absl::StrCat("a chunk has ", chunk.tokens().size(),
-                                            " bytes of tokens, not whole frames of ", frame_bytes));
-  }
-  const uint64_t held = tokens_.size() / frame_bytes;
-  const uint64_t count = chunk.tokens().size() / frame_bytes;
-  const uint64_t total = started_->total_frames();
-  if (chunk.first_frame() > held) {
-    return absl::DataLossError(
-        absl::StrCat("tokens go on at frame ", chunk.first_frame(), ", expected ", held));
-  }
-  if (count > total - chunk.first_frame()) {
-    return absl::DataLossError(absl::StrCat("tokens of ", count, " frames at frame ",
-                                            chunk.first_frame(), " pass the song's ", total));
-  }
-  // Tokens that a server sends again must equal the tokens held.
-  const uint64_t again = std::min(held - chunk.first_frame(), count) * frame_bytes;
-  if (tokens_.compare(chunk.first_frame() * frame_bytes, again, chunk.tokens(), 0, again) != 0) {
-    return absl::DataLossError(absl::StrCat("the tokens from frame ", chunk.first_frame(),
-                                            " on differ from those sent before"));
-  }
-  tokens_.append(chunk.tokens(), again);
-  return absl::OkStatus();
-}
-
-absl::Status StreamState::AddSamples(const v1::AudioChunk& chunk) {
-  if (chunk.num_samples() == 0) return absl::OkStatus();
-  const uint64_t total = started_->total_samples();
-  // The first chunk of a resumed stream may begin before the end of the samples held, because
-  // servers cut chunks differently. Every later chunk must begin where the last one ended.
-  const bool fits = attempt_next_sample_.has_value() ? chunk.first_sample() == *attempt_next_sample_
-                                                     : chunk.first_sample() <= next_sample_;
-  if (!fits) {
-    return absl::DataLossError(absl::StrCat("audio goes on at sample ", chunk.first_sample(),
-                                            ", expected ",
-                                            attempt_next_sample_.value_or(next_sample_)));
-  }
-  if (chunk.first_sample() > total || chunk.num_samples() > total - chunk.first_sample()) {
-    return absl::DataLossError(absl::StrCat(chunk.num_samples(), " samples at ",
-                                            chunk.first_sample(), " pass the song's ", total));
-  }
-  attempt_next_sample_ = chunk.first_sample() + chunk.num_samples();
-  next_sample_ = std::max(next_sample_, *attempt_next_sample_);
-  return absl::OkStatus();
+  return !started_.has_value() ||
+         std::all_of(variants_.begin(), variants_.end(),
+                     [this](const VariantState& variant) { return variant.CanSplice(*started_); });
 }
 
 absl::Status StreamState::OnChunk(const v1::AudioChunk& chunk) {
   if (!attempt_started_) return absl::DataLossError("a chunk came before `started`");
   if (finished_) return absl::DataLossError("a chunk came after `finished`");
-  RETURN_IF_ERROR(AddTokens(chunk));
-  RETURN_IF_ERROR(AddSamples(chunk));
-  AddBytes(chunk.data());
-  return absl::OkStatus();
-}
-
-void StreamState::AddBytes(const std::string& data) {
-  if (head_.size() < kHeadBytes) head_.append(data, 0, kHeadBytes - head_.size());
-  received_bytes_ += data.size();
+  if (chunk.variant() >= variants_.size()) {
+    return absl::DataLossError(
+        absl::StrCat("a chunk of variant ", chunk.variant(), " of ", variants_.size(), " came"));
+  }
+  return variants_[chunk.variant()].OnChunk(*started_, chunk);
 }
 
 absl::Status StreamState::OnFinished(const v1::GenerationFinished& finished) {
   if (!attempt_started_) return absl::DataLossError("`finished` came before `started`");
   if (finished_) return absl::DataLossError("`finished` came twice");
   const v1::GenerationStarted& song = *started_;
-  if (finished.total_samples() != song.total_samples() || next_sample_ != song.total_samples()) {
-    return absl::DataLossError(absl::StrCat("the song has ", next_sample_,
-                                            " samples, `finished` says ", finished.total_samples(),
-                                            ", `started` said ", song.total_samples()));
+  if (finished.total_samples() != song.total_samples()) {
+    return absl::DataLossError(absl::StrCat("`finished` says ", finished.total_samples(),
+                                            " samples, `started` said ", song.total_samples()));
   }
-  if (held_frames() != song.total_frames()) {
-    return absl::DataLossError(absl::StrCat("the song has tokens of ", held_frames(),
-                                            " frames, not ", song.total_frames()));
-  }
-  const std::optional<uint64_t> header = HeaderBytes();
-  if (header.has_value() && received_bytes_ != *header + BytesPerSample() * song.total_samples()) {
-    return absl::DataLossError(absl::StrCat(received_bytes_, " bytes came for ",
-                                            song.total_samples(), " samples of ", BytesPerSample(),
-                                            " bytes after ", *header));
-  }
+  for (const VariantState& variant : variants_) RETURN_IF_ERROR(variant.CheckWhole(song));
   finished_ = true;
   return absl::OkStatus();
 }
@@ -208,13 +145,24 @@ void StreamState::FillConfig(ResumeMode mode, v1::GenerateMusicConfig* config) c
   }
   v1::ResumeFrom resume = given_;
   if (mode != ResumeMode::kRestart && HasNew()) {
-    resume.set_tokens(tokens_);
-    resume.set_received_bytes(received_bytes_);
+    FillReceived(&resume);
     resume.set_fingerprint(mode == ResumeMode::kExact ? required_fingerprint() : "");
   }
-  const bool is_empty =
-      resume.tokens().empty() && resume.received_bytes() == 0 && resume.fingerprint().empty();
-  if (!is_empty) *config->mutable_resume() = std::move(resume);
+  if (resume.ByteSizeLong() > 0) *config->mutable_resume() = std::move(resume);
+}
+
+void StreamState::FillReceived(v1::ResumeFrom* resume) const {
+  if (variants_.size() == 1) {
+    resume->set_tokens(variants_.front().tokens());
+    resume->set_received_bytes(variants_.front().received_bytes());
+    return;
+  }
+  resume->clear_variants();
+  for (const VariantState& variant : variants_) {
+    v1::ResumeVariant* received = resume->add_variants();
+    received->set_tokens(variant.tokens());
+    received->set_received_bytes(variant.received_bytes());
+  }
 }
 
 }  // namespace vidmuse

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "client/variant_state.h"
 #include "vidmuse/v1/music.pb.h"
 
 namespace vidmuse {
@@ -26,8 +28,8 @@ enum class ResumeMode {
 class StreamState {
  public:
   // `given` is what the caller already has: tokens, and the fingerprint of the server that made
-  // them.
-  explicit StreamState(v1::ResumeFrom given) : given_(std::move(given)), tokens_(given_.tokens()) {}
+  // them. `variants` is how many songs the call asks for.
+  explicit StreamState(v1::ResumeFrom given, int variants = 1);
 
   // To be called before each attempt. The server will send `started` again.
   void BeginAttempt();
@@ -53,43 +55,33 @@ class StreamState {
   // their first byte.
   bool CanSplice() const;
   // Returns whether anything was received that the caller did not have before.
-  bool HasNew() const { return received_bytes_ > 0 || tokens_.size() > given_.tokens().size(); }
+  bool HasNew() const;
 
   // The last accepted `started`, if any.
   const std::optional<v1::GenerationStarted>& started() const { return started_; }
   bool finished() const { return finished_; }
 
-  uint64_t received_bytes() const { return received_bytes_; }
-  // Samples per channel in the bytes received. 0 for formats other than raw samples and WAV.
-  uint64_t received_samples() const;
-  // Number of whole frames of tokens that are held.
-  uint64_t held_frames() const;
+  int variants() const { return static_cast<int>(variants_.size()); }
+  uint64_t received_bytes() const;  // of all variants
+  // See VariantState.
+  uint64_t received_samples(int variant = 0) const;
+  uint64_t held_frames(int variant = 0) const;
 
   // Grows with every new token and byte.
-  uint64_t progress() const { return tokens_.size() + received_bytes_; }
+  uint64_t progress() const;
 
  private:
   absl::Status CheckSameSong(const v1::GenerationStarted& started) const;
   absl::Status CheckGivenTokens(const v1::GenerationStarted& started) const;
-  absl::Status AddTokens(const v1::AudioChunk& chunk);
-  absl::Status AddSamples(const v1::AudioChunk& chunk);
-  void AddBytes(const std::string& data);
-  // Bytes before the first sample, or nullopt if that is unknown or the format is compressed.
-  std::optional<uint64_t> HeaderBytes() const;
-  uint64_t BytesPerSample() const;
+  void FillReceived(v1::ResumeFrom* resume) const;
 
   const v1::ResumeFrom given_;
   std::optional<v1::GenerationStarted> started_;
   // After Restart: the `started` whose seed and sampling the song keeps.
   std::optional<v1::GenerationStarted> before_restart_;
-  std::string tokens_;
-  std::string head_;  // the stream's first bytes, which hold a WAV header
-  uint64_t received_bytes_ = 0;
-  uint64_t next_sample_ = 0;  // end of the chunk that reaches furthest
+  std::vector<VariantState> variants_;
   bool finished_ = false;
-
   bool attempt_started_ = false;
-  std::optional<uint64_t> attempt_next_sample_;  // end of the attempt's last chunk
 };
 
 }  // namespace vidmuse

@@ -103,23 +103,17 @@ absl::StatusOr<LoudnessMode> ToLoudness(v1::Loudness loudness) {
   }
 }
 
-absl::StatusOr<ResumePoint> ToResume(const v1::ResumeFrom& resume, const ModelInfo& model) {
-  const std::string& bytes = resume.tokens();
+absl::StatusOr<ResumeVariant> ToResumeVariant(const std::string& bytes, uint64_t received_bytes,
+                                              const ModelInfo& model) {
   const size_t frame_bytes = sizeof(uint16_t) * model.codebooks;
   if (bytes.size() % frame_bytes != 0) {
     return absl::InvalidArgumentError(absl::StrCat("resume.tokens: ", bytes.size(),
                                                    " bytes are no whole number of frames of ",
                                                    frame_bytes, " bytes"));
   }
-  constexpr size_t kMaxFingerprint = 256;
-  if (resume.fingerprint().size() > kMaxFingerprint) {
-    return OutOfRange("resume.fingerprint", absl::StrCat(resume.fingerprint().size(), " bytes"),
-                      "at most 256 bytes");
-  }
-  ResumePoint point;
-  point.fingerprint = resume.fingerprint();
-  point.received_bytes = resume.received_bytes();
-  point.tokens.reserve(bytes.size() / sizeof(uint16_t));
+  ResumeVariant variant;
+  variant.received_bytes = received_bytes;
+  variant.tokens.reserve(bytes.size() / sizeof(uint16_t));
   for (size_t i = 0; i < bytes.size(); i += sizeof(uint16_t)) {
     const int token =
         static_cast<unsigned char>(bytes[i]) | static_cast<unsigned char>(bytes[i + 1]) << 8;
@@ -128,7 +122,37 @@ absl::StatusOr<ResumePoint> ToResume(const v1::ResumeFrom& resume, const ModelIn
           absl::StrCat("resume.tokens: token ", token, " of frame ", i / frame_bytes,
                        " is out of range, allowed is [0, ", model.card - 1, "]"));
     }
-    point.tokens.push_back(static_cast<uint16_t>(token));
+    variant.tokens.push_back(static_cast<uint16_t>(token));
+  }
+  return variant;
+}
+
+// `variants`: how many the request asks for.
+absl::StatusOr<ResumePoint> ToResume(const v1::ResumeFrom& resume, int variants,
+                                     const ModelInfo& model) {
+  constexpr size_t kMaxFingerprint = 256;
+  if (resume.fingerprint().size() > kMaxFingerprint) {
+    return OutOfRange("resume.fingerprint", absl::StrCat(resume.fingerprint().size(), " bytes"),
+                      "at most 256 bytes");
+  }
+  ResumePoint point;
+  point.fingerprint = resume.fingerprint();
+  if (variants == 1 && resume.variants().empty()) {
+    ASSIGN_OR_RETURN(point.variants.emplace_back(),
+                     ToResumeVariant(resume.tokens(), resume.received_bytes(), model));
+    return point;
+  }
+  if (!resume.tokens().empty() || resume.received_bytes() != 0) {
+    return absl::InvalidArgumentError(
+        "resume.tokens and resume.received_bytes don't go with resume.variants");
+  }
+  if (resume.variants_size() != variants) {
+    return absl::InvalidArgumentError(absl::StrCat("resume.variants holds ", resume.variants_size(),
+                                                   " of ", variants, " variants"));
+  }
+  for (const v1::ResumeVariant& variant : resume.variants()) {
+    ASSIGN_OR_RETURN(point.variants.emplace_back(),
+                     ToResumeVariant(variant.tokens(), variant.received_bytes(), model));
   }
   return point;
 }
@@ -140,7 +164,8 @@ void FromStarted(const GenerationStarted& event, const ModelInfo& model,
   out->set_sample_rate(event.sample_rate);
   out->set_channels(event.channels);
   out->set_format(FromFormat(event.format));
-  out->set_seed(event.seed);
+  out->set_seed(event.seeds.front());
+  out->mutable_seeds()->Assign(event.seeds.begin(), event.seeds.end());
   out->set_total_samples(event.total_samples);
   out->set_total_frames(event.total_frames);
   out->set_codebooks(model.codebooks);
@@ -155,6 +180,7 @@ void FromStarted(const GenerationStarted& event, const ModelInfo& model,
 }
 
 void FromChunk(AudioChunk event, v1::AudioChunk* out) {
+  out->set_variant(event.variant);
   out->set_data(std::move(event.data));
   out->set_first_sample(event.first_sample);
   out->set_num_samples(event.num_samples);
@@ -198,7 +224,9 @@ void FromProgress(const GenerationProgress& event, v1::GenerationProgress* out) 
 void FromFinished(const GenerationFinished& event, v1::GenerationFinished* out) {
   out->set_total_samples(event.total_samples);
   out->set_total_frames(event.total_frames);
-  if (std::isfinite(event.loudness_lufs)) out->set_loudness_lufs(event.loudness_lufs);
+  const std::vector<double>& lufs = event.loudness_lufs;
+  if (std::isfinite(lufs.front())) out->set_loudness_lufs(lufs.front());
+  out->mutable_variant_loudness_lufs()->Assign(lufs.begin(), lufs.end());
   v1::StageSeconds* seconds = out->mutable_seconds();
   seconds->set_queue(event.seconds.queue);
   seconds->set_upload(event.seconds.upload);
@@ -229,8 +257,12 @@ absl::StatusOr<GenerationRequest> ToRequest(const v1::GenerateMusicConfig& confi
     RETURN_IF_ERROR(CheckRange(kVideoSecondsRange, config.video_seconds()));
     request.declared_seconds = config.video_seconds();
   }
+  if (config.has_variants()) {
+    RETURN_IF_ERROR(CheckRange(kVariantsRange, config.variants()));
+    request.variants = static_cast<int>(config.variants());
+  }
   if (config.has_resume()) {
-    ASSIGN_OR_RETURN(request.resume, ToResume(config.resume(), model));
+    ASSIGN_OR_RETURN(request.resume, ToResume(config.resume(), request.variants, model));
   }
   request.prompt_audio = config.prompt_audio();
   request.return_tokens = config.return_tokens();

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <functional>
 #include <memory>
@@ -34,13 +35,26 @@ constexpr uint64_t kMaxPromptBytes = 64 << 20;
 struct Song {
   v1::GenerationStarted started;
   v1::GenerationFinished finished;
-  std::string tokens;  // packed, from frame 0 on
+  std::vector<std::string> tokens;  // of each variant: packed, from frame 0 on
   int retries = 0;
   int restarts = 0;
   std::vector<Splice> splices;
 };
 
-// Where the music goes.
+// out.wav of several variants is out-1.wav and so on. The first variant is 0.
+std::string PathOf(const std::string& path, int variant, int variants) {
+  if (path.empty() || variants == 1) return path;
+  const size_t name = path.rfind('/') + 1;  // 0 if there is no slash
+  const size_t dot = path.rfind('.');
+  const size_t at = dot == std::string::npos || dot <= name ? path.size() : dot;
+  return absl::StrCat(path.substr(0, at), "-", variant + 1, path.substr(at));
+}
+
+int VariantsOf(const CliOptions& options) {
+  return std::max(1, static_cast<int>(options.config.variants()));
+}
+
+// Where the music of a variant goes.
 struct Output {
   std::function<absl::Status(absl::string_view bytes)> append;
   std::function<absl::Status()> restart;  // empty: what was appended can't be taken back
@@ -57,9 +71,9 @@ absl::StatusOr<Output> FileOutput(const std::string& path) {
 }
 
 // `video`, `options` and `cancellation` must outlive the result.
-absl::StatusOr<Output> MuxedOutput(const CliOptions& options, const VideoSource& video,
-                                   const Cancellation* cancellation) {
-  ASSIGN_OR_RETURN(std::shared_ptr<VideoOutput> file, VideoOutput::Create(options.output));
+absl::StatusOr<Output> MuxedOutput(const CliOptions& options, const std::string& path,
+                                   const VideoSource& video, const Cancellation* cancellation) {
+  ASSIGN_OR_RETURN(std::shared_ptr<VideoOutput> file, VideoOutput::Create(path));
   Output output;
   output.append = [file](absl::string_view bytes) { return file->Append(bytes); };
   output.restart = [file] { return file->Restart(); };
@@ -72,6 +86,20 @@ absl::StatusOr<Output> MuxedOutput(const CliOptions& options, const VideoSource&
                         static_cast<int>(song.started.channels()), mux);
   };
   return output;
+}
+
+// One for each variant. The arguments must outlive the result.
+absl::StatusOr<std::vector<Output>> Outputs(const CliOptions& options, const VideoSource& video,
+                                            const Cancellation* cancellation) {
+  std::vector<Output> outputs;
+  const int variants = VariantsOf(options);
+  for (int v = 0; v < variants; ++v) {
+    const std::string path = PathOf(options.output, v, variants);
+    ASSIGN_OR_RETURN(outputs.emplace_back(), ContainerOfPath(path).empty()
+                                                 ? FileOutput(path)
+                                                 : MuxedOutput(options, path, video, cancellation));
+  }
+  return outputs;
 }
 
 absl::StatusOr<std::unique_ptr<MusicClient>> Connect(const CliOptions& options) {
@@ -87,8 +115,9 @@ absl::StatusOr<std::unique_ptr<MusicClient>> Connect(const CliOptions& options) 
 void AddTokens(const v1::AudioChunk& chunk, Song* song) {
   const size_t frame_bytes = 2 * song->started.codebooks();
   const size_t at = chunk.first_frame() * frame_bytes;
-  if (at + chunk.tokens().size() <= song->tokens.size()) return;
-  song->tokens.append(chunk.tokens(), song->tokens.size() - at);
+  std::string& tokens = song->tokens[chunk.variant()];
+  if (at + chunk.tokens().size() <= tokens.size()) return;
+  tokens.append(chunk.tokens(), tokens.size() - at);
 }
 
 absl::Status CheckCodebooks(const CliOptions& options, const v1::GenerationStarted& started) {
@@ -99,8 +128,8 @@ absl::Status CheckCodebooks(const CliOptions& options, const v1::GenerationStart
 }
 
 // Returns the callbacks for a call. All arguments must outlive them.
-GenerateSink MakeSink(const CliOptions& options, const Output& output, Progress* progress,
-                      Song* song) {
+GenerateSink MakeSink(const CliOptions& options, const std::vector<Output>& outputs,
+                      Progress* progress, Song* song) {
   GenerateSink sink;
   sink.uploaded = [=](uint64_t sent) { progress->OnUploaded(sent); };
   sink.progress = [=](const v1::GenerationProgress& stage) { progress->OnProgress(stage); };
@@ -109,10 +138,10 @@ GenerateSink MakeSink(const CliOptions& options, const Output& output, Progress*
     progress->OnStarted(started);
     return CheckCodebooks(options, started);
   };
-  sink.chunk = [=](const v1::AudioChunk& chunk) {
+  sink.chunk = [=, &outputs](const v1::AudioChunk& chunk) {
     progress->OnChunk(chunk);
     AddTokens(chunk, song);
-    return output.append(chunk.data());
+    return outputs[chunk.variant()].append(chunk.data());
   };
   sink.finished = [=](const v1::GenerationFinished& finished) { song->finished = finished; };
   sink.retrying = [=](const absl::Status& status, absl::Duration delay) {
@@ -120,11 +149,12 @@ GenerateSink MakeSink(const CliOptions& options, const Output& output, Progress*
     progress->OnRetry(status, delay);
   };
   sink.spliced = [=](const Splice& splice) { song->splices.push_back(splice); };
-  if (!output.restart) return sink;
-  sink.restart = [=, given = song->tokens] {
+  if (!outputs.front().restart) return sink;
+  sink.restart = [=, &outputs, given = song->tokens]() -> absl::Status {
     ++song->restarts;
     song->tokens = given;
-    return output.restart();
+    for (const Output& output : outputs) RETURN_IF_ERROR(output.restart());
+    return absl::OkStatus();
   };
   return sink;
 }
@@ -142,8 +172,8 @@ absl::StatusOr<std::string> ReadPrompt(const std::string& path) {
 }
 
 absl::Status Stream(const CliOptions& options, const v1::GenerateMusicConfig& config,
-                    const VideoSource& video, const Output& output, Cancellation* cancellation,
-                    Song* song) {
+                    const VideoSource& video, const std::vector<Output>& outputs,
+                    Cancellation* cancellation, Song* song) {
   ASSIGN_OR_RETURN(const std::unique_ptr<MusicClient> client, Connect(options));
   Progress progress(video.size());
   GenerateOptions generate;
@@ -151,21 +181,57 @@ absl::Status Stream(const CliOptions& options, const v1::GenerateMusicConfig& co
   generate.deadline = options.deadline;
   generate.cancellation = cancellation;
   const absl::Status status =
-      client->Generate(generate, video, MakeSink(options, output, &progress, song));
+      client->Generate(generate, video, MakeSink(options, outputs, &progress, song));
   progress.Close();
   return status;
 }
 
+absl::Status WriteTokens(const CliOptions& options, const Song& song, absl::string_view suffix) {
+  const int variants = VariantsOf(options);
+  for (int v = 0; v < variants; ++v) {
+    const std::string path = PathOf(options.tokens, v, variants);
+    RETURN_IF_ERROR(WriteTokensFile(absl::StrCat(path, suffix), song.tokens[v]));
+  }
+  return absl::OkStatus();
+}
+
+// Reads the tokens that the variants go on from into `song` and `config`.
+absl::Status ReadTokens(const CliOptions& options, Song* song, v1::GenerateMusicConfig* config) {
+  const int variants = VariantsOf(options);
+  song->tokens.resize(variants);
+  for (int v = 0; v < variants && !options.resume.empty(); ++v) {
+    ASSIGN_OR_RETURN(song->tokens[v], ReadTokensFile(PathOf(options.resume, v, variants)));
+    if (variants == 1) {
+      config->mutable_resume()->set_tokens(song->tokens[v]);
+    } else {
+      config->mutable_resume()->add_variants()->set_tokens(song->tokens[v]);
+    }
+  }
+  return absl::OkStatus();
+}
+
 // Saves the tokens of a failed run, so that --resume can go on from them.
 void KeepTokens(const CliOptions& options, const Song& song) {
-  if (options.tokens.empty() || song.tokens.empty()) return;
-  const std::string path = options.tokens + ".part";
-  const absl::Status status = WriteTokensFile(path, song.tokens);
+  const bool any = std::any_of(song.tokens.begin(), song.tokens.end(),
+                               [](const std::string& tokens) { return !tokens.empty(); });
+  if (options.tokens.empty() || !any) return;
+  constexpr absl::string_view kSuffix = ".part";
+  const absl::Status status = WriteTokens(options, song, kSuffix);
   if (!status.ok()) {
     absl::FPrintF(stderr, "vidmuse: %s\n", status.ToString());
     return;
   }
-  absl::FPrintF(stderr, "vidmuse: go on with --resume %s --seed %d\n", path, song.started.seed());
+  absl::FPrintF(stderr, "vidmuse: go on with --resume %s%s --seed %d\n", options.tokens, kSuffix,
+                song.started.seed());
+}
+
+// Of a variant, in words.
+std::string LoudnessOf(const v1::GenerationFinished& finished, int variant) {
+  double lufs = finished.has_loudness_lufs() ? finished.loudness_lufs() : -HUGE_VAL;
+  if (variant < finished.variant_loudness_lufs_size()) {
+    lufs = finished.variant_loudness_lufs(variant);
+  }
+  return std::isfinite(lufs) ? absl::StrFormat("%.1f LUFS", lufs) : "silent";
 }
 
 void PrintSummary(const CliOptions& options, const Song& song, absl::Duration elapsed) {
@@ -175,18 +241,20 @@ void PrintSummary(const CliOptions& options, const Song& song, absl::Duration el
   std::string notes;
   if (song.retries > 0) absl::StrAppendFormat(&notes, ", %d retries", song.retries);
   if (song.restarts > 0) absl::StrAppend(&notes, ", started over on a server of another kind");
-  absl::FPrintF(stderr, "%s: %.1f s of music in %.1f s (%.2fx realtime), %s, seed %d%s\n",
-                options.output, seconds, took, seconds / took,
-                song.finished.has_loudness_lufs()
-                    ? absl::StrFormat("%.1f LUFS", song.finished.loudness_lufs())
-                    : "silent",
-                song.started.seed(), notes);
+  const int variants = VariantsOf(options);
+  for (int v = 0; v < variants; ++v) {
+    const bool several = v < song.started.seeds_size();
+    absl::FPrintF(stderr, "%s: %.1f s of music in %.1f s (%.2fx realtime), %s, seed %d%s\n",
+                  PathOf(options.output, v, variants), seconds, took, seconds / took,
+                  LoudnessOf(song.finished, v),
+                  several ? song.started.seeds(v) : song.started.seed(), notes);
+  }
   for (const Splice& splice : song.splices) {
     absl::FPrintF(stderr,
                   "%s: spliced at sample %d: the rest comes from a server that may round "
                   "differently (fingerprint %s, before it %s)\n",
-                  options.output, splice.first_sample, splice.second_fingerprint,
-                  splice.first_fingerprint);
+                  PathOf(options.output, splice.variant, variants), splice.first_sample,
+                  splice.second_fingerprint, splice.first_fingerprint);
   }
 }
 
@@ -199,23 +267,18 @@ absl::Status RunGenerate(const CliOptions& options, Cancellation* cancellation) 
                                         : VideoSource::OpenFile(options.video));
   Song song;
   v1::GenerateMusicConfig config = options.config;
-  if (!options.resume.empty()) {
-    ASSIGN_OR_RETURN(song.tokens, ReadTokensFile(options.resume));
-    config.mutable_resume()->set_tokens(song.tokens);
-  }
+  RETURN_IF_ERROR(ReadTokens(options, &song, &config));
   if (!options.prompt.empty()) {
     ASSIGN_OR_RETURN(*config.mutable_prompt_audio(), ReadPrompt(options.prompt));
   }
-  ASSIGN_OR_RETURN(const Output output, ContainerOfPath(options.output).empty()
-                                            ? FileOutput(options.output)
-                                            : MuxedOutput(options, *video, cancellation));
-  absl::Status status = Stream(options, config, *video, output, cancellation, &song);
+  ASSIGN_OR_RETURN(const std::vector<Output> outputs, Outputs(options, *video, cancellation));
+  absl::Status status = Stream(options, config, *video, outputs, cancellation, &song);
   if (!status.ok()) {
     KeepTokens(options, song);
     return status;
   }
-  if (!options.tokens.empty()) RETURN_IF_ERROR(WriteTokensFile(options.tokens, song.tokens));
-  RETURN_IF_ERROR(output.commit(song));
+  if (!options.tokens.empty()) RETURN_IF_ERROR(WriteTokens(options, song, ""));
+  for (const Output& output : outputs) RETURN_IF_ERROR(output.commit(song));
   PrintSummary(options, song, absl::Now() - begin);
   return absl::OkStatus();
 }

@@ -172,6 +172,12 @@ Flags SongFlags() {
                {&Config::has_window_overlap_seconds, &Config::window_overlap_seconds,
                 &Config::set_window_overlap_seconds},
                "seconds of a 30 s window that the next begins with, 0.5 to 20 (0.5)"),
+      {"variants",
+       [](const CliOptions& options) {
+         return options.config.has_variants() ? static_cast<int>(options.config.variants()) : 1;
+       },
+       [](CliOptions& options, int value) { options.config.set_variants(value); },
+       NumberType<int>(1, 8), "so many songs for the video, each with a seed of its own (1)"},
       {"format", [](const CliOptions& options) { return options.config.format(); },
        [](CliOptions& options, v1::AudioFormat value) { options.config.set_format(value); },
        FormatType(), "of the music (by the output's extension, else wav)"},
@@ -313,6 +319,9 @@ absl::StatusOr<CliOptions> ParseCommandLine(const std::vector<std::string>& args
   if (options.output.empty()) return absl::InvalidArgumentError("generate needs --output");
   if (options.tokens == options.output) {
     return absl::InvalidArgumentError("--tokens and --output name the same file");
+  }
+  if (options.config.variants() > 1 && options.output == "-") {
+    return absl::InvalidArgumentError("--variants needs a file as --output");
   }
   RETURN_IF_ERROR(SetFormat(&options));
   return options;

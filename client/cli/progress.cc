@@ -75,6 +75,7 @@ void Progress::OnStarted(const v1::GenerationStarted& started) {
 }
 
 void Progress::OnChunk(const v1::AudioChunk& chunk) {
+  if (chunk.variant() > 0) return;  // they are made side by side, so the first stands for all
   MutexLock lock(&mutex_);
   // Counts tokens, not audio, because loudness normalization may hold all audio back to the end.
   if (!chunk.tokens().empty()) {

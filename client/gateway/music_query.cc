@@ -17,6 +17,9 @@ absl::Status MusicQuery::Set(absl::string_view name, absl::string_view value) {
 }
 
 absl::Status MusicQuery::Finish() {
+  if (options_.config.variants() > 1) {
+    return absl::InvalidArgumentError("field variants: an answer holds one song");
+  }
   options_.output = absl::StrCat("music", container_);
   return SetFormat(&options_);
 }

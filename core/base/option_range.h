@@ -20,6 +20,7 @@ inline constexpr OptionRange kCfgCoefRange = {"sampling.cfg_coef", 0, 20};
 inline constexpr OptionRange kMaxDurationRange = {"max_duration_seconds", 1, 1e6};
 inline constexpr OptionRange kMaxChunkRange = {"max_chunk_seconds", 0.02, 30};
 inline constexpr OptionRange kWindowOverlapRange = {"window_overlap_seconds", 0.5, 20};
+inline constexpr OptionRange kVariantsRange = {"variants", 1, 8};
 inline constexpr OptionRange kVideoSecondsRange = {"video_seconds", 1, 1e9};
 
 // Returns INVALID_ARGUMENT with the field, its value and its range if the value is outside. NaN is

@@ -96,20 +96,19 @@ absl::Status Engine::CheckProgress(absl::Duration step_limit, absl::Duration win
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<Window>> Engine::TryToOpen(const PendingWindow& pending,
-                                                          WindowCondition condition) {
-  return CatchExceptions(
-      "a window could not be opened", [&]() -> absl::StatusOr<std::unique_ptr<Window>> {
-        if (pending.cancel.cancelled()) return absl::CancelledError("cancelled");
-        const WindowSpec& window = pending.window;
-        ASSIGN_OR_RETURN(
-            std::unique_ptr<Window> opened,
-            model_->OpenWindow(*condition.condition, window.first_local - condition.first_local,
-                               window.local_count, pending.capacity, pending.cancel));
-        condition = {};  // nothing holds it here when the next one is made
-        pending.condition->Opened(window);
-        return opened;
-      });
+absl::StatusOr<VariantWindows> Engine::TryToOpen(const PendingWindow& pending,
+                                                 WindowCondition condition) {
+  return CatchExceptions("a window could not be opened", [&]() -> absl::StatusOr<VariantWindows> {
+    if (pending.cancel.cancelled()) return absl::CancelledError("cancelled");
+    const WindowSpec& window = pending.window;
+    ASSIGN_OR_RETURN(
+        VariantWindows opened,
+        model_->OpenWindows(*condition.condition, window.first_local - condition.first_local,
+                            window.local_count, pending.capacity, pending.count, pending.cancel));
+    condition = {};  // nothing holds it here when the next one is made
+    pending.condition->Opened(window);
+    return opened;
+  });
 }
 
 void Engine::HandOver(std::list<OpenedWindow>& opened) {
@@ -132,20 +131,20 @@ void Engine::QueueOpening(std::shared_ptr<const PendingWindow> pending,
                           absl::StatusOr<WindowCondition> condition,
                           const std::shared_ptr<std::list<OpenedWindow>>& opened) {
   if (!condition.ok()) {
-    opened->front().window = condition.status();
+    opened->front().windows = condition.status();
     return HandOver(*opened);
   }
   const auto priority = pending->urgent ? TaskPriority::kUrgent : TaskPriority::kNormal;
   auto open = [this, opened, pending = std::move(pending),
                condition = *std::move(condition)]() mutable {
     const absl::Duration begin = clock_->Monotonic();
-    absl::StatusOr<std::unique_ptr<Window>> window = TryToOpen(*pending, std::move(condition));
+    absl::StatusOr<VariantWindows> windows = TryToOpen(*pending, std::move(condition));
     opened->front().took = clock_->Monotonic() - begin;
-    opened->front().window = std::move(window);
+    opened->front().windows = std::move(windows);
     HandOver(*opened);
   };
   if (window_pool_->Submit(std::move(open), priority)) return;
-  opened->front().window = absl::ResourceExhaustedError("too many windows are being opened");
+  opened->front().windows = absl::ResourceExhaustedError("too many windows are being opened");
   HandOver(*opened);
 }
 
@@ -170,7 +169,7 @@ bool Engine::DoWork(Work& work) {
     scheduler_.Add(added.id, std::move(added.song));
   }
   for (OpenedWindow& opened : work.opened) {
-    scheduler_.WindowOpened(opened.song, std::move(opened.window), opened.took);
+    scheduler_.WindowOpened(opened.song, std::move(opened.windows), opened.took);
   }
   if (work.suspect) scheduler_.Suspect();
   const bool stepped = scheduler_.RunStep();

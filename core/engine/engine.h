@@ -70,7 +70,7 @@ class Engine {
   };
   struct OpenedWindow {
     SongId song;
-    absl::StatusOr<std::unique_ptr<Window>> window;
+    absl::StatusOr<VariantWindows> windows;
     absl::Duration took;
   };
   // Work handed over by other threads. These are lists because taking them needs no memory.
@@ -85,8 +85,7 @@ class Engine {
   void QueueOpening(std::shared_ptr<const PendingWindow> pending,
                     absl::StatusOr<WindowCondition> condition,
                     const std::shared_ptr<std::list<OpenedWindow>>& opened);
-  absl::StatusOr<std::unique_ptr<Window>> TryToOpen(const PendingWindow& pending,
-                                                    WindowCondition condition);
+  absl::StatusOr<VariantWindows> TryToOpen(const PendingWindow& pending, WindowCondition condition);
   void HandOver(std::list<OpenedWindow>& opened) ABSL_LOCKS_EXCLUDED(mutex_);
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return stopping_ || woken_ || work_.suspect || !work_.added.empty() || !work_.opened.empty();

@@ -21,19 +21,21 @@ Scheduler::Scheduler(MusicModel* model, const SchedulerOptions& options, const C
       clock_(clock),
       metrics_(metrics),
       open_window_(std::move(open_window)),
-      full_window_bytes_(KvBytes(PlanWindows(kWindowFrames / kFrameRate).front())),
-      least_window_bytes_(KvBytes(PlanWindows(1).front())) {
+      full_window_bytes_(KvBytes(PlanWindows(kWindowFrames / kFrameRate).front(), 1)),
+      least_window_bytes_(KvBytes(PlanWindows(1).front(), 1)) {
   load_ = MeasureLoad();
 }
 
-size_t Scheduler::KvBytes(const WindowSpec& window) const {
-  return model_->WindowBytes(window.local_count,
-                             WindowSequence::Capacity(window.frames, codebooks()));
+size_t Scheduler::KvBytes(const WindowSpec& window, int count) const {
+  return model_->WindowsBytes(window.local_count,
+                              WindowSequence::Capacity(window.frames, codebooks()), count);
 }
 
 size_t Scheduler::LargestKvBytes(const Song& song) const {
   size_t bytes = 0;
-  for (const WindowSpec& window : song.windows) bytes = std::max(bytes, KvBytes(window));
+  for (const WindowSpec& window : song.windows) {
+    bytes = std::max(bytes, KvBytes(window, song.rows()));
+  }
   return bytes;
 }
 
@@ -74,7 +76,7 @@ void Scheduler::DropLeavers() {
 void Scheduler::Finish(RunningSong& running, const absl::Status& status) {
   if (running.ended()) return;
   CloseWindow(running);
-  running.next = nullptr;
+  running.next.clear();
   Park(running);
   EndSong(running.song, status, running.times);
 }
@@ -118,6 +120,7 @@ SchedulerLoad Scheduler::MeasureLoad() const {
   for (const auto& running : running_) {
     SongLoad song;
     song.id = running->id;
+    song.rows = running->rows();
     song.frames = running->frames_left();
     song.kv_bytes = running->parked ? 0 : running->kv_bytes + running->next_kv_bytes;
     song.streamed = running->song.playback != nullptr;

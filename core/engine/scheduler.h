@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "core/base/catch_exceptions.h"
 #include "core/base/clock.h"
 #include "core/engine/scheduler_load.h"
@@ -25,7 +26,7 @@
 namespace vidmuse {
 
 struct SchedulerOptions {
-  int max_batch = 8;        // songs in the batch
+  int max_batch = 8;        // rows of the batch: songs, each variant counted
   size_t max_kv_bytes = 0;  // KV cache for all their windows together
   // Prefill is chunked so that no other song waits long for its next token. Besides one sequence
   // step per song, a step of the batch feeds at most `prefill_steps` prompt steps for all songs
@@ -46,16 +47,21 @@ struct PendingWindow {
   CancelFlag cancel;  // the song's
   WindowSpec window;
   int capacity = 0;  // sequence steps
+  int count = 1;     // windows to be opened, one for each variant
   // Set for a song that has frames already, and that isn't a stream far ahead of its listener: its
   // window is opened before a new song's first one.
   bool urgent = false;
 };
 
-// Opens the window on another thread than the device thread, without blocking the caller, and then
-// has the device thread hand it to Scheduler::WindowOpened.
+// Windows over the same frames, one for each variant of a song.
+using VariantWindows = std::vector<std::unique_ptr<Window>>;
+
+// Opens the windows on another thread than the device thread, without blocking the caller, and then
+// has the device thread hand them to Scheduler::WindowOpened.
 using WindowOpener = std::function<void(PendingWindow)>;
 
-// At most `max_batch` songs step together. More may be running: a stream that is far ahead of its
+// At most `max_batch` rows step together: a song has one for each of its variants, which take every
+// step together. More songs may be running: a stream that is far ahead of its
 // listener sits out while others need the step more (see Urgency), and keeps its open window
 // meanwhile. Between two windows a song holds no memory, so where memory is short, others that need
 // it more get it first. None of this changes a song's tokens.
@@ -90,9 +96,9 @@ class Scheduler {
 
   // Takes the song over; OnEnded is called exactly once. If Add throws, the song is unchanged.
   void Add(SongId id, Song&& song);
-  // Takes over the window that the song `id` waits for, or the error. `took`: how long opening
+  // Takes over the windows that the song `id` waits for, or the error. `took`: how long opening
   // took.
-  void WindowOpened(SongId id, absl::StatusOr<std::unique_ptr<Window>> window, absl::Duration took);
+  void WindowOpened(SongId id, absl::StatusOr<VariantWindows> windows, absl::Duration took);
 
   // Something other than a step failed in a way that may be the device's fault. The device is
   // probed as soon as no song runs, unless a step succeeds before that.
@@ -112,31 +118,44 @@ class Scheduler {
   const SchedulerLoad& load() const { return load_; }
 
  private:
+  // What a running song has for each of its variants.
+  struct RunningVariant {
+    std::unique_ptr<WindowSequence> sequence;  // null while no window is open
+    std::vector<int32_t> tokens;               // [n][codebooks]: the song's first n frames
+  };
   // A song that has been placed and has not ended.
   struct RunningSong {
     SongId id = 0;
-    Song song;            // its known tokens are in `tokens` now
+    Song song;            // its known tokens are in `variants` now
     SongTimes times;      // so far
     size_t kv_bytes = 0;  // of its largest window, reserved unless it is `parked`
     bool parked = true;   // holds no memory: it waits for some to open its next window
     int window_index = 0;
-    std::unique_ptr<Window> window;            // null while it is being opened
-    std::unique_ptr<WindowSequence> sequence;  // set together with `window`
-    std::vector<int32_t> tokens;               // [n][codebooks]: the song's first n frames
-    int64_t first_frame = 0;                   // the first frame made here, not resumed
-    int64_t next_frame = 0;                    // the first frame not made yet
+    VariantWindows windows;                // empty while they are being opened
+    std::vector<RunningVariant> variants;  // as many as Song::variants
+    int64_t first_frame = 0;               // the first frame made here, not resumed
+    int64_t next_frame = 0;                // the first frame not made yet
 
-    bool opening = false;          // a window is being opened: the current or the next one
-    std::unique_ptr<Window> next;  // the next window, opened ahead
-    size_t next_kv_bytes = 0;      // reserved for `next` until `window` is freed
-    bool open_ahead = true;        // false: the next window couldn't be opened beside this one
-    int64_t refused_at = -1;       // `closed_windows_` when there was no memory to open its window
+    bool opening = false;      // a window is being opened: the current or the next one
+    VariantWindows next;       // the next window's, opened ahead
+    size_t next_kv_bytes = 0;  // reserved for `next` until `windows` are freed
+    bool open_ahead = true;    // false: the next window couldn't be opened beside this one
+    int64_t refused_at = -1;   // `closed_windows_` when there was no memory to open its window
 
     bool ended() const { return song.listener == nullptr; }
+    bool is_open() const { return !windows.empty(); }
+    // The variants differ in their tokens alone.
+    WindowSequence& sequence() const { return *variants.front().sequence; }
     const WindowSpec& spec() const { return song.windows[window_index]; }
     bool has_next() const { return window_index + 1 < static_cast<int>(song.windows.size()); }
     bool streaming() const { return next_frame > first_frame; }
     int64_t frames_left() const { return song.total_frames() - next_frame; }
+    int rows() const { return song.rows(); }
+  };
+  // A song with its rows of a step.
+  struct Member {
+    RunningSong* song = nullptr;
+    absl::Span<StepRequest> rows;  // one for each variant
   };
   // A song that may get memory now: one that is parked, or the first of a queue.
   struct Candidate {
@@ -144,11 +163,13 @@ class Scheduler {
     RunningSong* parked = nullptr;
     WaitingQueue* queue = nullptr;
     size_t kv_bytes = 0;
+    int rows = 1;
   };
 
   // Why a song must leave, or OK.
   absl::Status MustLeave(const Song& song) const;
-  size_t KvBytes(const WindowSpec& window) const;
+  // Of one window for each of `count` variants.
+  size_t KvBytes(const WindowSpec& window, int count) const;
   size_t LargestKvBytes(const Song& song) const;
   void DropLeavers();
   Urgency UrgencyOf(const RunningSong& running) const;
@@ -158,8 +179,9 @@ class Scheduler {
   std::optional<Candidate> NextCandidate();
   // Whether a place in the batch is free for the candidate, or taken by a song that gives way.
   bool HasPlace(const Candidate& candidate) const;
-  // Whether the device is fast enough for one more stream to begin, with all others playing on.
-  bool CanKeepUp() const;
+  // Whether the device is fast enough for one more stream, of so many rows, to begin, with all
+  // others playing on.
+  bool CanKeepUp(int rows) const;
   // Whether a song other than this one holds memory for windows.
   bool OthersHoldMemory(const RunningSong& running) const;
   // Whether a patient song waits for memory.
@@ -176,18 +198,21 @@ class Scheduler {
   void OpenAhead();
   // Asks the opener for window `index` of the song.
   void RequestWindow(RunningSong& running, int index);
-  void UseWindow(RunningSong& running, std::unique_ptr<Window> window);
+  void UseWindows(RunningSong& running, VariantWindows windows);
   // The songs of the next step, in the order of their placement.
   std::vector<RunningSong*> ChooseMembers();
   // Takes the songs that must sit out from `ready`.
   void LeaveOut(std::vector<RunningSong*>* ready);
-  std::vector<StepRequest> BuildBatch(const std::vector<RunningSong*>& members);
-  absl::Status Step(std::vector<StepRequest>& batch);
-  void StepOneByOne(std::vector<StepRequest>& batch, const std::vector<RunningSong*>& members);
+  // Builds the songs' rows in `batch_`.
+  std::vector<Member> BuildBatch(const std::vector<RunningSong*>& songs);
+  // Adds the song's rows to `batch_`. Each feeds `count` sequence steps.
+  void AddRows(RunningSong& running, int count);
+  absl::Status Step(absl::Span<StepRequest> rows);
+  void StepOneByOne(const std::vector<Member>& members);
   // Takes in the result of a step for one song. At the end of a window, goes on to the next one or
   // finishes the song.
-  void Advance(RunningSong& running, const StepRequest& step);
-  void TakeDrawn(RunningSong& running, const StepRequest& step);
+  void Advance(const Member& member);
+  void TakeDrawn(const Member& member);
   // Runs `part`. An exception that it throws ends this song alone.
   template <typename Part>
   void RunFor(RunningSong& running, Part part) {
@@ -232,9 +257,11 @@ class Scheduler {
   StepSpeed speed_;
   SchedulerLoad load_;
   bool suspect_ = false;
-  absl::Status device_;         // why the device is lost, or OK
-  absl::Duration next_probe_;   // when to probe a lost device again
-  std::vector<int32_t> drawn_;  // [batch][codebooks]: tokens drawn in the current step
+  absl::Status device_;        // why the device is lost, or OK
+  absl::Duration next_probe_;  // when to probe a lost device again
+  // Of the current step.
+  std::vector<StepRequest> batch_;
+  std::vector<int32_t> drawn_;  // [batch][codebooks]: tokens drawn
 };
 
 }  // namespace vidmuse

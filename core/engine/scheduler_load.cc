@@ -37,6 +37,7 @@ SongLoad LoadOf(const Song& song, int codebooks) {
   load.frames = song.total_frames() - known;
   load.window_frames = song.windows[WindowOfFrame(song.windows, known)].end_frame() - known;
   load.streamed = song.playback != nullptr;
+  load.rows = song.rows();
   return load;
 }
 
@@ -70,20 +71,20 @@ double SchedulerLoad::FramesPerSecond() const {
   return idle || !speed.IsFresh(now) ? 0 : speed.batch / speed.step_seconds;
 }
 
-double SchedulerLoad::FrameSeconds(int songs) const {
-  // Songs that are more than the batch has places take turns.
-  const double turns = std::max(1.0, static_cast<double>(songs) / max_batch);
-  return turns * speed.step_seconds * std::min(1.0, std::max(songs, 1) / (turns * speed.batch));
+double SchedulerLoad::FrameSeconds(int rows) const {
+  // Rows that are more than the batch has take turns.
+  const double turns = std::max(1.0, static_cast<double>(rows) / max_batch);
+  return turns * speed.step_seconds * std::min(1.0, std::max(rows, 1) / (turns * speed.batch));
 }
 
-absl::Duration SchedulerLoad::DelayOf(size_t ahead, size_t bytes, Wait wait) const {
+absl::Duration SchedulerLoad::DelayOf(size_t ahead, int rows, size_t bytes, Wait wait) const {
   if (FramesPerSecond() <= 0) return absl::ZeroDuration();
   // Each step makes a frame for every song that has a place, so songs end in the order of their
   // remaining frames. `made` counts steps from now on.
   struct Release {
     int64_t made;
     size_t kv_bytes;
-    int places;
+    int rows;
     bool operator>(const Release& other) const { return made > other.made; }
   };
   std::priority_queue<Release, std::vector<Release>, std::greater<>> releases;
@@ -99,8 +100,10 @@ absl::Duration SchedulerLoad::DelayOf(size_t ahead, size_t bytes, Wait wait) con
       place = 0;
       memory = song.window_frames;
     }
-    if (place > 0) ++taken;
-    if (place > 0) releases.push({made + place, 0, 1});
+    if (place > 0) {
+      taken += song.rows;
+      releases.push({made + place, 0, song.rows});
+    }
     releases.push({made + memory, song.kv_bytes, 0});
   };
   for (const SongLoad& song : running) occupy(song);
@@ -108,7 +111,7 @@ absl::Duration SchedulerLoad::DelayOf(size_t ahead, size_t bytes, Wait wait) con
   for (size_t next = 0;;) {
     const size_t needed = next < ahead ? waiting[next].kv_bytes : bytes;
     const bool fits = reserved + needed <= max_kv_bytes;
-    if (fits && taken < max_batch) {
+    if (fits && taken + (next < ahead ? waiting[next].rows : rows) <= max_batch) {
       if (next == ahead) break;
       occupy(waiting[next]);
       reserved += needed;
@@ -120,20 +123,20 @@ absl::Duration SchedulerLoad::DelayOf(size_t ahead, size_t bytes, Wait wait) con
     releases.pop();
     seconds += static_cast<double>(first.made - made) * FrameSeconds(taken);
     made = first.made;
-    taken -= first.places;
+    taken -= first.rows;
     reserved -= std::min(reserved, first.kv_bytes);
   }
   return absl::Seconds(seconds);
 }
 
 absl::Duration SchedulerLoad::Delay() const {
-  return DelayOf(waiting.size(), full_window_bytes, Wait::kEnds);
+  return DelayOf(waiting.size(), 1, full_window_bytes, Wait::kEnds);
 }
 
 absl::Duration SchedulerLoad::DelayBehind(size_t ahead) const {
   if (ahead >= waiting.size()) return Delay();
   const Wait wait = waiting[ahead].streamed ? Wait::kStream : Wait::kEnds;
-  return DelayOf(ahead, waiting[ahead].kv_bytes, wait);
+  return DelayOf(ahead, waiting[ahead].rows, waiting[ahead].kv_bytes, wait);
 }
 
 absl::Duration SchedulerLoad::LeastDelay(absl::string_view client_key, bool streamed) const {
@@ -152,7 +155,7 @@ absl::Duration SchedulerLoad::LeastDelay(absl::string_view client_key, bool stre
   for (const SongLoad& song : own.waiting) {
     ahead += song.turn < turn || (song.turn == turn && song.ring < ring);
   }
-  return own.DelayOf(ahead, least_window_bytes, streamed ? Wait::kStream : Wait::kStreamsTurn);
+  return own.DelayOf(ahead, 1, least_window_bytes, streamed ? Wait::kStream : Wait::kStreamsTurn);
 }
 
 }  // namespace vidmuse

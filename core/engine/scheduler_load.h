@@ -20,6 +20,7 @@ struct SongLoad {
   int64_t window_frames = 0;  // of these, until it gives up its memory at the earliest
   size_t kv_bytes = 0;        // KV cache that it has reserved, or needs in order to be placed
   bool streamed = false;      // it is heard while it is made
+  int rows = 1;               // of a step: one for each variant
   bool yields = false;        // running: a stream of which nothing was heard goes before it
   // Set in the queue only (see WaitingQueue).
   size_t client = 0;  // ClientHash of its key
@@ -36,10 +37,10 @@ size_t ClientHash(absl::string_view client_key);
 // The speed at which a device has made frames lately.
 struct StepSpeed {
   double step_seconds = 0;  // average time of a step; 0: not known
-  double batch = 0;         // average number of songs that had a frame drawn in a step
+  double batch = 0;         // average number of rows that had a frame drawn in a step
   absl::Duration measured;  // Clock::Monotonic() of the last step
 
-  // Takes in a step of `seconds` > 0, which drew a frame for `drawn` > 0 songs. After a long
+  // Takes in a step of `seconds` > 0, which drew a frame for `drawn` > 0 rows. After a long
   // pause, the average starts anew.
   void Observe(absl::Duration now, double seconds, int drawn);
   // Whether the measurement is recent enough to predict the next step.
@@ -50,7 +51,7 @@ struct StepSpeed {
 struct SchedulerLoad {
   absl::Duration now;             // Clock::Monotonic() of the snapshot
   absl::Status device;            // why the device can't be used, or OK
-  int max_batch = 0;              // places in the batch
+  int max_batch = 0;              // rows of the batch
   size_t max_kv_bytes = 0;        // KV cache for all windows together
   size_t kv_bytes = 0;            // reserved part of it
   size_t full_window_bytes = 0;   // KV cache of a song that fills at least one window
@@ -89,12 +90,12 @@ struct SchedulerLoad {
     kStream,      // that others give way to a stream, as early as they ever might
     kStreamsTurn  // that streams give a patient song its share, at the earliest
   };
-  // Time until a place and `bytes` of KV cache are free, once the first `ahead` waiting songs have
-  // theirs.
-  absl::Duration DelayOf(size_t ahead, size_t bytes, Wait wait) const;
-  // A lower bound for the time in which each of `songs` songs gets a frame: a larger batch than the
+  // Time until `rows` of the batch and `bytes` of KV cache are free, once the first `ahead` waiting
+  // songs have theirs.
+  absl::Duration DelayOf(size_t ahead, int rows, size_t bytes, Wait wait) const;
+  // A lower bound for the time in which each of `rows` rows gets a frame: a larger batch than the
   // measured one is taken to be as fast, and a smaller one to be faster in proportion.
-  double FrameSeconds(int songs) const;
+  double FrameSeconds(int rows) const;
 };
 
 }  // namespace vidmuse

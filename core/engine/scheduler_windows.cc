@@ -11,8 +11,8 @@ namespace {
 // opening another song's first window, if one is being opened just then, and to open this one.
 constexpr int64_t kOpenAheadFrames = 10 * kFrameRate;
 
-// How many songs may hold memory, for each place in the batch.
-constexpr int kOpenSongsPerPlace = 4;
+// How many rows' songs may hold memory, for each row of the batch.
+constexpr int kOpenRowsPerPlace = 4;
 
 // The share of the speed that streams may need for another one to begin. The rest is for windows
 // that all end at once, and for what takes the device longer than it did lately.
@@ -60,12 +60,16 @@ std::optional<Scheduler::Candidate> Scheduler::NextCandidate() {
     if (!song->parked || song->ended()) continue;
     if (patient_only && song->song.playback != nullptr) continue;
     if (song->refused_at == closed_windows_ && OthersHoldMemory(*song)) continue;
-    consider({UrgencyOf(*song), song.get(), nullptr, song->kv_bytes});
+    consider({UrgencyOf(*song), song.get(), nullptr, song->kv_bytes, song->rows()});
   }
-  if (!streams_.empty() && !patient_only && CanKeepUp()) {
-    consider({{Urgency::Group::kSilent, {}}, nullptr, &streams_, streams_.front().kv_bytes});
+  const auto consider_first = [&consider](Urgency urgency, WaitingQueue& queue) {
+    const WaitingSong& first = queue.front();
+    consider({urgency, nullptr, &queue, first.kv_bytes, first.song.rows()});
+  };
+  if (!streams_.empty() && !patient_only && CanKeepUp(streams_.front().song.rows())) {
+    consider_first({Urgency::Group::kSilent, {}}, streams_);
   }
-  if (!patient_.empty()) consider({{}, nullptr, &patient_, patient_.front().kv_bytes});
+  if (!patient_.empty()) consider_first({}, patient_);
   return best;
 }
 
@@ -75,27 +79,32 @@ bool Scheduler::HasPlace(const Candidate& candidate) const {
   int holding = 0, before = 0;
   for (const auto& song : running_) {
     if (song->parked) continue;
-    ++holding;
-    before += UrgencyOf(*song) <= candidate.urgency;
+    holding += song->rows();
+    if (UrgencyOf(*song) <= candidate.urgency) before += song->rows();
   }
-  return holding < kOpenSongsPerPlace * options_.max_batch && (due || before < options_.max_batch);
+  return holding + candidate.rows <= kOpenRowsPerPlace * options_.max_batch &&
+         (due || before + candidate.rows <= options_.max_batch);
 }
 
-bool Scheduler::CanKeepUp() const {
-  if (static_cast<int>(running_.size()) < options_.max_batch) return true;
+bool Scheduler::CanKeepUp(int rows) const {
+  int rows_running = 0;
+  for (const auto& song : running_) rows_running += song->rows();
+  if (rows_running + rows <= options_.max_batch) return true;
   const absl::Duration now = clock_->Monotonic();
   if (!speed_.IsFresh(now)) return true;
   // A stream with `left` to make that is `lead` ahead runs dry unless it is made at left / (left +
   // lead) of its own pace. The new one has no lead.
-  double songs = 1;
+  double needed = rows;  // rows of each step
   for (const auto& song : running_) {
     if (song->song.playback == nullptr) continue;
     const Urgency urgency = UrgencyOf(*song);
     const absl::Duration left = FramesLength(song->frames_left());
     const absl::Duration lead = std::max(urgency.lead, absl::ZeroDuration());
-    if (left > absl::ZeroDuration()) songs += absl::FDivDuration(left, left + lead);
+    if (left > absl::ZeroDuration()) {
+      needed += song->rows() * absl::FDivDuration(left, left + lead);
+    }
   }
-  return songs * kFrameRate <= kBegin * speed_.batch / speed_.step_seconds;
+  return needed * kFrameRate <= kBegin * speed_.batch / speed_.step_seconds;
 }
 
 Scheduler::RunningSong* Scheduler::PlaceFirst(WaitingQueue& queue) {
@@ -103,7 +112,9 @@ Scheduler::RunningSong* Scheduler::PlaceFirst(WaitingQueue& queue) {
   auto placed =
       CatchExceptions("the request failed", [&]() -> absl::StatusOr<std::unique_ptr<RunningSong>> {
         running_.reserve(running_.size() + 1);
-        return std::make_unique<RunningSong>();
+        auto running = std::make_unique<RunningSong>();
+        running->variants.resize(queue.front().song.variants.size());
+        return running;
       });
   WaitingSong first = queue.PopFront();
   if (!placed.ok()) {
@@ -115,7 +126,9 @@ Scheduler::RunningSong* Scheduler::PlaceFirst(WaitingQueue& queue) {
   running.song = std::move(first.song);
   running.kv_bytes = first.kv_bytes;
   running.first_frame = running.next_frame = running.song.known_frames(codebooks());
-  running.tokens = std::move(running.song.known_tokens);
+  for (int v = 0; v < running.rows(); ++v) {
+    running.variants[v].tokens = std::move(running.song.variants[v].known_tokens);
+  }
   running.window_index = WindowOfFrame(running.song.windows, running.next_frame);
   RunFor(running, [&] { running.song.listener->OnPlaced(); });
   return running.ended() ? nullptr : &running;
@@ -135,9 +148,9 @@ void Scheduler::Park(RunningSong& running) {
 }
 
 void Scheduler::CloseWindow(RunningSong& running) {
-  if (running.window != nullptr) ++closed_windows_;
-  running.window = nullptr;
-  running.sequence = nullptr;
+  if (running.is_open()) ++closed_windows_;
+  running.windows.clear();
+  for (RunningVariant& variant : running.variants) variant.sequence = nullptr;
 }
 
 bool Scheduler::OthersHoldMemory(const RunningSong& running) const {
@@ -148,11 +161,11 @@ bool Scheduler::OthersHoldMemory(const RunningSong& running) const {
 void Scheduler::OpenAhead() {
   if (memory_is_short_) return;
   for (const auto& running : running_) {
-    const bool may = running->window != nullptr && running->has_next() && running->open_ahead &&
-                     !running->opening && running->next == nullptr;
+    const bool may = running->is_open() && running->has_next() && running->open_ahead &&
+                     !running->opening && running->next.empty();
     if (!may || running->spec().end_frame() - running->next_frame > kOpenAheadFrames) continue;
     const int next = running->window_index + 1;
-    const size_t bytes = KvBytes(running->song.windows[next]);
+    const size_t bytes = KvBytes(running->song.windows[next], running->rows());
     // Who is far ahead can wait for its window, and leaves room for a newcomer.
     const bool far_ahead = UrgencyOf(*running).group == Urgency::Group::kAhead;
     const size_t room = far_ahead ? full_window_bytes_ : 0;
@@ -168,49 +181,51 @@ void Scheduler::RequestWindow(RunningSong& running, int index) {
   const WindowSpec& spec = running.song.windows[index];
   const bool urgent = running.streaming() && UrgencyOf(running).group != Urgency::Group::kAhead;
   open_window_({running.id, running.song.listener, running.song.condition, running.song.cancel,
-                spec, WindowSequence::Capacity(spec.frames, codebooks()), urgent});
+                spec, WindowSequence::Capacity(spec.frames, codebooks()), running.rows(), urgent});
   running.opening = true;
 }
 
-void Scheduler::WindowOpened(SongId id, absl::StatusOr<std::unique_ptr<Window>> window,
+void Scheduler::WindowOpened(SongId id, absl::StatusOr<VariantWindows> windows,
                              absl::Duration took) {
   const auto found = std::find_if(running_.begin(), running_.end(),
                                   [&](const auto& running) { return running->id == id; });
-  if (found == running_.end()) return;  // the song left meanwhile: the window is freed here
+  if (found == running_.end()) return;  // the song left meanwhile: its windows are freed here
   RunningSong& running = **found;
   running.opening = false;
   running.times.opening += took;
-  const bool ahead = running.window != nullptr;
+  const bool ahead = running.is_open();
   // The condition isn't needed any more once the last window is open.
-  const size_t windows = running.window_index + (ahead ? 2 : 1);  // including this one
-  if (window.ok() && windows == running.song.windows.size()) {
+  const size_t opened = running.window_index + (ahead ? 2 : 1);  // including this one
+  if (windows.ok() && opened == running.song.windows.size()) {
     running.song.condition = nullptr;
   }
-  if (window.ok() && ahead) {
-    running.next = *std::move(window);
-  } else if (window.ok()) {
-    RunFor(running, [&] { UseWindow(running, *std::move(window)); });
+  if (windows.ok() && ahead) {
+    running.next = *std::move(windows);
+  } else if (windows.ok()) {
+    RunFor(running, [&] { UseWindows(running, *std::move(windows)); });
   } else {
-    suspect_ |= MayBeTheDevices(window.status());
+    suspect_ |= MayBeTheDevices(windows.status());
     if (ahead) {
       ReleaseNext(running);
       running.open_ahead = false;
-    } else if (absl::IsResourceExhausted(window.status()) && OthersHoldMemory(running)) {
+    } else if (absl::IsResourceExhausted(windows.status()) && OthersHoldMemory(running)) {
       Park(running);
       running.refused_at = closed_windows_;
     } else {
-      Finish(running, window.status());
+      Finish(running, windows.status());
     }
   }
   EraseFinished();
 }
 
-void Scheduler::UseWindow(RunningSong& running, std::unique_ptr<Window> window) {
+void Scheduler::UseWindows(RunningSong& running, VariantWindows windows) {
   const WindowSpec& spec = running.spec();
-  running.sequence = std::make_unique<WindowSequence>(
-      spec.frames, codebooks(), model_->info().card,
-      absl::MakeConstSpan(running.tokens).subspan(spec.first_frame * codebooks()));
-  running.window = std::move(window);
+  for (RunningVariant& variant : running.variants) {
+    variant.sequence = std::make_unique<WindowSequence>(
+        spec.frames, codebooks(), model_->info().card,
+        absl::MakeConstSpan(variant.tokens).subspan(spec.first_frame * codebooks()));
+  }
+  running.windows = std::move(windows);
 }
 
 void Scheduler::ReleaseNext(RunningSong& running) {

@@ -43,13 +43,20 @@ class SongListener {
 
   // The song has a place in the batch from now on.
   virtual void OnPlaced() = 0;
-  // `tokens`: [n][codebooks], complete frames of the song from `first_frame` on.
-  virtual void OnFrames(int64_t first_frame, absl::Span<const int32_t> tokens) = 0;
+  // `tokens`: [n][codebooks], complete frames of a variant from `first_frame` on. All variants get
+  // the same frames, one after the other.
+  virtual void OnFrames(int variant, int64_t first_frame, absl::Span<const int32_t> tokens) = 0;
   // The last call: the song is made (OK), has failed or was cancelled. Its windows and its
   // condition are freed by then, and the listener is after it, except that a window that is just
   // being opened keeps both until it is open. If OnEnded throws, it is called once more, with an
   // error.
   virtual void OnEnded(const absl::Status& status, const SongTimes& times) = 0;
+};
+
+// One of the songs that are made for a video together.
+struct SongVariant {
+  SamplingOptions sampling;
+  std::vector<int32_t> known_tokens;  // [n][codebooks]: the first n frames of a resumed song
 };
 
 // Everything that the engine needs in order to make a song. Whoever adds it to the engine hands it
@@ -59,9 +66,9 @@ struct Song {
   std::shared_ptr<SongListener> listener;  // let go of after OnEnded; null: the song has ended
   std::string client_key;  // clients with different keys take turns (see WaitingQueue)
   std::shared_ptr<ConditionSource> condition;  // let go of once the last window is open
-  SamplingOptions sampling;
-  std::vector<WindowSpec> windows;    // at least one
-  std::vector<int32_t> known_tokens;  // [n][codebooks]: the first n frames of a resumed song
+  // At least one. They take every step together, so n, their known frames, is the same for all.
+  std::vector<SongVariant> variants;
+  std::vector<WindowSpec> windows;  // at least one
   // Tells what the listener hears. Null: nobody hears the song while it is made.
   std::shared_ptr<const Playback> playback;
   absl::Duration deadline = absl::InfiniteDuration();  // on Clock::Monotonic()
@@ -69,8 +76,10 @@ struct Song {
 
   int64_t total_frames() const { return windows.back().end_frame(); }
   int64_t known_frames(int codebooks) const {
-    return static_cast<int64_t>(known_tokens.size()) / codebooks;
+    return static_cast<int64_t>(variants.front().known_tokens.size()) / codebooks;
   }
+  // Of a step's rows, those that the song takes.
+  int rows() const { return static_cast<int>(variants.size()); }
 };
 
 // Lets go of the song's condition, then calls OnEnded with `status`, and again with an error if

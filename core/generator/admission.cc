@@ -67,6 +67,20 @@ absl::string_view NameOf(MemoryUse use) {
   return "";
 }
 
+// Checks what the client says it has of one variant.
+absl::Status CheckTokens(const std::vector<uint16_t>& tokens, const ModelInfo& model) {
+  if (tokens.size() % model.codebooks != 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "resume.tokens holds ", tokens.size(), " tokens, not whole frames of ", model.codebooks));
+  }
+  const auto bad = std::find_if(tokens.begin(), tokens.end(),
+                                [&](uint16_t token) { return token >= model.card; });
+  if (bad == tokens.end()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("resume.tokens: token ", *bad, " of frame ",
+                                                 (bad - tokens.begin()) / model.codebooks,
+                                                 " is outside the codebook of ", model.card));
+}
+
 }  // namespace
 
 Reservation& Reservation::operator=(Reservation&& other) noexcept {
@@ -97,7 +111,8 @@ void Reservation::Release() {
   bytes_ = 0;
 }
 
-absl::Status ValidateRequest(const GenerationRequest& request, const ModelInfo& model) {
+absl::Status ValidateRequest(const GenerationRequest& request, const ModelInfo& model,
+                             const Limits& limits) {
   const SamplingOptions& sampling = request.sampling;
   RETURN_IF_ERROR(CheckRange(kTemperatureRange, sampling.temperature));
   RETURN_IF_ERROR(CheckRange(kTopKRange, sampling.top_k));
@@ -107,6 +122,8 @@ absl::Status ValidateRequest(const GenerationRequest& request, const ModelInfo& 
     RETURN_IF_ERROR(CheckRange(kMaxDurationRange, request.max_seconds));
   }
   RETURN_IF_ERROR(CheckWindowOverlap(request.window_overlap_seconds));
+  RETURN_IF_ERROR(CheckRange(kVariantsRange, request.variants));
+  RETURN_IF_ERROR(CheckLimit("variants", request.variants, "max_batch", limits.max_batch));
   if (request.chunk_seconds != 0) {
     RETURN_IF_ERROR(CheckRange(kMaxChunkRange, request.chunk_seconds));
   }
@@ -115,17 +132,14 @@ absl::Status ValidateRequest(const GenerationRequest& request, const ModelInfo& 
                       "prompt_audio");
   }
   if (!request.resume) return absl::OkStatus();
-  const std::vector<uint16_t>& tokens = request.resume->tokens;
-  if (tokens.size() % model.codebooks != 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "resume.tokens holds ", tokens.size(), " tokens, not whole frames of ", model.codebooks));
+  if (request.resume->variants.size() != static_cast<size_t>(request.variants)) {
+    return AboutField(
+        absl::InvalidArgumentError(absl::StrCat("resume holds ", request.resume->variants.size(),
+                                                " variants of ", request.variants)),
+        "resume");
   }
-  const auto bad = std::find_if(tokens.begin(), tokens.end(),
-                                [&](uint16_t token) { return token >= model.card; });
-  if (bad != tokens.end()) {
-    return absl::InvalidArgumentError(absl::StrCat("resume.tokens: token ", *bad, " of frame ",
-                                                   (bad - tokens.begin()) / model.codebooks,
-                                                   " is outside the codebook of ", model.card));
+  for (const ResumeVariant& variant : request.resume->variants) {
+    RETURN_IF_ERROR(CheckTokens(variant.tokens, model));
   }
   return absl::OkStatus();
 }

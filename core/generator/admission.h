@@ -30,7 +30,8 @@ enum class MemoryUse { kUpload, kVideo, kFrames, kCondition, kSong };
 
 // Checks the request's options. INVALID_ARGUMENT names the option, its value and its range.
 // UNIMPLEMENTED: the model takes no prompts.
-absl::Status ValidateRequest(const GenerationRequest& request, const ModelInfo& model);
+absl::Status ValidateRequest(const GenerationRequest& request, const ModelInfo& model,
+                             const Limits& limits);
 
 class Admission;
 

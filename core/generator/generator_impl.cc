@@ -155,7 +155,7 @@ GeneratorImpl::~GeneratorImpl() {
 }
 
 absl::StatusOr<Reservation> GeneratorImpl::Admit(const GenerationRequest& request) {
-  RETURN_IF_ERROR(ValidateRequest(request, model_info()));
+  RETURN_IF_ERROR(ValidateRequest(request, model_info(), limits_));
   RETURN_IF_ERROR(devices_.CheckDevices());
   MemoryUse use;
   const uint64_t bytes = PromisedMemory(*contexts_[0].model, request, &use);

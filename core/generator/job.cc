@@ -1,6 +1,8 @@
 #include "core/generator/job.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/catch_exceptions.h"
@@ -12,9 +14,13 @@
 namespace vidmuse {
 namespace {
 
-int64_t KnownFrames(const GenerationRequest& request, const ModelInfo& model) {
-  if (!request.resume) return 0;
-  return static_cast<int64_t>(request.resume->tokens.size()) / model.codebooks;
+std::vector<int64_t> ReceivedFrames(const GenerationRequest& request, const ModelInfo& model) {
+  std::vector<int64_t> frames(request.variants, 0);
+  for (size_t v = 0; request.resume && v < frames.size(); ++v) {
+    const auto tokens = static_cast<int64_t>(request.resume->variants[v].tokens.size());
+    frames[v] = tokens / model.codebooks;
+  }
+  return frames;
 }
 
 RequestPhase PhaseOf(Stage stage) {
@@ -47,7 +53,8 @@ double* TimeOf(Stage stage, StageSeconds& seconds) {
 Job::Job(const JobContext* context, GenerationRequest request, Reservation memory)
     : context_(context),
       request_(std::move(request)),
-      known_frames_(KnownFrames(request_, context->model->info())),
+      received_frames_(ReceivedFrames(request_, context->model->info())),
+      known_frames_(*std::min_element(received_frames_.begin(), received_frames_.end())),
       submitted_(context->clock->Monotonic()),
       deadline_(submitted_ + request_.time_limit),
       events_(
@@ -62,7 +69,13 @@ Job::Job(const JobContext* context, GenerationRequest request, Reservation memor
       given_frames_(known_frames_),
       frames_made_(known_frames_) {
   device_share_.emplace(context->device_requests);
-  if (request_.resume) tokens_ = std::exchange(request_.resume->tokens, {});
+  variants_.resize(request_.variants);
+  if (!request_.resume) return;
+  for (size_t v = 0; v < variants_.size(); ++v) {
+    std::vector<uint16_t>& tokens = variants_[v].tokens;
+    tokens = std::exchange(request_.resume->variants[v].tokens, {});
+    tokens.resize(known_frames_ * context->model->info().codebooks);
+  }
 }
 
 Job::~Job() {
@@ -103,10 +116,10 @@ void Job::FreeMemory() {
   upload_ = {};
   prompt_file_ = {};
   prompt_ = {};
-  tokens_ = {};
+  variants_ = {};
   video_ = nullptr;
   frames_ = {};
-  audio_ = nullptr;
+  audio_.clear();
   condition_ = {};
   condition_memory_ = nullptr;
   memory_.Release();

@@ -109,7 +109,7 @@ class Job final : public std::enable_shared_from_this<Job> {
 
   // See SongListener.
   void SongPlaced();
-  void FramesMade(absl::Span<const int32_t> tokens);
+  void FramesMade(int variant, absl::Span<const int32_t> tokens);
   void SongEnded(const absl::Status& status, const SongTimes& times);
 
   // See ConditionSource.
@@ -143,13 +143,26 @@ class Job final : public std::enable_shared_from_this<Job> {
   void AddSong() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Appends the next bytes to the upload.
   absl::Status Keep(absl::string_view bytes);
-  // Takes the tokens of the next chunk, if any. Returns false if PumpAudio has nothing to do now or
-  // must wait for the reader; `pump_` tells which.
-  bool TakePumpInput(std::vector<uint16_t>* tokens);
+  // What PumpAudio does next.
+  struct PumpInput {
+    int variant = 0;
+    std::vector<uint16_t> tokens;  // of the variant's next chunk
+    bool finished = false;         // all chunks of all variants are sent
+  };
+  // Empty if PumpAudio has nothing to do now or must wait for the reader; `pump_` tells which.
+  std::optional<PumpInput> TakePumpInput();
+  // Sets how many frames the variant's next chunk needs.
+  void UpdateWanted(int variant) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The variant that is furthest behind of those whose next chunk can be made, or -1.
+  int NextToPump() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool AllSent() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Sets `frames_made_` to what all variants have.
+  void CountFrames() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<std::unique_ptr<AudioPipeline>> NewPipeline(int variant) const;
   void SendChunk(AudioChunk chunk);
-  // Tells the listener's clock of the chunk, and the metrics what the listener had left. Counts the
-  // stream, once, if that was nothing.
-  void CountLead(absl::Duration now, const AudioChunk& chunk) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Tells the listener's clock what was sent of every variant, and the metrics what the listener
+  // had left. Counts the stream, once, if that was nothing.
+  void CountLead(absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SendFinished();
   // Called when the reader took an event.
   void OnTaken();
@@ -192,10 +205,13 @@ class Job final : public std::enable_shared_from_this<Job> {
   absl::Duration Now() const { return context_->clock->Monotonic(); }
 
   const JobContext* const context_;
-  // Constant. The constructor moved `resume`'s tokens to `tokens_` and `prompt_audio` to
+  // Constant. The constructor moved `resume`'s tokens to `variants_` and `prompt_audio` to
   // `prompt_file_`.
   GenerationRequest request_;
-  const int64_t known_frames_;  // frames that came with `resume`
+  // Frames that came with `resume`, of each variant, and those that came of all. Variants are made
+  // together, so what came of some only is made again.
+  const std::vector<int64_t> received_frames_;
+  const int64_t known_frames_;
   const absl::Duration submitted_;
   const absl::Duration deadline_;
   CancelFlag cancel_;  // told to whoever works for the job
@@ -209,7 +225,7 @@ class Job final : public std::enable_shared_from_this<Job> {
   VideoFrames frames_;                  // read and not encoded yet
   int local_read_ = 0;                  // local frames read, or passed over
   std::vector<float> prompt_;  // mono, at the model's rate; empty: the song begins with nothing
-  std::unique_ptr<AudioPipeline> audio_;
+  std::vector<std::unique_ptr<AudioPipeline>> audio_;  // of each variant
   int64_t total_frames_ = 0;         // written under `mutex_`, by DecodeVideo alone
   std::vector<WindowSpec> windows_;  // written by DecodeVideo alone
 
@@ -233,15 +249,20 @@ class Job final : public std::enable_shared_from_this<Job> {
   absl::Duration last_sent_ ABSL_GUARDED_BY(mutex_);  // when audio or progress was last sent
   SongId song_id_ ABSL_GUARDED_BY(mutex_) = 0;        // set with Stage::kQueue
   int64_t given_frames_ ABSL_GUARDED_BY(mutex_);      // that came with `resume` or are the prompt's
-  int64_t frames_made_ ABSL_GUARDED_BY(mutex_);       // given ones included
-  // [n][codebooks]: complete frames of the song.
-  std::vector<uint16_t> tokens_ ABSL_GUARDED_BY(mutex_);
-  // Number of frames of the song that the next chunk needs.
-  int64_t wanted_frames_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t frames_made_ ABSL_GUARDED_BY(mutex_);       // of every variant, given ones included
+  // How far a variant is.
+  struct Variant {
+    std::vector<uint16_t> tokens;  // [n][codebooks]: complete frames of the song
+    int64_t wanted_frames = 0;     // of the song, that the next chunk needs
+    int64_t sent_samples = 0;
+    bool sent = false;                         // the last chunk is made
+    std::optional<absl::Duration> last_chunk;  // when it was sent
+  };
+  std::vector<Variant> variants_ ABSL_GUARDED_BY(mutex_);
+  int64_t heard_samples_ ABSL_GUARDED_BY(mutex_) = 0;  // sent of every variant
   Pump pump_ ABSL_GUARDED_BY(mutex_) = Pump::kNoAudio;
   // When the stall began, or when the reader last took an event if that was later.
   absl::Duration stalled_since_ ABSL_GUARDED_BY(mutex_);
-  absl::Duration last_chunk_ ABSL_GUARDED_BY(mutex_);
   bool reader_was_late_ ABSL_GUARDED_BY(mutex_) = false;  // stalled since the last chunk
   bool underrun_ ABSL_GUARDED_BY(mutex_) = false;         // counted as an underrun already
   StageSeconds seconds_ ABSL_GUARDED_BY(mutex_);

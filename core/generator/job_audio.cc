@@ -3,16 +3,54 @@
 #include <optional>
 #include <utility>
 
+#include "core/base/status_macros.h"
 #include "core/generator/job.h"
 #include "vidmuse/audio_format.h"
 #include "vidmuse/events.h"
 
 namespace vidmuse {
 
+absl::StatusOr<std::unique_ptr<AudioPipeline>> Job::NewPipeline(int variant) const {
+  AudioPipelineOptions options;
+  options.format = request_.format;
+  options.loudness = request_.loudness;
+  options.total_frames = total_frames_;
+  options.chunk_seconds = request_.chunk_seconds;
+  options.return_tokens = request_.return_tokens;
+  options.known_frames = received_frames_[variant];
+  if (request_.resume) {
+    options.received_bytes = request_.resume->variants[variant].received_bytes;
+  }
+  ASSIGN_OR_RETURN(std::unique_ptr<AudioDecoder> decoder, context_->model->NewAudioDecoder());
+  return AudioPipeline::Create(options, context_->model->info(), std::move(decoder));
+}
+
+void Job::UpdateWanted(int variant) {
+  const AudioPipeline& audio = *audio_[variant];
+  variants_[variant].wanted_frames = audio.frames_taken() + audio.frames_needed();
+}
+
+int Job::NextToPump() const {
+  const int codebooks = context_->model->info().codebooks;
+  int next = -1;
+  for (int v = 0; v < request_.variants; ++v) {
+    const Variant& variant = variants_[v];
+    if (static_cast<int64_t>(variant.tokens.size()) < variant.wanted_frames * codebooks) continue;
+    if (variant.sent) continue;
+    if (next < 0 || variant.wanted_frames < variants_[next].wanted_frames) next = v;
+  }
+  return next;
+}
+
+bool Job::AllSent() const {
+  return std::all_of(variants_.begin(), variants_.end(),
+                     [](const Variant& variant) { return variant.sent; });
+}
+
 void Job::SchedulePump() {
   if (pump_ != Pump::kIdle || ended()) return;
   // The device thread sends nothing to readers, so the pump sends progress that is due, too.
-  if (frames_made_ < wanted_frames_ && stage_ != Stage::kDeliver && !progress_due_) return;
+  if (NextToPump() < 0 && stage_ != Stage::kDeliver && !progress_due_) return;
   // The pool's queue has room for one task of every job.
   const auto run = [self = shared_from_this()] { self->RunTask(&Job::PumpAudio); };
   const bool queued = context_->codec_pool->Submit(run, TaskPriority::kNormal, request_.client_key);
@@ -27,43 +65,51 @@ void Job::OnTaken() {
   SchedulePump();
 }
 
-bool Job::TakePumpInput(std::vector<uint16_t>* tokens) {
+std::optional<Job::PumpInput> Job::TakePumpInput() {
   const int codebooks = context_->model->info().codebooks;
   MutexLock lock(&mutex_);
-  const int64_t taken = audio_->frames_taken();
-  wanted_frames_ = taken + audio_->frames_needed();
   if (!events_.HasRoom()) {
     pump_ = Pump::kStalled;
     stalled_since_ = Now();
     reader_was_late_ = true;
-    return false;
+    return std::nullopt;
   }
-  const bool enough = static_cast<int64_t>(tokens_.size()) >= wanted_frames_ * codebooks;
-  if (ended() || !enough || (audio_->done() && stage_ != Stage::kDeliver)) {
+  PumpInput input;
+  input.finished = AllSent() && stage_ == Stage::kDeliver;
+  if (input.finished && !ended()) return input;
+  input.variant = ended() ? -1 : NextToPump();
+  if (input.variant < 0) {
     pump_ = Pump::kIdle;
-    return false;
+    return std::nullopt;
   }
-  tokens->assign(tokens_.begin() + taken * codebooks, tokens_.begin() + wanted_frames_ * codebooks);
-  return true;
+  const Variant& variant = variants_[input.variant];
+  input.tokens.assign(variant.tokens.begin() + audio_[input.variant]->frames_taken() * codebooks,
+                      variant.tokens.begin() + variant.wanted_frames * codebooks);
+  return input;
 }
 
 // Makes one chunk and queues itself again, so that streams take turns.
 void Job::PumpAudio() {
   SendProgress();
-  std::vector<uint16_t> tokens;
-  if (!TakePumpInput(&tokens)) return;
-  if (audio_->done()) return SendFinished();
+  const std::optional<PumpInput> input = TakePumpInput();
+  if (!input) return;
+  if (input->finished) return SendFinished();
+  AudioPipeline& audio = *audio_[input->variant];
   const absl::Duration begin = Now();
-  absl::StatusOr<std::optional<AudioChunk>> chunk = audio_->Next(tokens);
+  absl::StatusOr<std::optional<AudioChunk>> chunk = audio.Next(input->tokens);
   if (!chunk.ok()) return End(chunk.status());
   {
     MutexLock lock(&mutex_);
     seconds_.codec += absl::ToDoubleSeconds(Now() - begin);
   }
-  if (*chunk) SendChunk(**std::move(chunk));
+  if (*chunk) {
+    (*chunk)->variant = input->variant;
+    SendChunk(**std::move(chunk));
+  }
   MutexLock lock(&mutex_);
   pump_ = Pump::kIdle;
-  wanted_frames_ = audio_->frames_taken() + audio_->frames_needed();
+  UpdateWanted(input->variant);
+  variants_[input->variant].sent = audio.done();
   SchedulePump();
 }
 
@@ -73,18 +119,21 @@ void Job::SendChunk(AudioChunk chunk) {
         static_cast<double>(chunk.num_samples) / context_->model->info().sample_rate;
     MutexLock lock(&mutex_);
     const absl::Duration now = Now();
-    CountLead(now, chunk);
+    Variant& variant = variants_[chunk.variant];
+    variant.sent_samples = chunk.first_sample + chunk.num_samples;
+    CountLead(now);
     if (seconds_.first_audio == 0) {
       seconds_.first_audio = absl::ToDoubleSeconds(now - submitted_);
       // With kReference, the first audio comes only when the whole song is made, so it isn't timed.
       if (request_.loudness != LoudnessMode::kReference) {
         context_->metrics->Observe(Histogram::kTimeToFirstAudioSeconds, seconds_.first_audio);
       }
-    } else {
-      context_->metrics->Observe(Histogram::kInterChunkSeconds,
-                                 absl::ToDoubleSeconds(now - last_chunk_));
     }
-    last_chunk_ = now;
+    if (variant.last_chunk) {
+      context_->metrics->Observe(Histogram::kInterChunkSeconds,
+                                 absl::ToDoubleSeconds(now - *variant.last_chunk));
+    }
+    variant.last_chunk = now;
     context_->metrics->Add(Counter::kAudioSeconds, audio_seconds);
   }
   {
@@ -94,13 +143,16 @@ void Job::SendChunk(AudioChunk chunk) {
   events_.Push(std::move(chunk));
 }
 
-void Job::CountLead(absl::Duration now, const AudioChunk& chunk) {
-  if (playback_ == nullptr || chunk.num_samples == 0) return;
-  const int sample_rate = context_->model->info().sample_rate;
-  const absl::Duration length = chunk.num_samples * absl::Seconds(1) / sample_rate;
-  const absl::Duration end =
-      (chunk.first_sample + chunk.num_samples) * absl::Seconds(1) / sample_rate;
-  const std::optional<absl::Duration> left = playback_->Deliver(now, length, end);
+void Job::CountLead(absl::Duration now) {
+  int64_t heard = variants_.front().sent_samples;
+  for (const Variant& variant : variants_) heard = std::min(heard, variant.sent_samples);
+  if (playback_ == nullptr || heard == heard_samples_) return;
+  const auto length = [rate = context_->model->info().sample_rate](int64_t samples) {
+    return samples * absl::Seconds(1) / rate;
+  };
+  const std::optional<absl::Duration> left =
+      playback_->Deliver(now, length(heard - heard_samples_), length(heard));
+  heard_samples_ = heard;
   if (left.has_value() && !reader_was_late_) {
     context_->metrics->Observe(Histogram::kStreamLeadSeconds,
                                std::max(0.0, absl::ToDoubleSeconds(*left)));
@@ -113,9 +165,9 @@ void Job::CountLead(absl::Duration now, const AudioChunk& chunk) {
 
 void Job::SendFinished() {
   GenerationFinished finished;
-  finished.total_samples = audio_->total_samples();
+  finished.total_samples = audio_.front()->total_samples();
   finished.total_frames = total_frames_;
-  finished.loudness_lufs = audio_->output_lufs();
+  for (const auto& audio : audio_) finished.loudness_lufs.push_back(audio->output_lufs());
   {
     MutexLock lock(&mutex_);
     seconds_.total = absl::ToDoubleSeconds(Now() - submitted_);

@@ -7,6 +7,7 @@
 
 #include "core/base/status_macros.h"
 #include "core/generator/job.h"
+#include "core/generator/variant_seed.h"
 
 namespace vidmuse {
 namespace {
@@ -112,10 +113,14 @@ void Job::AddSong() {
   song.listener = NewListener();
   song.client_key = request_.client_key;
   song.playback = playback_;
-  song.sampling = request_.sampling;
   song.deadline = deadline_;
   song.cancel = cancel_;
-  song.known_tokens.assign(tokens_.begin(), tokens_.end());
+  for (int v = 0; v < request_.variants; ++v) {
+    SongVariant& variant = song.variants.emplace_back();
+    variant.sampling = request_.sampling;
+    variant.sampling.seed = VariantSeed(request_.sampling.seed, v);
+    variant.known_tokens.assign(variants_[v].tokens.begin(), variants_[v].tokens.end());
+  }
   MoveTo(Stage::kQueue);
   song_id_ = context_->engine->Add(std::move(song));
 }

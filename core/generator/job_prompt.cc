@@ -60,10 +60,12 @@ absl::Status Job::EncodePrompt() {
   MutexLock lock(&mutex_);
   if (ended()) return end_;
   // The frames that came with `resume` stay: they are this prompt's, encoded before.
-  tokens_.insert(tokens_.end(), tokens->begin() + static_cast<int64_t>(tokens_.size()),
-                 tokens->end());
-  given_frames_ = frames_made_ =
-      static_cast<int64_t>(tokens_.size()) / context_->model->info().codebooks;
+  for (Variant& variant : variants_) {
+    const auto known = static_cast<int64_t>(variant.tokens.size());
+    variant.tokens.insert(variant.tokens.end(), tokens->begin() + known, tokens->end());
+  }
+  CountFrames();
+  given_frames_ = frames_made_;
   SchedulePump();
   return absl::OkStatus();
 }

@@ -20,7 +20,8 @@ void Job::ReportEnd(const absl::Status& status) {
                       : absl::IsDeadlineExceeded(status) ? "deadline"
                       : absl::IsUnavailable(status)      ? "handed_over"
                                                          : "error";
-  const int64_t made = (frames_made_ - given_frames_) * context_->model->info().codebooks;
+  const int64_t made =
+      (frames_made_ - given_frames_) * context_->model->info().codebooks * request_.variants;
   metrics.Add(Counter::kWastedTokens, static_cast<double>(made), cause);
 }
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/generator/job.h"
+#include "core/generator/variant_seed.h"
 #include "vidmuse/status_details.h"
 
 namespace vidmuse {
@@ -15,7 +16,9 @@ class Job::Listener final : public SongListener {
  public:
   explicit Listener(std::shared_ptr<Job> job) : job_(std::move(job)) {}
   void OnPlaced() override { job_->SongPlaced(); }
-  void OnFrames(int64_t, absl::Span<const int32_t> tokens) override { job_->FramesMade(tokens); }
+  void OnFrames(int variant, int64_t, absl::Span<const int32_t> tokens) override {
+    job_->FramesMade(variant, tokens);
+  }
   void OnEnded(const absl::Status& status, const SongTimes& times) override {
     job_->SongEnded(status, times);
   }
@@ -57,7 +60,8 @@ absl::Status Job::Keep(absl::string_view bytes) {
   MutexLock lock(&mutex_);
   if (ended()) return end_;
   const uint64_t needed =
-      upload_.size() + bytes.size() + prompt_file_.size() + tokens_.size() * sizeof(tokens_[0]);
+      upload_.size() + bytes.size() + prompt_file_.size() +
+      known_frames_ * request_.variants * context_->model->info().codebooks * sizeof(uint16_t);
   if (needed > memory_.bytes()) RETURN_IF_ERROR(memory_.Resize(needed, MemoryUse::kUpload));
   // Reserved once, so that growing the string never takes more memory than is counted.
   if (upload_.empty() && request_.declared_bytes) upload_.reserve(*request_.declared_bytes);
@@ -111,7 +115,7 @@ void Job::DecodeVideo() {
 absl::Status Job::ReserveSong() {
   const MusicModel& model = *context_->model;
   RequestMemory memory;
-  memory.song = SongBytes(model.info(), total_frames_, request_.loudness) +
+  memory.song = SongBytes(model.info(), total_frames_, request_.loudness, request_.variants) +
                 prompt_.size() * sizeof(prompt_[0]);
   if (known_frames_ < total_frames_) {
     memory.parts = video_ != nullptr;
@@ -136,8 +140,9 @@ absl::Status Job::StartSong() {
     MutexLock lock(&mutex_);
     total_frames_ = int64_t{frames_.seconds} * kFrameRate;
   }
-  if (known_frames_ > total_frames_) {
-    return absl::InvalidArgumentError(absl::StrCat("resume.tokens holds ", known_frames_,
+  const int64_t received = *std::max_element(received_frames_.begin(), received_frames_.end());
+  if (received > total_frames_) {
+    return absl::InvalidArgumentError(absl::StrCat("resume.tokens holds ", received,
                                                    " frames, but the song has ", total_frames_));
   }
   RETURN_IF_ERROR(CheckPrompt());
@@ -147,16 +152,9 @@ absl::Status Job::StartSong() {
   }
   RETURN_IF_ERROR(ReserveSong());
 
-  AudioPipelineOptions options;
-  options.format = request_.format;
-  options.loudness = request_.loudness;
-  options.total_frames = total_frames_;
-  options.chunk_seconds = request_.chunk_seconds;
-  options.return_tokens = request_.return_tokens;
-  options.known_frames = known_frames_;
-  if (request_.resume) options.received_bytes = request_.resume->received_bytes;
-  ASSIGN_OR_RETURN(std::unique_ptr<AudioDecoder> decoder, context_->model->NewAudioDecoder());
-  ASSIGN_OR_RETURN(audio_, AudioPipeline::Create(options, model, std::move(decoder)));
+  for (int v = 0; v < request_.variants; ++v) {
+    ASSIGN_OR_RETURN(audio_.emplace_back(), NewPipeline(v));
+  }
 
   GenerationStarted started;
   started.request_id = request_.request_id;
@@ -164,15 +162,17 @@ absl::Status Job::StartSong() {
   started.sample_rate = model.sample_rate;
   started.channels = model.channels;
   started.format = request_.format;
-  started.seed = request_.sampling.seed;
+  for (int v = 0; v < request_.variants; ++v) {
+    started.seeds.push_back(VariantSeed(request_.sampling.seed, v));
+  }
   started.fingerprint = model.fingerprint;
   started.sampling = request_.sampling;
-  started.total_samples = audio_->total_samples();
+  started.total_samples = audio_.front()->total_samples();
   started.total_frames = total_frames_;
   events_.Push(std::move(started));
 
   MutexLock lock(&mutex_);
-  wanted_frames_ = audio_->frames_needed();
+  for (int v = 0; v < request_.variants; ++v) UpdateWanted(v);
   pump_ = Pump::kIdle;
   SchedulePump();  // a resumed song has tokens already
   return absl::OkStatus();
@@ -184,12 +184,19 @@ void Job::SongPlaced() {
   SchedulePump();
 }
 
-void Job::FramesMade(absl::Span<const int32_t> tokens) {
+void Job::FramesMade(int variant, absl::Span<const int32_t> tokens) {
   MutexLock lock(&mutex_);
   if (ended()) return;  // the scheduler drops the song before the next step
-  tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
-  frames_made_ = static_cast<int64_t>(tokens_.size()) / context_->model->info().codebooks;
+  std::vector<uint16_t>& all = variants_[variant].tokens;
+  all.insert(all.end(), tokens.begin(), tokens.end());
+  CountFrames();
   SchedulePump();
+}
+
+void Job::CountFrames() {
+  size_t least = variants_.front().tokens.size();
+  for (const Variant& variant : variants_) least = std::min(least, variant.tokens.size());
+  frames_made_ = static_cast<int64_t>(least) / context_->model->info().codebooks;
 }
 
 void Job::SongEnded(const absl::Status& status, const SongTimes& times) {

@@ -49,12 +49,12 @@ uint64_t MostCondition(const MusicModel& model, int seconds,
   return model.ConditionBytes(first + shared) + (first < all ? model.ContinuationBytes() : 0);
 }
 
-uint64_t SongBytes(const ModelInfo& model, int64_t frames, LoudnessMode loudness) {
+uint64_t SongBytes(const ModelInfo& model, int64_t frames, LoudnessMode loudness, int variants) {
   // The scheduler keeps a copy of the tokens while it makes more.
   const uint64_t token_bytes = sizeof(uint16_t) + sizeof(int32_t);
   uint64_t frame_bytes = model.codebooks * token_bytes;
   if (loudness == LoudnessMode::kReference) frame_bytes += model.samples_per_frame * sizeof(float);
-  return static_cast<uint64_t>(frames) * frame_bytes;
+  return static_cast<uint64_t>(variants) * static_cast<uint64_t>(frames) * frame_bytes;
 }
 
 RequestMemory MostMemory(const MusicModel& model, int seconds, const GenerationRequest& request) {
@@ -66,14 +66,23 @@ RequestMemory MostMemory(const MusicModel& model, int seconds, const GenerationR
   if (memory.parts) memory.video = request.declared_bytes.value_or(0);
   memory.frames = static_cast<uint64_t>(first + kGlobalFrames) * kFrameBytes;
   memory.condition = MostCondition(model, seconds, windows);
-  memory.song = SongBytes(model.info(), int64_t{kFrameRate} * seconds, request.loudness);
+  memory.song =
+      SongBytes(model.info(), int64_t{kFrameRate} * seconds, request.loudness, request.variants);
   return memory;
+}
+
+uint64_t ResumeBytes(const ResumePoint& resume) {
+  uint64_t bytes = 0;
+  for (const ResumeVariant& variant : resume.variants) {
+    bytes += variant.tokens.size() * sizeof(variant.tokens[0]);
+  }
+  return bytes;
 }
 
 uint64_t PromisedMemory(const MusicModel& model, const GenerationRequest& request, MemoryUse* use) {
   *use = MemoryUse::kUpload;
   uint64_t bytes = request.declared_bytes.value_or(0);
-  if (request.resume) bytes += request.resume->tokens.size() * sizeof(uint16_t);
+  if (request.resume) bytes += ResumeBytes(*request.resume);
   bytes += request.prompt_audio.size();
   if (!request.declared_seconds) return bytes;
   double seconds = std::min(*request.declared_seconds, kMostSeconds);

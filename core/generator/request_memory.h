@@ -49,8 +49,11 @@ uint64_t MostCondition(const MusicModel& model, int seconds,
 // decoded.
 RequestMemory MostMemory(const MusicModel& model, int seconds, const GenerationRequest& request);
 
-// Bytes of a song of `frames` token frames, without the video's frames and the condition.
-uint64_t SongBytes(const ModelInfo& model, int64_t frames, LoudnessMode loudness);
+// Bytes of `variants` songs of `frames` token frames, without the video's frames and the condition.
+uint64_t SongBytes(const ModelInfo& model, int64_t frames, LoudnessMode loudness, int variants);
+
+// Bytes of the tokens that the client has already.
+uint64_t ResumeBytes(const ResumePoint& resume);
 
 // Bytes to reserve at admission, so that the request never has to ask for them later: all that it
 // will take, as far as its client has declared the size and length of its video. `use` is set to

@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "core/base/cancel.h"
+#include "core/base/status_macros.h"
 #include "core/model/architecture/video_frames.h"
 #include "vidmuse/model_info.h"
 #include "vidmuse/sampling_options.h"
@@ -102,6 +104,11 @@ class MusicModel {
   // Predicts the bytes that a window of this size will hold, before it is opened.
   virtual size_t WindowBytes(int local_frames, int steps) const = 0;
 
+  // The same for `count` windows that are opened together.
+  virtual size_t WindowsBytes(int local_frames, int steps, int count) const {
+    return count * WindowBytes(local_frames, steps);
+  }
+
   // Bytes that are reserved for windows. 0: windows take the machine's memory as they are opened.
   virtual size_t WindowMemory() const { return 0; }
 
@@ -112,6 +119,20 @@ class MusicModel {
                                                              int first_frame, int frame_count,
                                                              int steps,
                                                              const CancelFlag& cancel) = 0;
+
+  // Opens `count` >= 1 such windows over the same frames, for variants of a song. A model may have
+  // them share the condition's keys and values. Each is what OpenWindow opens, bit for bit.
+  virtual absl::StatusOr<std::vector<std::unique_ptr<Window>>> OpenWindows(
+      const VideoCondition& condition, int first_frame, int frame_count, int steps, int count,
+      const CancelFlag& cancel) {
+    std::vector<std::unique_ptr<Window>> windows;
+    for (int i = 0; i < count; ++i) {
+      ASSIGN_OR_RETURN(std::unique_ptr<Window> window,
+                       OpenWindow(condition, first_frame, frame_count, steps, cancel));
+      windows.push_back(std::move(window));
+    }
+    return windows;
+  }
 
   // Runs one step of all requests together. Called by the device thread alone. An error concerns
   // all requests and leaves their windows unchanged.

@@ -44,6 +44,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (const uint16_t token : tokens) FUZZ_REQUIRE(token < model.card);
   }
   // The core's own check must accept what the conversion accepts.
-  FUZZ_REQUIRE(vidmuse::ValidateRequest(*request, model).ok());
+  FUZZ_REQUIRE(vidmuse::ValidateRequest(*request, model, {}).ok());
   return 0;
 }

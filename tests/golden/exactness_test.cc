@@ -76,7 +76,7 @@ class ExactnessTest : public ::testing::Test {
   static void ExpectResumes(const GenerationRequest& request, const std::string& video,
                             const ReadSong& whole, size_t frames) {
     GenerationRequest resumed = request;
-    resumed.resume = ResumePoint{{whole.tokens.begin(), whole.tokens.begin() + frames * 4}, 0, ""};
+    resumed.resume = ResumeAt({whole.tokens.begin(), whole.tokens.begin() + frames * 4});
     const ReadSong rest = Generate(resumed, video);
     const std::vector<uint16_t> expected(whole.tokens.begin() + frames * 4, whole.tokens.end());
     ASSERT_EQ(rest.tokens, expected) << "from frame " << frames;

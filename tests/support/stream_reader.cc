@@ -23,7 +23,27 @@ absl::StatusOr<StreamEvent> ReadEvent(MusicStream& stream, absl::Duration deadli
   return result;
 }
 
-ReadSong ReadToEnd(MusicStream& stream, absl::Duration deadline) {
+std::string BytesOf(const ReadSong& song, int variant) {
+  std::string bytes;
+  for (const AudioChunk& chunk : song.chunks) {
+    if (chunk.variant == variant) bytes += chunk.data;
+  }
+  return bytes;
+}
+
+std::vector<uint16_t> TokensOf(const ReadSong& song, int variant) {
+  std::vector<uint16_t> tokens;
+  for (const AudioChunk& chunk : song.chunks) {
+    if (chunk.variant != variant) continue;
+    tokens.insert(tokens.end(), chunk.tokens.begin(), chunk.tokens.end());
+  }
+  return tokens;
+}
+
+namespace {
+
+// Reads until the stream has finished or failed.
+ReadSong ReadEvents(MusicStream& stream, absl::Duration deadline) {
   ReadSong song;
   for (;;) {
     absl::StatusOr<StreamEvent> event = ReadEvent(stream, deadline);
@@ -37,11 +57,18 @@ ReadSong ReadToEnd(MusicStream& stream, absl::Duration deadline) {
       return song;
     }
     if (auto* chunk = std::get_if<AudioChunk>(&*event)) {
-      song.bytes += chunk->data;
-      song.tokens.insert(song.tokens.end(), chunk->tokens.begin(), chunk->tokens.end());
       song.chunks.push_back(std::move(*chunk));
     }
   }
+}
+
+}  // namespace
+
+ReadSong ReadToEnd(MusicStream& stream, absl::Duration deadline) {
+  ReadSong song = ReadEvents(stream, deadline);
+  song.bytes = BytesOf(song, 0);
+  song.tokens = TokensOf(song, 0);
+  return song;
 }
 
 }  // namespace vidmuse

@@ -18,7 +18,12 @@ from vidmuse._video import open_video
 from vidmuse.v1 import music_pb2 as pb
 
 # Fields that the client sets itself.
-OWN_FIELDS = {"video_bytes", "return_tokens", "resume.received_bytes"}
+OWN_FIELDS = {
+    "video_bytes",
+    "return_tokens",
+    "resume.received_bytes",
+    "resume.variants.received_bytes",
+}
 
 
 def leaves(descriptor: Any, prefix: str = "") -> set[str]:

@@ -215,6 +215,26 @@ def make_certificates(folder: Path) -> None:
         )
 
 
+def test_variants_are_files_of_their_own(address: str, tmp_path: Path) -> None:
+    with Client(address) as client:
+        both = client.generate(CLIP, seed=3, duration=2, variants=2).save(tmp_path / "song.wav")
+        assert both.started is not None
+        seeds = list(both.started.seeds)
+        assert len(set(seeds)) == 2
+        for number, seed in enumerate(seeds, 1):
+            alone = client.generate(CLIP, seed=seed, duration=2).save(tmp_path / "alone.wav")
+            one = (tmp_path / f"song-{number}.wav").read_bytes()
+            assert one == (tmp_path / "alone.wav").read_bytes()
+            assert both.variant_tokens[number - 1] == alone.tokens
+        again = client.generate(
+            CLIP, seed=3, duration=2, variants=2, resume_variants=both.variant_tokens
+        ).save(tmp_path / "again.wav")
+        assert again.finished is not None
+    for number in (1, 2):
+        one = (tmp_path / f"song-{number}.wav").read_bytes()
+        assert one == (tmp_path / f"again-{number}.wav").read_bytes()
+
+
 def test_tls_and_a_key(tmp_path: Path) -> None:
     make_certificates(tmp_path)
     (tmp_path / "hashes").write_text(hashlib.sha256(b"secret").hexdigest() + " tester\n")

@@ -63,9 +63,10 @@ class Song:
 
     def __init__(self, one: dict[str, Any]) -> None:
         given = one.get("given", {})
-        self.state = StreamState(
-            pb.ResumeFrom(tokens=tokens(given), fingerprint=given.get("fingerprint", ""))
-        )
+        resume = pb.ResumeFrom(tokens=tokens(given), fingerprint=given.get("fingerprint", ""))
+        for variant in given.get("variants", []):
+            resume.variants.add(tokens=tokens(variant))
+        self.state = StreamState(resume, one.get("variants", 1))
         self.plan = ResumePlan(
             addresses=one.get("addresses", 1),
             exact_only=one.get("exact_only", False),
@@ -80,6 +81,7 @@ class Song:
         elif what == "chunk":
             self.state.on_chunk(
                 pb.AudioChunk(
+                    variant=step.get("variant", 0),
                     data=step.get("head", "").encode().ljust(step["bytes"], b"\0"),
                     first_sample=step.get("first_sample", 0),
                     num_samples=step.get("num_samples", 0),
@@ -111,8 +113,8 @@ class Song:
             "can_splice": self.state.can_splice,
             "has_new": self.state.has_new,
             "fingerprint": self.state.required_fingerprint,
-            "received_samples": self.state.received_samples,
-            "held_frames": self.state.held_frames,
+            "received_samples": self.state.received_samples(),
+            "held_frames": self.state.held_frames(),
         }
         assert actual == {name: step.get(name, value) for name, value in actual.items()}
         if "config" in step:
@@ -124,10 +126,13 @@ class Song:
         assert config.sampling.HasField("seed") == ("seed" in expected)
         assert config.sampling.seed == expected.get("seed", 0)
         assert config.sampling.top_k == expected.get("top_k", 0)
-        assert config.HasField("resume") == ("received_bytes" in expected)
+        assert config.HasField("resume") == ("received_bytes" in expected or "variants" in expected)
         assert config.resume.received_bytes == expected.get("received_bytes", 0)
         assert config.resume.fingerprint == expected.get("fingerprint", "")
         assert config.resume.tokens == tokens(expected)
+        assert [(one.tokens, one.received_bytes) for one in config.resume.variants] == [
+            (tokens(one), one["received_bytes"]) for one in expected.get("variants", [])
+        ]
 
 
 @pytest.mark.parametrize("one", RESUMES["cases"], ids=lambda one: str(one["name"]))

@@ -20,11 +20,11 @@ struct GenerationStarted {
   int sample_rate = 0;  // Hz
   int channels = 0;
   AudioFormat format = AudioFormat::kWav;
-  uint64_t seed = 0;
-  int64_t total_samples = 0;   // per channel, of the whole song
-  int64_t total_frames = 0;    // token frames, 50 a second
-  std::string fingerprint{};   // ModelInfo::fingerprint
-  SamplingOptions sampling{};  // as used, with defaults filled in
+  std::vector<uint64_t> seeds;  // of each variant; the first is the request's
+  int64_t total_samples = 0;    // per channel, of the whole song
+  int64_t total_frames = 0;     // token frames, 50 a second
+  std::string fingerprint{};    // ModelInfo::fingerprint
+  SamplingOptions sampling{};   // as used, with defaults filled in
 };
 
 // Where a request stands.
@@ -40,12 +40,14 @@ struct GenerationProgress {
   int64_t total_frames = 0;  // 0: unknown so far
 };
 
+// The next part of one variant. Chunks of a stream's variants are interleaved.
 struct AudioChunk {
   std::string data;          // bytes in the stream's format; may be empty if only tokens are sent
   int64_t first_sample = 0;  // offset in the song of the first sample of `data`
   int64_t num_samples = 0;   // samples that went into the encoder for `data`
   int64_t first_frame = 0;   // of `tokens`
   std::vector<uint16_t> tokens;  // [frames][codebooks], since the previous chunk, if asked for
+  int variant = 0;
 };
 
 struct StageSeconds {
@@ -64,7 +66,8 @@ struct StageSeconds {
 struct GenerationFinished {
   int64_t total_samples = 0;
   int64_t total_frames = 0;
-  double loudness_lufs = 0;  // integrated, of what was delivered; -HUGE_VAL for silence
+  // Of each variant: integrated, of what was delivered; -HUGE_VAL for silence.
+  std::vector<double> loudness_lufs;
   StageSeconds seconds;
 };
 

@@ -13,14 +13,22 @@
 
 namespace vidmuse {
 
-// What a client already holds of a broken stream, so that any replica can continue it.
-struct ResumePoint {
+// What a client already holds of one variant of a broken stream.
+struct ResumeVariant {
   std::vector<uint16_t> tokens;  // [frames][codebooks], from the song's first frame on
   // Bytes of the encoded stream that the client has: they are made again but not sent again.
   uint64_t received_bytes = 0;
+};
+
+// What a client already holds of a broken stream, so that any replica can continue it.
+struct ResumePoint {
+  std::vector<ResumeVariant> variants;  // GenerationRequest::variants of them
   // ModelInfo::fingerprint of the server that made the first part; empty: not compared.
   std::string fingerprint{};
 };
+
+// The most songs that one request may ask for.
+inline constexpr int kMaxVariants = 8;
 
 struct GenerationRequest {
   std::string request_id;  // for logs; generated if empty
@@ -28,6 +36,9 @@ struct GenerationRequest {
   // a key count as one client's.
   std::string client_key;
   SamplingOptions sampling;
+  // How many songs to make for the video, [1, kMaxVariants] and at most Limits::max_batch. Each is
+  // what a request of its own with its seed gives (see GenerationStarted::seeds).
+  int variants = 1;
   bool seed_is_set = false;      // false: the generator draws one and reports it
   bool cfg_coef_is_set = false;  // false: the model's own default
   double max_seconds = 0;        // upper bound of the song's length; 0: as long as the video

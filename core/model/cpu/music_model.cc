@@ -23,17 +23,18 @@ absl::Status OutOfMemory() {
 
 class CpuWindow final : public Window {
  public:
-  CpuWindow(const cpu::TokenModel& lm, int condition_tokens, int steps)
+  CpuWindow(const cpu::TokenModel& lm, std::shared_ptr<const cpu::KvCache> cross,
+            int condition_tokens, int steps)
       : steps_(steps),
         condition_tokens_(condition_tokens),
-        cross_(lm.NewCrossCache(condition_tokens)),
+        cross_(std::move(cross)),
         cond_(lm.NewSelfCache(steps)),
         null_(lm.NewSelfCache(steps)) {}
 
   int length() const override { return length_; }
   int capacity() const override { return steps_; }
   int condition_tokens() const { return condition_tokens_; }
-  cpu::KvCache* cross() { return cross_.get(); }
+  const cpu::KvCache* cross() { return cross_.get(); }
   cpu::KvCache* cond() { return cond_.get(); }
   cpu::KvCache* null() { return null_.get(); }
   void Advance(int steps) { length_ += steps; }
@@ -41,7 +42,8 @@ class CpuWindow final : public Window {
  private:
   const int steps_;
   const int condition_tokens_;
-  const std::unique_ptr<cpu::KvCache> cross_, cond_, null_;
+  const std::shared_ptr<const cpu::KvCache> cross_;
+  const std::unique_ptr<cpu::KvCache> cond_, null_;
   int length_ = 0;
 };
 
@@ -89,7 +91,12 @@ size_t CpuMusicModel::ConditionBytes(int local_frames) const {
 }
 
 size_t CpuMusicModel::WindowBytes(int local_frames, int steps) const {
-  return lm_->CrossCacheBytes(local_frames * kTokensPerFrame) + 2 * lm_->SelfCacheBytes(steps);
+  return WindowsBytes(local_frames, steps, 1);
+}
+
+size_t CpuMusicModel::WindowsBytes(int local_frames, int steps, int count) const {
+  return lm_->CrossCacheBytes(local_frames * kTokensPerFrame) +
+         2 * count * lm_->SelfCacheBytes(steps);
 }
 
 absl::Status CpuMusicModel::Project(const float* rows, int tokens, const CancelFlag& cancel,
@@ -122,17 +129,29 @@ absl::Status CpuMusicModel::Project(const float* rows, int tokens, const CancelF
 absl::StatusOr<std::unique_ptr<Window>> CpuMusicModel::OpenWindow(const VideoCondition& condition,
                                                                   int first_frame, int frame_count,
                                                                   int steps,
-                                                                  const CancelFlag& cancel) try {
+                                                                  const CancelFlag& cancel) {
+  ASSIGN_OR_RETURN(std::vector<std::unique_ptr<Window>> windows,
+                   OpenWindows(condition, first_frame, frame_count, steps, 1, cancel));
+  return std::move(windows.front());
+}
+
+absl::StatusOr<std::vector<std::unique_ptr<Window>>> CpuMusicModel::OpenWindows(
+    const VideoCondition& condition, int first_frame, int frame_count, int steps, int count,
+    const CancelFlag& cancel) try {
   const auto& own = static_cast<const HostCondition&>(condition);
   RETURN_IF_ERROR(CheckWindow(first_frame, frame_count, own.local_frames(), own.local_frames(),
                               steps, lm_->max_positions()));
   const int tokens = frame_count * kTokensPerFrame;
-  auto window = std::make_unique<CpuWindow>(*lm_, tokens, steps);
-  RETURN_IF_ERROR(Project(own.rows(first_frame), tokens, cancel, window->cross()));
-  return window;
+  std::shared_ptr<cpu::KvCache> cross = lm_->NewCrossCache(tokens);
+  std::vector<std::unique_ptr<Window>> windows;
+  for (int i = 0; i < count; ++i) {
+    windows.push_back(std::make_unique<CpuWindow>(*lm_, cross, tokens, steps));
+  }
+  RETURN_IF_ERROR(Project(own.rows(first_frame), tokens, cancel, cross.get()));
+  return windows;
 } catch (const std::bad_alloc&) {
-  return absl::ResourceExhaustedError(
-      absl::StrCat("out of memory for a window of ", WindowBytes(frame_count, steps), " bytes"));
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "out of memory for ", WindowsBytes(frame_count, steps, count), " bytes of windows"));
 }
 
 // Applies guidance and draws the tokens, once the logits are computed.
@@ -167,10 +186,13 @@ absl::Status CpuMusicModel::Step(absl::Span<StepRequest> requests) try {
     const bool wanted = request.sampling != nullptr || request.logits != nullptr;
     if (wanted) input.logits = logits_.data() + i * 2 * size;
     sequences_.push_back(input);
-    input.self = window.null();
+  }
+  for (size_t i = 0; i < requests.size(); ++i) {
+    cpu::SequenceInput input = sequences_[i];
+    input.self = static_cast<CpuWindow&>(*requests[i].window).null();
     input.cross = null_cross_.get();
     input.cross_length = kTokensPerFrame;
-    if (wanted) input.logits += size;
+    if (input.logits != nullptr) input.logits += size;
     sequences_.push_back(input);
   }
   lm_->Step(sequences_, team_);

@@ -39,10 +39,16 @@ class CpuMusicModel final : public MusicModel {
   size_t ConditionBytes(int local_frames) const override;
   size_t ContinuationBytes() const override;
   size_t WindowBytes(int local_frames, int steps) const override;
+  size_t WindowsBytes(int local_frames, int steps, int count) const override;
   // INVALID_ARGUMENT: frames or steps are out of range.
   absl::StatusOr<std::unique_ptr<Window>> OpenWindow(const VideoCondition& condition,
                                                      int first_frame, int frame_count, int steps,
                                                      const CancelFlag& cancel) override;
+  // The windows share the condition's keys and values. A step in which they follow each other reads
+  // them once for four of them.
+  absl::StatusOr<std::vector<std::unique_ptr<Window>>> OpenWindows(
+      const VideoCondition& condition, int first_frame, int frame_count, int steps, int count,
+      const CancelFlag& cancel) override;
   // INVALID_ARGUMENT: a token is out of range, or there are more steps than the window holds.
   // INTERNAL: a logit isn't finite.
   absl::Status Step(absl::Span<StepRequest> requests) override;
@@ -68,9 +74,9 @@ class CpuMusicModel final : public MusicModel {
 
   // Used by the device thread alone.
   cpu::ThreadTeam team_;
-  std::vector<Sampler> samplers_;  // one for each thread of the team
-  std::vector<cpu::SequenceInput> sequences_;
-  std::vector<float> logits_;  // [requests][conditional, null][codebooks][card]
+  std::vector<Sampler> samplers_;              // one for each thread of the team
+  std::vector<cpu::SequenceInput> sequences_;  // the requests' conditional ones, then the null ones
+  std::vector<float> logits_;                  // [requests][conditional, null][codebooks][card]
   std::vector<absl::Status> statuses_;
 };
 

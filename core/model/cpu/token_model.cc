@@ -79,6 +79,8 @@ void TokenModel::Prepare(absl::Span<const SequenceInput> sequences, int threads)
   first_row_.clear();
   lengths_.clear();
   cross_lengths_.clear();
+  self_readers_.clear();
+  cross_readers_.clear();
   int longest = 0;
   for (size_t s = 0; s < sequences.size(); ++s) {
     const SequenceInput& sequence = sequences[s];
@@ -87,6 +89,13 @@ void TokenModel::Prepare(absl::Span<const SequenceInput> sequences, int threads)
       rows_.push_back({static_cast<int>(s), sequence.position + i});
       lengths_.push_back(sequence.position + i + 1);
       cross_lengths_.push_back(sequence.cross_length);
+    }
+    const int index = static_cast<int>(s);
+    self_readers_.push_back({index, index + 1});
+    if (s > 0 && sequence.cross == sequences[s - 1].cross) {
+      cross_readers_.back().end = index + 1;
+    } else {
+      cross_readers_.push_back({index, index + 1});
     }
     longest = std::max({longest, sequence.position + sequence.count, sequence.cross_length});
   }
@@ -138,27 +147,29 @@ void TokenModel::NormRows(const Norm& norm, Member& member) {
   }
 }
 
-// Items are (head, sequence) pairs in the order of heads, so that the threads' shares take about
+// Items are (head, readers) pairs in the order of heads, so that the threads' shares take about
 // equally long.
 void TokenModel::Attend(absl::Span<const SequenceInput> sequences, int layer, bool cross, int item,
                         Member& member) {
-  const int count = static_cast<int>(sequences.size());
+  const std::vector<Readers>& all = readers(cross);
+  const int count = static_cast<int>(all.size());
   const auto cache = [&](int i) -> const KvCache& {
-    const SequenceInput& sequence = sequences[i % count];
+    const SequenceInput& sequence = sequences[all[i % count].begin];
     return cross ? *sequence.cross : *sequence.self;
   };
   const std::vector<int>& lengths = cross ? cross_lengths_ : lengths_;
   const int head = item / count;
-  const int row = first_row_[item % count];
+  const Readers& own = all[item % count];
+  const int row = first_row_[own.begin];
   AttentionArgs args;
   args.q_stride = cross ? config_.dim : 3 * config_.dim;
   args.q = (cross ? q_.data() : qkv_.data()) + row * args.q_stride + head * head_dim();
-  args.rows = sequences[item % count].count;
+  args.rows = first_row_[own.end - 1] + sequences[own.end - 1].count - row;
   args.lengths = lengths.data() + row;
   cache(item).Describe(layer, head, &args);
   if (const int next = item + 1; next < config_.num_heads * count) {
     args.next = cache(next).keys(layer, next / count);
-    args.next_bytes = cache(next).KeyBytes(lengths[first_row_[next % count]]);
+    args.next_bytes = cache(next).KeyBytes(lengths[first_row_[all[next % count].begin]]);
   }
   if (cache(item).fitted()) {
     const float* factors = cache(item).key_factors(layer, head);
@@ -197,7 +208,7 @@ void TokenModel::WriteSelf(absl::Span<const SequenceInput> sequences, int layer,
 
 void TokenModel::Attention(absl::Span<const SequenceInput> sequences, int layer, bool cross,
                            ThreadTeam& team, int index) {
-  const int items = config_.num_heads * static_cast<int>(sequences.size());
+  const int items = config_.num_heads * static_cast<int>(readers(cross).size());
   for (int item; (item = team.Claim(items, index)) < items;) {
     if (!cross) WriteSelf(sequences, layer, item);
     Attend(sequences, layer, cross, item, members_[index]);

@@ -89,6 +89,11 @@ class TokenModel {
     int sequence;
     int position;
   };
+  // Sequences [begin, end) with the same keys and values, which are read once for up to four rows.
+  struct Readers {
+    int begin;
+    int end;
+  };
 
   TokenModel(const LmConfig& config, const Kernels& kernels, Precision precision)
       : config_(config), kernels_(kernels), precision_(precision) {}
@@ -118,6 +123,9 @@ class TokenModel {
   void WriteSelf(absl::Span<const SequenceInput> sequences, int layer, int item);
   void Attend(absl::Span<const SequenceInput> sequences, int layer, bool cross, int item,
               Member& member);
+  const std::vector<Readers>& readers(bool cross) const {
+    return cross ? cross_readers_ : self_readers_;
+  }
   void Logits(absl::Span<const SequenceInput> sequences, int begin, int end, Member& member);
 
   const LmConfig config_;
@@ -138,6 +146,7 @@ class TokenModel {
   std::vector<int> first_row_;  // of each sequence
   std::vector<int> lengths_;    // of each row, for causal attention
   std::vector<int> cross_lengths_;
+  std::vector<Readers> self_readers_, cross_readers_;
   std::vector<float> x_;          // [rows][dim]
   std::vector<float> qkv_;        // [rows][3 dim]
   std::vector<float> q_;          // [rows][dim]

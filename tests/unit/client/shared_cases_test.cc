@@ -97,6 +97,7 @@ v1::AudioChunk ChunkOf(const json& step) {
   v1::AudioChunk chunk;
   std::string data = step.value("head", std::string());
   data.resize(step["bytes"].get<size_t>(), '\0');
+  chunk.set_variant(step.value("variant", 0u));
   chunk.set_data(data);
   chunk.set_first_sample(step.value("first_sample", uint64_t{0}));
   chunk.set_num_samples(step.value("num_samples", uint64_t{0}));
@@ -109,6 +110,9 @@ v1::ResumeFrom GivenOf(const json& one) {
   v1::ResumeFrom given;
   if (!one.contains("given")) return given;
   given.set_tokens(Tokens(one["given"]));
+  for (const json& variant : one["given"].value("variants", json::array())) {
+    given.add_variants()->set_tokens(Tokens(variant));
+  }
   given.set_fingerprint(one["given"].value("fingerprint", std::string()));
   return given;
 }
@@ -186,10 +190,18 @@ struct Song {
     EXPECT_EQ(config.sampling().has_seed(), expected.contains("seed"));
     EXPECT_EQ(config.sampling().seed(), expected.value("seed", uint64_t{0}));
     EXPECT_EQ(config.sampling().top_k(), expected.value("top_k", uint32_t{0}));
-    EXPECT_EQ(config.has_resume(), expected.contains("received_bytes"));
+    EXPECT_EQ(config.has_resume(),
+              expected.contains("received_bytes") || expected.contains("variants"));
     EXPECT_EQ(config.resume().received_bytes(), expected.value("received_bytes", uint64_t{0}));
     EXPECT_EQ(config.resume().fingerprint(), expected.value("fingerprint", std::string()));
     EXPECT_EQ(config.resume().tokens(), Tokens(expected));
+    const json variants = expected.value("variants", json::array());
+    ASSERT_EQ(config.resume().variants_size(), static_cast<int>(variants.size()));
+    for (size_t v = 0; v < variants.size(); ++v) {
+      const v1::ResumeVariant& variant = config.resume().variants(static_cast<int>(v));
+      EXPECT_EQ(variant.tokens(), Tokens(variants[v]));
+      EXPECT_EQ(variant.received_bytes(), variants[v]["received_bytes"].get<uint64_t>());
+    }
   }
 
   json song;
@@ -201,7 +213,8 @@ TEST(SharedCasesTest, Resumes) {
   const json cases = ReadCases("resume_cases.json");
   ASSERT_FALSE(cases["cases"].empty());
   for (const json& one : cases["cases"]) {
-    Song song{cases["song"], StreamState(GivenOf(one)), ResumePlan(PlanOptionsOf(one))};
+    Song song{cases["song"], StreamState(GivenOf(one), one.value("variants", 1)),
+              ResumePlan(PlanOptionsOf(one))};
     for (const json& step : one["steps"]) {
       SCOPED_TRACE(one["name"].get<std::string>() + ": " + step.dump());
       for (int i = 0; i < step.value("times", 1); ++i) {

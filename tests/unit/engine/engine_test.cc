@@ -24,7 +24,7 @@ constexpr absl::Duration kSoon = absl::Seconds(30);
 class TestSong final : public SongListener {
  public:
   void OnPlaced() override {}
-  void OnFrames(int64_t first_frame, absl::Span<const int32_t> tokens) override {
+  void OnFrames(int, int64_t first_frame, absl::Span<const int32_t> tokens) override {
     if (on_frames) on_frames(first_frame);
     made.insert(made.end(), tokens.begin(), tokens.end());
   }
@@ -54,6 +54,7 @@ class EngineTest : public testing::Test {
     Song song;
     song.listener = std::move(listener);
     song.condition = std::make_shared<WholeCondition>(FakeCondition(seconds, video));
+    song.variants.resize(1);
     song.windows = PlanWindows(seconds);
     return engine_->Add(std::move(song));
   }

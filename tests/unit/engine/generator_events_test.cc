@@ -164,9 +164,9 @@ TEST_F(GeneratorTest, TheRealtimeFactorIsThatOfWhatWasMadeHere) {
   ASSERT_TRUE(song.finished.ok());
   clock_.Advance(absl::Seconds(100));  // a slow reader
   GenerationRequest resumed = Request(LoudnessMode::kReference);
-  resumed.resume = ResumePoint{{song.tokens.begin(), song.tokens.begin() + 4 * 100}, 0, ""};
+  resumed.resume = ResumeAt({song.tokens.begin(), song.tokens.begin() + 4 * 100});
   ASSERT_TRUE(ReadAll(*Submit(resumed, "4 1")).finished.ok());
-  resumed.resume->tokens = song.tokens;  // makes nothing
+  resumed.resume = ResumeAt(song.tokens);  // makes nothing
   ASSERT_TRUE(ReadAll(*Submit(resumed, "4 1")).finished.ok());
   EXPECT_THAT(metrics_.observed(Histogram::kRealtimeFactor), ElementsAre(DoubleNear(2, 0.1)));
   EXPECT_EQ(metrics_.observed(Histogram::kTimeToFirstAudioSeconds).size(), 1u)

@@ -147,7 +147,7 @@ TEST_F(GeneratorTest, SongsOfReferenceLoudnessCount) {
 TEST_F(GeneratorTest, ResumeTokensCountFromTheStart) {
   Start(WithMemory(1000000));
   GenerationRequest request = Request();
-  request.resume = ResumePoint{std::vector<uint16_t>(300000, 1), 0, ""};
+  request.resume = ResumeAt(std::vector<uint16_t>(300000, 1));
   const auto first = generator_->Submit(request);
   ASSERT_TRUE(first.ok());
   EXPECT_TRUE(absl::IsResourceExhausted(generator_->Submit(request).status()));

@@ -110,7 +110,7 @@ TEST_F(PartsTest, AResumedSongReadsOnlyTheFramesThatItNeeds) {
     return absl::OkStatus();
   };
   for (const int64_t frame : {1499, 1500, 2974, 2975, 4449, 4450, 6249}) {
-    request.resume = ResumePoint{{song.tokens.begin(), song.tokens.begin() + 4 * frame}, 0, ""};
+    request.resume = ResumeAt({song.tokens.begin(), song.tokens.begin() + 4 * frame});
     firsts.clear();
     const ReadSong rest = ReadAll(*Submit(request, "125 3"));
     ASSERT_TRUE(rest.finished.ok()) << rest.finished.status();

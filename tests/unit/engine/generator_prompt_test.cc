@@ -76,8 +76,8 @@ TEST_F(GeneratorTest, AResumedPromptIsTheSameSong) {
     SCOPED_TRACE(frames);
     prompts = 0;
     const size_t bytes = frames * 640 * sizeof(float);
-    request.resume = ResumePoint{
-        {song.tokens.begin(), song.tokens.begin() + static_cast<int64_t>(4 * frames)}, bytes, ""};
+    request.resume = ResumeAt(
+        {song.tokens.begin(), song.tokens.begin() + static_cast<int64_t>(4 * frames)}, bytes);
     const ReadSong rest = ReadAll(*Submit(request, "40 5"));
     ASSERT_TRUE(rest.finished.ok()) << rest.finished.status();
     EXPECT_EQ(rest.bytes, song.bytes.substr(bytes));

@@ -130,8 +130,8 @@ TEST_F(GeneratorTest, WindowsOverlapAsAskedAndAResumedSongIsTheSame) {
   // In the first window, at its end, in the second one's new part, in the last window.
   for (const size_t frames : {100, 1499, 1500, 1501, 2000, 2400, 3499}) {
     const size_t bytes = frames * 640 * sizeof(float);
-    request.resume = ResumePoint{
-        {song.tokens.begin(), song.tokens.begin() + static_cast<int64_t>(4 * frames)}, bytes, ""};
+    request.resume = ResumeAt(
+        {song.tokens.begin(), song.tokens.begin() + static_cast<int64_t>(4 * frames)}, bytes);
     const ReadSong rest = ReadAll(*Submit(request, "70 11"));
     ASSERT_TRUE(rest.finished.ok()) << rest.finished.status();
     EXPECT_EQ(rest.bytes, song.bytes.substr(bytes)) << frames;
@@ -151,7 +151,7 @@ TEST_F(GeneratorTest, ResumesAtEveryChunk) {
       for (const AudioChunk& chunk : whole.chunks) {
         bytes += chunk.data;
         tokens.insert(tokens.end(), chunk.tokens.begin(), chunk.tokens.end());
-        request.resume = ResumePoint{tokens, bytes.size(), ""};
+        request.resume = ResumeAt(tokens, bytes.size());
         const ReadSong rest = ReadAll(*Submit(request, "5 3"));
         ASSERT_TRUE(rest.finished.ok()) << rest.finished.status();
         EXPECT_EQ(bytes + rest.bytes, whole.bytes);
@@ -169,13 +169,13 @@ TEST_F(GeneratorTest, ResumesAtEveryChunk) {
 TEST_F(GeneratorTest, WrongResumePointsAreRefused) {
   Start();
   GenerationRequest request = Request();
-  request.resume = ResumePoint{std::vector<uint16_t>(3, 1), 0, ""};
+  request.resume = ResumeAt(std::vector<uint16_t>(3, 1));
   EXPECT_TRUE(absl::IsInvalidArgument(generator_->Submit(request).status()));
-  request.resume = ResumePoint{std::vector<uint16_t>(4, 2048), 0, ""};
+  request.resume = ResumeAt(std::vector<uint16_t>(4, 2048));
   EXPECT_TRUE(absl::IsInvalidArgument(generator_->Submit(request).status()));
-  request.resume = ResumePoint{std::vector<uint16_t>(4 * 51, 1), 0, ""};
+  request.resume = ResumeAt(std::vector<uint16_t>(4 * 51, 1));
   EXPECT_TRUE(absl::IsInvalidArgument(ReadAll(*Submit(request, "1 1")).finished.status()));
-  request.resume = ResumePoint{std::vector<uint16_t>(4 * 50, 1), 1000000, ""};
+  request.resume = ResumeAt(std::vector<uint16_t>(4 * 50, 1), 1000000);
   EXPECT_TRUE(absl::IsInvalidArgument(ReadAll(*Submit(request, "1 1")).finished.status()));
 }
 

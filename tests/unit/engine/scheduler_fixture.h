@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,7 +44,11 @@ class TestSong final : public SongListener {
     placed = true;
     if (on_placed) on_placed();
   }
-  void OnFrames(int64_t first_frame, absl::Span<const int32_t> tokens) override {
+  void OnFrames(int variant, int64_t first_frame, absl::Span<const int32_t> tokens) override {
+    if (variant > 0) {
+      others[variant].insert(others[variant].end(), tokens.begin(), tokens.end());
+      return;
+    }
     if (on_frames) on_frames(first_frame);
     EXPECT_EQ(first_frame * 4, static_cast<int64_t>(known.size() + made.size()));
     made.insert(made.end(), tokens.begin(), tokens.end());
@@ -65,9 +70,11 @@ class TestSong final : public SongListener {
   }
 
   CancelFlag cancel;
+  std::vector<uint64_t> more_seeds;  // of further variants
   bool placed = false;
   std::vector<int32_t> known;
-  std::vector<int32_t> made;
+  std::vector<int32_t> made;                   // of the first variant
+  std::map<int, std::vector<int32_t>> others;  // made of the other variants
   std::optional<absl::Status> end;
   // Set for a stream: each frame reaches the listener at once, if `deliver`.
   std::shared_ptr<Playback> playback;
@@ -132,9 +139,9 @@ class SchedulerTest : public ::testing::Test {
     const auto condition = FakeCondition(seconds, video);
     condition_ = condition;
     song.condition = std::make_shared<WholeCondition>(condition);
-    song.sampling = sampling;
     song.windows = PlanWindows(seconds);
-    song.known_tokens = std::move(known);
+    song.variants.push_back({sampling, std::move(known)});
+    for (const uint64_t seed : added->more_seeds) song.variants.push_back({Sampled(seed), {}});
     song.deadline = deadline;
     song.cancel = added->cancel;
     scheduler_->Add(++songs_, std::move(song));
@@ -145,11 +152,11 @@ class SchedulerTest : public ::testing::Test {
     PendingWindow pending = std::move(opening_.front());
     opening_.pop_front();
     pending.condition->Get(pending.window, [&](absl::StatusOr<WindowCondition> condition) {
-      scheduler_->WindowOpened(
-          pending.song,
-          model_.OpenWindow(*condition->condition, pending.window.first_local,
-                            pending.window.local_count, pending.capacity, pending.cancel),
-          absl::Milliseconds(1));
+      scheduler_->WindowOpened(pending.song,
+                               model_.OpenWindows(*condition->condition, pending.window.first_local,
+                                                  pending.window.local_count, pending.capacity,
+                                                  pending.count, pending.cancel),
+                               absl::Milliseconds(1));
     });
   }
   void OpenAll() {

@@ -90,7 +90,7 @@ class Stream final : public SongListener {
         clock_(clock) {}
 
   void OnPlaced() override {}
-  void OnFrames(int64_t first_frame, absl::Span<const int32_t> tokens) override {
+  void OnFrames(int, int64_t first_frame, absl::Span<const int32_t> tokens) override {
     made_ = first_frame + static_cast<int64_t>(tokens.size()) / 4;
     if (playback == nullptr) return;
     if (made_ - heard_from_ >= kChunk || made_ == int64_t{seconds} * kFrameRate) Deliver();
@@ -135,7 +135,9 @@ class Opener {
   // Hands over what is open by now, and begins with the next window.
   void Run(absl::Duration now, Scheduler& scheduler) {
     if (busy_ && done_ <= now) {
-      scheduler.WindowOpened(busy_->song, std::make_unique<SimulatedWindow>(), kOpenTime);
+      VariantWindows windows;
+      windows.push_back(std::make_unique<SimulatedWindow>());
+      scheduler.WindowOpened(busy_->song, std::move(windows), kOpenTime);
       busy_.reset();
     }
     std::deque<PendingWindow>& next = urgent_.empty() ? normal_ : urgent_;
@@ -237,6 +239,7 @@ class Simulation {
 
   void Add(size_t i) {
     Song song;
+    song.variants.resize(1);
     song.listener = streams_[i];
     song.condition = std::make_shared<WholeCondition>(condition_);
     song.playback = streams_[i]->playback;

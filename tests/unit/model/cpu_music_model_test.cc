@@ -156,6 +156,32 @@ TEST_F(CpuMusicModelTest, BatchesAndThreadsChangeNothing) {
   }
 }
 
+TEST_F(CpuMusicModelTest, WindowsOpenedTogetherAreThoseOpenedAlone) {
+  const int count = 5, steps = 12;
+  EXPECT_LT(model_->WindowsBytes(3, steps, count), count * model_->WindowBytes(3, steps));
+  EXPECT_EQ(model_->WindowsBytes(3, steps, 1), model_->WindowBytes(3, steps));
+  auto windows = model_->OpenWindows(**condition_, 1, 3, steps, count, CancelFlag());
+  ASSERT_TRUE(windows.ok()) << windows.status();
+  ASSERT_EQ(windows->size(), static_cast<size_t>(count));
+  std::vector<Song> variants(count), alone(count);
+  Song other = MakeSong(*model_, **condition_, 2);  // between two of the variants
+  for (int i = 0; i < count; ++i) {
+    alone[i].sampling.seed = variants[i].sampling.seed = 50 + i;
+    variants[i].window = std::move((*windows)[i]);
+    auto window = model_->OpenWindow(**condition_, 1, 3, steps, CancelFlag());
+    ASSERT_TRUE(window.ok()) << window.status();
+    alone[i].window = *std::move(window);
+  }
+  for (int step = 0; step < steps; ++step) {
+    Step(*model_, {&variants[0], &variants[1], &other, &variants[2], &variants[3], &variants[4]});
+    for (Song& song : alone) Step(*model_, {&song});
+  }
+  for (int i = 0; i < count; ++i) {
+    EXPECT_EQ(variants[i].drawn, alone[i].drawn) << "variant " << i;
+    EXPECT_EQ(variants[i].logits, alone[i].logits) << "variant " << i;
+  }
+}
+
 TEST_F(CpuMusicModelTest, APromptMayBeFedAtOnceOrInParts) {
   Song song = MakeSong(*model_, **condition_, 2);
   for (int step = 0; step < 12; ++step) Step(*model_, {&song});

@@ -87,8 +87,8 @@ TEST(ToRequestTest, EveryFieldArrives) {
   EXPECT_EQ(request.declared_bytes, 1000u);
   EXPECT_EQ(request.declared_seconds, 3.5);
   ASSERT_TRUE(request.resume.has_value());
-  EXPECT_THAT(request.resume->tokens, ElementsAre(1, 2, 3, 2047));
-  EXPECT_EQ(request.resume->received_bytes, 99u);
+  EXPECT_THAT(request.resume->variants[0].tokens, ElementsAre(1, 2, 3, 2047));
+  EXPECT_EQ(request.resume->variants[0].received_bytes, 99u);
   EXPECT_TRUE(request.return_tokens);
   EXPECT_EQ(request.chunk_seconds, 0.5);
   EXPECT_EQ(request.window_overlap_seconds, 12);
@@ -195,7 +195,7 @@ TEST(ToRequestTest, EnumValues) {
 TEST(ToRequestTest, ResumeTokens) {
   v1::GenerateMusicConfig config;
   config.mutable_resume();
-  EXPECT_TRUE(Convert(config).resume->tokens.empty());
+  EXPECT_TRUE(Convert(config).resume->variants[0].tokens.empty());
   config.mutable_resume()->set_tokens(std::string(7, '\0'));
   ExpectError(config, "resume.tokens: 7 bytes are no whole number of frames of 8 bytes");
   std::string tokens(16, '\0');
@@ -205,7 +205,7 @@ TEST(ToRequestTest, ResumeTokens) {
 }
 
 TEST(ToProtoTest, Started) {
-  GenerationStarted event{"id", "name", 32000, 1, AudioFormat::kMp3, 77, 640000, 1000};
+  GenerationStarted event{"id", "name", 32000, 1, AudioFormat::kMp3, {77}, 640000, 1000};
   v1::GenerateMusicResponse response;
   ToProto(event, ModelInfo(), &response);
   EXPECT_EQ(response.started().request_id(), "id");
@@ -236,7 +236,7 @@ TEST(ToProtoTest, Finished) {
   GenerationFinished event;
   event.total_samples = 1;
   event.total_frames = 2;
-  event.loudness_lufs = -16.5;
+  event.loudness_lufs = {-16.5};
   event.seconds = {1, 2, 3, 4, 5, 6, 7, 8, 9};
   v1::GenerateMusicResponse response;
   ToProto(event, ModelInfo(), &response);
@@ -258,7 +258,7 @@ TEST(ToProtoTest, Finished) {
 
 TEST(ToProtoTest, SilenceHasNoLoudness) {
   GenerationFinished event;
-  event.loudness_lufs = -HUGE_VAL;
+  event.loudness_lufs = {-HUGE_VAL};
   v1::GenerateMusicResponse response;
   ToProto(event, ModelInfo(), &response);
   EXPECT_FALSE(response.finished().has_loudness_lufs());
@@ -285,6 +285,7 @@ TEST(ToProtoTest, Progress) {
 
 TEST(ToProtoTest, StartedHasTheFingerprintAndWhatIsInForce) {
   GenerationStarted event;
+  event.seeds = {9};
   event.fingerprint = "f1";
   event.sampling.greedy = true;
   event.sampling.temperature = 0.5f;

@@ -50,7 +50,11 @@ absl::StatusOr<std::unique_ptr<Generator>> Generator::Create(const GeneratorOpti
   if (options.model_dir == "hangs") Hang();
   if (options.model_dir == "endless") return std::make_unique<EndlessGenerator>();
   auto generator = std::make_unique<FakeGenerator>();
-  generator->SetScript({GenerationStarted(), GenerationFinished()});
+  GenerationStarted started;
+  started.seeds = {0};
+  GenerationFinished finished;
+  finished.loudness_lufs = {0};
+  generator->SetScript({started, finished});
   return generator;
 }
 

@@ -82,7 +82,7 @@ TEST_F(GenerateCancelTest, BetweenEvents) {
   const auto request = Admit(call);
   call.Send("video");
   call.Complete();
-  request->Push(GenerationStarted{});
+  request->Push(Song(1, 1).front());
   ASSERT_TRUE(call.Receive().has_value());
   ExpectCancelled(call, *request);
 }

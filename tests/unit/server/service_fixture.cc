@@ -66,6 +66,7 @@ std::vector<absl::StatusOr<StreamEvent>> Song(int chunks, size_t bytes) {
   std::vector<absl::StatusOr<StreamEvent>> events;
   GenerationStarted started;
   started.model = "fake";
+  started.seeds = {0};
   started.total_samples = chunks * 640;
   started.total_frames = chunks;
   events.push_back(started);
@@ -77,6 +78,7 @@ std::vector<absl::StatusOr<StreamEvent>> Song(int chunks, size_t bytes) {
     events.push_back(chunk);
   }
   GenerationFinished finished;
+  finished.loudness_lufs = {0};
   finished.total_samples = chunks * 640;
   finished.total_frames = chunks;
   events.push_back(finished);

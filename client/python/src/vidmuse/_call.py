@@ -84,7 +84,9 @@ class Call:
         self.config.return_tokens = True
         self.config.video_bytes = video_bytes
         self.request_id = options.request_id or secrets.token_hex(16)
-        self.state = StreamState(self.config.resume)
+        # A number that the server will refuse counts as one that it takes.
+        self.variants = min(max(self.config.variants, 1), 8)
+        self.state = StreamState(self.config.resume, self.variants)
         self.finished: pb.GenerationFinished | None = None
         self.progress: pb.GenerationProgress | None = None
         self.retries = 0
@@ -233,6 +235,7 @@ class Call:
                     num_samples=chunk.num_samples,
                     tokens=chunk.tokens,
                     first_frame=chunk.first_frame,
+                    variant=chunk.variant,
                 )
             ]
         if kind == "finished":
@@ -266,12 +269,14 @@ class Call:
         if before is None:
             events.append(started)
         if before is not None and has_new and started.fingerprint != before.fingerprint:
-            events.append(
+            events += [
                 Spliced(
-                    first_sample=self.state.received_samples,
-                    first_frame=self.state.held_frames,
+                    first_sample=self.state.received_samples(variant),
+                    first_frame=self.state.held_frames(variant),
                     first_fingerprint=before.fingerprint,
                     second_fingerprint=started.fingerprint,
+                    variant=variant,
                 )
-            )
+                for variant in range(self.variants)
+            ]
         return events

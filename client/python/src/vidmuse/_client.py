@@ -17,7 +17,7 @@ from ._call import AskMessageLimit, Attempt, Call, CallOptions, Done, Ended
 from ._events import Chunk, Event
 from ._options import SongOptions
 from ._retry import from_status, is_transport_failure, read_trailers
-from ._save import SongFile, format_for
+from ._save import SongFile, VariantFiles, format_for
 from ._song import SongView
 from ._video import Video, VideoSource, open_video
 from .errors import VidmuseError, invalid, make_error
@@ -131,7 +131,7 @@ class Song(SongView):
 
         The extension chooses the format, unless the option `format` did: .flac, .mp3, .ogg, else
         WAV. A .mp4, .m4v, .mov, .mkv or .webm is the video with the music under it, and needs the
-        extra `mux`.
+        extra `mux`. Several variants are files of their own: out.wav becomes out-1.wav and so on.
         """
         with self, self.open_file(os.fspath(path)) as file:
             with contextlib.closing(self.events(can_restart=file.can_restart)) as events:
@@ -158,6 +158,8 @@ class Song(SongView):
         self._must_be_new()
         self._call.config.format = format_for(path, self._call.config.format)
         self._keep_video = True
+        if self._call.variants > 1:
+            return VariantFiles(path, self._call.variants, self._video)
         return SongFile.create(path, self._video)
 
     def __enter__(self) -> Self:

@@ -11,7 +11,7 @@ from .v1 import music_pb2 as pb
 
 @dataclass(frozen=True)
 class Chunk:
-    """A piece of the stream. The `data` of all chunks, joined, is the file."""
+    """A piece of the stream. The `data` of all chunks of a variant, joined, is its file."""
 
     data: bytes
     # Samples behind `data`, per channel. After a reconnection the range may overlap the chunks
@@ -47,6 +47,7 @@ class Spliced:
     first_frame: int  # of the tokens made by the second server
     first_fingerprint: str
     second_fingerprint: str
+    variant: int = 0
 
 
 Event = Union[

@@ -26,6 +26,8 @@ class SongOptions(TypedDict, total=False):
     duration: Annotated[float, "max_duration_seconds"]
     # Seconds of a 30 s window that the next one begins with.
     window_overlap: Annotated[float, "window_overlap_seconds"]
+    # So many songs for the video, 1 to 8, each with a seed of its own (`started.seeds`).
+    variants: Annotated[int, "variants"]
     # A sound file's bytes: the tune that the song begins with, 0.5 to 10 s.
     prompt_audio: Annotated[bytes, "prompt_audio"]
     format: Annotated[FormatName, "format"]
@@ -37,6 +39,8 @@ class SongOptions(TypedDict, total=False):
     # An earlier song's `tokens`, to go on after them; give that song's seed too. With a
     # fingerprint, only servers that have it go on.
     resume: Annotated[bytes, "resume.tokens"]
+    # The same for several variants: each one's tokens.
+    resume_variants: Annotated[list[bytes], "resume.variants.tokens"]
     resume_fingerprint: Annotated[str, "resume.fingerprint"]
 
 
@@ -66,6 +70,10 @@ def _set(config: pb.GenerateMusicConfig, name: str, value: Any) -> None:
     message: Any = config
     for parent in parents:
         message = getattr(message, parent)
+    if name == "resume_variants":
+        for tokens in value:
+            message.variants.add(tokens=tokens)
+        return
     enum = message.DESCRIPTOR.fields_by_name[field].enum_type
     if enum is not None:
         value = _enum_value(name, enum, value)

@@ -102,6 +102,38 @@ class SongFile:
         self.close()
 
 
+class VariantFiles(SongFile):
+    """A file for each variant: out.wav becomes out-1.wav, out-2.wav and so on."""
+
+    def __init__(self, path: str, variants: int, video: VideoSource) -> None:
+        target = Path(path)
+        with contextlib.ExitStack() as made:
+            self._files = []
+            for number in range(1, variants + 1):
+                one = target.with_name(f"{target.stem}-{number}{target.suffix}")
+                self._files.append(made.enter_context(SongFile.create(str(one), video)))
+            made.pop_all()
+
+    @property
+    def can_restart(self) -> bool:
+        return all(file.can_restart for file in self._files)
+
+    def on_event(self, event: Event) -> None:
+        if isinstance(event, Chunk):
+            self._files[event.variant].on_event(event)
+            return
+        for file in self._files:
+            file.on_event(event)
+
+    def commit(self) -> None:
+        for file in self._files:
+            file.commit()
+
+    def close(self) -> None:
+        for file in self._files:
+            file.close()
+
+
 class VideoFile(SongFile):
     """The video with the music under it. The samples are kept in a temporary file till then."""
 

@@ -29,8 +29,14 @@ class SongView:
 
     @property
     def tokens(self) -> bytes:
-        """All tokens so far, from frame 0 on: what the option `resume` takes."""
-        return self._call.state.tokens
+        """All tokens so far, from frame 0 on: what the option `resume` takes. Of the first variant,
+        where there are several."""
+        return self._call.state.variants[0].tokens
+
+    @property
+    def variant_tokens(self) -> list[bytes]:
+        """The same of each variant: what the option `resume_variants` takes."""
+        return [variant.tokens for variant in self._call.state.variants]
 
     @property
     def request_id(self) -> str:
