@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/model/cpu/kernels/kernel_choice.h"
+#include "core/model/cpu/key_factors.h"
 #include "core/model/cpu/token_model.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -407,6 +408,21 @@ TEST_P(CpuTokenModelTest, CachesHoldTheBytesTheySay) {
   EXPECT_EQ(model_->SelfCacheBytes(64), bytes(self, 64));
   EXPECT_EQ(model_->SelfCacheBytes(65), bytes(self, 128));
   EXPECT_EQ(model_->CrossCacheBytes(50), bytes(CrossFormat(GetParam().precision), 64));
+}
+
+TEST(KeyFactorsTest, MakeChannelsEquallyLarge) {
+  const std::vector<double> sizes = {1, 1.3, 20, 0.05, 300, 0.9, 0};
+  std::vector<float> factors(sizes.size());
+  KeyFactors({sizes.data(), 6}, factors.data());
+  double least = 1e30, most = 0;
+  for (int i = 0; i < 6; ++i) {
+    EXPECT_EQ(std::exp2(std::round(std::log2(factors[i]))), factors[i]) << "no power of two";
+    least = std::min(least, sizes[i] * factors[i]);
+    most = std::max(most, sizes[i] * factors[i]);
+  }
+  EXPECT_LE(most, 2.01 * least);
+  KeyFactors(sizes, factors.data());  // with a channel of zeros
+  for (const float factor : factors) EXPECT_TRUE(factor > 0 && std::isfinite(factor)) << factor;
 }
 
 }  // namespace
