@@ -48,6 +48,9 @@ std::string Fingerprint(const FingerprintParts& parts) {
   add("compiler", __VERSION__);
   add("C library", CLibrary());
   add("media", MediaLibraries());
+  Origin origin = parts.origin;
+  origin.seed = 0;
+  add("mark of origin", OriginXmp(origin, MarkedFile::kAudio));
   add("token model", Text(parts.lm));
   add("codec", Text(parts.codec));
   add("weights", parts.weights);

@@ -3,12 +3,17 @@
 #define VIDMUSE_VIDEO_PACKET_INDEX_H_
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "core/video/picture_scan.h"
+#include "core/video/sampling_rules.h"
 #include "core/video/video_file.h"
 #include "vidmuse/limits.h"
+
+struct AVPacket;
+struct AVStream;
 
 namespace vidmuse {
 
@@ -26,6 +31,9 @@ struct PacketIndex {
   // Presentation times of the shown packets in the stream's time base, ascending. Empty if they
   // can't tell the frames apart: one is missing, two are equal, or the video's clock isn't steady.
   std::vector<int64_t> pts;
+  // When the frames are shown, in the order in which they are. Known even if `pts` is empty, but
+  // `at` is empty if no packet has a time.
+  FrameTimes times;
   // All packets of the video stream, in the order in which they are stored.
   std::vector<StoredPacket> stored;
   // True if the stream can be decoded from each PictureTraits::starts_group on (picture_scan.h).
@@ -47,9 +55,16 @@ struct PacketIndex {
   int64_t longest_gap_us = 0;
 };
 
-// Reads `file` to its end. INVALID_ARGUMENT means that the video has more packets than the limits
-// on seconds and frames per second allow; other errors are the watch's.
-absl::StatusOr<PacketIndex> IndexPackets(VideoFile& file, const Limits& limits);
+// True if the packet's frame is shown. VP8 stores reference frames that are never shown as packets
+// of their own.
+bool IsShown(const AVPacket& packet, const AVStream& stream);
+
+// Reads `file` to its end. `visit` sees each packet of the video stream. INVALID_ARGUMENT means
+// that the video has more packets than the limits on seconds and frames per second allow; other
+// errors are the watch's.
+absl::StatusOr<PacketIndex> IndexPackets(
+    VideoFile& file, const Limits& limits,
+    const std::function<void(const AVPacket&)>& visit = [](const AVPacket&) {});
 
 }  // namespace vidmuse
 

@@ -25,6 +25,7 @@
 
 extern "C" {
 #include <libavcodec/packet.h>
+#include <libavformat/avformat.h>
 #include <libavutil/avutil.h>
 #include <libavutil/frame.h>
 }
@@ -47,15 +48,17 @@ constexpr double kLongestGroupSeconds = 30;
 // What a decoder takes besides.
 constexpr uint64_t kBytesBesideFrames = 48 << 20;
 
+int64_t TimeOf(const AVFrame& frame) {
+  return frame.pts != AV_NOPTS_VALUE ? frame.pts : frame.best_effort_timestamp;
+}
+
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<VideoSampling>> VideoSampling::Read(absl::string_view file,
-                                                                   const Limits& limits,
-                                                                   int max_seconds,
-                                                                   const FramePart& part,
-                                                                   const CancelFlag& cancel) {
+absl::StatusOr<std::unique_ptr<VideoSampling>> VideoSampling::Read(
+    absl::string_view file, const Limits& limits, int max_seconds, const FramePart& part,
+    const CancelFlag& cancel, EarlyFrames early) {
   std::unique_ptr<VideoSampling> sampling(
-      new VideoSampling(file, limits, max_seconds, part, cancel));
+      new VideoSampling(file, limits, max_seconds, part, cancel, std::move(early)));
   RETURN_IF_ERROR(sampling->ReadFile());
   return sampling;
 }
@@ -72,7 +75,7 @@ absl::Status VideoSampling::ReadFile() {
   RETURN_IF_ERROR(ReadPackets());
   RETURN_IF_ERROR(ChooseRateAndLength());
   SetTimeLimit();
-  all_ = ChooseFrames(index_.frames);
+  all_ = ChooseFrames(index_.frames, index_.times);
   frames_ = PartOf(all_, part_);
   if (frames_.local.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -99,8 +102,31 @@ absl::Status VideoSampling::ReadAllPackets() {
   ASSIGN_OR_RETURN(const std::unique_ptr<VideoFile> file, Open());
   header_ = file->header();
   file->KeepSoundAndVideo();
-  ASSIGN_OR_RETURN(index_, IndexPackets(*file, limits_));
+  std::optional<PacketDigest> digest;
+  if (early_.digest) digest.emplace(*file);
+  ASSIGN_OR_RETURN(index_, IndexPackets(*file, limits_, [&](const AVPacket& packet) {
+                     if (digest && digest->packets() < early_.digest->packets()) {
+                       digest->Add(packet);
+                     }
+                   }));
+  CheckEarlyFrames(digest);
   return absl::OkStatus();
+}
+
+void VideoSampling::CheckEarlyFrames(const std::optional<PacketDigest>& digest) {
+  const bool same = early_.digest && digest == early_.digest;
+  const bool unreferenced = early_.left_out_layer.value_or(index_.top_layer) == index_.top_layer;
+  if (!same || !unreferenced) early_ = {};
+}
+
+bool VideoSampling::IsDecoded(const FrameGroup& group) const {
+  if (group.frames.empty() || early_.pixels.empty()) return false;
+  // Damage up to there could harm the next group.
+  if (group.followed && group.end > early_.digest->packets()) return false;
+  return std::all_of(group.frames.begin(), group.frames.end(), [&](int position) {
+    const int64_t frame = frames_.wanted[static_cast<size_t>(position)];
+    return early_.pixels.contains(index_.pts[static_cast<size_t>(frame)]);
+  });
 }
 
 absl::Status VideoSampling::ReadPackets() {
@@ -155,9 +181,25 @@ void VideoSampling::SetTimeLimit() {
   watch_.SetTimeLimit(time_limit_);
 }
 
-SampledFrames VideoSampling::ChooseFrames(int64_t frames) const {
-  const std::vector<int64_t> local = LocalFrameIndices(frame_rate_, frames, seconds_);
-  const std::vector<int64_t> global = GlobalFrameIndices(frames);
+std::vector<int64_t> VideoSampling::OnScreen(int64_t frames, const FrameTimes& times) const {
+  const std::vector<int64_t>& at = times.at;
+  const bool all_known = static_cast<int64_t>(at.size()) == frames &&
+                         std::is_sorted(at.begin(), at.end()) && at.front() != AV_NOPTS_VALUE;
+  if (all_known) return FramesOnScreen(times, seconds_);
+  // Without times, the frames count as equally long.
+  const int64_t span = index_.video_span_us;
+  return FramesOnScreen(span > 0 ? MeasuredFrameRate(frames, span) : frame_rate_, frames, seconds_);
+}
+
+SampledFrames VideoSampling::ChooseFrames(int64_t frames, const FrameTimes& times) const {
+  const bool by_time = part_.alignment == Alignment::kTime;
+  const std::vector<int64_t> local =
+      by_time ? OnScreen(frames, times) : LocalFrameIndices(frame_rate_, frames, seconds_);
+  std::vector<int64_t> global =
+      GlobalFrameIndices(by_time ? static_cast<int64_t>(local.size()) : frames);
+  if (by_time) {
+    for (int64_t& frame : global) frame = local[static_cast<size_t>(frame)];
+  }
   SampledFrames sampled;
   sampled.seconds = seconds_;
   std::vector<int64_t>& wanted = sampled.wanted;
@@ -175,8 +217,37 @@ SampledFrames VideoSampling::ChooseFrames(int64_t frames) const {
 
 int64_t VideoSampling::pixels_in_groups() const {
   int64_t packets = 0;
-  for (const FrameGroup& group : groups_) packets += group.last + 1 - group.begin;
+  for (const FrameGroup& group : groups_) {
+    if (!IsDecoded(group)) packets += group.last + 1 - group.begin;
+  }
   return packets * header_.width * header_.height;
+}
+
+size_t VideoSampling::decoded_groups() const {
+  size_t count = 0;
+  while (count < groups_.size() && IsDecoded(groups_[count])) ++count;
+  return count;
+}
+
+std::map<int, std::vector<uint8_t>> VideoSampling::TakeDecoded() {
+  std::map<int, std::vector<uint8_t>> taken;
+  const size_t count = decoded_groups();
+  for (size_t group = 0; group < count; ++group) {
+    TakeDecoded(groups_[group], [&](int position, std::vector<uint8_t> pixels) {
+      taken[position] = std::move(pixels);
+    });
+  }
+  early_ = {};
+  return taken;
+}
+
+void VideoSampling::TakeDecoded(
+    const FrameGroup& group,
+    const std::function<void(int position, std::vector<uint8_t> pixels)>& take) {
+  for (const int position : group.frames) {
+    const int64_t frame = frames_.wanted[static_cast<size_t>(position)];
+    take(position, std::move(early_.pixels.at(index_.pts[static_cast<size_t>(frame)])));
+  }
 }
 
 uint64_t VideoSampling::decoder_bytes() const {
@@ -199,10 +270,20 @@ absl::StatusOr<std::unique_ptr<GroupDecoder>> VideoSampling::NewGroupDecoder() c
   return GroupDecoder::Create(std::move(file), index_, frames_.wanted, groups_, limits_, watch_);
 }
 
-absl::StatusOr<bool> VideoSampling::DecodeGroups(std::vector<std::vector<uint8_t>>& pixels) const {
+absl::StatusOr<bool> VideoSampling::DecodeGroups(std::vector<std::vector<uint8_t>>& pixels) {
+  std::vector<bool> decoded;
+  for (const FrameGroup& group : groups_) {
+    decoded.push_back(IsDecoded(group));
+    if (!decoded.back()) continue;
+    TakeDecoded(group, [&](int position, std::vector<uint8_t> frame) {
+      pixels[static_cast<size_t>(position)] = std::move(frame);
+    });
+  }
+  early_ = {};  // the rest isn't needed
   absl::StatusOr<std::unique_ptr<GroupDecoder>> decoder = NewGroupDecoder();
   absl::StatusOr<bool> sure = decoder.ok();
   for (size_t group = 0; group < groups_.size() && sure.ok() && *sure; ++group) {
+    if (decoded[group]) continue;
     sure = (*decoder)->Decode(group, [&](int position, std::vector<uint8_t> frame) {
       pixels[static_cast<size_t>(position)] = std::move(frame);
     });
@@ -256,7 +337,7 @@ absl::StatusOr<VideoFrames> VideoSampling::DecodeAllInOrder() {
         ASSIGN_OR_RETURN(outcome, DecodeAll(pts, nullptr));
       }
       count = outcome.decoded;
-      frames = ChooseFrames(count);
+      frames = ChooseFrames(count, outcome.times);
       recounted = true;
       continue;
     }
@@ -283,6 +364,8 @@ absl::StatusOr<VideoSampling::Outcome> VideoSampling::DecodeAll(const std::vecto
     for (const int64_t i : picker->wanted()) wanted_pts.push_back(pts[static_cast<size_t>(i)]);
   }
   Outcome outcome;
+  outcome.times.numerator = file->stream().time_base.num;
+  outcome.times.denominator = file->stream().time_base.den;
   const AvPacketPtr packet = NewPacket();
   bool more = true;
   size_t number = 0;
@@ -309,9 +392,10 @@ absl::Status VideoSampling::TakeFrames(VideoDecoder& decoder, const std::vector<
     ASSIGN_OR_RETURN(const bool got, decoder.Receive(frame.get()));
     if (!got) return absl::OkStatus();
     int64_t index = outcome.decoded++;
+    outcome.times.at.push_back(TimeOf(*frame));
     if (picker == nullptr) continue;
     if (!pts.empty()) {
-      const int64_t time = frame->pts != AV_NOPTS_VALUE ? frame->pts : frame->best_effort_timestamp;
+      const int64_t time = TimeOf(*frame);
       const auto it = std::lower_bound(pts.begin(), pts.end(), time);
       // If no packet has this time, the frame's place is unknown.
       if (it == pts.end() || *it != time) continue;
