@@ -46,8 +46,11 @@ std::vector<Flag<GeneratorOptions>> ModelFlags() {
       {"device", &GeneratorOptions::device, TextType(),
        "auto (every GPU, else the CPU), cpu, cuda (every GPU) or a list such as cuda:0,cuda:1; "
        "max_batch and max_kv_bytes are a device's"},
-      {"precision", &GeneratorOptions::precision, ChoiceType({"fp32", "bf16", "fp16", "int8"}),
-       "of the weights; empty: the device's best that holds quality"},
+      {"precision", &GeneratorOptions::precision,
+       ChoiceType({"fp32", "bf16", "fp16", "int8", "int4", "fp32_full"}),
+       "of the weights; fp32 keeps attention's keys and values in 24 bits, fp32_full in 32; int4 "
+       "is the "
+       "fastest and the least exact; empty: the device's best that holds quality"},
       {"device_threads", &GeneratorOptions::device_threads, NumberType<int>(0, kMaxThreads),
        "threads of a decoding step; 0: one a core, and one each 10 MB of weights at most: so many "
        "read as fast as memory is"},

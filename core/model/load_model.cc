@@ -50,7 +50,8 @@ absl::Status CheckOptions(const ModelOptions& options) {
 }
 
 // If speed matters, the fastest precision whose sampling distribution stays near float32's: the
-// mean KL divergence is under 0.005, as vidmuse_bench --quality measures it.
+// mean KL divergence is under 0.005 for weights with outliers, for peaked attention and for a
+// trained model (see the precision tests). vidmuse_bench --quality measures a checkpoint's.
 cpu::Precision DefaultPrecision(const LmConfig& lm) {
   const int64_t square = int64_t{lm.dim} * lm.dim;
   // Cross-attention's key and value weights aren't read by a step.
@@ -82,10 +83,12 @@ struct CpuCodec {
 };
 
 absl::StatusOr<CpuCodec> LoadCodec(const CodecSource& source, const cpu::Kernels& kernels,
-                                   int64_t* parameters, std::string* digest) {
+                                   cpu::Precision precision, int64_t* parameters,
+                                   std::string* digest) {
   WeightReader weights(source.file.get(), source.prefix);
   CpuCodec codec;
-  ASSIGN_OR_RETURN(codec.decoder, cpu::Codec::Load(source.config, source.names, weights, kernels));
+  ASSIGN_OR_RETURN(codec.decoder,
+                   cpu::Codec::Load(source.config, source.names, weights, kernels, precision));
   ASSIGN_OR_RETURN(std::shared_ptr<DeviceStream> stream,
                    DeviceStream::Create("cpu", DeviceStream::Priority::kNormal));
   DeviceReader reader(&weights, "cpu");
@@ -205,25 +208,27 @@ absl::StatusOr<std::unique_ptr<MusicModel>> Compose(ModelFiles files, const Mode
       std::unique_ptr<cpu::TokenModel> lm,
       cpu::TokenModel::Load(*config, weights, SinusoidalPositions(positions, config->dim), *kernels,
                             precision, Threads(options.device_threads)));
-  // fp16 is meant to give float32's results at half the bytes, so it keeps the video in float32.
-  const bool reduced = precision == cpu::Precision::kBf16 || precision == cpu::Precision::kInt8;
+  // fp16 is meant to give float32's results at half the bytes, so it keeps the video and the codec
+  // in float32.
+  const bool reduced = precision == cpu::Precision::kBf16 || cpu::IsInteger(precision);
   const VideoPrecision video_precision = BestVideoPrecision(reduced);
   ASSIGN_OR_RETURN(std::unique_ptr<const VideoEncoder> encoder,
                    VideoEncoder::Load(*config, weights, encode_threads, video_precision));
   RETURN_IF_ERROR(weights.CheckAllUsed(LeftoverTensors()));
   info.parameters = weights.parameters();
+  const cpu::Precision codec_precision = reduced ? cpu::Precision::kInt8 : cpu::Precision::kFp32;
   FingerprintParts print;
   print.weights = weights.Digest();
   files.lm.reset();
-  ASSIGN_OR_RETURN(CpuCodec codec,
-                   LoadCodec(files.codec, *kernels, &info.parameters, &print.codec_weights));
+  ASSIGN_OR_RETURN(CpuCodec codec, LoadCodec(files.codec, *kernels, codec_precision,
+                                             &info.parameters, &print.codec_weights));
   info.encodes_audio = codec.encoder != nullptr;
   print.origin = FileOrigin(info, options);
   print.lm = *config;
   print.codec = files.codec.config;
   print.precision = info.precision;
   print.video_precision = VideoPrecisionName(video_precision);
-  print.codec_precision = cpu::PrecisionName(cpu::Precision::kFp32);
+  print.codec_precision = cpu::PrecisionName(codec_precision);
   print.arithmetic = absl::StrCat("kernels ", kernels->fused ? "fused" : kernels->name,
                                   ", LibTorch ", TorchVersion(), " ", TorchCpuCapability());
   print.null_condition = encoder->null_condition();

@@ -23,8 +23,9 @@ struct ModelOptions {
   std::string origin_text;
   // "cpu", or a GPU that ChooseDevices chose: "cuda:0", "cuda:1", ...
   std::string device = "cpu";
-  // "fp32", "bf16", "fp16" or, on a CPU, "int8". If empty, it is fp16 on a GPU; on a CPU it is fp32
-  // for models so small that a step takes at most 2 ms, and int8 for others.
+  // "fp32", "bf16", "fp16" or, on a CPU, "int8", "int4" or "fp32_full" (on a CPU, "fp32" keeps keys
+  // and values in 24 bits; "fp32_full" keeps all 32). If empty, it is fp16 on a GPU; on a CPU it is
+  // fp32 for models so small that a step takes at most 2 ms, and int8 for others.
   std::string precision;
   // Threads of a decoding step. 0: one per core, or a single one if the model is tiny.
   int device_threads = 0;

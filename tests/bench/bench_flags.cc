@@ -11,9 +11,15 @@ FlagTable<BenchFlags> BenchFlagTable() {
       {"model_dir", &F::model_dir, TextType(),
        "a checkpoint, instead of random weights of a scale"},
       {"precisions", &F::precisions, ListType(),
-       "of fp32, bf16, fp16 and int8; all measurements for each"},
+       "of fp32, bf16, fp16, int8, int4 and fp32_full; all measurements for each"},
       {"quality", &F::quality, BoolType(),
-       "compare the precisions' logits with fp32's over --steps steps, instead of times"},
+       "compare the precisions' logits with fp32's over --steps steps, instead of times; says "
+       "which "
+       "precision to take"},
+      {"videos", &F::videos, TextType(),
+       "of --quality: a folder of videos; empty: a video of random pixels"},
+      {"codec", &F::codec, BoolType(),
+       "the time of the codec alone, and its distance from fp32, for --requests streams at once"},
       {"model_cost", &F::model_cost, BoolType(),
        "what a GPU has to read and to multiply, and how fast it can be at best, instead of times; "
        "--precisions of fp32, fp16 and bf16"},
@@ -21,6 +27,7 @@ FlagTable<BenchFlags> BenchFlagTable() {
        "how many requests a step decodes; one measurement each"},
       {"seconds", &F::seconds, NumberType<int>(1, 30), "length of the video; of the window too"},
       {"steps", &F::steps, NumberType<int>(1, 1 << 20), "decoding steps a measurement"},
+      {"rounds", &F::rounds, NumberType<int>(1, 1000), "of --codec: turns of each measurement"},
       {"position", &F::position, NumberType<int>(),
        "sequence steps in the cache before them; -1: half the window"},
       {"device", &F::device, TextType(),

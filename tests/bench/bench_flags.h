@@ -15,10 +15,13 @@ struct BenchFlags {
   std::string model_dir;
   std::vector<std::string> precisions = {"fp32"};
   bool quality = false;
+  std::string videos;
+  bool codec = false;
   bool model_cost = false;
   std::vector<std::string> requests = {"1", "2", "4", "8"};
   int seconds = 30;
   int steps = 20;
+  int rounds = 3;
   int position = -1;
   std::string device = "cpu";
   std::vector<std::string> slots = {"8"};

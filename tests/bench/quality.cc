@@ -2,11 +2,19 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <functional>
+#include <iterator>
+#include <set>
+#include <system_error>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "core/base/status_macros.h"
+#include "core/video/frame_sampler.h"
+#include "vidmuse/limits.h"
 #include "vidmuse/sampling_options.h"
 
 namespace vidmuse {
@@ -23,12 +31,12 @@ struct Song {
 };
 
 // Feeds `tokens` to the model, or the tokens that it draws itself if `tokens` is empty.
-absl::StatusOr<Song> Sing(MusicModel& model, int seconds, int steps,
+absl::StatusOr<Song> Sing(MusicModel& model, const VideoFrames& video, int steps,
                           const std::vector<int32_t>& tokens) {
   Song song;
   song.codebooks = model.info().codebooks;
   song.card = model.info().card;
-  ASSIGN_OR_RETURN(const auto condition, model.EncodeVideo(RandomVideo(seconds), CancelFlag()));
+  ASSIGN_OR_RETURN(const auto condition, model.EncodeVideo(video, CancelFlag()));
   ASSIGN_OR_RETURN(const std::unique_ptr<Window> window,
                    model.OpenWindow(*condition, 0, condition->local_frames(), steps, CancelFlag()));
   SamplingOptions sampling;
@@ -114,18 +122,82 @@ json Compare(const Song& exact, const Song& song) {
           {"logits_rms", std::sqrt(size / (n * exact.card))}};
 }
 
+// What a precision needs to be taken, on the average of all videos.
+constexpr double kMostKl = 0.005;
+constexpr double kLeastAgreement = 0.95;
+
+struct NamedVideo {
+  std::string name;
+  VideoFrames frames;
+};
+
+absl::StatusOr<std::vector<NamedVideo>> ReadVideos(const QualityOptions& options) {
+  std::vector<NamedVideo> videos;
+  if (options.videos.empty()) {
+    videos.push_back({"random pixels", RandomVideo(options.seconds)});
+    return videos;
+  }
+  std::error_code error;
+  std::set<std::filesystem::path> paths;  // in order
+  for (const auto& entry : std::filesystem::directory_iterator(options.videos, error)) {
+    if (entry.is_regular_file()) paths.insert(entry.path());
+  }
+  if (error) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--videos=", options.videos, ": ", error.message()));
+  }
+  for (const std::filesystem::path& path : paths) {
+    std::ifstream file(path, std::ios::binary);
+    const std::string bytes(std::istreambuf_iterator<char>(file), {});
+    absl::StatusOr<VideoFrames> frames =
+        SampleVideo(bytes, Limits(), options.seconds, CancelFlag());
+    if (!frames.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path.string(), ": ", frames.status().message()));
+    }
+    videos.push_back({path.filename().string(), *std::move(frames)});
+  }
+  if (videos.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("--videos=", options.videos, " has no files"));
+  }
+  return videos;
+}
+
+// The mean of a number over all videos.
+double Mean(const json& videos, const char* number) {
+  double sum = 0;
+  for (const json& video : videos) sum += video[number].get<double>();
+  return sum / static_cast<double>(videos.size());
+}
+
+// Of those measured, the fastest that is near float32; otherwise fp32.
+std::string Recommended(const json& precisions) {
+  for (const char* name : {"int4", "int8", "bf16", "fp16"}) {
+    if (!precisions.contains(name)) continue;
+    const json& videos = precisions[name];
+    if (Mean(videos, "kl_top_k") < kMostKl && Mean(videos, "greedy_agreement") >= kLeastAgreement) {
+      return name;
+    }
+  }
+  return "fp32";
+}
+
 }  // namespace
 
-absl::StatusOr<json> MeasureQuality(const BenchModel& source,
-                                    const std::vector<std::string>& precisions, int seconds,
-                                    int steps) {
+absl::StatusOr<json> MeasureQuality(const BenchModel& source, const QualityOptions& options) {
+  ASSIGN_OR_RETURN(const std::vector<NamedVideo> videos, ReadVideos(options));
+  std::vector<Song> exact(videos.size());
   double load_seconds = 0;
-  const auto sing = [&](const std::string& precision,
-                        const std::vector<int32_t>& tokens) -> absl::StatusOr<Song> {
+  const auto sing = [&](const std::string& precision) -> absl::StatusOr<std::vector<Song>> {
     ASSIGN_OR_RETURN(const auto model, MakeModel(source, precision, &load_seconds));
-    return Sing(*model, seconds, steps, tokens);
+    std::vector<Song> songs;
+    for (size_t i = 0; i < videos.size(); ++i) {
+      ASSIGN_OR_RETURN(songs.emplace_back(),
+                       Sing(*model, videos[i].frames, options.steps, exact[i].tokens));
+    }
+    return songs;
   };
-  ASSIGN_OR_RETURN(const Song exact, sing("fp32", {}));
+  ASSIGN_OR_RETURN(exact, sing("fp32"));
   json result;
   result["weights"] = source.model_dir.empty()
                           ? "random (hashes of their names): errors say nothing of how it sounds"
@@ -137,12 +209,19 @@ absl::StatusOr<json> MeasureQuality(const BenchModel& source,
       "over "
       "the 250 tokens that fp32 keeps, both made to sum to 1; kl_whole_softmax: over all tokens. "
       "probability_cut_wrongly: of tokens among fp32's 250 but not among the precision's.";
-  result["steps"] = steps;
-  for (const std::string& precision : precisions) {
+  result["steps"] = options.steps;
+  result["precisions"] = json::object();
+  for (const std::string& precision : options.precisions) {
     if (precision == "fp32") continue;
-    ASSIGN_OR_RETURN(const Song song, sing(precision, exact.tokens));
-    result["precisions"][precision] = Compare(exact, song);
+    ASSIGN_OR_RETURN(const std::vector<Song> songs, sing(precision));
+    for (size_t i = 0; i < videos.size(); ++i) {
+      result["precisions"][precision][videos[i].name] = Compare(exact[i], songs[i]);
+    }
   }
+  result["take"] = absl::StrCat("--precision ", Recommended(result["precisions"]),
+                                ": the fastest of those measured with ", "kl_top_k under ", kMostKl,
+                                " and greedy_agreement of ", kLeastAgreement,
+                                " on the average of the videos (otherwise fp32)");
   return result;
 }
 

@@ -24,6 +24,7 @@
 #include "nlohmann/json.hpp"
 #include "tests/bench/bench_flags.h"
 #include "tests/bench/bench_model.h"
+#include "tests/bench/codec_bench.h"
 #include "tests/bench/device_bench.h"
 #include "tests/bench/first_audio.h"
 #include "tests/bench/machine_probe.h"
@@ -308,8 +309,16 @@ absl::StatusOr<json> Run(const BenchFlags& flags, const std::vector<int>& reques
   source.threads = flags.threads;
   const std::vector<std::string> precisions = flags.precisions;
   if (flags.model_cost) return RunModelCost(flags, request_counts);
+  if (flags.codec) {
+    return MeasureCodecs(source, precisions, request_counts, flags.seconds, flags.rounds);
+  }
   if (flags.quality) {
-    return MeasureQuality(source, precisions, flags.seconds, flags.steps);
+    QualityOptions options;
+    options.precisions = precisions;
+    options.videos = flags.videos;
+    options.seconds = flags.seconds;
+    options.steps = flags.steps;
+    return MeasureQuality(source, options);
   }
   if (flags.device != "cpu") return RunDevice(flags, request_counts);
   const int cores = UsableCpus();

@@ -6,6 +6,7 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -54,11 +55,7 @@ std::vector<int32_t> Sequence(int card) {
 class LogitsTest : public testing::TestWithParam<const char*> {
  protected:
   static void SetUpTestSuite() {
-    ModelOptions options;
-    options.precision = "fp32";
-    auto model = LoadModelFromFiles(HashLmFile({}), HashCodecFile({}), options);
-    ASSERT_TRUE(model.ok()) << model.status();
-    model_ = model->release();
+    model_ = Load("fp32");
     auto expected = TensorFile::OpenTorch(Golden("tiny/expected.pt"));
     ASSERT_TRUE(expected.ok()) << expected.status();
     expected_ = expected->release();
@@ -66,6 +63,14 @@ class LogitsTest : public testing::TestWithParam<const char*> {
   static void TearDownTestSuite() {
     delete model_;
     delete expected_;
+  }
+
+  static MusicModel* Load(const std::string& precision) {
+    ModelOptions options;
+    options.precision = precision;
+    auto model = LoadModelFromFiles(HashLmFile({}), HashCodecFile({}), options);
+    EXPECT_TRUE(model.ok()) << model.status();
+    return model->release();
   }
 
   // [codebooks][steps][card]
@@ -132,6 +137,17 @@ TEST_P(LogitsTest, AreTheReferences) {
   ASSERT_TRUE(condition.ok()) << condition.status();
   EXPECT_LT(Worst(Logits(**condition, 1.0f), Expected("logits_cond")), kTolerance);
   EXPECT_LT(Worst(Logits(**condition, 0.0f), Expected("logits_null")), kTolerance);
+}
+
+// Keys and values of all 32 bits are nearer than fp32's, which have 24.
+TEST_P(LogitsTest, OfFullFloat32AreNearer) {
+  MusicModel* const fp32 = std::exchange(model_, Load("fp32_full"));
+  const std::unique_ptr<MusicModel> full(model_);
+  const auto condition = model_->EncodeVideo(Sample(GetParam()), CancelFlag());
+  ASSERT_TRUE(condition.ok()) << condition.status();
+  EXPECT_LT(Worst(Logits(**condition, 1.0f), Expected("logits_cond")), kTolerance / 4);
+  EXPECT_LT(Worst(Logits(**condition, 0.0f), Expected("logits_null")), kTolerance / 4);
+  model_ = fp32;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "core/model/cpu/codec.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -13,6 +14,10 @@ namespace {
 // Frames decoded at a time: enough that the weights are read seldom, few enough that signals stay
 // small.
 constexpr size_t kPieceFrames = 50;
+
+// Rows that a stage takes at a time: enough that its weights are read seldom, few enough that its
+// signals stay in the cache until the next stage has read them.
+constexpr int64_t kBlockRows = kRowTile;
 
 }  // namespace
 
@@ -51,23 +56,36 @@ void CodecStream::Decode(absl::Span<const int32_t> tokens, bool last, std::vecto
   for (size_t i = 0; i < codec.lstm_.size(); ++i) {
     x = std::move(y);
     y.clear();
-    Lstm(codec.lstm_[i], kernels, x, lstm_[i], &y);
+    codec.lstm_[i]->Run(x, lstm_[i], &y);
   }
   if (!codec.lstm_.empty()) {
     for (size_t i = 0; i < y.size(); ++i) y[i] += skip[i];
   }
+  DecodeStage(0, y, last, samples);
+}
+
+void CodecStream::DecodeStage(size_t stage, Signal& x, bool last, std::vector<float>* samples) {
+  const Codec& codec = *codec_;
+  const Kernels& kernels = codec.kernels_;
   const float alpha = codec.config_.elu_alpha;
-  for (size_t i = 0; i < stages_.size(); ++i) {
-    x = std::move(y);
-    y.clear();
-    kernels.elu(x.data(), static_cast<int64_t>(x.size()), alpha, x.data());
-    Signal up;
-    Upsample(codec.stages_[i].upsampling, kernels, x, last, stages_[i].upsampling, &up);
-    Residual(codec.stages_[i].residual3, codec.stages_[i].residual1, alpha, kernels, up, last,
-             stages_[i].residual, &y);
+  kernels.elu(x.data(), static_cast<int64_t>(x.size()), alpha, x.data());
+  if (stage == stages_.size()) return Convolve(codec.last_, kernels, x, last, last_, samples);
+  const Codec::Stage& weights = codec.stages_[stage];
+  const int64_t in = weights.upsampling.in;
+  const int64_t rows = static_cast<int64_t>(x.size()) / in;
+  // Also without rows: the last piece brings what the layers have held back.
+  const int64_t blocks = std::max<int64_t>(1, (rows + kBlockRows - 1) / kBlockRows);
+  for (int64_t block = 0; block < blocks; ++block) {
+    const int64_t begin = rows * block / blocks, end = rows * (block + 1) / blocks;
+    const bool ends = last && block + 1 == blocks;
+    Signal up, y;
+    Upsample(weights.upsampling, kernels,
+             {x.data() + begin * in, static_cast<size_t>((end - begin) * in)}, ends,
+             stages_[stage].upsampling, &up);
+    Residual(weights.residual3, weights.residual1, alpha, kernels, up, ends,
+             stages_[stage].residual, &y);
+    DecodeStage(stage + 1, y, ends, samples);
   }
-  kernels.elu(y.data(), static_cast<int64_t>(y.size()), alpha, y.data());
-  Convolve(codec.last_, kernels, y, last, last_, samples);
 }
 
 CodecStream::CodecStream(std::shared_ptr<const Codec> codec)

@@ -15,6 +15,7 @@
 #include "core/model/architecture/model_config.h"
 #include "core/model/checkpoint/weight_reader.h"
 #include "core/model/cpu/codec_layers.h"
+#include "core/model/cpu/codec_lstm.h"
 #include "core/model/music_model.h"
 
 namespace vidmuse::cpu {
@@ -22,12 +23,16 @@ namespace vidmuse::cpu {
 // Immutable after Load; thread-safe.
 class Codec {
  public:
+  // `precision` is kFp32 or kInt8. kInt8 stores weights with a scale for each output, and its sums
+  // of products are exact.
   static absl::StatusOr<std::shared_ptr<const Codec>> Load(const CodecConfig& config,
                                                            CodecNames names, WeightReader& reader,
-                                                           const Kernels& kernels);
+                                                           const Kernels& kernels,
+                                                           Precision precision = Precision::kFp32);
 
   const CodecConfig& config() const { return config_; }
   const Kernels& kernels() const { return kernels_; }
+  Precision precision() const { return precision_; }
 
  private:
   friend class CodecStream;
@@ -37,13 +42,15 @@ class Codec {
     ConvWeights residual1;  // kernel 1
   };
 
-  Codec(const CodecConfig& config, const Kernels& kernels) : config_(config), kernels_(kernels) {}
+  Codec(const CodecConfig& config, const Kernels& kernels, Precision precision)
+      : config_(config), kernels_(kernels), precision_(precision) {}
 
   const CodecConfig config_;
   const Kernels& kernels_;
+  const Precision precision_;
   std::vector<std::vector<float>> codebooks_;  // [codebooks][bins * dimension]
   ConvWeights first_;
-  std::vector<LstmWeights> lstm_;
+  std::vector<std::unique_ptr<const LstmLayer>> lstm_;
   std::vector<Stage> stages_;
   ConvWeights last_;
 };
@@ -67,6 +74,8 @@ class CodecStream final : public AudioDecoder {
   };
 
   void Decode(absl::Span<const int32_t> tokens, bool last, std::vector<float>* samples);
+  // Runs the stages from number `stage` on, then the last convolution. Overwrites `x`.
+  void DecodeStage(size_t stage, Signal& x, bool last, std::vector<float>* samples);
 
   const std::shared_ptr<const Codec> codec_;
   ConvState first_;

@@ -1,14 +1,13 @@
 #include "core/model/cpu/codec_layers.h"
 
 #include <algorithm>
-#include <cmath>
+#include <utility>
 
 namespace vidmuse::cpu {
 namespace {
 
 // [out][in][kernel] -> [out][kernel][in]
-PackedLinear PackConv(const std::vector<float>& weight, const std::vector<float>& bias, int out,
-                      int in, int kernel) {
+std::vector<float> TapsFirst(const std::vector<float>& weight, int out, int in, int kernel) {
   std::vector<float> packed(weight.size());
   for (int o = 0; o < out; ++o) {
     for (int i = 0; i < in; ++i) {
@@ -18,13 +17,13 @@ PackedLinear PackConv(const std::vector<float>& weight, const std::vector<float>
       }
     }
   }
-  return PackedLinear(packed.data(), bias.data(), out, kernel * in);
+  return packed;
 }
 
 // [in][out][2 * stride] -> [stride * out][2 * in].
 // Output phase j is W[.., j + stride] x[t - 1] + W[.., j] x[t].
 PackedLinear PackUpsampling(const std::vector<float>& weight, const std::vector<float>& bias,
-                            int in, int out, int stride) {
+                            int in, int out, int stride, Precision precision) {
   std::vector<float> packed(weight.size());
   std::vector<float> biases(static_cast<size_t>(stride) * out);
   for (int j = 0; j < stride; ++j) {
@@ -38,7 +37,7 @@ PackedLinear PackUpsampling(const std::vector<float>& weight, const std::vector<
       }
     }
   }
-  return PackedLinear(packed.data(), biases.data(), stride * out, 2 * in);
+  return PackedLinear(packed.data(), biases.data(), stride * out, 2 * in, precision);
 }
 
 void Append(const Signal& x, Signal* to) { to->insert(to->end(), x.begin(), x.end()); }
@@ -73,20 +72,28 @@ void PadRight(const ConvWeights& w, Signal& buffer) {
   }
 }
 
-float Sigmoid(float x) { return 1.0f / (1.0f + std::exp(-x)); }
-
 }  // namespace
 
 ConvWeights::ConvWeights(const std::vector<float>& weight, const std::vector<float>& bias, int out,
-                         int in, int kernel, bool reflect_padding)
-    : out(out),
-      in(in),
-      kernel(kernel),
-      reflect(reflect_padding),
-      linear(PackConv(weight, bias, out, in, kernel)) {}
+                         int in, int kernel, bool reflect_padding, Precision precision)
+    : out(out), in(in), kernel(kernel), reflect(reflect_padding) {
+  const std::vector<float> packed = TapsFirst(weight, out, in, kernel);
+  if (out == 1 && precision != Precision::kFp32) {
+    dot = packed;
+    dot.push_back(bias[0]);
+  } else {
+    linear = PackedLinear(packed.data(), bias.data(), out, kernel * in, precision);
+  }
+}
 
 void Convolve(const ConvWeights& w, const Kernels& kernels, const Signal& x, bool last,
               ConvState& state, Signal* y) {
+  if (w.kernel == 1) {  // nothing to keep
+    const int64_t rows = static_cast<int64_t>(x.size()) / w.in;
+    const size_t start = y->size();
+    y->resize(start + static_cast<size_t>(rows) * w.out);
+    return ApplyRows(w.linear, kernels, x.data(), w.in, rows, y->data() + start, w.out);
+  }
   Append(x, &state.buffer);
   // A whole stream that is shorter than the padding is padded with zeros first, as in the
   // reference.
@@ -108,36 +115,47 @@ void Convolve(const ConvWeights& w, const Kernels& kernels, const Signal& x, boo
   if (rows <= 0) return;
   const size_t start = y->size();
   y->resize(start + static_cast<size_t>(rows) * w.out);
-  w.linear.Apply(kernels, state.buffer.data(), w.in, rows, y->data() + start, w.out);
+  const float* x_rows = state.buffer.data();
+  if (w.dot.empty()) {
+    ApplyRows(w.linear, kernels, x_rows, w.in, rows, y->data() + start, w.out);
+  } else {
+    const int taps = w.kernel * w.in;
+    for (int64_t row = 0; row < rows; ++row) {
+      (*y)[start + row] = w.dot[taps] + kernels.dot(w.dot.data(), x_rows + row * w.in, taps);
+    }
+  }
   state.buffer.erase(state.buffer.begin(), state.buffer.begin() + rows * w.in);
 }
 
 UpsamplingWeights::UpsamplingWeights(const std::vector<float>& weight,
-                                     const std::vector<float>& bias, int in, int out, int stride)
-    : in(in), out(out), stride(stride), linear(PackUpsampling(weight, bias, in, out, stride)) {}
+                                     const std::vector<float>& bias, int in, int out, int stride,
+                                     Precision precision)
+    : in(in),
+      out(out),
+      stride(stride),
+      linear(PackUpsampling(weight, bias, in, out, stride, precision)) {}
 
-void Upsample(const UpsamplingWeights& w, const Kernels& kernels, const Signal& x, bool last,
-              UpsamplingState& state, Signal* y) {
+void Upsample(const UpsamplingWeights& w, const Kernels& kernels, absl::Span<const float> x,
+              bool last, UpsamplingState& state, Signal* y) {
   if (state.previous.empty()) state.previous.assign(w.in, 0.0f);
   // The stream ends with one more row: the second half of the last input, followed by silence.
-  Signal input = state.previous;
-  Append(x, &input);
+  Signal input;
+  input.reserve(state.previous.size() + x.size() + w.in);
+  Append(state.previous, &input);
+  input.insert(input.end(), x.begin(), x.end());
   if (last) input.insert(input.end(), w.in, 0.0f);
   const int64_t rows = static_cast<int64_t>(input.size()) / w.in - 1;
   if (rows <= 0) return;
-  Signal out(static_cast<size_t>(rows) * w.stride * w.out);
-  w.linear.Apply(kernels, input.data(), w.in, rows, out.data(),
-                 static_cast<int64_t>(w.stride) * w.out);
+  y->resize(static_cast<size_t>(rows) * w.stride * w.out);
+  ApplyRows(w.linear, kernels, input.data(), w.in, rows, y->data(),
+            static_cast<int64_t>(w.stride) * w.out);
   state.previous.assign(input.end() - w.in, input.end());
 
   const int trim_right = w.stride / 2;
   const int trim_left = w.stride - trim_right;
-  size_t begin = 0;
-  size_t end = out.size();
-  if (!state.started) begin = static_cast<size_t>(trim_left) * w.out;
-  if (last) end -= static_cast<size_t>(w.stride - trim_left) * w.out;
+  if (last) y->resize(y->size() - static_cast<size_t>(w.stride - trim_left) * w.out);
+  if (!state.started) y->erase(y->begin(), y->begin() + int64_t{trim_left} * w.out);
   state.started = true;
-  y->insert(y->end(), out.begin() + begin, out.begin() + end);
 }
 
 void Residual(const ConvWeights& conv3, const ConvWeights& conv1, float elu_alpha,
@@ -147,48 +165,11 @@ void Residual(const ConvWeights& conv3, const ConvWeights& conv1, float elu_alph
   Signal hidden;
   Convolve(conv3, kernels, activated, last, state.conv3, &hidden);
   kernels.elu(hidden.data(), static_cast<int64_t>(hidden.size()), elu_alpha, hidden.data());
-  Signal out;
+  Signal& out = *y;
   Convolve(conv1, kernels, hidden, last, state.conv1, &out);
   Append(x, &state.skip);
   for (size_t i = 0; i < out.size(); ++i) out[i] += state.skip[i];
   state.skip.erase(state.skip.begin(), state.skip.begin() + static_cast<int64_t>(out.size()));
-  Append(out, y);
-}
-
-LstmWeights::LstmWeights(const std::vector<float>& input_weight,
-                         const std::vector<float>& hidden_weight,
-                         const std::vector<float>& input_bias,
-                         const std::vector<float>& hidden_bias, int size)
-    : size(size) {
-  std::vector<float> bias(input_bias.size());
-  for (size_t i = 0; i < bias.size(); ++i) bias[i] = input_bias[i] + hidden_bias[i];
-  input = PackedLinear(input_weight.data(), bias.data(), 4 * size, size);
-  hidden = PackedLinear(hidden_weight.data(), nullptr, 4 * size, size);
-}
-
-void Lstm(const LstmWeights& w, const Kernels& kernels, const Signal& x, LstmState& state,
-          Signal* y) {
-  const int n = w.size;
-  const int64_t steps = static_cast<int64_t>(x.size()) / n;
-  if (state.h.empty()) {
-    state.h.assign(n, 0.0f);
-    state.c.assign(n, 0.0f);
-  }
-  std::vector<float> gates(static_cast<size_t>(steps) * 4 * n);
-  w.input.Apply(kernels, x.data(), n, steps, gates.data(), 4 * n);
-  for (int64_t t = 0; t < steps; ++t) {
-    float* gate = gates.data() + t * 4 * n;
-    w.hidden.Apply(kernels, state.h.data(), n, 1, gate, 4 * n, /*accumulate=*/true);
-    for (int i = 0; i < n; ++i) {
-      const float input = Sigmoid(gate[i]);
-      const float forget = Sigmoid(gate[n + i]);
-      const float cell = std::tanh(gate[2 * n + i]);
-      const float output = Sigmoid(gate[3 * n + i]);
-      state.c[i] = forget * state.c[i] + input * cell;
-      state.h[i] = output * std::tanh(state.c[i]);
-    }
-    y->insert(y->end(), state.h.begin(), state.h.end());
-  }
 }
 
 }  // namespace vidmuse::cpu

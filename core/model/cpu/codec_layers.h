@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "core/model/cpu/kernels/kernels.h"
 #include "core/model/cpu/kernels/packed_linear.h"
 
@@ -20,13 +21,16 @@ struct ConvWeights {
   ConvWeights() = default;
   // `weight`: [out][in][kernel].
   ConvWeights(const std::vector<float>& weight, const std::vector<float>& bias, int out, int in,
-              int kernel, bool reflect_padding);
+              int kernel, bool reflect_padding, Precision precision);
 
   int out = 0;
   int in = 0;
   int kernel = 1;
   bool reflect = false;
-  PackedLinear linear;  // [out, kernel * in]
+  PackedLinear linear;  // [out, kernel * in], unless there is `dot`
+  // In reduced precision, a layer with one output has its weights here instead, as float32: a panel
+  // would compute many outputs in vain. The bias comes last.
+  std::vector<float> dot;
 
   int pad_right() const { return (kernel - 1) / 2; }
   int pad_left() const { return kernel - 1 - pad_right(); }
@@ -47,7 +51,7 @@ struct UpsamplingWeights {
   UpsamplingWeights() = default;
   // `weight`: [in][out][2 * stride].
   UpsamplingWeights(const std::vector<float>& weight, const std::vector<float>& bias, int in,
-                    int out, int stride);
+                    int out, int stride, Precision precision);
 
   int in = 0;
   int out = 0;
@@ -60,10 +64,12 @@ struct UpsamplingState {
   bool started = false;  // the left trim is done
 };
 
-void Upsample(const UpsamplingWeights& weights, const Kernels& kernels, const Signal& x, bool last,
-              UpsamplingState& state, Signal* y);
+// `y` is empty before.
+void Upsample(const UpsamplingWeights& weights, const Kernels& kernels, absl::Span<const float> x,
+              bool last, UpsamplingState& state, Signal* y);
 
-// y = x + conv1(elu(conv3(elu(x)))). Outputs lag the input by conv3's right padding.
+// y = x + conv1(elu(conv3(elu(x)))). Outputs lag the input by conv3's right padding. `y` is empty
+// before.
 struct ResidualState {
   ConvState conv3;
   ConvState conv1;
@@ -72,25 +78,6 @@ struct ResidualState {
 
 void Residual(const ConvWeights& conv3, const ConvWeights& conv1, float elu_alpha,
               const Kernels& kernels, const Signal& x, bool last, ResidualState& state, Signal* y);
-
-struct LstmWeights {
-  // PyTorch's layout: [4 * size, size], gates in the order input, forget, cell, output.
-  LstmWeights(const std::vector<float>& input, const std::vector<float>& hidden,
-              const std::vector<float>& input_bias, const std::vector<float>& hidden_bias,
-              int size);
-
-  int size;
-  PackedLinear input;  // with both biases
-  PackedLinear hidden;
-};
-
-struct LstmState {
-  std::vector<float> h, c;  // [size]
-};
-
-// x and y are [time][size].
-void Lstm(const LstmWeights& weights, const Kernels& kernels, const Signal& x, LstmState& state,
-          Signal* y);
 
 }  // namespace vidmuse::cpu
 

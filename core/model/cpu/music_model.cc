@@ -17,6 +17,10 @@ namespace {
 // cancelled request stops soon.
 constexpr int kProjectRows = 96;
 
+absl::Status OutOfMemory() {
+  return absl::ResourceExhaustedError("out of memory for the condition's keys and values");
+}
+
 class CpuWindow final : public Window {
  public:
   CpuWindow(const cpu::TokenModel& lm, std::shared_ptr<const cpu::KvCache> cross,
@@ -97,6 +101,17 @@ size_t CpuMusicModel::WindowsBytes(int local_frames, int steps, int count) const
 
 absl::Status CpuMusicModel::Project(const float* rows, int tokens, const CancelFlag& cancel,
                                     cpu::KvCache* cache) {
+  if (cpu::IsInteger(cache->format())) {
+    RETURN_IF_ERROR(pool_.Run(lm_->config().num_layers, cancel, [&](int layer) -> absl::Status {
+      try {
+        lm_->FitKeys(layer, rows, tokens, cache);
+      } catch (const std::bad_alloc&) {
+        return OutOfMemory();
+      }
+      return absl::OkStatus();
+    }));
+    cache->set_fitted();
+  }
   const int chunks = (tokens + kProjectRows - 1) / kProjectRows;
   const size_t dim = lm_->config().dim;
   return pool_.Run(lm_->config().num_layers * chunks, cancel, [&](int index) -> absl::Status {
@@ -105,7 +120,7 @@ absl::Status CpuMusicModel::Project(const float* rows, int tokens, const CancelF
     try {
       lm_->ProjectCondition(index / chunks, rows + first * dim, count, first, cache);
     } catch (const std::bad_alloc&) {
-      return absl::ResourceExhaustedError("out of memory for the condition's keys and values");
+      return OutOfMemory();
     }
     return absl::OkStatus();
   });

@@ -4,7 +4,15 @@
 #include <cmath>
 #include <cstring>
 
+#include "core/model/cpu/key_factors.h"
+
 namespace vidmuse::cpu {
+namespace {
+
+// Rows of a condition that tell how large its keys are.
+constexpr int kFittedRows = 32;
+
+}  // namespace
 
 size_t TokenModel::step_weight_bytes() const {
   size_t bytes = heads_.bytes();
@@ -24,16 +32,44 @@ size_t TokenModel::CacheBytes(KvFormat format, int positions) const {
   return KvCache::Bytes(format, config_.num_layers, config_.num_heads, head_dim(), positions);
 }
 
+int64_t TokenModel::Scratch(int64_t rows, int64_t k) const {
+  return std::max(LinearScratch(precision_, rows, k), LinearScratch(SidePrecision(), rows, k));
+}
+
+void TokenModel::FitKeys(int layer, const float* rows, int tokens, KvCache* cache) const {
+  const int dim = config_.dim;
+  const int count = std::min(kFittedRows, tokens);
+  std::vector<float> some(size_t{1} * count * dim), kv(size_t{2} * count * dim);
+  for (int i = 0; i < count; ++i) {
+    std::copy_n(rows + int64_t{tokens} * i / count * dim, dim, some.data() + size_t{1} * i * dim);
+  }
+  std::vector<float> scratch(Scratch(count, dim));
+  layers_[layer].cross_kv.Apply(kernels_, some.data(), dim, count, kv.data(), 2 * dim, false,
+                                scratch.data());
+  std::vector<double> sizes(dim);
+  for (int c = 0; c < dim; ++c) {
+    for (int i = 0; i < count; ++i) sizes[c] += std::pow(double{kv[size_t{2} * i * dim + c]}, 2);
+    sizes[c] = std::sqrt(sizes[c] / count);
+  }
+  for (int head = 0; head < config_.num_heads; ++head) {
+    KeyFactors({sizes.data() + head * head_dim(), static_cast<size_t>(head_dim())},
+               cache->key_factors(layer, head));
+  }
+}
+
 void TokenModel::ProjectCondition(int layer, const float* rows, int count, int position,
                                   KvCache* cache) const {
   const int dim = config_.dim;
   const PackedLinear& linear = layers_[layer].cross_kv;
   const auto kv = std::make_unique_for_overwrite<float[]>(size_t{2} * count * dim);
-  const auto scratch =
-      std::make_unique_for_overwrite<float[]>(LinearScratch(precision_, count, dim));
+  const auto scratch = std::make_unique_for_overwrite<float[]>(Scratch(count, dim));
   linear.Apply(kernels_, rows, dim, count, kv.get(), 2 * dim, false, scratch.get());
   for (int head = 0; head < config_.num_heads; ++head) {
-    const float* keys = kv.get() + head * head_dim();
+    float* keys = kv.get() + head * head_dim();
+    for (int i = 0; cache->fitted() && i < count; ++i) {
+      const float* factors = cache->key_factors(layer, head);
+      for (int d = 0; d < head_dim(); ++d) keys[size_t{2} * i * dim + d] *= factors[d];
+    }
     cache->Write(layer, head, position, count, keys, keys + dim, 2 * dim);
   }
 }
@@ -78,7 +114,8 @@ void TokenModel::Prepare(absl::Span<const SequenceInput> sequences, int threads)
   for (Member& member : members_) {
     grow(member.normed, rows * dim);
     grow(member.attention, AttentionScratch(longest, head_dim()));
-    grow(member.linear, LinearScratch(precision_, rows, std::max(config_.dim, config_.ffn())));
+    grow(member.queries, rows * head_dim());
+    grow(member.linear, Scratch(static_cast<int64_t>(rows), std::max(config_.dim, config_.ffn())));
   }
 }
 
@@ -133,6 +170,18 @@ void TokenModel::Attend(absl::Span<const SequenceInput> sequences, int layer, bo
   if (const int next = item + 1; next < config_.num_heads * count) {
     args.next = cache(next).keys(layer, next / count);
     args.next_bytes = cache(next).KeyBytes(lengths[first_row_[all[next % count].begin]]);
+  }
+  if (cache(item).fitted()) {
+    const float* factors = cache(item).key_factors(layer, head);
+    for (int r = 0; r < args.rows; ++r) {
+      for (int d = 0; d < head_dim(); ++d) {
+        // Powers of two: exact.
+        member.queries[static_cast<size_t>(r) * head_dim() + d] =
+            args.q[r * args.q_stride + d] / factors[d];
+      }
+    }
+    args.q = member.queries.data();
+    args.q_stride = head_dim();
   }
   args.scale = 1.0f / std::sqrt(static_cast<float>(head_dim()));
   args.out = attention_.data() + static_cast<size_t>(row) * config_.dim + head * head_dim();

@@ -57,6 +57,10 @@ class TokenModel {
   size_t SelfCacheBytes(int steps) const { return CacheBytes(SelfFormat(precision_), steps); }
   size_t CrossCacheBytes(int tokens) const { return CacheBytes(CrossFormat(precision_), tokens); }
 
+  // Fits one layer's factors of keys in `cache` to a condition, [tokens][dim], of which it looks at
+  // a few rows. Thread-safe for different layers. The cache is `fitted` once all layers are.
+  void FitKeys(int layer, const float* rows, int tokens, KvCache* cache) const;
+
   // Computes keys and values of one layer for condition tokens [position, position + count) and
   // stores them in `cache`. `rows` is [count][dim], and `position` is a multiple of kTile.
   // Thread-safe for different layers or positions.
@@ -78,6 +82,7 @@ class TokenModel {
   struct Member {                  // scratch of one thread
     std::vector<float> normed;     // [rows][dim]
     std::vector<float> attention;  // AttentionScratch
+    std::vector<float> queries;    // [rows][head_dim]: divided by the factors of keys
     std::vector<float> linear;     // LinearScratch
   };
   struct Row {
@@ -95,6 +100,13 @@ class TokenModel {
   std::unique_ptr<KvCache> NewCache(KvFormat format, int positions) const;
   size_t CacheBytes(KvFormat format, int positions) const;
   static absl::StatusOr<Norm> LoadNorm(const NormTensors& source, WeightReader& weights);
+  // The precision of what a step reads little of, or not at all: heads, and the condition's keys
+  // and values.
+  Precision SidePrecision() const {
+    return precision_ == Precision::kInt4 ? Precision::kInt8 : precision_;
+  }
+  // The scratch of any of the model's linear layers.
+  int64_t Scratch(int64_t rows, int64_t k) const;
   // Bytes of one layer's packed weights.
   size_t LayerBytes() const;
   absl::StatusOr<Layer> LoadLayer(int index, const TokenLayerTensors& source,

@@ -1,9 +1,11 @@
 // Loads weights from a checkpoint into the kernels' layout.
 #include <algorithm>
+#include <cmath>
 #include <new>
 #include <utility>
 
 #include "core/base/status_macros.h"
+#include "core/model/cpu/key_factors.h"
 #include "core/model/cpu/token_model.h"
 
 namespace vidmuse::cpu {
@@ -24,14 +26,44 @@ class Arena {
   char* next_;
 };
 
+// Multiplies the rows of keys by KeyFactors, and the rows of queries by their inverse, which leaves
+// the scores as they are. `queries` and `keys` are [dim][dim], a row for each channel. What they
+// are applied to is taken to have elements of the size of `gain`, [dim], around `offset`; either
+// may be empty, for 1 and 0.
+void EqualizeKeys(float* queries, float* keys, int dim, int head_dim,
+                  const std::vector<float>& gain, const std::vector<float>& offset) {
+  std::vector<double> sizes(dim);
+  for (int c = 0; c < dim; ++c) {
+    const float* row = keys + static_cast<size_t>(c) * dim;
+    double squares = 0, mean = 0;
+    for (int i = 0; i < dim; ++i) {
+      const double weight = double{row[i]} * (gain.empty() ? 1 : gain[i]);
+      squares += weight * weight;
+      if (!offset.empty()) mean += double{row[i]} * offset[i];
+    }
+    sizes[c] = std::sqrt(squares + mean * mean);
+  }
+  std::vector<float> factors(head_dim);
+  for (int head = 0; head < dim; head += head_dim) {
+    KeyFactors({sizes.data() + head, static_cast<size_t>(head_dim)}, factors.data());
+    for (int c = 0; c < head_dim; ++c) {
+      const size_t row = static_cast<size_t>(head + c) * dim;
+      for (int i = 0; i < dim; ++i) {
+        keys[row + i] *= factors[c];
+        queries[row + i] /= factors[c];
+      }
+    }
+  }
+}
+
 }  // namespace
 
 size_t TokenModel::LayerBytes() const {
   const auto bytes = [this](int n, int k) { return PackedLinear::WeightBytes(n, k, precision_); };
   const int dim = config_.dim;
   const int ffn = config_.ffn();
-  return bytes(3 * dim, dim) + 3 * bytes(dim, dim) + bytes(2 * dim, dim) + bytes(ffn, dim) +
-         bytes(dim, ffn);
+  return bytes(3 * dim, dim) + 3 * bytes(dim, dim) + bytes(ffn, dim) + bytes(dim, ffn) +
+         PackedLinear::WeightBytes(2 * dim, dim, SidePrecision());
 }
 
 absl::StatusOr<TokenModel::Norm> TokenModel::LoadNorm(const NormTensors& source,
@@ -45,6 +77,7 @@ absl::StatusOr<TokenModel::Norm> TokenModel::LoadNorm(const NormTensors& source,
 absl::StatusOr<TokenModel::Layer> TokenModel::LoadLayer(int index, const TokenLayerTensors& source,
                                                         WeightReader& weights) {
   const int dim = config_.dim;
+  const size_t size = static_cast<size_t>(dim) * dim;
   Layer layer;
   ASSIGN_OR_RETURN(layer.norm1, LoadNorm(source.norm1, weights));
   ASSIGN_OR_RETURN(layer.norm_cross, LoadNorm(source.norm_cross, weights));
@@ -55,14 +88,22 @@ absl::StatusOr<TokenModel::Layer> TokenModel::LoadLayer(int index, const TokenLa
     return arena.Pack(weight.data(), static_cast<int>(tensor.shape[0]),
                       static_cast<int>(tensor.shape[1]), precision_);
   };
-  ASSIGN_OR_RETURN(layer.self_qkv, load(source.self_qkv));
+  const bool equalize = IsInteger(SelfFormat(precision_));
+  {
+    ASSIGN_OR_RETURN(std::vector<float> qkv, weights.Read(source.self_qkv));
+    if (equalize) {
+      EqualizeKeys(qkv.data(), qkv.data() + size, dim, head_dim(), layer.norm1.weight,
+                   layer.norm1.bias);
+    }
+    layer.self_qkv = arena.Pack(qkv.data(), 3 * dim, dim, precision_);
+  }
   ASSIGN_OR_RETURN(layer.self_out, load(source.self_out));
   {
     // A step computes the queries alone: keys and values are those of the condition.
-    ASSIGN_OR_RETURN(const std::vector<float> cross, weights.Read(source.cross_qkv));
-    const size_t size = static_cast<size_t>(dim) * dim;
+    ASSIGN_OR_RETURN(std::vector<float> cross, weights.Read(source.cross_qkv));
+    if (equalize) EqualizeKeys(cross.data(), cross.data() + size, dim, head_dim(), {}, {});
     layer.cross_q = arena.Pack(cross.data(), dim, dim, precision_);
-    layer.cross_kv = arena.Pack(cross.data() + size, 2 * dim, dim, precision_);
+    layer.cross_kv = arena.Pack(cross.data() + size, 2 * dim, dim, SidePrecision());
   }
   ASSIGN_OR_RETURN(layer.cross_out, load(source.cross_out));
   ASSIGN_OR_RETURN(layer.linear1, load(source.linear1));
@@ -98,7 +139,7 @@ absl::Status TokenModel::LoadHeads(const TokenModelTensors& source, WeightReader
     heads.insert(heads.end(), head.begin(), head.end());
   }
   heads_ = Arena(arena_.data<char>() + layers_.size() * LayerBytes())
-               .Pack(heads.data(), config_.codebooks * config_.card, config_.dim, precision_);
+               .Pack(heads.data(), config_.codebooks * config_.card, config_.dim, SidePrecision());
   return absl::OkStatus();
 }
 
@@ -115,9 +156,9 @@ absl::StatusOr<std::unique_ptr<TokenModel>> TokenModel::Load(const LmConfig& con
     ASSIGN_OR_RETURN(std::vector<float> table, weights.Read(tensor));
     model->embedding_.push_back(std::move(table));
   }
-  model->arena_ = AlignedBuffer(
-      config.num_layers * model->LayerBytes() +
-      PackedLinear::WeightBytes(config.codebooks * config.card, config.dim, precision));
+  model->arena_ = AlignedBuffer(config.num_layers * model->LayerBytes() +
+                                PackedLinear::WeightBytes(config.codebooks * config.card,
+                                                          config.dim, model->SidePrecision()));
   RETURN_IF_ERROR(model->LoadLayers(source, weights, threads));
   ASSIGN_OR_RETURN(model->out_norm_, LoadNorm(source.out_norm, weights));
   RETURN_IF_ERROR(model->LoadHeads(source, weights));

@@ -1,14 +1,18 @@
 // The codec against a plain double-precision decoder of whole streams, and streams cut in every
 // way.
 #include <algorithm>
+#include <barrier>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/model/checkpoint/codec_source.h"
 #include "core/model/cpu/codec.h"
 #include "core/model/cpu/kernels/kernel_choice.h"
 #include "gmock/gmock.h"
@@ -222,14 +226,29 @@ class PlainDecoder {
   const MemoryTensorFile& file_;
 };
 
-class CodecTest : public testing::TestWithParam<bool> {
+struct Case {
+  bool reflect;
+  Precision precision;
+  double error;  // the largest difference from double precision; samples are up to about 1
+};
+
+void PrintTo(const Case& c, std::ostream* out) {
+  *out << (c.reflect ? "reflect" : "constant") << "_" << PrecisionName(c.precision);
+}
+
+class CodecTest : public testing::TestWithParam<Case> {
  protected:
-  CodecTest() : config_(Config(GetParam())), file_(RandomWeights(config_)) {
+  CodecTest() : config_(Config(GetParam().reflect)), file_(RandomWeights(config_)) {
+    codec_ = Load(**CpuKernels());
+  }
+
+  std::shared_ptr<const Codec> Load(const Kernels& kernels) const {
     WeightReader reader(&file_, "");
-    auto codec = Codec::Load(config_, CodecNames::kAudiocraft, reader, **CpuKernels());
+    auto codec =
+        Codec::Load(config_, CodecNames::kAudiocraft, reader, kernels, GetParam().precision);
     EXPECT_TRUE(codec.ok()) << codec.status();
-    codec_ = *std::move(codec);
     EXPECT_TRUE(reader.CheckAllUsed({}).ok());
+    return *std::move(codec);
   }
 
   std::vector<int32_t> Tokens(int frames) const {
@@ -267,8 +286,12 @@ class CodecTest : public testing::TestWithParam<bool> {
   std::shared_ptr<const Codec> codec_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Padding, CodecTest, testing::Bool(),
-                         [](const auto& info) { return info.param ? "reflect" : "constant"; });
+INSTANTIATE_TEST_SUITE_P(Codecs, CodecTest,
+                         testing::Values(Case{false, Precision::kFp32, 1e-5},
+                                         Case{true, Precision::kFp32, 1e-5},
+                                         Case{false, Precision::kInt8, 0.02},
+                                         Case{true, Precision::kInt8, 0.02}),
+                         [](const auto& info) { return testing::PrintToString(info.param); });
 
 TEST_P(CodecTest, IsSeanetsDecoder) {
   for (const int frames : {1, 2, 3, 4, 5, 6, 7, 20}) {
@@ -280,7 +303,7 @@ TEST_P(CodecTest, IsSeanetsDecoder) {
     double worst = 0;
     for (size_t i = 0; i < samples.size(); ++i)
       worst = std::max(worst, std::abs(samples[i] - expected[i]));
-    EXPECT_LT(worst, 1e-5) << frames << " frames";
+    EXPECT_LT(worst, GetParam().error) << frames << " frames";
   }
 }
 
@@ -332,16 +355,31 @@ TEST_P(CodecTest, AllInstructionSetsAgree) {
   const Kernels* const* all = AvailableKernels(&count);
   std::vector<float> fused;
   for (int i = 0; i < count; ++i) {
-    WeightReader reader(&file_, "");
-    const auto codec = Codec::Load(config_, CodecNames::kAudiocraft, reader, *all[i]);
-    ASSERT_TRUE(codec.ok());
     std::vector<float> samples;
-    ASSERT_TRUE(CodecStream(*codec).Push(tokens, true, &samples).ok());
-    EXPECT_THAT(samples, testing::Pointwise(testing::FloatNear(1e-5f), expected)) << all[i]->name;
+    ASSERT_TRUE(CodecStream(Load(*all[i])).Push(tokens, true, &samples).ok());
+    const auto error = static_cast<float>(GetParam().error);
+    EXPECT_THAT(samples, testing::Pointwise(testing::FloatNear(error), expected)) << all[i]->name;
     if (!all[i]->fused) continue;
     if (fused.empty()) fused = samples;
     EXPECT_EQ(samples, fused) << all[i]->name << ": not the same bits";
   }
+}
+
+// More streams than take their LSTM steps side by side, of different lengths and in pieces of
+// different sizes.
+TEST_P(CodecTest, StreamsInCompanyEqualStreamsAlone) {
+  constexpr int kStreams = 2 * LstmLayer::kTogether + 3;
+  std::vector<std::vector<float>> samples(kStreams);
+  std::barrier start(kStreams);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kStreams; ++i) {
+    threads.emplace_back([&, i] {
+      start.arrive_and_wait();
+      samples[i] = Stream(Tokens(60 + i), {10 + i, 1, 20, 7});
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (int i = 0; i < kStreams; ++i) EXPECT_EQ(samples[i], Stream(Tokens(60 + i), {})) << i;
 }
 
 TEST_P(CodecTest, RefusesBadTokensAndGoesOn) {
@@ -354,6 +392,34 @@ TEST_P(CodecTest, RefusesBadTokensAndGoesOn) {
   ASSERT_TRUE(stream.Push(tokens, true, &samples).ok());
   EXPECT_EQ(samples, Stream(tokens, {}));
   EXPECT_EQ(stream.Push(tokens, false, &samples).code(), absl::StatusCode::kFailedPrecondition);
+}
+
+// A trained codec, whose weights are less even than random ones.
+TEST(CodecPrecisionTest, Int8IsNearFloat32) {
+  std::vector<std::vector<float>> samples;
+  for (const Precision precision : {Precision::kFp32, Precision::kInt8}) {
+    auto source = OpenCodec(VIDMUSE_TEST_DATA "/demo", "");
+    ASSERT_TRUE(source.ok()) << source.status();
+    WeightReader reader(source->file.get(), source->prefix);
+    const auto codec =
+        Codec::Load(source->config, source->names, reader, **CpuKernels(), precision);
+    ASSERT_TRUE(codec.ok()) << codec.status();
+    std::mt19937 generator(7);
+    std::vector<int32_t> tokens(100 * source->config.codebooks);
+    for (int32_t& token : tokens) {
+      token = static_cast<int32_t>(generator() % source->config.bins);
+    }
+    ASSERT_TRUE(CodecStream(*codec).Push(tokens, true, &samples.emplace_back()).ok());
+  }
+  double signal = 0, noise = 0;
+  for (size_t i = 0; i < samples[0].size(); ++i) {
+    signal += double{samples[0][i]} * samples[0][i];
+    noise += std::pow(double{samples[0][i]} - samples[1][i], 2);
+  }
+  const double decibels = 10 * std::log10(signal / noise);
+  std::printf("int8: noise is %.1f dB below the signal\n", decibels);
+  EXPECT_GT(decibels, 30);
+  EXPECT_GT(noise, 0);  // it is another precision
 }
 
 TEST(CodecLoadTest, NamesWhatIsWrong) {

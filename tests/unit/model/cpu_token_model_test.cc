@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/model/cpu/kernels/kernel_choice.h"
+#include "core/model/cpu/key_factors.h"
 #include "core/model/cpu/token_model.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -275,7 +276,7 @@ INSTANTIATE_TEST_SUITE_P(Sizes, CpuTokenModelTest, testing::ValuesIn(Cases()),
 
 // Logits are about 1 in size.
 double Tolerance(Precision precision) {
-  constexpr double kTolerances[kPrecisions] = {2e-5, 0.03, 0.004, 0.08};
+  constexpr double kTolerances[kPrecisions] = {2e-5, 0.03, 0.004, 0.08, 0.8, 2e-5};
   return kTolerances[static_cast<int>(precision)];
 }
 
@@ -397,16 +398,31 @@ TEST_P(CpuTokenModelTest, LogitsAreOptional) {
 
 TEST_P(CpuTokenModelTest, CachesHoldTheBytesTheySay) {
   const size_t head_dim = config_.dim / config_.num_heads;
-  const auto per_position = [&](KvFormat format) {
+  const auto bytes = [&](KvFormat format, size_t positions) {
     const size_t scales = IsInteger(format) ? 2 * sizeof(uint16_t) : 0;
-    return (2 * Padded(head_dim) * Bits(format) / 8 + scales) * config_.num_heads *
-           config_.num_layers;
+    const size_t factors = IsInteger(format) ? Padded(head_dim) * sizeof(float) : 0;
+    return (positions * (2 * Padded(head_dim) * Bits(format) / 8 + scales) + factors) *
+           config_.num_heads * config_.num_layers;
   };
-  const size_t self = per_position(SelfFormat(GetParam().precision));
-  const size_t cross = per_position(CrossFormat(GetParam().precision));
-  EXPECT_EQ(model_->SelfCacheBytes(64), 64 * self);
-  EXPECT_EQ(model_->SelfCacheBytes(65), 128 * self);
-  EXPECT_EQ(model_->CrossCacheBytes(50), 64 * cross);
+  const KvFormat self = SelfFormat(GetParam().precision);
+  EXPECT_EQ(model_->SelfCacheBytes(64), bytes(self, 64));
+  EXPECT_EQ(model_->SelfCacheBytes(65), bytes(self, 128));
+  EXPECT_EQ(model_->CrossCacheBytes(50), bytes(CrossFormat(GetParam().precision), 64));
+}
+
+TEST(KeyFactorsTest, MakeChannelsEquallyLarge) {
+  const std::vector<double> sizes = {1, 1.3, 20, 0.05, 300, 0.9, 0};
+  std::vector<float> factors(sizes.size());
+  KeyFactors({sizes.data(), 6}, factors.data());
+  double least = 1e30, most = 0;
+  for (int i = 0; i < 6; ++i) {
+    EXPECT_EQ(std::exp2(std::round(std::log2(factors[i]))), factors[i]) << "no power of two";
+    least = std::min(least, sizes[i] * factors[i]);
+    most = std::max(most, sizes[i] * factors[i]);
+  }
+  EXPECT_LE(most, 2.01 * least);
+  KeyFactors(sizes, factors.data());  // with a channel of zeros
+  for (const float factor : factors) EXPECT_TRUE(factor > 0 && std::isfinite(factor)) << factor;
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/model/cpu/codec_layers.h"
+#include "core/model/cpu/codec_lstm.h"
 #include "core/model/cpu/kernels/kernels.h"
 #include "core/model/cpu/kernels/packed_linear.h"
 #include "core/model/cpu/kv/kv_cache.h"
@@ -43,12 +44,14 @@ double Error(const std::vector<float>& values, const at::Tensor& expected) {
 at::Tensor Stored(const at::Tensor& rows, Precision precision) {
   switch (precision) {
     case Precision::kFp32:
+    case Precision::kFp32Full:
       return rows;
     case Precision::kBf16:
       return rows.to(at::kBFloat16).to(at::kFloat);
     case Precision::kFp16:
       return rows.to(at::kHalf).to(at::kFloat);
     case Precision::kInt8:
+    case Precision::kInt4:
       break;
   }
   const at::Tensor scale = rows.abs().amax({1}, true) / 127;
@@ -58,6 +61,7 @@ at::Tensor Stored(const at::Tensor& rows, Precision precision) {
 // Keys or values [n, k] as they are kept; a row's scale of integers is rounded up to bfloat16.
 at::Tensor Kept(const at::Tensor& rows, KvFormat format) {
   if (format == KvFormat::kFp16) return Stored(rows, Precision::kFp16);
+  if (format == KvFormat::kFloat32) return rows;
   if (format == KvFormat::kFloat24) {
     const at::Tensor bits = rows.view(at::kInt);
     const at::Tensor odd = bits.bitwise_right_shift(8).bitwise_and(1);
@@ -90,8 +94,10 @@ class StoredKernelsAtenTest : public testing::TestWithParam<std::tuple<const Ker
 };
 
 INSTANTIATE_TEST_SUITE_P(Machine, StoredKernelsAtenTest,
+                         // int4's scales are searched for: kernels_test has its tests.
                          testing::Combine(testing::ValuesIn(All()),
-                                          testing::ValuesIn(kAllPrecisions)),
+                                          testing::Values(Precision::kFp32, Precision::kBf16,
+                                                          Precision::kFp16, Precision::kInt8)),
                          [](const auto& info) {
                            return std::string(std::get<0>(info.param)->name) + "_" +
                                   PrecisionName(std::get<1>(info.param));
@@ -206,7 +212,8 @@ TEST_P(KernelsAtenTest, Convolution) {
          {std::tuple{1, 1, 1, 9}, {5, 3, 7, 40}, {64, 32, 3, 33}, {17, 40, 7, 100}}) {
       const at::Tensor weight = Random({out, in, kernel}, 1), bias = Random({out}, 2),
                        x = Random({time, in}, 3);
-      const ConvWeights weights(Values(weight), Values(bias), out, in, kernel, reflect);
+      const ConvWeights weights(Values(weight), Values(bias), out, in, kernel, reflect,
+                                Precision::kFp32);
       ConvState state;
       Signal y;
       Convolve(weights, kernels(), Values(x), true, state, &y);
@@ -225,7 +232,8 @@ TEST_P(KernelsAtenTest, TransposedConvolution) {
        {std::tuple{1, 1, 2, 5}, {6, 3, 4, 20}, {32, 16, 5, 33}, {40, 20, 8, 50}}) {
     const at::Tensor weight = Random({in, out, 2 * stride}, 1), bias = Random({out}, 2),
                      x = Random({time, in}, 3);
-    const UpsamplingWeights weights(Values(weight), Values(bias), in, out, stride);
+    const UpsamplingWeights weights(Values(weight), Values(bias), in, out, stride,
+                                    Precision::kFp32);
     UpsamplingState state;
     Signal y;
     Upsample(weights, kernels(), Values(x), true, state, &y);
@@ -242,12 +250,11 @@ TEST_P(KernelsAtenTest, LongShortTermMemory) {
     const at::Tensor w_ih = Random({4 * size, size}, 1) * scale,
                      w_hh = Random({4 * size, size}, 2) * scale, b_ih = Random({4 * size}, 3),
                      b_hh = Random({4 * size}, 4), x = Random({time, size}, 5);
-    const LstmWeights weights(Values(w_ih), Values(w_hh), Values(b_ih), Values(b_hh), size);
+    const LstmLayer layer(Values(w_ih), Values(w_hh), Values(b_ih), Values(b_hh), size, kernels(),
+                          Precision::kFp32);
     LstmState state;
-    state.h.resize(size);
-    state.c.resize(size);
     Signal y;
-    Lstm(weights, kernels(), Values(x), state, &y);
+    layer.Run(Values(x), state, &y);
     const at::Tensor zero = at::zeros({1, 1, size}, at::kFloat);
     const auto [expected, h, c] =
         at::lstm(x.unsqueeze(1), {zero, zero}, {w_ih, w_hh, b_ih, b_hh}, /*has_biases=*/true,

@@ -51,9 +51,10 @@ class StoredKernelsTest : public testing::TestWithParam<std::tuple<const Kernels
  protected:
   const Kernels& kernels() const { return *std::get<0>(GetParam()); }
   Precision precision() const { return std::get<1>(GetParam()); }
-  // Largest error of a stored number in [-1, 1]; int8's is relative to the largest.
+  // Largest error of a stored number in [-1, 1]; that of integers is relative to the largest. int4
+  // may cut the largest.
   static double Rounding(Precision precision) {
-    constexpr double kErrors[kPrecisions] = {0, 0x1p-9, 0x1p-12, 0.5 / 127};
+    constexpr double kErrors[kPrecisions] = {0, 0x1p-9, 0x1p-12, 0.5 / 127, 2.5 / 9.5, 0};
     return kErrors[static_cast<int>(precision)];
   }
 };
@@ -119,7 +120,7 @@ TEST_P(StoredKernelsTest, LinearIsTheMatrixProduct) {
     linear.Apply(kernels(), x.data(), rows, y.data());
     std::vector<float> sum = y;
     no_bias.Apply(kernels(), x.data(), rows, sum.data(), /*accumulate=*/true);
-    const double x_rounding = precision() == Precision::kInt8 ? 0.5 / 32639 : 0;
+    const double x_rounding = IsInteger(precision()) ? 0.5 / 32639 : 0;
     for (int r = 0; r < rows; ++r) {
       for (int o = 0; o < n; ++o) {
         double product = 0, error = 1e-6 * (k + 1);
@@ -141,8 +142,61 @@ TEST_P(StoredKernelsTest, LinearBearsTheLargestSums) {
     const std::vector<float> weight(n * k, sign), x(k, 3.0f);
     std::vector<float> y(n);
     Layer(weight, nullptr, n, k, precision()).Apply(kernels(), x.data(), 1, y.data());
-    for (int o = 0; o < n; ++o) ASSERT_NEAR(y[o], sign * 3 * k, 1e-5 * 3 * k) << "output " << o;
+    // int4's scales have 8 bits.
+    const double error = precision() == Precision::kInt4 ? 0x1p-9 : 1e-5;
+    for (int o = 0; o < n; ++o) ASSERT_NEAR(y[o], sign * 3 * k, error * 3 * k) << "output " << o;
   }
+}
+
+// The weights that a layer has stored, [n, k], each read with an x of zeros and a one.
+std::vector<float> StoredWeights(const Kernels& kernels, const Layer& layer) {
+  const int n = layer.linear.n(), k = layer.linear.k();
+  std::vector<float> ones(size_t{1} * k * k), columns(size_t{1} * k * n), weights;
+  for (int i = 0; i < k; ++i) ones[i * k + i] = 1;
+  layer.Apply(kernels, ones.data(), k, columns.data());
+  for (int o = 0; o < n; ++o) {
+    for (int i = 0; i < k; ++i) weights.push_back(columns[i * n + o]);
+  }
+  return weights;
+}
+
+TEST_P(KernelsTest, Int4IsTheProductOfItsStoredWeights) {
+  const int n = 70, k = 100, rows = 9;
+  const std::vector<float> weight = Random(n * k, 1), x = Random(rows * k, 3);
+  const Layer linear(weight, nullptr, n, k, Precision::kInt4);
+  const std::vector<float> stored = StoredWeights(kernels(), linear);
+  std::vector<float> y(rows * n);
+  linear.Apply(kernels(), x.data(), rows, y.data());
+  for (int r = 0; r < rows; ++r) {
+    for (int o = 0; o < n; ++o) {
+      double product = 0;
+      for (int i = 0; i < k; ++i) product += double{stored[o * k + i]} * x[r * k + i];
+      ASSERT_NEAR(y[r * n + o], product, 1e-3) << "row " << r << ", output " << o;
+    }
+  }
+}
+
+// With normal weights, a scale that is searched for has a smaller error than that of the largest.
+TEST(Int4Test, ScalesAreThoseOfTheLeastError) {
+  const int n = 64, k = 96;
+  std::mt19937 generator(7);
+  std::normal_distribution<float> normal;
+  std::vector<float> weight(n * k);
+  for (float& value : weight) value = normal(generator);
+  const Layer linear(weight, nullptr, n, k, Precision::kInt4);
+  const std::vector<float> stored = StoredWeights(*All()[0], linear);
+  double error = 0, plain = 0;
+  for (int begin = 0; begin < n * k; begin += kGroupInputs) {
+    float largest = 0;
+    for (int i = begin; i < begin + kGroupInputs; ++i) {
+      largest = std::max(largest, std::abs(weight[i]));
+    }
+    for (int i = begin; i < begin + kGroupInputs; ++i) {
+      error += std::pow(stored[i] - weight[i], 2);
+      plain += std::pow(std::round(weight[i] / largest * 7) * largest / 7 - weight[i], 2);
+    }
+  }
+  EXPECT_LT(error, 0.85 * plain);
 }
 
 TEST_P(StoredKernelsTest, LinearWritesItsPanelsAlone) {
@@ -202,6 +256,7 @@ void RoundToIntegers(float* x, int n, float most) {
 // What is kept of a vector.
 void Keep(float* x, int n, KvFormat format) {
   if (IsInteger(format)) return RoundToIntegers(x, n, static_cast<float>(LargestInteger(format)));
+  if (format == KvFormat::kFloat32) return;
   const int bits = format == KvFormat::kFloat24 ? 16 : 11;  // of the mantissa
   for (int i = 0; i < n; ++i) {
     int exponent = 0;
@@ -379,22 +434,29 @@ class FusedKernelsTest : public testing::Test {
       EXPECT_TRUE(SameBits(y.data(), first.data(), size)) << what << " of " << kernels->name;
     }
   }
+
+  void CompareLinear(int n, int k) {
+    const int rows = 19;
+    const std::vector<float> weight = Random(n * k, 1);
+    const std::vector<float> bias = Random(n, 2);
+    const std::vector<float> x = Random(rows * k, 3);
+    for (const Precision precision : kAllPrecisions) {
+      const Layer linear(weight, bias.data(), n, k, precision);
+      for (const int some : {1, 3, rows}) {
+        ExpectTheSame(size_t(some) * n, absl::StrCat(PrecisionName(precision), " ", n, " x ", k),
+                      [&](const Kernels& kernels, float* y) {
+                        linear.Apply(kernels, x.data(), some, y);
+                        linear.Apply(kernels, x.data(), some, y, /*accumulate=*/true);
+                      });
+      }
+    }
+  }
 };
 
 TEST_F(FusedKernelsTest, LinearLayers) {
-  const int n = 70, k = 1501, rows = 19;
-  const std::vector<float> weight = Random(n * k, 1);
-  const std::vector<float> bias = Random(n, 2);
-  const std::vector<float> x = Random(rows * k, 3);
-  for (const Precision precision : kAllPrecisions) {
-    const Layer linear(weight, bias.data(), n, k, precision);
-    for (const int some : {1, 3, rows}) {
-      ExpectTheSame(size_t(some) * n, PrecisionName(precision),
-                    [&](const Kernels& kernels, float* y) {
-                      linear.Apply(kernels, x.data(), some, y);
-                      linear.Apply(kernels, x.data(), some, y, /*accumulate=*/true);
-                    });
-    }
+  for (const auto& [n, k] : std::vector<std::pair<int, int>>{
+           {70, 1501}, {32, 35}, {128, 32}, {128, 64}, {16, 6}, {1, 14}, {8, 1}}) {
+    CompareLinear(n, k);
   }
 }
 
@@ -429,6 +491,44 @@ TEST_F(FusedKernelsTest, NormsAndActivations) {
     });
     ExpectTheSame(n, "ELU",
                   [&](const Kernels& kernels, float* y) { kernels.elu(x.data(), n, 1.0f, y); });
+  }
+}
+
+TEST_F(FusedKernelsTest, LstmStepsAndDotProducts) {
+  for (const int n : {1, 7, 14, 16, 17, 31, 100, 448}) {
+    const std::vector<float> gates = Random(size_t{4} * n, 4, 3.0f), c = Random(n, 5);
+    ExpectTheSame(size_t{2} * n, "LSTM", [&](const Kernels& kernels, float* y) {
+      std::copy(c.begin(), c.end(), y);
+      kernels.lstm(gates.data(), n, y, y + n);
+    });
+    ExpectTheSame(1, "dot", [&](const Kernels& kernels, float* y) {
+      *y = kernels.dot(gates.data(), c.data(), n);
+    });
+  }
+}
+
+TEST_P(KernelsTest, LstmStepsAreExact) {
+  const int n = 37;
+  std::vector<float> gates = Random(size_t{4} * n, 4, 6.0f), c = Random(n, 5, 2.0f), h(n);
+  gates[0] = gates[n + 1] = 1e30f;
+  gates[2] = gates[n + 3] = -1e30f;
+  const std::vector<float> before = c;
+  kernels().lstm(gates.data(), n, c.data(), h.data());
+  const auto sigmoid = [](double x) { return 1 / (1 + std::exp(-x)); };
+  for (int i = 0; i < n; ++i) {
+    const double cell =
+        sigmoid(gates[n + i]) * before[i] + sigmoid(gates[i]) * std::tanh(double{gates[2 * n + i]});
+    ASSERT_NEAR(c[i], cell, 1e-6) << i;
+    ASSERT_NEAR(h[i], sigmoid(gates[3 * n + i]) * std::tanh(cell), 1e-6) << i;
+  }
+}
+
+TEST_P(KernelsTest, DotProductsAreExact) {
+  for (const int n : {1, 15, 16, 33, 448}) {
+    const std::vector<float> a = Random(n, 1), b = Random(n, 2);
+    double sum = 0;
+    for (int i = 0; i < n; ++i) sum += double{a[i]} * b[i];
+    EXPECT_NEAR(kernels().dot(a.data(), b.data(), n), sum, 1e-5) << n;
   }
 }
 

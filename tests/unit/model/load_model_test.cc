@@ -76,15 +76,15 @@ TEST(LoadModelTest, RefusesDevicesAndPrecisionsItLacks) {
     options.precision = precision;
     return LoadModelFromFiles(Lm(), Codec(), options).status();
   };
-  for (const char* precision : {"", "fp32", "bf16", "fp16", "int8"}) {
+  for (const char* precision : {"", "fp32", "bf16", "fp16", "int8", "int4", "fp32_full"}) {
     EXPECT_TRUE(load("cpu", precision).ok()) << precision;
   }
   EXPECT_EQ(load("auto", "").code(), absl::StatusCode::kInvalidArgument);  // ChooseDevices' to say
   EXPECT_EQ(load("tpu", "").code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(Message(load("tpu", "")), AllOf(HasSubstr("tpu"), HasSubstr("cpu")));
-  EXPECT_EQ(load("cpu", "int4").code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(Message(load("cpu", "int4")),
-              AllOf(HasSubstr("int4"), HasSubstr("fp32, bf16, fp16, int8")));
+  EXPECT_EQ(load("cpu", "int2").code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(Message(load("cpu", "int2")),
+              AllOf(HasSubstr("int2"), HasSubstr("fp32, bf16, fp16, int8, int4, fp32_full")));
 }
 
 TEST(LoadModelTest, LargeModelsAreInt8UnlessToldOtherwise) {

@@ -59,17 +59,54 @@ void Elu(const float* x, int64_t n, float alpha, float* y) {
   });
 }
 
+inline Vec Sigmoid(Vec x) { return 1.0f / (1.0f + Exp(Min(-x, Splat(80.0f)))); }
+inline Vec Tanh(Vec x) { return 2.0f * Sigmoid(2.0f * x) - 1.0f; }
+
+void Lstm(const float* gates, int n, float* c, float* h) {
+  for (int i = 0; i < n; i += kLanes) {
+    // The tail goes through padded vectors, so that each unit gets the same arithmetic.
+    const size_t bytes = static_cast<size_t>(n - i < kLanes ? n - i : kLanes) * sizeof(float);
+    Vec gate[4] = {}, cell = {};
+    for (int g = 0; g < 4; ++g) std::memcpy(&gate[g], gates + g * n + i, bytes);
+    std::memcpy(&cell, c + i, bytes);
+    cell = Rounded(Sigmoid(gate[1]) * cell) + Sigmoid(gate[0]) * Tanh(gate[2]);
+    const Vec out = Sigmoid(gate[3]) * Tanh(cell);
+    std::memcpy(c + i, &cell, bytes);
+    std::memcpy(h + i, &out, bytes);
+  }
+}
+
+float Dot(const float* a, const float* b, int n) {
+  Vec sum[kSumVecs] = {};
+  for (int i = 0; i < n; i += kSumLanes) {
+    // The tail is padded with zeros.
+    float tail[2][kSumLanes] = {};
+    if (n - i < kSumLanes) {
+      const size_t bytes = static_cast<size_t>(n - i) * sizeof(float);
+      std::memcpy(tail[0], a + i, bytes);
+      std::memcpy(tail[1], b + i, bytes);
+    }
+    const float* x = n - i < kSumLanes ? tail[0] : a + i;
+    const float* y = n - i < kSumLanes ? tail[1] : b + i;
+    for (int v = 0; v < kSumVecs; ++v) sum[v] += Load(x + v * kLanes) * Load(y + v * kLanes);
+  }
+  return Sum(sum);
+}
+
 }  // namespace
 
 extern const Kernels VIDMUSE_KERNELS_SYMBOL;
-const Kernels VIDMUSE_KERNELS_SYMBOL = {VIDMUSE_KERNELS_NAME,
-                                        {Linear<Precision::kFp32>, Linear<Precision::kBf16>,
-                                         Linear<Precision::kFp16>, Linear<Precision::kInt8>},
-                                        {Attention<KvFormat::kFloat24>, Attention<KvFormat::kFp16>,
-                                         Attention<KvFormat::kInt8>, Attention<KvFormat::kInt4>},
-                                        LayerNorm,
-                                        Gelu,
-                                        Elu,
-                                        VIDMUSE_KERNELS_FUSED};
+const Kernels VIDMUSE_KERNELS_SYMBOL = {
+    VIDMUSE_KERNELS_NAME,
+    {Linear<Precision::kFp32>, Linear<Precision::kBf16>, Linear<Precision::kFp16>,
+     Linear<Precision::kInt8>, Linear<Precision::kInt4>, Linear<Precision::kFp32>},
+    {Attention<KvFormat::kFloat32>, Attention<KvFormat::kFloat24>, Attention<KvFormat::kFp16>,
+     Attention<KvFormat::kInt8>, Attention<KvFormat::kInt4>},
+    LayerNorm,
+    Gelu,
+    Elu,
+    Lstm,
+    Dot,
+    VIDMUSE_KERNELS_FUSED};
 
 }  // namespace vidmuse::cpu

@@ -34,6 +34,37 @@ inline constexpr int kLinearTile = kTileInputs * kTileOutputs;  // numbers in a 
 // Number of tiles that cover k inputs.
 static constexpr int64_t TilesDown(int64_t k) { return (k + kTileInputs - 1) / kTileInputs; }
 
+// Panels of int4 weights consist of groups of kGroupInputs inputs:
+// [panels][K / kGroupInputs][kGroupBytes]. A group has, for each kTileOutputs outputs, 16-bit words
+// [kGroupInputs / 8][kTileOutputs][2] with four numbers each, 4 bits a number from the lowest on:
+// number i of word j is input 2 * i + j of eight. 8 is added to every number. The bfloat16 scales
+// of the kPanel outputs follow.
+inline constexpr int kGroupInputs = 32;
+inline constexpr int kGroupWords = kGroupInputs / 8 * kTileOutputs * 2;  // of kTileOutputs outputs
+inline constexpr int kGroupBytes =
+    kTilesAcross * kGroupWords * 2 + kPanel * static_cast<int>(sizeof(uint16_t));
+static_assert(kGroupBytes % 64 == 0);
+
+// Number of groups that cover k inputs.
+static constexpr int64_t Groups(int64_t k) { return (k + kGroupInputs - 1) / kGroupInputs; }
+
+// Bytes of the weights of one panel.
+static constexpr int64_t PanelBytes(Precision precision, int64_t k) {
+  switch (precision) {
+    case Precision::kInt4:
+      return Groups(k) * kGroupBytes;
+    case Precision::kInt8:
+      return TilesDown(k) * kTileInputs * kPanel;
+    case Precision::kBf16:
+    case Precision::kFp16:
+      return k * kPanel * 2;
+    case Precision::kFp32:
+    case Precision::kFp32Full:
+      return k * kPanel * 4;
+  }
+  return 0;
+}
+
 struct LinearArgs {
   const void* weights = nullptr;  // in panels
   const float* scales = nullptr;  // [panels * kPanel], for int8 only
@@ -47,17 +78,21 @@ struct LinearArgs {
   int k = 0;
   int n = 0;                 // outputs; the last panel may be partly used
   bool accumulate = false;   // y += instead of y =
-  float* scratch = nullptr;  // LinearScratch(...) floats; never null for int8
+  float* scratch = nullptr;  // LinearScratch(...) floats; never null for integers
 };
 
 // Floats of scratch that a linear layer uses. For float weights it holds a tile of up to kRowTile
 // rows of x, packed side by side; without scratch, x is read where it is. For int8 it holds the
 // rows of x quantised to 16 bits, in groups of kRowGroup that begin at a cache line, then their
-// scales and one spare row.
+// scales and one spare row. For int4 it holds the quantised rows, their scales, and the sum of each
+// group of each row.
 inline constexpr int kRowTile = 96;
 inline constexpr int kRowGroup = 8;
 static constexpr int64_t LinearScratch(Precision precision, int64_t rows, int64_t k) {
-  if (precision != Precision::kInt8) return (rows < kRowTile ? rows : kRowTile) * k;
+  if (!IsInteger(precision)) return (rows < kRowTile ? rows : kRowTile) * k;
+  if (precision == Precision::kInt4) {
+    return rows * (Groups(k) * kGroupInputs / 2 + 1 + Groups(k));
+  }
   const int64_t row = TilesDown(k) * kTileInputs / 2;
   return (rows + kRowGroup - 1) / kRowGroup * kRowGroup * (row + 1) + row + 16;
 }
@@ -110,6 +145,11 @@ struct Kernels {
   void (*gelu)(float* x, int64_t n);
   // y = x > 0 ? x : alpha (exp(x) - 1).
   void (*elu)(const float* x, int64_t n, float alpha, float* y);
+  // One step of an LSTM with n units. `gates` are the sums of products of the input, the forget,
+  // the cell and the output gate, [4][n]. Updates `c` and writes `h`.
+  void (*lstm)(const float* gates, int n, float* c, float* h);
+  // The sum of the products of n numbers.
+  float (*dot)(const float* a, const float* b, int n);
   bool fused;  // uses fused multiply-adds; all such sets give the same bits
 };
 

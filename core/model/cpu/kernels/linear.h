@@ -37,8 +37,7 @@ inline void StoreBlock(const LinearArgs& a, const Vec (&acc)[R][V], float* y, in
 template <Precision P>
 inline Ahead WeightsAhead(const LinearArgs& a, int panel, int64_t pass, int64_t passes,
                           int64_t steps, int64_t distance) {
-  const int64_t inputs = P == Precision::kInt8 ? TilesDown(a.k) * kTileInputs : a.k;
-  const int64_t size = inputs * kPanel * PrecisionBytes(P);
+  const int64_t size = PanelBytes(P, a.k);
   const char* weights = static_cast<const char*>(a.weights) + panel * size;
   if (passes == 1) return {weights + distance, size / steps};
   return {weights + size + pass * (size / passes), size / steps / passes};
@@ -171,6 +170,93 @@ struct LinearBlock<Precision::kInt8> {
   }
 };
 
+// The quantised x in scratch: [rows][inputs] 16-bit integers, then the scales of the rows, then 8
+// times the sum of each group of inputs, [rows][groups].
+struct GroupedRows {
+  explicit GroupedRows(const LinearArgs& a)
+      : groups(Groups(a.k)),
+        inputs(groups * kGroupInputs),
+        x(reinterpret_cast<int16_t*>(a.scratch)),
+        scales(a.scratch + a.rows * inputs / 2),
+        sums(reinterpret_cast<int32_t*>(scales + a.rows)) {}
+
+  void Fill(const LinearArgs& a, int64_t r) const {
+    int16_t* row = x + r * inputs;
+    scales[r] = RoundRow(a.x + r * a.x_stride, a.k, kMaxInput, row);
+    for (int64_t i = a.k; i < inputs; ++i) row[i] = 0;
+    for (int64_t g = 0; g < groups; ++g) {
+      int32_t sum = 0;
+      for (int i = 0; i < kGroupInputs; ++i) sum += row[g * kGroupInputs + i];
+      sums[r * groups + g] = 8 * sum;
+    }
+  }
+
+  const int64_t groups;
+  const int64_t inputs;
+  int16_t* const x;
+  float* const scales;
+  int32_t* const sums;
+};
+
+// The sums of a group are exact, also as floats, and are added in the order of groups.
+template <>
+struct LinearBlock<Precision::kInt4> {
+  static int64_t Steps(const LinearArgs& a) { return Groups(a.k); }
+
+  template <int R>
+  static constexpr int kOutputs = kLanes == 16 && R <= 4 ? 2 * kLanes : kLanes;
+
+  template <int R>
+  static void Run(const LinearArgs& a, const Rows&, int panel, int offset, int64_t first_row,
+                  Ahead ahead) {
+    constexpr int V = kOutputs<R> / kLanes;
+    const GroupedRows grouped(a);
+    const int column = panel * kPanel + offset;
+    const char* group = static_cast<const char*>(a.weights) + panel * grouped.groups * kGroupBytes;
+    const int16_t* x = grouped.x + first_row * grouped.inputs;
+    Vec total[R][V] = {};
+    for (int64_t g = 0; g < grouped.groups; ++g) {
+      ahead.Next();
+      const auto* words = reinterpret_cast<const uint16_t*>(group);
+      IntVec acc[R][V];
+      for (int r = 0; r < R; ++r) {
+        const int32_t sum = grouped.sums[(first_row + r) * grouped.groups + g];
+        for (int v = 0; v < V; ++v) acc[r][v] = IntVec{} - sum;
+      }
+      for (int eight = 0; eight < kGroupInputs / 8; ++eight) {
+        for (int v = 0; v < V; ++v) {
+          const int output = offset + v * kLanes;
+          const WordVec four = LoadAs<WordVec>(words + output / kTileOutputs * kGroupWords +
+                                               (eight * kTileOutputs + output % kTileOutputs) * 2);
+          for (int i = 0; i < 4; ++i) {
+            const auto weight = (ShortVec)(four >> 4 * i & 15);
+            for (int r = 0; r < R; ++r) {
+              acc[r][v] = AddProducts(acc[r][v], weight,
+                                      SplatPair(x + r * grouped.inputs + 8 * eight + 2 * i));
+            }
+          }
+        }
+      }
+      const uint16_t* scales = words + kTilesAcross * kGroupWords + offset;
+      for (int v = 0; v < V; ++v) {
+        const Vec scale = Stored<Precision::kBf16>::Widen(scales + v * kLanes);
+        for (int r = 0; r < R; ++r) {
+          total[r][v] += __builtin_convertvector(acc[r][v], Vec) * scale;
+        }
+      }
+      group += kGroupBytes;
+      x += kGroupInputs;
+    }
+    for (int v = 0; v < V; ++v) {
+      const Vec bias = a.bias != nullptr ? Load(a.bias + column + v * kLanes) : Vec{};
+      for (int r = 0; r < R; ++r) {
+        total[r][v] = Scaled(total[r][v], Splat(grouped.scales[first_row + r]), bias);
+      }
+    }
+    StoreBlock(a, total, a.y + first_row * a.y_stride, column);
+  }
+};
+
 // Computes `rows` rows, at most R, for one panel. They are block `block` of the `blocks` blocks of
 // rows that read the panel.
 template <Precision P, int R = kMaxRows>
@@ -181,9 +267,9 @@ inline void LinearRows(const LinearArgs& a, const Rows& x, int panel, int64_t ro
     constexpr int kOutputs = LinearBlock<P>::template kOutputs<R>;
     constexpr int kPasses = kPanel / kOutputs;
     constexpr int kDistance =  // bytes, as measured
-        P == Precision::kFp32   ? 3072
-        : P == Precision::kInt8 ? 4096
-                                : 6144;
+        P == Precision::kFp32 ? 3072
+        : IsInteger(P)        ? 4096
+                              : 6144;
     for (int pass = 0; pass < kPasses && panel * kPanel + pass * kOutputs < a.n; ++pass) {
       LinearBlock<P>::template Run<R>(
           a, x, panel, pass * kOutputs, row,
@@ -202,6 +288,10 @@ void Linear(const LinearArgs& a, int panel_begin, int panel_end) {
           RoundRow(a.x + r * a.x_stride, a.k, kMaxInput, rounded.x + r * rounded.inputs);
     }
   }
+  if constexpr (P == Precision::kInt4) {
+    const GroupedRows grouped(a);
+    for (int64_t r = 0; r < a.rows; ++r) grouped.Fill(a, r);
+  }
   // The rows of a tile stay in the L2 cache while all panels are applied to them.
   constexpr int64_t kTile = 8 * kMaxRows;
   static_assert(kTile <= kRowTile);
@@ -210,7 +300,7 @@ void Linear(const LinearArgs& a, int panel_begin, int panel_end) {
     const int64_t blocks = (rows + kMaxRows - 1) / kMaxRows;
     const auto first = [&](int64_t block) { return rows * block / blocks; };
     Rows x[kTile / kMaxRows] = {};
-    for (int64_t block = 0; P != Precision::kInt8 && block < blocks; ++block) {
+    for (int64_t block = 0; !IsInteger(P) && block < blocks; ++block) {
       x[block] = PackRows(a, tile + first(block), tile + first(block + 1), tile);
     }
     for (int panel = panel_begin; panel < panel_end; ++panel) {

@@ -44,6 +44,14 @@ inline float IntegerScale(const float* x, size_t n, float most) {
 inline int8_t FloatToInt8(float value, float inverse) {
   return static_cast<int8_t>(std::bit_cast<uint32_t>(value * inverse + 12582912.0f));
 }
+// Adding this to a float of moderate size, and subtracting it, rounds to the nearest integer.
+inline constexpr float kRoundsFloats = 12582912.0f;  // 1.5 * 2^23
+
+// The nearest integer from -8 to 7, as a float.
+inline float FloatToInt4(float value, float inverse) {
+  const float rounded = value * inverse + kRoundsFloats - kRoundsFloats;
+  return rounded < -8 ? -8 : rounded > 7 ? 7 : rounded;
+}
 inline float InverseScale(float scale) { return scale > 1e-30f ? 1 / scale : 0; }
 
 }  // namespace vidmuse::cpu

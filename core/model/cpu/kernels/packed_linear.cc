@@ -1,6 +1,10 @@
 #include "core/model/cpu/kernels/packed_linear.h"
 
 #include <algorithm>
+#include <array>
+#include <cfloat>
+#include <cstring>
+#include <memory>
 
 #include "core/model/checkpoint/half.h"
 #include "core/model/cpu/kernels/narrow.h"
@@ -30,9 +34,67 @@ size_t Int8Offset(int output) {
   return output / kTileOutputs * kLinearTile + output % kTileOutputs * 4;
 }
 
-// Numbers in a panel.
-size_t PanelSize(int k, Precision precision) {
-  return (precision == Precision::kInt8 ? TilesDown(k) * kTileInputs : k) * kPanel;
+// A group of weights, and zeros after the last of them.
+using Group = std::array<float, kGroupInputs>;
+
+// The squared error of a group that is rounded to -8 to 7 with this scale. Improves the scale: the
+// new one has the least error for the same rounded weights.
+float RoundingError(const Group& x, float* scale) {
+  const float inverse = InverseScale(*scale);
+  typedef float Four __attribute__((vector_size(16)));
+  const Four least = Four{} - 8.0f, most = Four{} + 7.0f;
+  Four errors = {}, products = {}, squares = {};
+  for (int i = 0; i < kGroupInputs; i += 4) {
+    Four weights;
+    std::memcpy(&weights, x.data() + i, sizeof(weights));
+    Four rounded = weights * inverse + kRoundsFloats - kRoundsFloats;
+    rounded = rounded < least ? least : rounded;
+    rounded = rounded > most ? most : rounded;
+    const Four difference = weights - rounded * *scale;
+    errors += difference * difference;
+    products += weights * rounded;
+    squares += rounded * rounded;
+  }
+  const auto sum = [](Four v) { return v[0] + v[1] + v[2] + v[3]; };
+  const float error = sum(errors), product = sum(products), square = sum(squares);
+  if (square > 0 && product > 0) *scale = product / square;
+  return error;
+}
+
+// The bfloat16 scale of a group that gives the least squared error, of some that are tried.
+uint16_t Int4Scale(const Group& x) {
+  const float largest = IntegerScale(x.data(), x.size(), 1);
+  float best = FLT_MAX;
+  uint16_t stored = 0;
+  // Large weights may be cut a little for the sake of the others.
+  for (const float most : {7.0f, 8.0f, 9.5f}) {
+    float scale = largest / most;
+    for (int round = 0; round < 3; ++round) {
+      const uint16_t candidate = FloatToBf16(scale);
+      scale = Bf16ToFloat(candidate);
+      const float error = RoundingError(x, &scale);
+      if (error < best) best = error, stored = candidate;
+    }
+  }
+  return stored;
+}
+
+// Quantises the weights of output `at` of a panel to int4.
+void PackInt4Row(const float* row, int k, int at, char* panel) {
+  for (int begin = 0; begin < k; begin += kGroupInputs, panel += kGroupBytes) {
+    Group group = {};
+    std::copy_n(row + begin, std::min(kGroupInputs, k - begin), group.begin());
+    const uint16_t scale = Int4Scale(group);
+    const float inverse = InverseScale(Bf16ToFloat(scale));
+    auto* words = reinterpret_cast<uint16_t*>(panel);
+    words[kTilesAcross * kGroupWords + at] = scale;
+    words += at / kTileOutputs * kGroupWords + at % kTileOutputs * 2;
+    for (int i = 0; i < kGroupInputs; ++i) {
+      const int number = static_cast<int>(FloatToInt4(group[i], inverse));
+      words[i / 8 * kTileOutputs * 2 + i % 2] |=
+          static_cast<uint16_t>((number + 8) << i % 8 / 2 * 4);
+    }
+  }
 }
 
 size_t Panels(int n) { return (n + kPanel - 1) / kPanel; }
@@ -41,7 +103,7 @@ size_t Panels(int n) { return (n + kPanel - 1) / kPanel; }
 
 size_t PackedLinear::WeightBytes(int n, int k, Precision precision) {
   const size_t scales = precision == Precision::kInt8 ? kPanel * sizeof(float) : 0;
-  return Panels(n) * (PanelSize(k, precision) * PrecisionBytes(precision) + scales);
+  return Panels(n) * (PanelBytes(precision, k) + scales);
 }
 
 PackedLinear::PackedLinear(const float* weight, const float* bias, int n, int k,
@@ -51,28 +113,31 @@ PackedLinear::PackedLinear(const float* weight, const float* bias, int n, int k,
     own_ = AlignedBuffer(WeightBytes(n, k, precision));
     memory = own_.data<void>();
   }
-  const size_t panel_size = PanelSize(k, precision);
-  auto* const scales = reinterpret_cast<float*>(static_cast<char*>(memory) +
-                                                Panels(n) * panel_size * PrecisionBytes(precision));
+  const size_t panel_bytes = PanelBytes(precision, k);
+  auto* const scales =
+      reinterpret_cast<float*>(static_cast<char*>(memory) + Panels(n) * panel_bytes);
   weights_ = memory;
   scales_ = scales;
   for (int o = 0; o < n; ++o) {
     const float* row = weight + static_cast<size_t>(o) * k;
-    const size_t panel = o / kPanel * panel_size;
-    const size_t at = panel + o % kPanel;
+    char* const panel = static_cast<char*>(memory) + o / kPanel * panel_bytes;
+    const int at = o % kPanel;
     switch (precision) {
       case Precision::kFp32:
-        PackRow(row, k, static_cast<float*>(memory) + at, [](float x) { return x; });
+      case Precision::kFp32Full:
+        PackRow(row, k, reinterpret_cast<float*>(panel) + at, [](float x) { return x; });
         break;
       case Precision::kBf16:
-        PackRow(row, k, static_cast<uint16_t*>(memory) + at, FloatToBf16);
+        PackRow(row, k, reinterpret_cast<uint16_t*>(panel) + at, FloatToBf16);
         break;
       case Precision::kFp16:
-        PackRow(row, k, static_cast<uint16_t*>(memory) + at, FloatToHalf);
+        PackRow(row, k, reinterpret_cast<uint16_t*>(panel) + at, FloatToHalf);
         break;
       case Precision::kInt8:
-        scales[o] =
-            PackInt8Row(row, k, static_cast<int8_t*>(memory) + panel + Int8Offset(o % kPanel));
+        scales[o] = PackInt8Row(row, k, reinterpret_cast<int8_t*>(panel) + Int8Offset(at));
+        break;
+      case Precision::kInt4:
+        PackInt4Row(row, k, at, panel);
         break;
     }
   }
@@ -99,6 +164,20 @@ void PackedLinear::Apply(const Kernels& kernels, const float* x, int64_t x_strid
   args.accumulate = accumulate;
   args.scratch = scratch;
   kernels.linear[static_cast<int>(precision_)](args, panel_begin, panel_end);
+}
+
+void ApplyRows(const PackedLinear& linear, const Kernels& kernels, const float* x, int64_t x_stride,
+               int64_t rows, float* y, int64_t y_stride) {
+  if (!IsInteger(linear.precision())) {
+    return linear.Apply(kernels, x, x_stride, rows, y, y_stride);
+  }
+  const int64_t most = std::min<int64_t>(rows, kRowTile);
+  const auto scratch =
+      std::make_unique_for_overwrite<float[]>(LinearScratch(linear.precision(), most, linear.k()));
+  for (int64_t row = 0; row < rows; row += most) {
+    linear.Apply(kernels, x + row * x_stride, x_stride, std::min(most, rows - row),
+                 y + row * y_stride, y_stride, false, scratch.get());
+  }
 }
 
 }  // namespace vidmuse::cpu

@@ -22,6 +22,7 @@ class PackedLinear {
   // Bytes of packed weights and scales, a multiple of a cache line.
   static size_t WeightBytes(int n, int k, Precision precision);
 
+  Precision precision() const { return precision_; }
   int n() const { return n_; }
   int k() const { return k_; }
   int panels() const { return (n_ + kPanel - 1) / kPanel; }
@@ -48,6 +49,11 @@ class PackedLinear {
   const float* scales_ = nullptr;  // for int8 only
   AlignedBuffer bias_;
 };
+
+// Applies all panels to any number of rows, a few rows at a time so that their scratch, which it
+// allocates, stays in the cache. Throws std::bad_alloc.
+void ApplyRows(const PackedLinear& linear, const Kernels& kernels, const float* x, int64_t x_stride,
+               int64_t rows, float* y, int64_t y_stride);
 
 }  // namespace vidmuse::cpu
 

@@ -10,7 +10,10 @@ namespace {
 // Loads numbers 4 * quad to 4 * quad + 3 of kLanes lanes, from `lane` on.
 template <KvFormat format>
 inline void LoadFour(const char* tile, int quad, int lane, Vec (&numbers)[4]) {
-  if constexpr (format == KvFormat::kFloat24) {
+  if constexpr (format == KvFormat::kFloat32) {
+    const float* floats = reinterpret_cast<const float*>(tile) + quad * 4 * kTile + lane;
+    for (int i = 0; i < 4; ++i) numbers[i] = Load(floats + i * kTile);
+  } else if constexpr (format == KvFormat::kFloat24) {
     const uint32_t* words = reinterpret_cast<const uint32_t*>(tile) + quad * 3 * kTile + lane;
     const UintVec a = LoadAs<UintVec>(words), b = LoadAs<UintVec>(words + kTile),
                   c = LoadAs<UintVec>(words + 2 * kTile);

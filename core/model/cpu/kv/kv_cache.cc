@@ -25,7 +25,8 @@ KvCache::Sizes::Sizes(KvFormat format, int head_dim, int positions)
     : capacity(static_cast<int>(PaddedPositions(positions))),
       keys(capacity / kTile * (Padded(head_dim) / kTile) * TileBytes(format)),
       values(keys),
-      scales(IsInteger(format) ? sizeof(uint16_t) * capacity : 0) {}
+      scales(IsInteger(format) ? sizeof(uint16_t) * capacity : 0),
+      factors(IsInteger(format) ? sizeof(float) * Padded(head_dim) : 0) {}
 
 KvCache::KvCache(KvFormat format, int layers, int heads, int head_dim, int capacity,
                  std::shared_ptr<KvMemory> memory)
@@ -181,6 +182,8 @@ void KvCache::Write(int layer, int head, int position, int count, const float* k
                     const float* values, int64_t stride) {
   const Head found = Find(layer, head);
   switch (format_) {
+    case KvFormat::kFloat32:
+      return WriteAs<KvFormat::kFloat32>(found, position, count, keys, values, stride);
     case KvFormat::kFloat24:
       return WriteAs<KvFormat::kFloat24>(found, position, count, keys, values, stride);
     case KvFormat::kFp16:

@@ -47,6 +47,14 @@ class KvCache {
   void Write(int layer, int head, int position, int count, const float* keys, const float* values,
              int64_t stride);
 
+  // What the keys of each channel were multiplied by before they were written, [head_dim]: the
+  // queries are divided by it. For integer formats, and meant only once it is fitted.
+  float* key_factors(int layer, int head) const {
+    return reinterpret_cast<float*>(base_ + Offset(layer, head) + sizes_.head() - sizes_.factors);
+  }
+  bool fitted() const { return fitted_; }
+  void set_fitted() { fitted_ = true; }
+
   // Prefetches the memory that Write() of `position` will touch.
   void PrefetchPosition(int layer, int head, int position) const;
 
@@ -54,10 +62,11 @@ class KvCache {
   // Bytes of one head, part by part.
   struct Sizes {
     Sizes(KvFormat format, int head_dim, int positions);
-    size_t head() const { return keys + values + 2 * scales; }
+    size_t head() const { return keys + values + 2 * scales + factors; }
     int capacity;  // positions, padded
     size_t keys, values;
-    size_t scales;  // of the keys' scales; the values' take as many
+    size_t scales;   // of the keys' scales; the values' take as many
+    size_t factors;  // of the channels of keys
   };
 
   // One head's memory.
@@ -98,6 +107,7 @@ class KvCache {
   const std::shared_ptr<KvMemory> memory_;
   AlignedBuffer data_;
   char* base_;  // start of data_
+  bool fitted_ = false;
 };
 
 }  // namespace vidmuse::cpu

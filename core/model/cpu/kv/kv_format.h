@@ -5,6 +5,7 @@
 // dimension and holds 16 positions. The dimensions of a head are padded with zeros to whole tiles.
 //
 // Layout of a tile:
+//   float32  floats [16][16].
 //   float24  32-bit words [4][3][16]. A number is a float32 without its last 8 bits. Three words
 //            hold four numbers of a lane: each has one of the first three in its high 24 bits, and
 //            their low 8 bits have the fourth's high, middle and low 8 bits.
@@ -22,14 +23,14 @@
 
 namespace vidmuse::cpu {
 
-enum class KvFormat { kFloat24, kFp16, kInt8, kInt4 };
+enum class KvFormat { kFloat32, kFloat24, kFp16, kInt8, kInt4 };
 
-inline constexpr int kKvFormats = 4;
-inline constexpr KvFormat kAllKvFormats[kKvFormats] = {KvFormat::kFloat24, KvFormat::kFp16,
-                                                       KvFormat::kInt8, KvFormat::kInt4};
+inline constexpr int kKvFormats = 5;
+inline constexpr KvFormat kAllKvFormats[kKvFormats] = {
+    KvFormat::kFloat32, KvFormat::kFloat24, KvFormat::kFp16, KvFormat::kInt8, KvFormat::kInt4};
 
 static constexpr const char* KvFormatName(KvFormat format) {
-  constexpr const char* kNames[kKvFormats] = {"float24", "fp16", "int8", "int4"};
+  constexpr const char* kNames[kKvFormats] = {"float32", "float24", "fp16", "int8", "int4"};
   return kNames[static_cast<int>(format)];
 }
 
@@ -37,18 +38,25 @@ static constexpr const char* KvFormatName(KvFormat format) {
 // three quarters of float32's bytes; its relative error, at most 2^-16, keeps logits within 1e-4 of
 // the published code's (see performance.md). int8 adds about as little error as bf16 weights do.
 static constexpr KvFormat SelfFormat(Precision weights) {
-  constexpr KvFormat kFormats[kPrecisions] = {KvFormat::kFloat24, KvFormat::kInt8, KvFormat::kFp16,
-                                              KvFormat::kInt8};
-  return kFormats[static_cast<int>(weights)];
+  switch (weights) {
+    case Precision::kFp32:
+      return KvFormat::kFloat24;
+    case Precision::kFp32Full:
+      return KvFormat::kFloat32;
+    case Precision::kFp16:
+      return KvFormat::kFp16;
+    case Precision::kBf16:
+    case Precision::kInt8:
+    case Precision::kInt4:
+      break;
+  }
+  return KvFormat::kInt8;
 }
 
-// The format of the condition's keys and values. The condition has thousands of tokens, over which
-// rounding errors average out. (The null condition's tokens are all alike, so theirs would not: it
-// is stored in SelfFormat.)
+// The format of the condition's keys and values. int4 is too coarse where attention looks at few
+// places, so it is for int4 weights alone.
 static constexpr KvFormat CrossFormat(Precision weights) {
-  constexpr KvFormat kFormats[kPrecisions] = {KvFormat::kFloat24, KvFormat::kInt8, KvFormat::kFp16,
-                                              KvFormat::kInt4};
-  return kFormats[static_cast<int>(weights)];
+  return weights == Precision::kInt4 ? KvFormat::kInt4 : SelfFormat(weights);
 }
 
 static constexpr bool IsInteger(KvFormat format) { return format >= KvFormat::kInt8; }
@@ -59,7 +67,7 @@ inline constexpr int kKeyGroups = 4;  // groups of kTile positions whose keys ar
 inline constexpr int kKeyPositions = kKeyGroups * kTile;
 
 static constexpr int Bits(KvFormat format) {
-  constexpr int kBits[kKvFormats] = {24, 16, 8, 4};
+  constexpr int kBits[kKvFormats] = {32, 24, 16, 8, 4};
   return kBits[static_cast<int>(format)];
 }
 

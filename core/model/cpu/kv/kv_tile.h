@@ -19,6 +19,19 @@ template <KvFormat format>
 struct Tile;
 
 template <>
+struct Tile<KvFormat::kFloat32> {
+  typedef float Number;
+  static Number Narrow(float x, float) { return x; }
+  static constexpr int Place(int i, int lane) { return i * kTile + lane; }
+  static void Put(char* tile, int i, int lane, Number n) {
+    reinterpret_cast<float*>(tile)[Place(i, lane)] = n;
+  }
+  static void Fill(char* tile, const Number* numbers) {
+    std::memcpy(tile, numbers, TileBytes(KvFormat::kFloat32));
+  }
+};
+
+template <>
 struct Tile<KvFormat::kFloat24> {
   typedef uint32_t Number;
   static Number Narrow(float x, float) { return FloatToFloat24(x); }
