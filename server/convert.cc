@@ -170,6 +170,8 @@ void FromStarted(const GenerationStarted& event, const ModelInfo& model,
   out->set_total_frames(event.total_frames);
   out->set_codebooks(model.codebooks);
   out->set_fingerprint(event.fingerprint);
+  out->set_server_version(event.server_version);
+  out->set_origin_text(event.origin_text);
   v1::SamplingConfig* sampling = out->mutable_sampling();
   sampling->set_greedy(event.sampling.greedy);
   sampling->set_temperature(event.sampling.temperature);

@@ -15,6 +15,9 @@ MetricSpec SpecOf(Counter counter) {
       return {"vidmuse_wasted_tokens_total", "Tokens of requests that ended early, by cause."};
     case Counter::kVideoBytes:
       return {"vidmuse_video_bytes_total", "Bytes of video received."};
+    case Counter::kVideosDecodedEarly:
+      return {"vidmuse_videos_decoded_early_total",
+              "Uploads of which frames were decoded before the last byte had come."};
     case Counter::kStreamUnderruns:
       return {"vidmuse_stream_underruns_total",
               "Streams that would have run dry, played in real time from their first chunk on."};

@@ -56,7 +56,7 @@ PrometheusMetrics::Handles::Handles(prometheus::Registry& registry, const Labels
                           SpecOf(Histogram::kStageSeconds).buckets);
       }) {
   for (const Counter id : {Counter::kAudioSeconds, Counter::kTokens, Counter::kVideoBytes,
-                           Counter::kStreamUnderruns}) {
+                           Counter::kVideosDecodedEarly, Counter::kStreamUnderruns}) {
     if (has_devices && ReportedByEngine(id)) continue;
     counters[Index(id)] = &Register(registry, id, common).Add({});
   }

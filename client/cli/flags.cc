@@ -241,10 +241,13 @@ v1::AudioFormat FormatOfExtension(const std::string& path) {
 
 }  // namespace
 
+absl::Status CheckTlsPair(const std::string& cert, const std::string& key) {
+  if (cert.empty() == key.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError("--tls_cert and --tls_key: one is set without the other");
+}
+
 absl::Status CheckTls(const CliOptions& options) {
-  if (options.tls_cert.empty() != options.tls_key.empty()) {
-    return absl::InvalidArgumentError("--tls_cert and --tls_key: one is set without the other");
-  }
+  RETURN_IF_ERROR(CheckTlsPair(options.tls_cert, options.tls_key));
   if (!options.tls && !(options.tls_ca.empty() && options.tls_cert.empty())) {
     return absl::InvalidArgumentError("--tls_ca, --tls_cert and --tls_key need --tls");
   }

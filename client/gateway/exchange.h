@@ -34,9 +34,12 @@ struct Exchange {
   std::unique_ptr<MusicExchange> music;
   MHD_PostProcessor* form = nullptr;
   std::map<std::string, std::string> fields;  // of the form, but for the video
+  std::unique_ptr<UploadShare> field_bytes;   // those of `fields`
 
   // Empty: the request has no such header.
   std::string Header(const char* name) const;
+  // The client's address; of IPv6 the first half, which is one network's.
+  std::string ClientNetwork() const;
   // Whether the client has closed the connection, or its half of it.
   bool Gone() const;
 };

@@ -63,7 +63,8 @@ absl::Status MusicExchange::SetField(absl::string_view name, absl::string_view v
 absl::Status MusicExchange::Begin() {
   const std::optional<uint64_t> size = request_.form ? std::nullopt : request_.video_bytes;
   video_bytes_ = size.value_or(0);
-  ASSIGN_OR_RETURN(upload_, Upload::Create(size, request_.max_video_bytes, budget_));
+  ASSIGN_OR_RETURN(upload_,
+                   Upload::Create(size, request_.max_video_bytes, budget_, request_.owners));
   // With the size known, the upload is passed on while it comes in.
   if (request_.form || !request_.video_bytes.has_value()) return absl::OkStatus();
   return Start();
@@ -128,8 +129,7 @@ absl::Status MusicExchange::MakeVideo() {
   mux.original_audio = query_.options().original_audio;
   mux.music_gain_db = query_.options().music_gain_db;
   mux.cancelled = gone_;
-  RETURN_IF_ERROR(output->Commit(*upload_, static_cast<int>(started_.sample_rate()),
-                                 static_cast<int>(started_.channels()), mux));
+  RETURN_IF_ERROR(output->Commit(*upload_, started_, std::move(mux)));
   file_ = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   struct stat info;
   if (file_ < 0 || fstat(file_, &info) != 0) return absl::ErrnoToStatus(errno, "opening the video");

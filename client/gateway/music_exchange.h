@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -33,6 +34,7 @@ class MusicExchange {
     bool form = false;    // the video is a field of a form, and others may come after it
     absl::Duration timeout;
     uint64_t max_video_bytes = 0;
+    std::vector<std::string> owners;  // whom the upload's bytes are counted for
   };
 
   // `client` and `budget` must outlive the exchange. `gone` tells whether the HTTP client has gone

@@ -6,13 +6,32 @@
 
 namespace vidmuse {
 
+namespace {
+
+struct VideoFormat {
+  const char* name;  // an extension that ContainerOfPath knows, without its dot
+  const char* content_type;
+};
+constexpr VideoFormat kVideoFormats[] = {{"mp4", "video/mp4"},
+                                         {"m4v", "video/mp4"},
+                                         {"mov", "video/quicktime"},
+                                         {"mkv", "video/x-matroska"},
+                                         {"webm", "video/webm"}};
+
+}  // namespace
+
 absl::Status MusicQuery::Set(absl::string_view name, absl::string_view value) {
   if (name == "tokens") return SetTokens(value);
   static const auto* fields = new FlagTable<CliOptions>(SongFlagTable());
-  const bool container = name == "format" && !ContainerOfPath(absl::StrCat(".", value)).empty();
-  if (container) {
-    container_ = absl::StrCat(".", value);
-    return absl::OkStatus();
+  // A field that comes again, in a form after a query, replaces what it was.
+  if (name == "format") {
+    container_.clear();
+    options_.config.clear_format();
+    for (const VideoFormat& video : kVideoFormats) {
+      if (value != video.name) continue;
+      container_ = absl::StrCat(".", value);
+      return absl::OkStatus();
+    }
   }
   absl::Status status = fields->Set({std::string(name), std::string(value)}, &options_);
   if (status.ok()) return status;
@@ -41,6 +60,11 @@ absl::Status MusicQuery::Finish() {
     return absl::InvalidArgumentError(
         "field variants: a file holds one song; text/event-stream has several");
   }
+  if (container_.empty() &&
+      (options_.original_audio != OriginalAudio::kDrop || options_.music_gain_db != 0)) {
+    return absl::InvalidArgumentError(
+        "original_audio and music_gain_db need a video's format: mp4, m4v, mov, mkv or webm");
+  }
   options_.output = absl::StrCat("music", container_);
   if (form_ != SongForm::kFile && !container_.empty()) {
     return absl::InvalidArgumentError("field format: events carry audio, not a video");
@@ -49,10 +73,9 @@ absl::Status MusicQuery::Finish() {
 }
 
 const char* MusicQuery::content_type() const {
-  if (container_ == ".mp4") return "video/mp4";
-  if (container_ == ".mov") return "video/quicktime";
-  if (container_ == ".mkv") return "video/x-matroska";
-  if (container_ == ".webm") return "video/webm";
+  for (const VideoFormat& video : kVideoFormats) {
+    if (!container_.empty() && container_.substr(1) == video.name) return video.content_type;
+  }
   switch (options_.config.format()) {
     case v1::AUDIO_FORMAT_WAV:
       return "audio/wav";

@@ -15,7 +15,7 @@ namespace vidmuse {
 class MusicQuery {
  public:
   // Sets the field, which has a command line flag's name: seed, duration, loudness, ... `format`
-  // may be a video's container too: mp4, mov, mkv or webm. INVALID_ARGUMENT names the field.
+  // may be a video's container too: mp4, m4v, mov, mkv or webm. INVALID_ARGUMENT names the field.
   absl::Status Set(absl::string_view name, absl::string_view value);
 
   // The answer is events. To be called before the fields are set, of which `tokens` says whether

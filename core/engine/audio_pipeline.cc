@@ -38,7 +38,7 @@ absl::StatusOr<std::unique_ptr<AudioPipeline>> AudioPipeline::Create(
       LoudnessProcessor::Create(options.loudness, model.sample_rate, pipeline->total_samples_));
   ASSIGN_OR_RETURN(pipeline->encoder_,
                    AudioEncoder::Create(options.format, model.sample_rate, model.channels,
-                                        pipeline->total_samples_));
+                                        pipeline->total_samples_, options.origin));
   return pipeline;
 }
 

@@ -87,13 +87,14 @@ Reservation& Reservation::operator=(Reservation&& other) noexcept {
   if (this == &other) return *this;
   Release();
   admission_ = std::exchange(other.admission_, nullptr);
+  key_ = std::move(other.key_);
   bytes_ = std::exchange(other.bytes_, 0);
   return *this;
 }
 
 absl::Status Reservation::Resize(uint64_t bytes, MemoryUse use) {
   if (admission_ == nullptr) return absl::OkStatus();
-  RETURN_IF_ERROR(admission_->Resize(bytes_, bytes, use));
+  RETURN_IF_ERROR(admission_->Resize(key_, bytes_, bytes, use));
   bytes_ = bytes;
   return absl::OkStatus();
 }
@@ -101,12 +102,12 @@ absl::Status Reservation::Resize(uint64_t bytes, MemoryUse use) {
 Reservation Reservation::Split(uint64_t bytes) {
   bytes = std::min(bytes, bytes_);
   bytes_ -= bytes;
-  return Reservation(admission_, bytes);
+  return Reservation(admission_, key_, bytes);
 }
 
 void Reservation::Release() {
   // Giving back never fails.
-  if (admission_ != nullptr) (void)admission_->Resize(bytes_, 0, MemoryUse::kUpload);
+  if (admission_ != nullptr) (void)admission_->Resize(key_, bytes_, 0, MemoryUse::kUpload);
   admission_ = nullptr;
   bytes_ = 0;
 }
@@ -194,10 +195,10 @@ absl::StatusOr<Reservation> Admission::Enter(const GenerationRequest& request, u
     if (draining_) return absl::UnavailableError("the server is shutting down");
     room = CheckRoom();
     if (room.ok()) {
-      RETURN_IF_ERROR(TryToResize(0, bytes, use));
+      RETURN_IF_ERROR(TryToResize(request.client_key, 0, bytes, use));
       ++Count(RequestPhase::kWaiting);
       Report();
-      return Reservation(this, bytes);
+      return Reservation(this, request.client_key, bytes);
     }
   }
   return WithRetryAfter(room, RetryDelay(load_()));
@@ -216,21 +217,35 @@ void Admission::Leave(RequestPhase from) {
   Report();
 }
 
-absl::Status Admission::Resize(uint64_t from, uint64_t to, MemoryUse use) {
+absl::Status Admission::Resize(const std::string& key, uint64_t from, uint64_t to, MemoryUse use) {
   MutexLock lock(&mutex_);
-  return TryToResize(from, to, use);
+  return TryToResize(key, from, to, use);
 }
 
-absl::Status Admission::TryToResize(uint64_t from, uint64_t to, MemoryUse use) {
-  const uint64_t others = bytes_ - from;
-  if (to > from && others + to > limits_.max_queued_bytes) {
+absl::Status Admission::TryToResize(const std::string& key, uint64_t from, uint64_t to,
+                                    MemoryUse use) {
+  const auto check = [&](uint64_t others, absl::string_view who, uint64_t most,
+                         absl::string_view limit) {
+    if (to <= from || others + to <= most) return absl::OkStatus();
     const absl::Status full = absl::ResourceExhaustedError(
         absl::StrCat("no memory for ", to, " bytes, most of them for ", NameOf(use), ": ", others,
-                     " are held for others, max_queued_bytes is ", limits_.max_queued_bytes));
+                     " are held for ", who, ", ", limit, " is ", most));
     // A request that doesn't fit even alone never will, so it isn't told when to retry.
-    return to > limits_.max_queued_bytes ? full : WithRetryAfter(full, absl::Seconds(5));
+    return to > most ? full : WithRetryAfter(full, absl::Seconds(5));
+  };
+  if (!key.empty()) {
+    const auto held = bytes_by_key_.find(key);
+    const uint64_t others_of_key = held == bytes_by_key_.end() ? 0 : held->second - from;
+    RETURN_IF_ERROR(check(others_of_key, "others with this API key", limits_.max_queued_bytes / 2,
+                          "half of max_queued_bytes"));
   }
+  const uint64_t others = bytes_ - from;
+  RETURN_IF_ERROR(check(others, "others", limits_.max_queued_bytes, "max_queued_bytes"));
   bytes_ = others + to;
+  if (key.empty() || to == from) return absl::OkStatus();
+  uint64_t& held = bytes_by_key_[key];
+  held = held - from + to;
+  if (held == 0) bytes_by_key_.erase(key);
   return absl::OkStatus();
 }
 

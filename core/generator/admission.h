@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <string>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -48,7 +50,8 @@ class Reservation {
 
   // Grows or shrinks the reservation to `bytes` in one step, so that no other request can take the
   // bytes in between. `use` is what takes most of them. RESOURCE_EXHAUSTED if all reservations
-  // together would exceed Limits::max_queued_bytes; then the reservation stays as it was.
+  // together would exceed Limits::max_queued_bytes, or those of the request's API key half of it;
+  // then the reservation stays as it was.
   absl::Status Resize(uint64_t bytes, MemoryUse use);
   // Moves `bytes` <= bytes() of it into a reservation of their own.
   Reservation Split(uint64_t bytes);
@@ -56,9 +59,11 @@ class Reservation {
 
  private:
   friend class Admission;
-  Reservation(Admission* admission, uint64_t bytes) : admission_(admission), bytes_(bytes) {}
+  Reservation(Admission* admission, std::string key, uint64_t bytes)
+      : admission_(admission), key_(std::move(key)), bytes_(bytes) {}
 
   Admission* admission_ = nullptr;  // null: empty, and Resize does nothing
+  std::string key_;                 // GenerationRequest::client_key
   uint64_t bytes_ = 0;
 };
 
@@ -86,9 +91,10 @@ class Admission {
  private:
   friend class Reservation;
 
-  // Implements Reservation::Resize: changes the reserved bytes of one request.
-  absl::Status Resize(uint64_t from, uint64_t to, MemoryUse use) ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::Status TryToResize(uint64_t from, uint64_t to, MemoryUse use)
+  // Implements Reservation::Resize: changes the reserved bytes of one request of a key.
+  absl::Status Resize(const std::string& key, uint64_t from, uint64_t to, MemoryUse use)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status TryToResize(const std::string& key, uint64_t from, uint64_t to, MemoryUse use)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   int& Count(RequestPhase phase) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -109,6 +115,8 @@ class Admission {
   mutable Mutex mutex_;
   int counts_[3] ABSL_GUARDED_BY(mutex_) = {};  // requests by phase
   uint64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // total of all reservations
+  // Of the keys that have any. Without keys, it is empty.
+  std::map<std::string, uint64_t> bytes_by_key_ ABSL_GUARDED_BY(mutex_);
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

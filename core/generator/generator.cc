@@ -25,7 +25,7 @@ constexpr char kAdvice[] =
 
 // What decodes uploads.
 struct MediaDecoders {
-  VideoOpener open_video = OpenVideo;
+  VideoOpener open_video = OpeningComplete(OpenVideo);
   SoundDecoder decode_sound = DecodeSound;
 };
 
@@ -57,8 +57,8 @@ absl::StatusOr<MediaDecoders> NewMediaDecoders(const GeneratorOptions& options) 
                       sandbox->unfiltered()));
   }
   MediaDecoders decoders;
-  decoders.open_video = [sandbox](std::string file, const Limits& limits, int max_seconds) {
-    return sandbox->Open(std::move(file), limits, max_seconds);
+  decoders.open_video = [sandbox](const VideoUploadOptions& options) {
+    return sandbox->Receive(options);
   };
   decoders.decode_sound = [sandbox](absl::string_view file, const Limits& limits,
                                     const CancelFlag& cancel) {
@@ -75,6 +75,8 @@ absl::StatusOr<Models> LoadModels(const GeneratorOptions& options,
   model_options.model_dir = options.model_dir;
   model_options.codec_dir = options.codec_dir;
   model_options.name = options.model_name;
+  model_options.server_version = options.server_version;
+  model_options.origin_text = options.origin_text;
   model_options.precision = options.precision;
   model_options.device_threads = options.device_threads;
   model_options.encode_threads = options.encode_threads;

@@ -113,7 +113,7 @@ void Job::RunTask(Task task) {
 
 void Job::FreeMemory() {
   if (!ended() || tasks_running_ > 0) return;
-  upload_ = {};
+  upload_ = nullptr;
   prompt_file_ = {};
   prompt_ = {};
   variants_ = {};
@@ -166,6 +166,7 @@ void Job::CheckTime() {
     MutexLock lock(&mutex_);
     if (ended()) return;
     if (Now() - last_sent_ >= context_->progress_interval) progress_due_ = true;
+    CountEarlyFrames();
     if (deadline_ <= Now()) {
       status = absl::DeadlineExceededError(
           absl::StrCat("the deadline passed in stage '", NameOf(stage_), "'"));

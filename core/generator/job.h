@@ -1,6 +1,9 @@
 // A job takes one request through its stages: upload, video decoding, condition, tokens, audio and
 // events.
 //
+// The video may be decoded while it is being uploaded (VideoUpload), which changes nothing but the
+// time that kDecode takes.
+//
 // The video is decoded and encoded part by part. The first part, with the global frames and the
 // first window's local ones, goes through the stages kDecode and kEncode. When a window is open,
 // the frames that the next one needs besides are decoded and encoded, while tokens are made, and
@@ -24,6 +27,7 @@
 #include "absl/types/span.h"
 #include "core/base/clock.h"
 #include "core/base/mutex.h"
+#include "core/base/origin_mark.h"
 #include "core/base/worker_pool.h"
 #include "core/engine/audio_pipeline.h"
 #include "core/engine/condition_source.h"
@@ -56,6 +60,7 @@ struct JobContext {
   VideoOpener open_video;
   SoundDecoder decode_sound;
   Limits limits;
+  Origin origin;                                   // version and text
   absl::Duration send_timeout, progress_interval;  // see GeneratorOptions
   const Clock* clock = nullptr;
   MetricsSink* metrics = nullptr;
@@ -141,6 +146,13 @@ class Job final : public std::enable_shared_from_this<Job> {
   std::shared_ptr<SongListener> NewListener();
   // Gives the song to the engine.
   void AddSong() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Counts the upload, once, if its video is being decoded before all of it is there.
+  void CountEarlyFrames() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  uint64_t uploaded() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return upload_ == nullptr ? 0 : upload_->size();
+  }
+  absl::Status OpenUpload() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<std::unique_ptr<VideoReader>> FinishUpload() ABSL_LOCKS_EXCLUDED(mutex_);
   // Appends the next bytes to the upload.
   absl::Status Keep(absl::string_view bytes);
   // What PumpAudio does next.
@@ -240,7 +252,8 @@ class Job final : public std::enable_shared_from_this<Job> {
   bool condition_ready_ ABSL_GUARDED_BY(mutex_) = false;   // `condition_` is enough for it
   ConditionSource::Ready wanted_ ABSL_GUARDED_BY(mutex_);  // the engine waits for the condition
   int tasks_running_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::string upload_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<VideoUpload> upload_ ABSL_GUARDED_BY(mutex_);  // null without bytes
+  bool decoded_early_ ABSL_GUARDED_BY(mutex_) = false;           // counted as such already
   std::string prompt_file_ ABSL_GUARDED_BY(mutex_);
   Stage stage_ ABSL_GUARDED_BY(mutex_) = Stage::kUpload;
   Stage ended_in_ ABSL_GUARDED_BY(mutex_) = Stage::kUpload;  // the stage before kEnded

@@ -38,8 +38,8 @@ absl::Status Job::AppendVideo(absl::string_view bytes) {
     if (ended()) return end_;
     if (stage_ != Stage::kUpload)
       return absl::FailedPreconditionError("the video is complete already");
-    if (upload_.size() + bytes.size() > context_->limits.max_video_bytes) {
-      const uint64_t size = upload_.size() + bytes.size();
+    const uint64_t size = uploaded() + bytes.size();
+    if (size > context_->limits.max_video_bytes) {
       status = AboutLimit(
           absl::InvalidArgumentError(absl::StrCat("the video has more than ", size - 1,
                                                   " bytes, over the limit max_video_bytes of ",
@@ -60,13 +60,34 @@ absl::Status Job::Keep(absl::string_view bytes) {
   MutexLock lock(&mutex_);
   if (ended()) return end_;
   const uint64_t needed =
-      upload_.size() + bytes.size() + prompt_file_.size() +
+      uploaded() + bytes.size() + prompt_file_.size() +
       known_frames_ * request_.variants * context_->model->info().codebooks * sizeof(uint16_t);
   if (needed > memory_.bytes()) RETURN_IF_ERROR(memory_.Resize(needed, MemoryUse::kUpload));
-  // Reserved once, so that growing the string never takes more memory than is counted.
-  if (upload_.empty() && request_.declared_bytes) upload_.reserve(*request_.declared_bytes);
-  upload_.append(bytes.data(), bytes.size());
+  RETURN_IF_ERROR(OpenUpload());
+  return upload_->Append(bytes);
+}
+
+absl::Status Job::OpenUpload() {
+  if (upload_ != nullptr) return absl::OkStatus();
+  VideoUploadOptions options;
+  options.limits = context_->limits;
+  options.max_seconds = static_cast<int>(request_.max_seconds);
+  options.declared_bytes = request_.declared_bytes;
+  options.first_part = {0, kFirstPartFrames};
+  ASSIGN_OR_RETURN(upload_, context_->open_video(options));
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<VideoReader>> Job::FinishUpload() {
+  MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(OpenUpload());  // there may have been no bytes
+  return std::exchange(upload_, nullptr)->Finish();
+}
+
+void Job::CountEarlyFrames() {
+  if (stage_ != Stage::kUpload || upload_ == nullptr || decoded_early_) return;
+  decoded_early_ = upload_->HasFrames();
+  if (decoded_early_) context_->metrics->Add(Counter::kVideosDecodedEarly, 1);
 }
 
 absl::Status Job::FinishVideo() {
@@ -83,15 +104,8 @@ absl::Status Job::FinishVideo() {
 }
 
 void Job::DecodeVideo() {
+  absl::StatusOr<std::unique_ptr<VideoReader>> video = FinishUpload();
   if (const absl::Status status = DecodePrompt(); !status.ok()) return End(status);
-  std::string file;
-  {
-    MutexLock lock(&mutex_);
-    file = std::move(upload_);
-    upload_.clear();
-  }
-  absl::StatusOr<std::unique_ptr<VideoReader>> video = context_->open_video(
-      std::move(file), context_->limits, static_cast<int>(request_.max_seconds));
   if (!video.ok()) return End(video.status());
   video_ = *std::move(video);
   absl::StatusOr<VideoFrames> frames = video_->Read({0, kFirstPartFrames}, cancel_);
@@ -166,6 +180,8 @@ absl::Status Job::StartSong() {
     started.seeds.push_back(VariantSeed(request_.sampling.seed, v));
   }
   started.fingerprint = model.fingerprint;
+  started.server_version = context_->origin.version;
+  started.origin_text = context_->origin.text;
   started.sampling = request_.sampling;
   started.total_samples = audio_.front()->total_samples();
   started.total_frames = total_frames_;

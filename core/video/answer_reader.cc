@@ -52,7 +52,24 @@ absl::StatusOr<SplitVideo> AnswerReader::ReadSplit(const AnswerHeader& header,
   ASSIGN_OR_RETURN(split.frames.local, ReadIndices(local, header.frames));
   ASSIGN_OR_RETURN(split.frames.global,
                    ReadIndices(part.has_global() ? kGlobalFrames : 0, header.frames));
+  RETURN_IF_ERROR(ReadDecoded(header, split));
   return split;
+}
+
+absl::Status AnswerReader::ReadDecoded(const AnswerHeader& header, SplitVideo& split) {
+  if (header.decoded_groups > header.groups || header.decoded_frames > header.frames) {
+    return absl::UnknownError("more decoded frames than there are");
+  }
+  split.decoded_groups = static_cast<int>(header.decoded_groups);
+  split.decoded_frames = static_cast<int>(header.decoded_frames);
+  split.pixels.resize(header.frames);
+  for (uint32_t i = 0; i < header.decoded_frames; ++i) {
+    ASSIGN_OR_RETURN(const std::vector<int> position, ReadIndices(1, header.frames));
+    std::vector<uint8_t>& pixels = split.pixels[static_cast<size_t>(position[0])];
+    if (!pixels.empty()) return absl::UnknownError("a frame that came before");
+    ASSIGN_OR_RETURN(pixels, ReadPixels());
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<uint8_t>> AnswerReader::ReadPixels() {

@@ -24,6 +24,10 @@ struct SplitVideo {
   int distinct = 0;      // at least 1
   int groups = 0;        // at least 1
   uint64_t decoder_bytes = 0;  // about the memory that each decoder takes
+  // So many groups, from the first on, are decoded already.
+  int decoded_groups = 0;
+  int decoded_frames = 0;
+  std::vector<std::vector<uint8_t>> pixels;  // [distinct] theirs; the others are empty
 };
 
 // Errors are the watch's, DATA_LOSS if the answer ends early, and UNKNOWN if it breaks the
@@ -55,6 +59,8 @@ class AnswerReader {
 
  private:
   absl::Status Read(void* bytes, size_t size);
+  // Reads what follows the lists of a kSplit answer.
+  absl::Status ReadDecoded(const AnswerHeader& header, SplitVideo& split);
   static absl::Status CheckCounts(const AnswerHeader& header, const FramePart& part,
                                   int max_seconds);
   // Reads `count` numbers in [0, frames).

@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -14,7 +16,9 @@
 
 namespace vidmuse {
 
-// A semaphore that counts bytes, first come, first served. Thread-safe.
+// A semaphore that counts bytes, first come, first served. What nobody needs can be lent; whoever
+// would have to wait for it has it called back at once. So nobody waits while anything is lent, and
+// nothing is lent while anybody waits. Thread-safe.
 class DecoderBudget {
  public:
   explicit DecoderBudget(uint64_t bytes) : bytes_(bytes) {}
@@ -41,14 +45,36 @@ class DecoderBudget {
   // than the budget takes all of it. Returns CANCELLED if `cancel` is set meanwhile.
   absl::StatusOr<Share> Take(uint64_t bytes, const CancelFlag& cancel);
 
+  using LoanId = uint64_t;
+  // Lends `bytes` if they are free, nobody waits, and fewer than `most` loans are out. If somebody
+  // needs them, `call_back` is called, once, from that thread: when it returns, the bytes must be
+  // free, and the loan is over.
+  std::optional<LoanId> Lend(uint64_t bytes, int most, std::function<void()> call_back);
+  // Makes a share of the loan. Returns nothing if it was called back, or is just then.
+  std::optional<Share> Keep(LoanId loan);
+  // Ends the loan, unless it is over already.
+  void Return(LoanId loan);
+
   uint64_t bytes() const { return bytes_; }
 
  private:
+  struct Loan {
+    uint64_t bytes = 0;
+    std::function<void()> call_back;
+  };
+
   void GiveBack(uint64_t bytes);
+  // Returns a loan to be called back, so that who waits at `place` may have `bytes`.
+  std::optional<Loan> NextToCallBack(uint64_t place, uint64_t bytes);
+  bool Fits(uint64_t place, uint64_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return *waiting_.begin() == place && bytes <= bytes_ - taken_;
+  }
 
   const uint64_t bytes_;
   Mutex mutex_;
-  uint64_t taken_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t taken_ ABSL_GUARDED_BY(mutex_) = 0;  // what is lent included
+  std::map<LoanId, Loan> loans_ ABSL_GUARDED_BY(mutex_);
+  LoanId next_loan_ ABSL_GUARDED_BY(mutex_) = 0;
   // Places in the queue are handed out in ascending order, and the lowest one waiting is next.
   uint64_t next_place_ ABSL_GUARDED_BY(mutex_) = 0;
   std::set<uint64_t> waiting_ ABSL_GUARDED_BY(mutex_);

@@ -11,13 +11,16 @@
 #include <cstring>
 #include <ctime>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "core/base/status_macros.h"
 #include "core/video/confinement.h"
+#include "core/video/early_frames.h"
 #include "core/video/ffmpeg_util.h"
 #include "core/video/group_decoder.h"
 #include "core/video/out_of_memory.h"
@@ -101,25 +104,30 @@ absl::StatusOr<Arguments> ReadArguments(int argc, char** argv) {
 
 struct MappedRequest {
   DecodeRequest request;
-  absl::string_view video;
+  const UploadProgress* progress = nullptr;
+  const char* file = nullptr;
 };
 
 // Maps the request, which stays mapped until the process ends.
 absl::StatusOr<MappedRequest> MapRequest() {
   struct stat file;
   if (fstat(kRequestFd, &file) != 0) return absl::ErrnoToStatus(errno, "the request");
-  const auto size = static_cast<size_t>(file.st_size);
   MappedRequest mapped;
-  if (size < sizeof(DecodeRequest)) return absl::InvalidArgumentError("the request is cut");
-  void* bytes = mmap(nullptr, size, PROT_READ, MAP_SHARED, kRequestFd, 0);
-  if (bytes == MAP_FAILED) return absl::ErrnoToStatus(errno, "mapping the request");
-  close(kRequestFd);
-  std::memcpy(&mapped.request, bytes, sizeof(DecodeRequest));
-  if (mapped.request.magic != kRequestMagic) {
+  if (static_cast<size_t>(file.st_size) < kRequestHeaderBytes) {
+    return absl::InvalidArgumentError("the request is cut");
+  }
+  if (pread(kRequestFd, &mapped.request, sizeof(DecodeRequest), 0) != sizeof(DecodeRequest) ||
+      mapped.request.magic != kRequestMagic) {
     return absl::InvalidArgumentError("the request is of another version of the server");
   }
-  mapped.video = absl::string_view(static_cast<const char*>(bytes), size);
-  mapped.video.remove_prefix(sizeof(DecodeRequest));
+  // What has not come yet is mapped too.
+  void* bytes = mmap(nullptr, kRequestHeaderBytes + mapped.request.capacity, PROT_READ, MAP_SHARED,
+                     kRequestFd, 0);
+  if (bytes == MAP_FAILED) return absl::ErrnoToStatus(errno, "mapping the request");
+  close(kRequestFd);
+  const auto* start = static_cast<const char*>(bytes);
+  mapped.progress = reinterpret_cast<const UploadProgress*>(start + sizeof(DecodeRequest));
+  mapped.file = start + kRequestHeaderBytes;
   return mapped;
 }
 
@@ -165,6 +173,17 @@ absl::Status DecodeClaimedGroups(const DecodeTask& task, const VideoSampling& sa
   return absl::OkStatus();
 }
 
+// The processor time that this process has used.
+absl::Duration ProcessorTime() {
+  return absl::Seconds(static_cast<double>(std::clock()) / CLOCKS_PER_SEC);
+}
+
+EarlyFrames DecodeEarly(const DecodeTask& task, DecoderAnswers& answers) {
+  if (task.role != DecoderRole::kFirst || task.growing.complete()) return {};
+  return DecodeWhileItGrows(task.growing, task.request.limits, task.request.max_seconds,
+                            task.part.count, [&] { answers.Begun(); });
+}
+
 }  // namespace
 
 std::optional<uint32_t> DecodeTask::ClaimGroup() const {
@@ -172,22 +191,31 @@ std::optional<uint32_t> DecodeTask::ClaimGroup() const {
   return claims_->next_group++;
 }
 
-void DecoderAnswers::TimeLimit(absl::Duration limit) {
-  LimitProcessorTime(limit);
+void DecoderAnswers::Begun() { Answer(AnswerKind::kBegun, ""); }
+
+void DecoderAnswers::TimeLimit(absl::Duration limit, absl::Duration spent) {
+  LimitProcessorTime(limit + spent);
   AnswerHeader header;
   header.seconds = static_cast<int32_t>(absl::ToInt64Seconds(absl::Ceil(limit, absl::Seconds(1))));
   Answer(AnswerKind::kTimeLimit, "", header);
 }
 
-void DecoderAnswers::Split(const VideoSampling& sampling, const FramePart& part) {
+void DecoderAnswers::Split(VideoSampling& sampling, const FramePart& part) {
   AnswerHeader header;
   header.seconds = sampling.frames().seconds;
   header.frames = static_cast<uint32_t>(sampling.frames().wanted.size());
   header.surplus = Surplus(sampling.frames().local, part, header.seconds);
   header.groups = static_cast<uint32_t>(sampling.groups().size());
   header.decoder_bytes = sampling.decoder_bytes();
+  header.decoded_groups = static_cast<uint32_t>(sampling.decoded_groups());
+  const std::map<int, std::vector<uint8_t>> decoded = sampling.TakeDecoded();
+  header.decoded_frames = static_cast<uint32_t>(decoded.size());
   Answer(AnswerKind::kSplit, "", header);
   WriteFrameLists(sampling.frames().local, sampling.frames().global);
+  for (const auto& [position, pixels] : decoded) {
+    Write(&position, sizeof(position));
+    Write(pixels.data(), pixels.size());
+  }
 }
 
 void DecoderAnswers::Frame(int position, const std::vector<uint8_t>& pixels) {
@@ -222,15 +250,19 @@ void DecoderAnswers::Sound(const DecodedSound& sound) {
 absl::Status DecodeFile(const DecodeTask& task, DecoderAnswers& answers) {
   const CancelFlag never;  // the server ends the process instead
   if (task.role == DecoderRole::kSound) {
-    answers.TimeLimit(ReadTimeLimit(task.file.size(), task.request.limits));
-    ASSIGN_OR_RETURN(const DecodedSound sound, DecodeSound(task.file, task.request.limits, never));
+    answers.TimeLimit(ReadTimeLimit(task.file().size(), task.request.limits));
+    ASSIGN_OR_RETURN(const DecodedSound sound,
+                     DecodeSound(task.file(), task.request.limits, never));
     answers.Sound(sound);
     return absl::OkStatus();
   }
+  EarlyFrames early = DecodeEarly(task, answers);
+  const absl::string_view file = task.file();
+  const absl::Duration spent = ProcessorTime();
   ASSIGN_OR_RETURN(const std::unique_ptr<VideoSampling> sampling,
-                   VideoSampling::Read(task.file, task.request.limits, task.request.max_seconds,
-                                       task.part, never));
-  answers.TimeLimit(sampling->time_limit());
+                   VideoSampling::Read(file, task.request.limits, task.request.max_seconds,
+                                       task.part, never, std::move(early)));
+  answers.TimeLimit(sampling->time_limit(), spent);
   if (task.role == DecoderRole::kGroups) return DecodeClaimedGroups(task, *sampling, answers);
   if (task.role == DecoderRole::kFirst && sampling->groups().size() > 1 &&
       sampling->pixels_in_groups() >= task.request.least_pixels_to_split) {
@@ -267,7 +299,8 @@ void RunDecoderProgram(int argc, char** argv, DecodeFunction decode) {
   ExitWhenOutOfMemory();
 
   DecoderAnswers answers;
-  const DecodeTask task(mapped->video, request, arguments->role, arguments->part, *claims,
+  GrowingFile file(mapped->file, *mapped->progress);
+  const DecodeTask task(file, request, arguments->role, arguments->part, *claims,
                         arguments->number);
   if (const absl::Status status = decode(task, answers); !status.ok()) Refuse(status);
   _exit(0);

@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "core/model/architecture/video_frames.h"
+#include "core/video/growing_file.h"
 #include "core/video/sandbox_protocol.h"
 #include "core/video/sound_decoder.h"
 #include "core/video/video_sampling.h"
@@ -20,14 +21,22 @@ namespace vidmuse {
 // What the server asks of this process.
 class DecodeTask {
  public:
-  DecodeTask(absl::string_view file, const DecodeRequest& request, DecoderRole role,
+  DecodeTask(GrowingFile& growing, const DecodeRequest& request, DecoderRole role,
              const FramePart& part, GroupClaims* claims, int number)
-      : file(file), request(request), role(role), part(part), claims_(claims), number_(number) {}
+      : growing(growing),
+        request(request),
+        role(role),
+        part(part),
+        claims_(claims),
+        number_(number) {}
+
+  // Waits until the file is complete.
+  absl::string_view file() const { return growing.WaitForAll(); }
 
   // Returns the number of a group that no other process decodes, or nothing if this one should end.
   std::optional<uint32_t> ClaimGroup() const;
 
-  const absl::string_view file;
+  GrowingFile& growing;
   const DecodeRequest request;
   const DecoderRole role;
   const FramePart part;
@@ -40,13 +49,16 @@ class DecodeTask {
 // Writes the answers of sandbox_protocol.h. Each call blocks until the server reads it.
 class DecoderAnswers {
  public:
-  // The time limit holds from now on, for this process too.
-  void TimeLimit(absl::Duration limit);
+  void Begun();
+  // The time limit holds from now on, for this process too, which has used `spent` of its processor
+  // time on what doesn't count.
+  void TimeLimit(absl::Duration limit, absl::Duration spent = absl::ZeroDuration());
   void Frame(int position, const std::vector<uint8_t>& pixels);
   void NoMoreGroups();
   void Unsure();
   // These answer with the frames of `part`, or with all frames if it is the first part.
-  void Split(const VideoSampling& sampling, const FramePart& part);
+  // Takes the frames of `sampling` that are decoded already.
+  void Split(VideoSampling& sampling, const FramePart& part);
   void Frames(const VideoFrames& video, const FramePart& part = {});
   void Sound(const DecodedSound& sound);
 };

@@ -106,6 +106,9 @@ absl::StatusOr<std::string> DecoderRun::ReadStart() {
 absl::StatusOr<DecoderRun::Result> DecoderRun::ReadFramesOrRefusal(const FramePart& part,
                                                                    int max_seconds) {
   ASSIGN_OR_RETURN(AnswerReader::Answer answer, reader_.ReadAnswer());
+  if (answer.header.kind == AnswerKind::kBegun) {
+    ASSIGN_OR_RETURN(answer, reader_.ReadAnswer());
+  }
   if (answer.header.kind == AnswerKind::kTimeLimit) {
     const auto limit = absl::Seconds(std::max(answer.header.seconds, 0));
     watch_.SetTimeLimit(std::min(limit, DecodeTimeLimit(limits_)));

@@ -14,6 +14,7 @@ struct FramePart {
   int first = 0;
   int count = std::numeric_limits<int>::max();  // fewer if the video ends before
 
+  bool operator==(const FramePart&) const = default;
   bool has_global() const { return first == 0; }
   // How many local frames the part has in a video of `seconds`.
   int size(int seconds) const { return std::clamp(kLocalFrameRate * seconds - first, 0, count); }

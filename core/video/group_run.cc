@@ -57,7 +57,7 @@ class SharedClaims {
 
 }  // namespace
 
-GroupRun::GroupRun(const std::string& program, const UniqueFd& request, const SplitVideo& split,
+GroupRun::GroupRun(const std::string& program, const UniqueFd& request, SplitVideo& split,
                    const FramePart& part, const Limits& limits, CoreBudget& cores)
     : program_(program),
       request_(request),
@@ -65,19 +65,21 @@ GroupRun::GroupRun(const std::string& program, const UniqueFd& request, const Sp
       part_(part),
       limits_(limits),
       cores_(cores),
-      pixels_(static_cast<size_t>(split.distinct)),
-      missing_(split.distinct) {}
+      pixels_(std::move(split.pixels)),
+      missing_(split.distinct - split.decoded_frames) {}
 
 int GroupRun::MostProcesses(int64_t processor_seconds) const {
   const uint64_t decoder = std::max<uint64_t>(split_.decoder_bytes, 1);
   const auto by_memory =
       static_cast<int>(std::min<uint64_t>(limits_.max_decoder_bytes / decoder, kMostDecoders));
   const auto by_time = static_cast<int>(std::min<int64_t>(processor_seconds, kMostDecoders));
-  return std::max(1, std::min({by_memory, by_time, split_.groups, cores_.cores()}));
+  const int groups = split_.groups - split_.decoded_groups;
+  return std::max(1, std::min({by_memory, by_time, groups, cores_.cores()}));
 }
 
 absl::StatusOr<std::optional<GroupRun::Frames>> GroupRun::Run(const DecodeWatch& watch) {
   ASSIGN_OR_RETURN(SharedClaims claims, SharedClaims::Create());
+  (*claims).next_group = static_cast<uint32_t>(split_.decoded_groups);
   const int64_t processor_seconds = absl::ToInt64Seconds(watch.time_limit() / 2);
   const int most = MostProcesses(processor_seconds);
   std::vector<CoreBudget::Share> cores;

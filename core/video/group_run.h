@@ -27,7 +27,8 @@ class GroupRun {
  public:
   // `request` is the memory file that all processes read. Together they take no more memory than
   // limits.max_decoder_bytes. All arguments must outlive the run.
-  GroupRun(const std::string& program, const UniqueFd& request, const SplitVideo& split,
+  // Takes the pixels that `split` has.
+  GroupRun(const std::string& program, const UniqueFd& request, SplitVideo& split,
            const FramePart& part, const Limits& limits, CoreBudget& cores);
 
   // Planes [3, 224, 224] by position.

@@ -21,10 +21,19 @@ constexpr int kBufferBytes = 64 << 10;
 
 MemoryInput::MemoryInput(absl::string_view bytes, const DecodeWatch& watch)
     : bytes_(bytes), watch_(watch) {
+  Open(/*seekable=*/true);
+}
+
+MemoryInput::MemoryInput(GrowingFile& file, const DecodeWatch& watch)
+    : file_(&file), watch_(watch) {
+  Open(/*seekable=*/false);
+}
+
+void MemoryInput::Open(bool seekable) {
   auto* buffer = static_cast<uint8_t*>(av_malloc(kBufferBytes));
   if (buffer == nullptr) throw std::bad_alloc();
   avio_ = avio_alloc_context(buffer, kBufferBytes, /*write_flag=*/0, this, &MemoryInput::Read,
-                             /*write_packet=*/nullptr, &MemoryInput::Seek);
+                             /*write_packet=*/nullptr, seekable ? &MemoryInput::Seek : nullptr);
   if (avio_ == nullptr) {
     av_free(buffer);
     throw std::bad_alloc();
@@ -39,12 +48,19 @@ MemoryInput::~MemoryInput() {
 int MemoryInput::Read(void* self, uint8_t* buffer, int size) {
   auto* input = static_cast<MemoryInput*>(self);
   if (!input->watch_.Check().ok()) return AVERROR_EXIT;
-  const int64_t left = static_cast<int64_t>(input->bytes_.size()) - input->position_;
-  const int64_t count = std::min<int64_t>(size, left);
-  if (count <= 0) return AVERROR_EOF;
-  std::memcpy(buffer, input->bytes_.data() + input->position_, static_cast<size_t>(count));
-  input->position_ += count;
-  return static_cast<int>(count);
+  const auto position = static_cast<uint64_t>(input->position_);
+  absl::string_view bytes;
+  if (input->file_ != nullptr) {
+    bytes = input->file_->ReadWhileItGrows(position);
+    if (input->file_->left().cancelled()) return AVERROR_EXIT;
+  } else if (position < input->bytes_.size()) {
+    bytes = input->bytes_.substr(position);
+  }
+  bytes = bytes.substr(0, static_cast<size_t>(size));
+  if (bytes.empty()) return AVERROR_EOF;
+  std::memcpy(buffer, bytes.data(), bytes.size());
+  input->position_ += static_cast<int64_t>(bytes.size());
+  return static_cast<int>(bytes.size());
 }
 
 int64_t MemoryInput::Seek(void* self, int64_t offset, int whence) {

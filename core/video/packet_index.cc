@@ -66,13 +66,6 @@ void TakeClocks(std::map<int, StreamClock>& clocks, int video, PacketIndex& inde
   index.span_us = index.steady ? end - start : longest;
 }
 
-// Tells whether a packet's frame is shown. VP8 stores reference frames that are never shown as
-// packets of their own: bit 4 of the frame header is off.
-bool IsShown(const AVPacket& packet, AVCodecID codec) {
-  if (packet.flags & AV_PKT_FLAG_DISCARD) return false;
-  return codec != AV_CODEC_ID_VP8 || packet.size == 0 || (packet.data[0] & 0x10) != 0;
-}
-
 bool TellFramesApart(const std::vector<int64_t>& sorted_pts) {
   return sorted_pts.empty() ||
          (sorted_pts.front() != AV_NOPTS_VALUE &&
@@ -81,7 +74,15 @@ bool TellFramesApart(const std::vector<int64_t>& sorted_pts) {
 
 }  // namespace
 
-absl::StatusOr<PacketIndex> IndexPackets(VideoFile& file, const Limits& limits) {
+bool IsShown(const AVPacket& packet, const AVStream& stream) {
+  if (packet.flags & AV_PKT_FLAG_DISCARD) return false;
+  // Bit 4 of VP8's frame header.
+  return stream.codecpar->codec_id != AV_CODEC_ID_VP8 || packet.size == 0 ||
+         (packet.data[0] & 0x10) != 0;
+}
+
+absl::StatusOr<PacketIndex> IndexPackets(VideoFile& file, const Limits& limits,
+                                         const std::function<void(const AVPacket&)>& visit) {
   const double max_frames = limits.max_frames_per_second * (limits.max_video_seconds + 1);
   PacketIndex index;
   std::map<int, StreamClock> clocks;  // by stream
@@ -105,7 +106,8 @@ absl::StatusOr<PacketIndex> IndexPackets(VideoFile& file, const Limits& limits) 
                        " frames, the most that the limits of ", limits.max_video_seconds, " s and ",
                        limits.max_frames_per_second, " frames a second allow"));
     }
-    const bool shown = IsShown(*packet, stream.codecpar->codec_id);
+    visit(*packet);
+    const bool shown = IsShown(*packet, stream);
     index.stored.push_back({packet->pts, shown, scan.Read(*packet)});
     index.top_layer = std::max<int>(index.top_layer, index.stored.back().traits.layer);
     if (!shown) continue;

@@ -3,12 +3,16 @@
 #define VIDMUSE_VIDEO_PACKET_INDEX_H_
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "core/video/picture_scan.h"
 #include "core/video/video_file.h"
 #include "vidmuse/limits.h"
+
+struct AVPacket;
+struct AVStream;
 
 namespace vidmuse {
 
@@ -47,9 +51,16 @@ struct PacketIndex {
   int64_t longest_gap_us = 0;
 };
 
-// Reads `file` to its end. INVALID_ARGUMENT means that the video has more packets than the limits
-// on seconds and frames per second allow; other errors are the watch's.
-absl::StatusOr<PacketIndex> IndexPackets(VideoFile& file, const Limits& limits);
+// True if the packet's frame is shown. VP8 stores reference frames that are never shown as packets
+// of their own.
+bool IsShown(const AVPacket& packet, const AVStream& stream);
+
+// Reads `file` to its end. `visit` sees each packet of the video stream. INVALID_ARGUMENT means
+// that the video has more packets than the limits on seconds and frames per second allow; other
+// errors are the watch's.
+absl::StatusOr<PacketIndex> IndexPackets(
+    VideoFile& file, const Limits& limits,
+    const std::function<void(const AVPacket&)>& visit = [](const AVPacket&) {});
 
 }  // namespace vidmuse
 

@@ -20,8 +20,10 @@
 #include "core/video/decode_watch.h"
 #include "core/video/decoder_process.h"
 #include "core/video/decoder_run.h"
+#include "core/video/early_decoder.h"
 #include "core/video/group_run.h"
 #include "core/video/sandbox_protocol.h"
+#include "core/video/upload_file.h"
 #include "vidmuse/status_details.h"
 
 namespace vidmuse {
@@ -29,33 +31,6 @@ namespace {
 
 constexpr uint64_t kLeastMemory = 16 << 20;   // with less, no video can be decoded
 constexpr uint64_t kSoundMemory = 256 << 20;  // for the decoder of a sound
-
-absl::Status WriteAll(int fd, absl::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return SystemError(errno, "handing the file to its decoder");
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
-  return absl::OkStatus();
-}
-
-// Makes a sealed memory file that holds the request and the file to decode.
-absl::StatusOr<UniqueFd> MakeRequestFile(const DecodeRequest& request, absl::string_view bytes) {
-  constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-  constexpr unsigned kNoExec = 8;  // MFD_NOEXEC_SEAL, since Linux 6.3
-  int fd = memfd_create("vidmuse_video", kFlags | kNoExec);
-  if (fd < 0 && errno == EINVAL) fd = memfd_create("vidmuse_video", kFlags);
-  UniqueFd file(fd);
-  if (fd < 0) return SystemError(errno, "memfd_create");
-  const auto* header = reinterpret_cast<const char*>(&request);
-  RETURN_IF_ERROR(WriteAll(fd, absl::string_view(header, sizeof(request))));
-  RETURN_IF_ERROR(WriteAll(fd, bytes));
-  if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0) {
-    return SystemError(errno, "sealing the file");
-  }
-  return file;
-}
 
 }  // namespace
 
@@ -75,8 +50,8 @@ std::string VideoSandbox::DefaultProgram() {
   return (self.parent_path() / "vidmuse_video_decoder").string();
 }
 
-absl::StatusOr<UniqueFd> VideoSandbox::MakeRequest(absl::string_view file, const Limits& limits,
-                                                   int max_seconds) const {
+DecodeRequest VideoSandbox::NewRequest(const Limits& limits, int max_seconds,
+                                       uint64_t capacity) const {
   DecodeRequest request = {};
   request.magic = kRequestMagic;
   request.server_pid = getpid();
@@ -84,8 +59,17 @@ absl::StatusOr<UniqueFd> VideoSandbox::MakeRequest(absl::string_view file, const
   request.require_filter = filter_ == Filter::kRequired;
   request.least_pixels_to_split =
       cores_.cores() > 1 ? least_pixels_to_split_ : std::numeric_limits<int64_t>::max();
+  request.capacity = capacity;
   request.limits = limits;
-  return MakeRequestFile(request, file);
+  return request;
+}
+
+absl::StatusOr<UniqueFd> VideoSandbox::MakeRequest(absl::string_view file, const Limits& limits,
+                                                   int max_seconds) const {
+  const DecodeRequest request = NewRequest(limits, max_seconds, file.size());
+  ASSIGN_OR_RETURN(UploadFile made, UploadFile::Create(request));
+  RETURN_IF_ERROR(made.Append(file));
+  return made.Complete(request);
 }
 
 absl::Status VideoSandbox::Probe() {
@@ -111,8 +95,12 @@ struct VideoSandbox::OpenFile {
   uint64_t size = 0;
   Limits limits;
   int max_seconds = 0;
-  UniqueFd request;  // made with the first part, and then it holds the only copy
-  int seconds = 0;   // of the video, from the first part on
+  // Made with the first part, and then it holds the only copy. An upload's is made before.
+  UniqueFd request;
+  // Has begun to decode the part `early_part`. Null once a part was read.
+  std::shared_ptr<EarlyDecoder> early;
+  FramePart early_part;
+  int seconds = 0;  // of the video, from the first part on
   absl::Duration spent;
 };
 
@@ -124,11 +112,16 @@ std::unique_ptr<VideoReader> VideoSandbox::Open(std::string file, const Limits& 
   open->size = open->owned.size();
   open->limits = limits;
   open->max_seconds = max_seconds;
+  return NewReader(open);
+}
+
+std::unique_ptr<VideoReader> VideoSandbox::NewReader(std::shared_ptr<OpenFile> file) const {
+  const uint64_t size = file->size;
   return std::make_unique<VideoReader>(
-      [this, open](const FramePart& part, const CancelFlag& cancel) {
-        return Decode(*open, part, cancel);
+      [this, file = std::move(file)](const FramePart& part, const CancelFlag& cancel) {
+        return Decode(*file, part, cancel);
       },
-      open->size);
+      size);
 }
 
 absl::StatusOr<VideoFrames> VideoSandbox::Sample(absl::string_view file, const Limits& limits,
@@ -146,57 +139,165 @@ absl::StatusOr<VideoFrames> VideoSandbox::Decode(OpenFile& file, const FramePart
   // The decoders' frames and their copy of the video take memory too.
   const uint64_t beside = MaxFrameBytes(file.limits) + file.size;
   file.limits = Granted(file.limits, beside);
-  ASSIGN_OR_RETURN(const DecoderBudget::Share share,
-                   budget_.Take(file.limits.max_decoder_bytes + beside, cancel));
+  std::optional<EarlyDecoder::Running> early =
+      file.early != nullptr && part == file.early_part ? file.early->Take() : std::nullopt;
+  file.early = nullptr;
+  std::optional<DecoderBudget::Share> share;
+  if (early) {
+    share.emplace(std::move(early->share));
+  } else {
+    ASSIGN_OR_RETURN(DecoderBudget::Share taken,
+                     budget_.Take(file.limits.max_decoder_bytes + beside, cancel));
+    share.emplace(std::move(taken));
+  }
   const CoreBudget::Share core = cores_.Take();
-  DecodeWatch watch(cancel, file.spent + ReadTimeLimit(file.size, file.limits), file.spent);
-  RETURN_IF_ERROR(watch.Check());
+  std::optional<DecodeWatch> watch;
+  const auto start_watch = [&]() -> absl::Status {
+    watch.emplace(cancel, file.spent + ReadTimeLimit(file.size, file.limits), file.spent);
+    return watch->Check();
+  };
+  RETURN_IF_ERROR(start_watch());
   if (file.request.get() < 0) {
     ASSIGN_OR_RETURN(file.request, MakeRequest(file.bytes, file.limits, file.max_seconds));
     file.bytes = {};
     file.owned = {};
   }
-  ASSIGN_OR_RETURN(VideoFrames frames, DecodePart(file, part, watch));
+  std::optional<DecoderRun::Result> first;
+  if (early) {
+    absl::StatusOr<DecoderRun::Result> result =
+        RunFirst(file, std::move(early->process), part, *watch);
+    // Whatever went wrong, the file is decoded as if it had come at once.
+    if (result.ok()) {
+      first = *std::move(result);
+    } else {
+      RETURN_IF_ERROR(start_watch());
+    }
+  }
+  if (!first) {
+    ASSIGN_OR_RETURN(first, RunNew(file, DecoderRole::kFirst, part, *watch));
+  }
+  ASSIGN_OR_RETURN(VideoFrames frames, DecodePart(file, *std::move(first), part, *watch));
   file.seconds = frames.seconds;
-  file.spent = watch.spent();
+  file.spent = watch->spent();
   return frames;
 }
 
-absl::StatusOr<VideoFrames> VideoSandbox::DecodePart(const OpenFile& file, const FramePart& part,
-                                                     DecodeWatch& watch) const {
+absl::StatusOr<DecoderRun::Result> VideoSandbox::RunFirst(const OpenFile& file,
+                                                          DecoderProcess process,
+                                                          const FramePart& part,
+                                                          DecodeWatch& watch) const {
   int most_seconds = static_cast<int>(std::ceil(file.limits.max_video_seconds));
   if (file.max_seconds > 0) most_seconds = std::min(most_seconds, file.max_seconds);
+  DecoderRun run(std::move(process), watch, file.limits);
+  RETURN_IF_ERROR(run.ReadStart().status());
+  ASSIGN_OR_RETURN(DecoderRun::Result result, run.ReadResult(part, most_seconds));
+  if (std::holds_alternative<DecodedSound>(result)) {
+    return absl::InvalidArgumentError("the video crashed its decoder (it gave a sound)");
+  }
+  const auto* frames = std::get_if<VideoFrames>(&result);
+  const int seconds =
+      frames != nullptr ? frames->seconds : std::get<SplitVideo>(result).frames.seconds;
+  if (file.seconds == 0 || seconds == file.seconds) return result;
+  return absl::InvalidArgumentError("the video crashed its decoder (it has another length now)");
+}
 
-  const auto decode = [&](DecoderRole role) -> absl::StatusOr<DecoderRun::Result> {
-    DecoderProcess::Setup setup;
-    setup.role = role;
-    setup.part = part;
-    ASSIGN_OR_RETURN(DecoderProcess process, DecoderProcess::Start(program_, file.request, setup));
-    DecoderRun run(std::move(process), watch, file.limits);
-    RETURN_IF_ERROR(run.ReadStart().status());
-    ASSIGN_OR_RETURN(DecoderRun::Result result, run.ReadResult(part, most_seconds));
-    if (std::holds_alternative<DecodedSound>(result)) {
-      return absl::InvalidArgumentError("the video crashed its decoder (it gave a sound)");
-    }
-    const auto* frames = std::get_if<VideoFrames>(&result);
-    const int seconds =
-        frames != nullptr ? frames->seconds : std::get<SplitVideo>(result).frames.seconds;
-    if (file.seconds == 0 || seconds == file.seconds) return result;
-    return absl::InvalidArgumentError("the video crashed its decoder (it has another length now)");
-  };
-  ASSIGN_OR_RETURN(DecoderRun::Result result, decode(DecoderRole::kFirst));
-  if (const auto* split = std::get_if<SplitVideo>(&result)) {
+absl::StatusOr<DecoderRun::Result> VideoSandbox::RunNew(const OpenFile& file, DecoderRole role,
+                                                        const FramePart& part,
+                                                        DecodeWatch& watch) const {
+  DecoderProcess::Setup setup;
+  setup.role = role;
+  setup.part = part;
+  ASSIGN_OR_RETURN(DecoderProcess process, DecoderProcess::Start(program_, file.request, setup));
+  return RunFirst(file, std::move(process), part, watch);
+}
+
+absl::StatusOr<VideoFrames> VideoSandbox::DecodePart(const OpenFile& file,
+                                                     DecoderRun::Result result,
+                                                     const FramePart& part,
+                                                     DecodeWatch& watch) const {
+  if (auto* split = std::get_if<SplitVideo>(&result)) {
     if (static_cast<uint64_t>(split->distinct) * kFrameBytes <= MaxFrameBytes(file.limits)) {
       GroupRun groups(program_, file.request, *split, part, file.limits, cores_);
       ASSIGN_OR_RETURN(std::optional<GroupRun::Frames> pixels, groups.Run(watch));
       if (pixels) return AssembleFrames(split->frames, *std::move(pixels));
     }
-    ASSIGN_OR_RETURN(result, decode(DecoderRole::kOnly));
+    ASSIGN_OR_RETURN(result, RunNew(file, DecoderRole::kOnly, part, watch));
   }
   if (!std::holds_alternative<VideoFrames>(result)) {
     return absl::InvalidArgumentError("the video crashed its decoder (it was split twice)");
   }
   return std::get<VideoFrames>(std::move(result));
+}
+
+// A decoder is started when more bytes follow the first ones, so not for a file that comes in one
+// piece.
+class VideoSandbox::Upload final : public VideoUpload {
+ public:
+  Upload(const VideoSandbox* sandbox, const VideoUploadOptions& options, UploadFile file)
+      : sandbox_(sandbox), options_(options), file_(std::move(file)) {}
+  ~Upload() override {
+    if (early_ != nullptr) early_->End();
+  }
+
+  absl::Status Append(absl::string_view bytes) override {
+    const bool first = file_.size() == 0;
+    RETURN_IF_ERROR(file_.Append(bytes));
+    if (!first && early_ == nullptr && file_.readable()) StartEarlyDecoder();
+    return absl::OkStatus();
+  }
+  uint64_t size() const override { return file_.size(); }
+  bool HasFrames() const override {
+    return early_ != nullptr &&
+           early_->HasFrame(sizeof(AnswerHeader) + sandbox_->unfiltered_.size());
+  }
+  absl::StatusOr<std::unique_ptr<VideoReader>> Finish() override;
+
+ private:
+  void StartEarlyDecoder();
+
+  const VideoSandbox* const sandbox_;
+  const VideoUploadOptions options_;
+  UploadFile file_;
+  std::shared_ptr<EarlyDecoder> early_;  // null until it is wanted
+};
+
+void VideoSandbox::Upload::StartEarlyDecoder() {
+  const Limits& limits = options_.limits;
+  const uint64_t beside =
+      MaxFrameBytes(limits) + options_.declared_bytes.value_or(limits.max_video_bytes);
+  DecoderProcess::Setup setup;
+  setup.role = DecoderRole::kFirst;
+  setup.part = options_.first_part;
+  early_ = std::make_shared<EarlyDecoder>(
+      EarlyDecoder::Setting{.program = sandbox_->program_,
+                            .request = file_.descriptor(),
+                            .setup = setup,
+                            .budget = sandbox_->budget_,
+                            .bytes = sandbox_->Granted(limits, beside).max_decoder_bytes + beside,
+                            .most = sandbox_->cores_.cores()});
+  if (!sandbox_->starter_.Submit([early = early_] { early->Start(); })) early_->End();
+}
+
+absl::StatusOr<std::unique_ptr<VideoReader>> VideoSandbox::Upload::Finish() {
+  if (early_ != nullptr) early_->DontStart();
+  const auto open = std::make_shared<OpenFile>();
+  open->size = file_.size();
+  open->limits = sandbox_->Granted(options_.limits, MaxFrameBytes(options_.limits) + open->size);
+  open->max_seconds = options_.max_seconds;
+  ASSIGN_OR_RETURN(open->request, file_.Complete(sandbox_->NewRequest(
+                                      open->limits, open->max_seconds, open->size)));
+  open->early = std::exchange(early_, nullptr);
+  open->early_part = options_.first_part;
+  return sandbox_->NewReader(open);
+}
+
+absl::StatusOr<std::unique_ptr<VideoUpload>> VideoSandbox::Receive(
+    const VideoUploadOptions& options) const {
+  const Limits limits =
+      Granted(options.limits, MaxFrameBytes(options.limits) + options.declared_bytes.value_or(0));
+  ASSIGN_OR_RETURN(UploadFile file, UploadFile::Create(NewRequest(limits, options.max_seconds,
+                                                                  limits.max_video_bytes)));
+  return std::make_unique<Upload>(this, options, std::move(file));
 }
 
 absl::StatusOr<DecodedSound> VideoSandbox::DecodeSound(absl::string_view file, const Limits& limits,

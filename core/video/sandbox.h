@@ -12,11 +12,16 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/base/cancel.h"
+#include "core/base/clock.h"
 #include "core/base/unique_fd.h"
+#include "core/base/worker_pool.h"
 #include "core/model/architecture/video_frames.h"
 #include "core/video/decode_watch.h"
 #include "core/video/decoder_budget.h"
+#include "core/video/decoder_process.h"
+#include "core/video/decoder_run.h"
 #include "core/video/frame_part.h"
+#include "core/video/sandbox_protocol.h"
 #include "core/video/sound_decoder.h"
 #include "core/video/video_reader.h"
 #include "vidmuse/limits.h"
@@ -31,6 +36,12 @@ namespace vidmuse {
 // decoded by several, which together have the memory and the processor time that one would have.
 // If any of them meets damage or anything else that makes its frames differ from those decoded in
 // order, one process decodes the video anew.
+//
+// A video may be decoded while it is being uploaded, by a process that reads what is there
+// (early_frames.h). It has only memory that no complete upload waits for, and is ended as soon as
+// one does (decoder_budget.h), so a slow client keeps nobody waiting. What it made is used only if
+// it is what the complete file gives, bit for bit; if it fails in any way, the file is decoded as
+// if it had come at once.
 //
 // Thread-safe. All processes of a call end before it returns.
 class VideoSandbox {
@@ -65,6 +76,9 @@ class VideoSandbox {
   // outlive the reader.
   std::unique_ptr<VideoReader> Open(std::string file, const Limits& limits, int max_seconds) const;
 
+  // Begins an upload, whose reader is like that of Open. The sandbox must outlive both.
+  absl::StatusOr<std::unique_ptr<VideoUpload>> Receive(const VideoUploadOptions& options) const;
+
   // Returns what SampleVideo returns, with more errors. INVALID_ARGUMENT: the
   // video made its decoder crash, or needs more than limits.max_decoder_bytes (or than all decoders
   // may use). RESOURCE_EXHAUSTED: memory, descriptors or processes are short, or the kernel killed
@@ -82,19 +96,35 @@ class VideoSandbox {
         filter_(filter),
         least_pixels_to_split_(budget.least_pixels_to_split),
         budget_(budget.bytes),
-        cores_(budget.cores) {}
+        cores_(budget.cores),
+        // Its one thread lives as long as its processes may. They give way as those of the pool
+        // do that decodes complete videos.
+        starter_("vm-early", 1, kMostWaitingToStart, Clock::Real(), kNice) {}
+  class Upload;
+
   absl::Status Probe();
   // The limits of a file that is decoded while the server holds `beside` bytes for it: a small
   // budget limits the memory of each file, and then one file may take all of it.
   Limits Granted(const Limits& limits, uint64_t beside) const;
+  DecodeRequest NewRequest(const Limits& limits, int max_seconds, uint64_t capacity) const;
   absl::StatusOr<UniqueFd> MakeRequest(absl::string_view file, const Limits& limits,
                                        int max_seconds) const;
   // A file on its way to frames.
   struct OpenFile;
+  std::unique_ptr<VideoReader> NewReader(std::shared_ptr<OpenFile> file) const;
   absl::StatusOr<VideoFrames> Decode(OpenFile& file, const FramePart& part,
                                      const CancelFlag& cancel) const;
-  absl::StatusOr<VideoFrames> DecodePart(const OpenFile& file, const FramePart& part,
-                                         DecodeWatch& watch) const;
+  // Runs a process that decodes the part alone, or splits it.
+  absl::StatusOr<DecoderRun::Result> RunFirst(const OpenFile& file, DecoderProcess process,
+                                              const FramePart& part, DecodeWatch& watch) const;
+  absl::StatusOr<DecoderRun::Result> RunNew(const OpenFile& file, DecoderRole role,
+                                            const FramePart& part, DecodeWatch& watch) const;
+  // Goes on from a process's result.
+  absl::StatusOr<VideoFrames> DecodePart(const OpenFile& file, DecoderRun::Result result,
+                                         const FramePart& part, DecodeWatch& watch) const;
+
+  static constexpr size_t kMostWaitingToStart = 1000;
+  static constexpr int kNice = 5;
 
   const std::string program_;
   const Filter filter_;
@@ -102,6 +132,7 @@ class VideoSandbox {
   mutable DecoderBudget budget_;
   mutable CoreBudget cores_;
   std::string unfiltered_;
+  mutable WorkerPool starter_;  // of early decoders
 };
 
 }  // namespace vidmuse

@@ -1,17 +1,21 @@
 // The protocol between the server and the decoder program, which are built from the same sources.
 //
-// The server passes one sealed memory file, which holds a DecodeRequest followed by the file, and
-// the process's role (DecoderRole) and the wanted part of the frames as arguments. The program
-// answers through a pipe: first how it is confined, before it looks at the file, then the result.
+// The server passes one memory file, which the program can't change and which holds a
+// DecodeRequest, an UploadProgress and the file to decode, and the process's role (DecoderRole) and
+// the wanted part of the frames as arguments. The file to decode may still grow while a first
+// process runs. The program answers through a pipe: first how it is confined, before it looks at
+// the file, then the result.
 //
 //   AnswerHeader kConfined, kUnfiltered or kNotStarted, message
+//   AnswerHeader kBegun, if a frame was decoded before the whole file was there
 //   AnswerHeader kTimeLimit, once the video's length is known
 //   AnswerHeader kRefused, message
 //     or, as first or only process:
 //        AnswerHeader kFrames, int32 local[the part's, and `surplus`], int32 global[32 or none],
 //        uint8 frames[frames][3][224][224]
 //     or, as first process:
-//        AnswerHeader kSplit, int32 local[the part's, and `surplus`], int32 global[32 or none]
+//        AnswerHeader kSplit, int32 local[the part's, and `surplus`], int32 global[32 or none],
+//        then `decoded_frames` times int32 position, uint8 frame[3][224][224]
 //     or, for a sound:
 //        AnswerHeader kSound, float samples[samples]
 //     or, as one of several processes:
@@ -67,9 +71,22 @@ struct DecodeRequest {
   uint32_t require_filter = 0;  // 1: nothing is decoded without the system call filter
   // Videos with fewer pixels in the pictures to decode aren't split.
   int64_t least_pixels_to_split = 0;
+  uint64_t capacity = 0;  // the file to decode has no more bytes than this
   Limits limits;
 };
 static_assert(std::is_trivially_copyable_v<DecodeRequest>);
+
+// How much of the file is there. The server changes it, and wakes who waits for `changes`.
+struct UploadProgress {
+  std::atomic<uint64_t> bytes = 0;
+  std::atomic<uint32_t> complete = 0;  // nonzero: `bytes` are all
+  std::atomic<uint32_t> changes = 0;   // a futex
+};
+static_assert(std::atomic<uint64_t>::is_always_lock_free);
+static_assert(sizeof(DecodeRequest) % alignof(UploadProgress) == 0);
+
+// Where the file begins.
+inline constexpr size_t kRequestHeaderBytes = sizeof(DecodeRequest) + sizeof(UploadProgress);
 
 inline constexpr uint64_t kRequestMagic = 0x7669646d75736500 + sizeof(DecodeRequest);
 
@@ -85,6 +102,7 @@ enum class AnswerKind : uint32_t {
   kNoMoreGroups = 9,
   kUnsure = 10,  // groups that were decoded apart may not be as they should
   kSound = 11,   // samples follow
+  kBegun = 12,   // a frame was decoded before the whole file was there
 };
 
 // Limits that a refusal may name. The answer holds their number, counted from 1, instead of the
@@ -109,6 +127,10 @@ struct AnswerHeader {
   uint32_t sample_rate = 0;    // kSound
   uint64_t samples = 0;        // kSound: how many
   uint64_t decoder_bytes = 0;  // kSplit: about the memory that each decoder takes
+  // kSplit: how many of the groups, from the first on, are decoded already, and how many frames
+  // they have.
+  uint32_t decoded_groups = 0;
+  uint32_t decoded_frames = 0;
 };
 static_assert(std::is_trivially_copyable_v<AnswerHeader>);
 

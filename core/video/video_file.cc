@@ -112,6 +112,19 @@ absl::StatusOr<std::unique_ptr<VideoFile>> VideoFile::Open(absl::string_view byt
   return file;
 }
 
+absl::StatusOr<std::unique_ptr<VideoFile>> VideoFile::OpenGrowing(GrowingFile& growing,
+                                                                  const Limits& limits,
+                                                                  const DecodeWatch& watch) {
+  std::unique_ptr<VideoFile> file(new VideoFile(growing, watch));
+  const absl::Status status = file->ReadHeader(limits, /*ignore_edits=*/false);
+  RETURN_IF_ERROR(watch.Check());
+  RETURN_IF_ERROR(status);
+  return file;
+}
+
+VideoFile::VideoFile(GrowingFile& growing, const DecodeWatch& watch)
+    : watch_(watch), input_(growing, watch) {}
+
 VideoFile::VideoFile(absl::string_view bytes, const DecodeWatch& watch)
     : bytes_(bytes), watch_(watch), input_(bytes, watch) {}
 
@@ -176,7 +189,9 @@ absl::Status VideoFile::PickStream(const Limits& limits) {
   const AVRational rate = stream_->avg_frame_rate;
   if (rate.num > 0 && rate.den > 0) header_.frame_rate = static_cast<double>(rate.num) / rate.den;
   // Some writers to pipes leave a huge number of frames, from which FFmpeg guesses a duration.
-  const bool placeholder = stream_->nb_frames > avio_size(format_->pb);
+  const int64_t size = avio_size(format_->pb);
+  const bool placeholder = size >= 0 && stream_->nb_frames > size;
+  if (!placeholder) header_.stated_frames = stream_->nb_frames;
   if (format_->duration > 0 && format_->duration < kLongestDurationUs && !placeholder &&
       format_->duration_estimation_method != AVFMT_DURATION_FROM_BITRATE) {
     header_.duration_us = format_->duration;

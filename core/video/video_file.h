@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/video/decode_watch.h"
+#include "core/video/growing_file.h"
 #include "core/video/memory_input.h"
 #include "vidmuse/limits.h"
 
@@ -30,6 +31,7 @@ struct VideoHeader {
   double frame_rate = 0;    // average frames per second; 0 if unknown
   // Length of the container; 0 if it is missing or only guessed from the bit rate.
   int64_t duration_us = 0;
+  int64_t stated_frames = 0;    // of the video stream, by the header alone; 0 if it doesn't tell
   int64_t indexed_packets = 0;  // of the video stream, in the header's index; 0 if it has none
   bool clock_may_jump = false;  // the container lets times start anew in the middle
 };
@@ -47,6 +49,11 @@ class VideoFile {
                                                          const Limits& limits,
                                                          const DecodeWatch& watch,
                                                          bool ignore_edits = false);
+  // The same for a file that still grows, which is read from its beginning on and only once. What
+  // stands at its end is not in the header then.
+  static absl::StatusOr<std::unique_ptr<VideoFile>> OpenGrowing(GrowingFile& growing,
+                                                                const Limits& limits,
+                                                                const DecodeWatch& watch);
   ~VideoFile();
   VideoFile(const VideoFile&) = delete;
   VideoFile& operator=(const VideoFile&) = delete;
@@ -67,11 +74,12 @@ class VideoFile {
 
  private:
   VideoFile(absl::string_view bytes, const DecodeWatch& watch);
+  VideoFile(GrowingFile& growing, const DecodeWatch& watch);
   absl::Status ReadHeader(const Limits& limits, bool ignore_edits);
   absl::Status WhyNotOpened(int error) const;
   absl::Status PickStream(const Limits& limits);
 
-  const absl::string_view bytes_;
+  const absl::string_view bytes_;  // empty if the file grows
   const DecodeWatch& watch_;
   MemoryInput input_;
   AVFormatContext* format_ = nullptr;

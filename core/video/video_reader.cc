@@ -8,6 +8,32 @@
 #include "core/base/status_macros.h"
 
 namespace vidmuse {
+namespace {
+
+// Keeps the bytes, and opens the file when all of them have come.
+class CollectedUpload final : public VideoUpload {
+ public:
+  CollectedUpload(FileOpener open, const VideoUploadOptions& options)
+      : open_(std::move(open)), options_(options) {}
+
+  absl::Status Append(absl::string_view bytes) override {
+    // Reserved once, so that growing the string never takes more memory than is counted.
+    if (file_.empty() && options_.declared_bytes) file_.reserve(*options_.declared_bytes);
+    file_.append(bytes.data(), bytes.size());
+    return absl::OkStatus();
+  }
+  uint64_t size() const override { return file_.size(); }
+  absl::StatusOr<std::unique_ptr<VideoReader>> Finish() override {
+    return open_(std::move(file_), options_.limits, options_.max_seconds);
+  }
+
+ private:
+  const FileOpener open_;
+  const VideoUploadOptions options_;
+  std::string file_;
+};
+
+}  // namespace
 
 absl::StatusOr<VideoFrames> VideoReader::Read(const FramePart& part, const CancelFlag& cancel) {
   if (!rest_) {
@@ -54,16 +80,23 @@ uint64_t VideoReader::bytes() const {
   return bytes;
 }
 
-VideoOpener ReadingWhole(VideoSampler sample) {
-  return [sample = std::move(sample)](std::string file, const Limits& limits, int max_seconds) {
-    const uint64_t bytes = file.size();
-    const auto shared = std::make_shared<const std::string>(std::move(file));
-    return std::make_unique<VideoReader>(
-        [sample, shared, limits, max_seconds](const FramePart&, const CancelFlag& cancel) {
-          return sample(*shared, limits, max_seconds, cancel);
-        },
-        bytes);
+VideoOpener OpeningComplete(FileOpener open) {
+  return [open = std::move(open)](const VideoUploadOptions& options) {
+    return std::make_unique<CollectedUpload>(open, options);
   };
+}
+
+VideoOpener ReadingWhole(VideoSampler sample) {
+  return OpeningComplete(
+      [sample = std::move(sample)](std::string file, const Limits& limits, int max_seconds) {
+        const uint64_t bytes = file.size();
+        const auto shared = std::make_shared<const std::string>(std::move(file));
+        return std::make_unique<VideoReader>(
+            [sample, shared, limits, max_seconds](const FramePart&, const CancelFlag& cancel) {
+              return sample(*shared, limits, max_seconds, cancel);
+            },
+            bytes);
+      });
 }
 
 }  // namespace vidmuse

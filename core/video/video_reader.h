@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/base/cancel.h"
@@ -48,14 +49,41 @@ class VideoReader {
   std::optional<VideoFrames> rest_;
 };
 
-// Makes the reader of a file. `max_seconds`: see SampleVideo. Thread-safe.
-using VideoOpener = std::function<absl::StatusOr<std::unique_ptr<VideoReader>>(
+// A video on its way in. One thread at a time may use it; destruction frees all of it at once.
+class VideoUpload {
+ public:
+  virtual ~VideoUpload() = default;
+  // RESOURCE_EXHAUSTED: memory is short. Holds no more than Limits::max_video_bytes.
+  virtual absl::Status Append(absl::string_view bytes) = 0;
+  virtual uint64_t size() const = 0;
+  // True if frames were decoded already.
+  virtual bool HasFrames() const { return false; }
+  // Ends the upload. Its reader gives what it would give if the file had come at once. Must be
+  // called last.
+  virtual absl::StatusOr<std::unique_ptr<VideoReader>> Finish() = 0;
+};
+
+struct VideoUploadOptions {
+  Limits limits;
+  int max_seconds = 0;                     // see SampleVideo
+  std::optional<uint64_t> declared_bytes;  // what its client says of its size
+  FramePart first_part;                    // what will be read first
+};
+
+// Begins an upload. Thread-safe.
+using VideoOpener =
+    std::function<absl::StatusOr<std::unique_ptr<VideoUpload>>(const VideoUploadOptions& options)>;
+
+// Makes the reader of a file.
+using FileOpener = std::function<absl::StatusOr<std::unique_ptr<VideoReader>>(
     std::string file, const Limits& limits, int max_seconds)>;
 
 // Decodes a whole file.
 using VideoSampler = std::function<absl::StatusOr<VideoFrames>(
     absl::string_view file, const Limits& limits, int max_seconds, const CancelFlag& cancel)>;
 
+// Opens each file when all of it is there.
+VideoOpener OpeningComplete(FileOpener open);
 // Decodes each whole video when its first part is read.
 VideoOpener ReadingWhole(VideoSampler sample);
 

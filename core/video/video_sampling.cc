@@ -49,13 +49,11 @@ constexpr uint64_t kBytesBesideFrames = 48 << 20;
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<VideoSampling>> VideoSampling::Read(absl::string_view file,
-                                                                   const Limits& limits,
-                                                                   int max_seconds,
-                                                                   const FramePart& part,
-                                                                   const CancelFlag& cancel) {
+absl::StatusOr<std::unique_ptr<VideoSampling>> VideoSampling::Read(
+    absl::string_view file, const Limits& limits, int max_seconds, const FramePart& part,
+    const CancelFlag& cancel, EarlyFrames early) {
   std::unique_ptr<VideoSampling> sampling(
-      new VideoSampling(file, limits, max_seconds, part, cancel));
+      new VideoSampling(file, limits, max_seconds, part, cancel, std::move(early)));
   RETURN_IF_ERROR(sampling->ReadFile());
   return sampling;
 }
@@ -99,8 +97,31 @@ absl::Status VideoSampling::ReadAllPackets() {
   ASSIGN_OR_RETURN(const std::unique_ptr<VideoFile> file, Open());
   header_ = file->header();
   file->KeepSoundAndVideo();
-  ASSIGN_OR_RETURN(index_, IndexPackets(*file, limits_));
+  std::optional<PacketDigest> digest;
+  if (early_.digest) digest.emplace(*file);
+  ASSIGN_OR_RETURN(index_, IndexPackets(*file, limits_, [&](const AVPacket& packet) {
+                     if (digest && digest->packets() < early_.digest->packets()) {
+                       digest->Add(packet);
+                     }
+                   }));
+  CheckEarlyFrames(digest);
   return absl::OkStatus();
+}
+
+void VideoSampling::CheckEarlyFrames(const std::optional<PacketDigest>& digest) {
+  const bool same = early_.digest && digest == early_.digest;
+  const bool unreferenced = early_.left_out_layer.value_or(index_.top_layer) == index_.top_layer;
+  if (!same || !unreferenced) early_ = {};
+}
+
+bool VideoSampling::IsDecoded(const FrameGroup& group) const {
+  if (group.frames.empty() || early_.pixels.empty()) return false;
+  // Damage up to there could harm the next group.
+  if (group.followed && group.end > early_.digest->packets()) return false;
+  return std::all_of(group.frames.begin(), group.frames.end(), [&](int position) {
+    const int64_t frame = frames_.wanted[static_cast<size_t>(position)];
+    return early_.pixels.contains(index_.pts[static_cast<size_t>(frame)]);
+  });
 }
 
 absl::Status VideoSampling::ReadPackets() {
@@ -175,8 +196,37 @@ SampledFrames VideoSampling::ChooseFrames(int64_t frames) const {
 
 int64_t VideoSampling::pixels_in_groups() const {
   int64_t packets = 0;
-  for (const FrameGroup& group : groups_) packets += group.last + 1 - group.begin;
+  for (const FrameGroup& group : groups_) {
+    if (!IsDecoded(group)) packets += group.last + 1 - group.begin;
+  }
   return packets * header_.width * header_.height;
+}
+
+size_t VideoSampling::decoded_groups() const {
+  size_t count = 0;
+  while (count < groups_.size() && IsDecoded(groups_[count])) ++count;
+  return count;
+}
+
+std::map<int, std::vector<uint8_t>> VideoSampling::TakeDecoded() {
+  std::map<int, std::vector<uint8_t>> taken;
+  const size_t count = decoded_groups();
+  for (size_t group = 0; group < count; ++group) {
+    TakeDecoded(groups_[group], [&](int position, std::vector<uint8_t> pixels) {
+      taken[position] = std::move(pixels);
+    });
+  }
+  early_ = {};
+  return taken;
+}
+
+void VideoSampling::TakeDecoded(
+    const FrameGroup& group,
+    const std::function<void(int position, std::vector<uint8_t> pixels)>& take) {
+  for (const int position : group.frames) {
+    const int64_t frame = frames_.wanted[static_cast<size_t>(position)];
+    take(position, std::move(early_.pixels.at(index_.pts[static_cast<size_t>(frame)])));
+  }
 }
 
 uint64_t VideoSampling::decoder_bytes() const {
@@ -199,10 +249,20 @@ absl::StatusOr<std::unique_ptr<GroupDecoder>> VideoSampling::NewGroupDecoder() c
   return GroupDecoder::Create(std::move(file), index_, frames_.wanted, groups_, limits_, watch_);
 }
 
-absl::StatusOr<bool> VideoSampling::DecodeGroups(std::vector<std::vector<uint8_t>>& pixels) const {
+absl::StatusOr<bool> VideoSampling::DecodeGroups(std::vector<std::vector<uint8_t>>& pixels) {
+  std::vector<bool> decoded;
+  for (const FrameGroup& group : groups_) {
+    decoded.push_back(IsDecoded(group));
+    if (!decoded.back()) continue;
+    TakeDecoded(group, [&](int position, std::vector<uint8_t> frame) {
+      pixels[static_cast<size_t>(position)] = std::move(frame);
+    });
+  }
+  early_ = {};  // the rest isn't needed
   absl::StatusOr<std::unique_ptr<GroupDecoder>> decoder = NewGroupDecoder();
   absl::StatusOr<bool> sure = decoder.ok();
   for (size_t group = 0; group < groups_.size() && sure.ok() && *sure; ++group) {
+    if (decoded[group]) continue;
     sure = (*decoder)->Decode(group, [&](int position, std::vector<uint8_t> frame) {
       pixels[static_cast<size_t>(position)] = std::move(frame);
     });

@@ -3,7 +3,11 @@
 #define VIDMUSE_VIDEO_VIDEO_SAMPLING_H_
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -13,6 +17,7 @@
 #include "core/base/cancel.h"
 #include "core/model/architecture/video_frames.h"
 #include "core/video/decode_watch.h"
+#include "core/video/early_frames.h"
 #include "core/video/frame_groups.h"
 #include "core/video/frame_picker.h"
 #include "core/video/group_decoder.h"
@@ -29,10 +34,12 @@ class VideoSampling {
   // Reads the header and all packets and chooses the part's frames, for the arguments and with the
   // errors of SampleVideo (frame_sampler.h). The file, the limits and the flag must outlive the
   // result.
+  // `early` has frames that were decoded before. They are used if they are this file's.
   static absl::StatusOr<std::unique_ptr<VideoSampling>> Read(absl::string_view file,
                                                              const Limits& limits, int max_seconds,
                                                              const FramePart& part,
-                                                             const CancelFlag& cancel);
+                                                             const CancelFlag& cancel,
+                                                             EarlyFrames early = {});
 
   // The time that reading and decoding may take together, which counts from the call of Read.
   absl::Duration time_limit() const { return time_limit_; }
@@ -41,8 +48,12 @@ class VideoSampling {
   const SampledFrames& frames() const { return frames_; }
   // Groups of packets that can be decoded apart from each other. Empty: there are none.
   const std::vector<FrameGroup>& groups() const { return groups_; }
-  // Pixels of all pictures in the groups, a measure of the work to decode them.
+  // Pixels of all pictures in the groups that aren't decoded yet, a measure of the work to do.
   int64_t pixels_in_groups() const;
+  // How many groups, from the first on, are decoded already.
+  size_t decoded_groups() const;
+  // Hands out their frames, by position.
+  std::map<int, std::vector<uint8_t>> TakeDecoded();
   // About how much memory a decoder of this video takes.
   uint64_t decoder_bytes() const;
 
@@ -61,11 +72,12 @@ class VideoSampling {
   };
 
   VideoSampling(absl::string_view bytes, const Limits& limits, int max_seconds,
-                const FramePart& part, const CancelFlag& cancel)
+                const FramePart& part, const CancelFlag& cancel, EarlyFrames early)
       : bytes_(bytes),
         limits_(limits),
         max_seconds_(max_seconds),
         part_(part),
+        early_(std::move(early)),
         watch_(cancel, ReadTimeLimit(bytes.size(), limits)) {}
 
   absl::StatusOr<std::unique_ptr<VideoFile>> Open() const {
@@ -78,8 +90,15 @@ class VideoSampling {
   void SetTimeLimit();
   void ChooseGroups();
   SampledFrames ChooseFrames(int64_t frames) const;
+  // Moves the group's frames, which are all there, from the early ones.
+  void TakeDecoded(const FrameGroup& group,
+                   const std::function<void(int position, std::vector<uint8_t> pixels)>& take);
+  // True if all of the group's frames are among the early ones.
+  bool IsDecoded(const FrameGroup& group) const;
+  // Drops the early frames unless they are those of the packets that begin the file.
+  void CheckEarlyFrames(const std::optional<PacketDigest>& digest);
   // Fills in `pixels` by position. Returns false if only DecodeInOrder gives the right frames.
-  absl::StatusOr<bool> DecodeGroups(std::vector<std::vector<uint8_t>>& pixels) const;
+  absl::StatusOr<bool> DecodeGroups(std::vector<std::vector<uint8_t>>& pixels);
 
   // DecodeInOrder of all frames, and of a part that isn't the first.
   absl::StatusOr<VideoFrames> DecodeAllInOrder();
@@ -94,6 +113,7 @@ class VideoSampling {
   const Limits& limits_;
   const int max_seconds_;
   const FramePart part_;
+  EarlyFrames early_;  // empty once they are known to be of other packets
   DecodeWatch watch_;
   absl::Duration time_limit_;
   bool ignore_edits_ = false;

@@ -42,7 +42,8 @@ TEST_P(GoldenContinuationTest, GoesOnAsPublished) {
   ASSERT_TRUE(model.ok()) << model.status();
   EXPECT_TRUE((*model)->info().encodes_audio);
   NullMetricsSink metrics;
-  const auto generator = NewGenerator(*std::move(model), OpenVideo, {}, Clock::Real(), &metrics);
+  const auto generator =
+      NewGenerator(*std::move(model), OpeningComplete(OpenVideo), {}, Clock::Real(), &metrics);
   ASSERT_TRUE(generator.ok()) << generator.status();
   GenerationRequest request;
   request.sampling.greedy = true;

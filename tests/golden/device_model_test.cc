@@ -147,8 +147,8 @@ TEST_P(DeviceModelTest, GreedySongsAreTheReferences) {
   NullMetricsSink metrics;
   GeneratorOptions options;
   options.limits.max_batch = 3;
-  auto generator =
-      NewGenerator(Load(GetParam().device), OpenVideo, options, Clock::Real(), &metrics);
+  auto generator = NewGenerator(Load(GetParam().device), OpeningComplete(OpenVideo), options,
+                                Clock::Real(), &metrics);
   ASSERT_TRUE(generator.ok()) << generator.status();
   GenerationRequest request;
   request.sampling.greedy = true;

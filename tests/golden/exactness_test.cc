@@ -49,7 +49,8 @@ class ExactnessTest : public ::testing::Test {
     ASSERT_TRUE(model.ok()) << model.status();
     GeneratorOptions options;
     options.limits.max_batch = 17;
-    auto generator = NewGenerator(*std::move(model), OpenVideo, options, Clock::Real(), &metrics_);
+    auto generator = NewGenerator(*std::move(model), OpeningComplete(OpenVideo), options,
+                                  Clock::Real(), &metrics_);
     ASSERT_TRUE(generator.ok()) << generator.status();
     generator_ = generator->release();
   }

@@ -18,7 +18,8 @@ struct Limits {
   uint64_t max_decoder_bytes = 3ull << 29;  // memory for decoding one video in its sandbox
   uint64_t max_decoders_bytes = 0;          // for all; 0: a quarter of what is free at start
   int max_queued_requests = 64;             // admitted but not yet running
-  // Uploads, prompts, frames, conditions and held-back songs of all requests together.
+  // Uploads, prompts, frames, conditions and held-back songs of all requests together. Those of one
+  // API key may hold half of it.
   uint64_t max_queued_bytes = 1ull << 30;
   int max_batch = 8;  // requests decoded together
   // Unread output of one stream, above which its request pauses.

@@ -7,11 +7,12 @@
 namespace vidmuse {
 
 enum class Counter {
-  kRequests,      // label: "<status code>/<reason>"
-  kAudioSeconds,  // seconds of audio delivered
-  kTokens,        // tokens sampled
-  kWastedTokens,  // label: cause ("cancelled", "deadline", "handed_over", "error")
-  kVideoBytes,    // uploaded
+  kRequests,            // label: "<status code>/<reason>"
+  kAudioSeconds,        // seconds of audio delivered
+  kTokens,              // tokens sampled
+  kWastedTokens,        // label: cause ("cancelled", "deadline", "handed_over", "error")
+  kVideoBytes,          // uploaded
+  kVideosDecodedEarly,  // uploads of which frames were decoded before the last byte came
   // Streams that would have stalled if played in real time from their first chunk on.
   kStreamUnderruns,
 };
@@ -31,7 +32,7 @@ enum class Histogram {
   kTimeToFirstAudioSeconds,  // only of streams that can be played while they are made
   kInterChunkSeconds,
   kStreamLeadSeconds,  // left to play when the next chunk comes; 0: the player had run dry
-  kStageSeconds,  // label: stage
+  kStageSeconds,       // label: stage
   kLmStepSeconds,
   kBatchSize,
   // Seconds of music generated here, per second of generating.
@@ -47,8 +48,9 @@ class MetricsSink {
   virtual void Observe(Histogram histogram, double value, absl::string_view label = "") = 0;
 
   // Returns the sink for the metrics of one device's engine: kTokens, kRequestsRunning,
-  // kRequestsPaused, kKvCacheUsageRatio, kEstimatedQueueDelaySeconds, kLmStepSeconds and kBatchSize. Called before
-  // anything is reported. The returned sink must live as long as this one.
+  // kRequestsPaused, kKvCacheUsageRatio, kEstimatedQueueDelaySeconds, kLmStepSeconds and
+  // kBatchSize. Called before anything is reported. The returned sink must live as long as this
+  // one.
   virtual MetricsSink* ForDevice(absl::string_view /*device*/) { return this; }
 };
 

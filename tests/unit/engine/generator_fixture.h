@@ -78,7 +78,8 @@ class GeneratorTest : public ::testing::Test {
           },
           bytes);
     };
-    auto generator = NewGenerator(std::move(model), opener, options, clock_in_use_, &metrics_);
+    auto generator =
+        NewGenerator(std::move(model), OpeningComplete(opener), options, clock_in_use_, &metrics_);
     ASSERT_TRUE(generator.ok()) << generator.status();
     generator_ = *std::move(generator);
   }

@@ -251,7 +251,8 @@ TEST_F(ReaderTest, IsEndedAfterTheSendTimeoutAndItsMemoryIsFreed) {
   // Tokens of 60 s and what they were made from are free, though nobody has read why it ended.
   ExpectSoon(
       [&] { return (*generator_->Submit(Request()))->AppendVideo(std::string(1000000, ' ')); });
-  const absl::Status end = ReadOne(*stream).status();
+  // Audio that waits is dropped after the memory is freed, so some may still come before the end.
+  const absl::Status end = ReadAll(*stream).finished.status();
   EXPECT_TRUE(absl::IsUnavailable(end)) << end;
 }
 

@@ -287,6 +287,8 @@ TEST(ToProtoTest, StartedHasTheFingerprintAndWhatIsInForce) {
   GenerationStarted event;
   event.seeds = {9};
   event.fingerprint = "f1";
+  event.server_version = "1.2";
+  event.origin_text = "ours";
   event.sampling.greedy = true;
   event.sampling.temperature = 0.5f;
   event.sampling.top_k = 7;
@@ -296,6 +298,8 @@ TEST(ToProtoTest, StartedHasTheFingerprintAndWhatIsInForce) {
   v1::GenerateMusicResponse response;
   ToProto(event, ModelInfo(), &response);
   EXPECT_EQ(response.started().fingerprint(), "f1");
+  EXPECT_EQ(response.started().server_version(), "1.2");
+  EXPECT_EQ(response.started().origin_text(), "ours");
   const v1::SamplingConfig& sampling = response.started().sampling();
   EXPECT_TRUE(sampling.greedy());
   EXPECT_EQ(sampling.temperature(), 0.5f);

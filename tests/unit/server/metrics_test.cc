@@ -123,6 +123,7 @@ TEST_F(MetricsTest, EveryMetricHasItsNameHelpAndType) {
            {"tokens_total", "counter"},
            {"wasted_tokens_total", "counter"},
            {"video_bytes_total", "counter"},
+           {"videos_decoded_early_total", "counter"},
            {"stream_underruns_total", "counter"},
            {"log_lines_dropped_total", "counter"},
            {"connections", "gauge"},

@@ -55,6 +55,52 @@ TEST(DecoderBudget, WaitingEndsWhenItIsCancelled) {
   EXPECT_TRUE(budget.Take(100, never).ok());
 }
 
+TEST(DecoderBudget, CallsBackWhatSomebodyNeeds) {
+  DecoderBudget budget(100);
+  const CancelFlag never;
+  std::vector<int> called_back;
+  const auto lend = [&](int number, uint64_t bytes) {
+    return budget.Lend(bytes, 3, [&called_back, number] { called_back.push_back(number); });
+  };
+  const auto first = lend(1, 40), second = lend(2, 40);
+  ASSERT_TRUE(first && second);
+  EXPECT_FALSE(lend(3, 40).has_value()) << "only 20 are free";
+  {
+    // What is free is enough.
+    const auto share = budget.Take(20, never);
+    EXPECT_TRUE(called_back.empty());
+    // The newest loan is enough.
+    const auto other = budget.Take(30, never);
+    EXPECT_EQ(called_back, std::vector<int>{2});
+    EXPECT_FALSE(budget.Keep(*second).has_value());
+    // A loan that is kept is a share like any other.
+    const auto kept = budget.Keep(*first);
+    EXPECT_TRUE(kept.has_value());
+    EXPECT_FALSE(lend(4, 20).has_value());
+  }
+  budget.Return(*first);  // over already
+  const auto third = lend(5, 40);
+  ASSERT_TRUE(third);
+  budget.Return(*third);
+  EXPECT_TRUE(budget.Take(100, never).ok());
+  EXPECT_EQ(called_back, std::vector<int>{2});
+}
+
+TEST(DecoderBudget, LendsNothingWhileSomebodyWaitsAndNoMoreLoansThanAsked) {
+  DecoderBudget budget(100);
+  const CancelFlag never;
+  const auto lend = [&] { return budget.Lend(10, 2, [] {}); };
+  auto held = std::make_optional(budget.Take(60, never));
+  EXPECT_TRUE(lend() && lend());
+  EXPECT_FALSE(lend());
+  std::thread waiting([&] { EXPECT_TRUE(budget.Take(90, never).ok()); });
+  // Who waits has called back the loans, so there would be room for others.
+  while (lend()) std::this_thread::yield();
+  held.reset();
+  waiting.join();
+  EXPECT_TRUE(lend());
+}
+
 TEST(CoreBudget, LendsIdleCoresOnly) {
   CoreBudget cores(3);
   std::optional<CoreBudget::Share> first(cores.Take());

@@ -248,7 +248,7 @@ absl::Status DecodeSplit(const DecodeTask& task, DecoderAnswers& answers) {
   if (task.role == DecoderRole::kGroups) {
     while (const std::optional<uint32_t> group = task.ClaimGroup()) {
       if (*group >= kSplitFrames) break;
-      DecodeBadly(std::string(task.file), *group, answers);
+      DecodeBadly(std::string(task.file()), *group, answers);
     }
     answers.NoMoreGroups();
     return absl::OkStatus();
@@ -258,7 +258,7 @@ absl::Status DecodeSplit(const DecodeTask& task, DecoderAnswers& answers) {
 }
 
 absl::Status Misbehave(const DecodeTask& task, DecoderAnswers& answers) {
-  const std::string video(task.file);
+  const std::string video(task.file());
   if (video == "split without end") return Split();
   if (video.starts_with("split and ")) return DecodeSplit(task, answers);
   const auto deed = Deeds().find(video);

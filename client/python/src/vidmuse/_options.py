@@ -72,7 +72,7 @@ def _set(config: pb.GenerateMusicConfig, name: str, value: Any) -> None:
         message = getattr(message, parent)
     if name == "resume_variants":
         for tokens in value:
-            message.variants.add(tokens=tokens)
+            message.add(tokens=tokens)
         return
     enum = message.DESCRIPTOR.fields_by_name[field].enum_type
     if enum is not None:
