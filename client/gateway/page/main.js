@@ -154,7 +154,8 @@ function videoProblem() {
   const most = Number(model?.limits.max_video_bytes ?? Infinity);
   if (file.size <= most) return null;
   const megabytes = (bytes) => Math.ceil(bytes / 1e6);
-  return new ApiError("INVALID_ARGUMENT", `The video has ${megabytes(file.size)} MB; ${megabytes(most)} MB is the most`);
+  const words = `The video has ${megabytes(file.size)} MB; ${megabytes(most)} MB is the most`;
+  return new ApiError("INVALID_ARGUMENT", words);
 }
 
 function onSubmit(event) {
@@ -190,7 +191,7 @@ function showPlayback() {
   } else if (song !== null && song.state === "working" && song.held > 0) {
     const wait = song.secondsToSafe(player.position);
     if (wait === 0) text = "Playback can't run dry any more.";
-    else if (wait < Infinity) text = `Made more slowly than it plays: from here without a pause in about ${Math.ceil(wait)} s.`;
+    else if (wait < Infinity) text = `It is made slowly: in about ${Math.ceil(wait)} s it can play without a pause.`;
   }
   if (part("playback").textContent !== text) part("playback").textContent = text;
 }

@@ -129,7 +129,8 @@ export class Player extends EventTarget {
 
   #canShow() {
     const video = this.#video;
-    return video.error === null && video.readyState >= HTMLMediaElement.HAVE_METADATA && this.#position < video.duration;
+    const isRead = video.error === null && video.readyState >= HTMLMediaElement.HAVE_METADATA;
+    return isRead && this.#position < video.duration;
   }
 
   #placeVideo() {
