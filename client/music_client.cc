@@ -181,13 +181,14 @@ absl::Status MusicClient::Generate(const GenerateOptions& options, const VideoSo
   });
 }
 
-absl::StatusOr<v1::GetModelInfoResponse> MusicClient::GetModelInfo(absl::Duration timeout) {
+absl::StatusOr<v1::GetModelInfoResponse> MusicClient::GetModelInfo(absl::Duration timeout,
+                                                                   const std::string& api_key) {
   const absl::Time deadline = absl::Now() + timeout;
   absl::Status failure;
   for (const Replica& replica : replicas_) {
     grpc::ClientContext context;
     context.set_deadline(absl::ToChronoTime(deadline));
-    AddApiKey(options_.api_key, &context);
+    AddApiKey(api_key.empty() ? options_.api_key : api_key, &context);
     v1::GetModelInfoResponse response;
     const absl::Status status =
         FromGrpcStatus(replica.music->GetModelInfo(&context, {}, &response));

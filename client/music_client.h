@@ -150,8 +150,10 @@ class MusicClient {
   absl::Status Generate(const GenerateOptions& options, const VideoSource& video,
                         const GenerateSink& sink);
 
-  // Asks the addresses in turn until one answers. `timeout` is for all of them together.
-  absl::StatusOr<v1::GetModelInfoResponse> GetModelInfo(absl::Duration timeout = absl::Seconds(10));
+  // Asks the addresses in turn until one answers. `timeout` is for all of them together. `api_key`
+  // is as GenerateOptions::api_key.
+  absl::StatusOr<v1::GetModelInfoResponse> GetModelInfo(absl::Duration timeout = absl::Seconds(10),
+                                                        const std::string& api_key = {});
 
   // Returns OK if every address serves. Otherwise returns UNAVAILABLE, or the reason why the check
   // failed, and names the address. `service` is a name that the health service knows, such as

@@ -3,14 +3,13 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "client/wav_header.h"
 #include "core/base/status_macros.h"
 
 namespace vidmuse {
 namespace {
 
 constexpr size_t kTokenBytes = 2;
-// A WAV header's length at most.
-constexpr size_t kHeadBytes = 8192;
 
 size_t FrameBytes(const v1::GenerationStarted& song) { return kTokenBytes * song.codebooks(); }
 
@@ -49,10 +48,7 @@ absl::Status VariantState::CheckGiven(const v1::GenerationStarted& song) const {
 std::optional<uint64_t> VariantState::HeaderBytes(const v1::GenerationStarted& song) const {
   if (BytesPerSample(song) == 0) return std::nullopt;
   if (song.format() != v1::AUDIO_FORMAT_WAV) return 0;
-  // In WAV the samples follow the "data" chunk's name (4 bytes) and its length (4 bytes).
-  const size_t at = head_.find("data");
-  if (at == std::string::npos || received_bytes_ < at + 8) return std::nullopt;
-  return at + 8;
+  return WavHeaderBytes(head_);
 }
 
 uint64_t VariantState::received_samples(const v1::GenerationStarted& song) const {
@@ -124,7 +120,9 @@ absl::Status VariantState::AddSamples(const v1::GenerationStarted& song,
 absl::Status VariantState::OnChunk(const v1::GenerationStarted& song, const v1::AudioChunk& chunk) {
   RETURN_IF_ERROR(AddTokens(song, chunk));
   RETURN_IF_ERROR(AddSamples(song, chunk));
-  if (head_.size() < kHeadBytes) head_.append(chunk.data(), 0, kHeadBytes - head_.size());
+  if (head_.size() < kMaxWavHeaderBytes) {
+    head_.append(chunk.data(), 0, kMaxWavHeaderBytes - head_.size());
+  }
   received_bytes_ += chunk.data().size();
   return absl::OkStatus();
 }

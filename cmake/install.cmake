@@ -17,6 +17,8 @@ install(TARGETS vidmuse_client vidmuse_mux vidmuse_base vidmuse_proto vidmuse_he
 install(TARGETS vidmuse RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT client)
 install(FILES client/music_client.h client/video_source.h
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/client COMPONENT client)
+install(FILES core/base/origin_mark.h
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/core/base COMPONENT client)
 install(FILES client/mux/mux_video.h
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/client/mux COMPONENT client)
 install(FILES ${CMAKE_BINARY_DIR}/proto/vidmuse/v1/music.pb.h ${CMAKE_BINARY_DIR}/proto/vidmuse/v1/music.grpc.pb.h

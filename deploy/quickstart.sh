@@ -4,6 +4,7 @@
 #
 #   deploy/quickstart.sh                    music for tests/data/demo/clip.mp4
 #   deploy/quickstart.sh VIDEO [FLAG...]    for another video; flags go to `vidmuse generate`
+#   deploy/quickstart.sh --web              for a browser instead: runs server and gateway until Ctrl-C
 set -euo pipefail
 caller=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -13,9 +14,14 @@ model=tests/data/demo
 work=build/quickstart
 output=$work/music.wav
 
+web=0
 video=$root/tests/data/demo/clip.mp4
 if (($#)); then
   case $1 in
+    --web)
+      web=1
+      (($# == 1)) || { echo "quickstart: --web takes nothing more" >&2; exit 2; }
+      ;;
     /*) video=$1 ;;
     *) video=$caller/$1 ;;
   esac
@@ -24,32 +30,62 @@ fi
 
 deploy/setup.sh
 cmake --preset release >/dev/null
-cmake --build --preset release --target vidmuse_server vidmuse
+targets=(vidmuse_server vidmuse)
+((web)) && targets=(vidmuse_server vidmuse_gateway)
+cmake --build --preset release --target "${targets[@]}"
 
 mkdir -p "$work"
-server=
-stop_server() {
-  [ -z "$server" ] && return
-  kill -TERM "$server" 2>/dev/null || true
-  wait "$server" || true
-  server=
+running=()  # the last one started is the first one stopped
+stop_all() {
+  for ((i = ${#running[@]} - 1; i >= 0; i--)); do
+    kill -TERM "${running[i]}" 2>/dev/null || true
+    wait "${running[i]}" || true
+  done
+  running=()
 }
-trap stop_server EXIT
-trap 'exit 130' INT TERM
+trap stop_all EXIT
+trap 'exit 130' INT TERM HUP
 
-"$build/vidmuse_server" --model_dir "$model" --listen 127.0.0.1:0 --metrics_listen 127.0.0.1:0 \
-  2>"$work/server.log" &
-server=$!
-address=
-for ((i = 0; i < 600; i++)); do
-  address=$(sed -n 's/.*ready on \([^ ,"]*\).*/\1/p' "$work/server.log")
-  [ -n "$address" ] && break
-  kill -0 "$server" 2>/dev/null || break
-  sleep 0.1
-done
-if [ -z "$address" ]; then
-  echo "quickstart: the server did not start:" >&2
-  cat "$work/server.log" >&2
+# Starts a program and sets `address` to where it listens; empty: it ended before.
+start() {  # log, program, flags...
+  local log=$1; shift
+  : >"$log"
+  # In a session of its own, so that Ctrl-C reaches this script alone, which stops the programs in order.
+  setsid "$@" 2>"$log" &
+  local pid=$!
+  running+=("$pid")
+  address=
+  for ((i = 0; i < 600; i++)); do
+    address=$(sed -n 's/.*ready on \([^ ,"]*\).*/\1/p' "$log")
+    [ -z "$address" ] || return 0
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 0.1
+  done
+  kill -TERM "$pid" 2>/dev/null || true
+  wait "$pid" || true
+  unset 'running[-1]'
+}
+failed() {  # what, log
+  echo "quickstart: the $1 did not start:" >&2
+  cat "$2" >&2
+  exit 1
+}
+
+start "$work/server.log" "$build/vidmuse_server" --model_dir "$model" --listen 127.0.0.1:0 --metrics_listen 127.0.0.1:0
+[ -n "$address" ] || failed server "$work/server.log"
+
+if ((web)); then
+  server=$address
+  for port in 8080 0; do  # 0: another one, if 8080 is taken
+    start "$work/gateway.log" "$build/vidmuse_gateway" --server "$server" --listen "127.0.0.1:$port"
+    [ -z "$address" ] || break
+  done
+  [ -n "$address" ] || failed gateway "$work/gateway.log"
+  trap 'echo "quickstart: stopping"; stop_all; exit 0' INT TERM HUP
+  echo "quickstart: music for your videos at http://$address/ (logs: $work/*.log)"
+  echo "quickstart: Ctrl-C stops server and gateway"
+  wait -n "${running[@]}" || true
+  echo "quickstart: a program ended by itself; see $work/*.log" >&2
   exit 1
 fi
 
@@ -59,6 +95,6 @@ if [[ " $* " != *" --format"* ]]; then
   "$build/vidmuse" generate --server "$address" --video "$video" --output "$work/video.mp4" "$@"
   echo "quickstart: the video with its music is $work/video.mp4"
 fi
-stop_server
+stop_all
 echo "quickstart: the music for $video is $output"
 echo "quickstart: a small model made it, trained on synthetic clips; see the README for published ones"

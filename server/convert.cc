@@ -103,6 +103,19 @@ absl::StatusOr<LoudnessMode> ToLoudness(v1::Loudness loudness) {
   }
 }
 
+absl::StatusOr<Alignment> ToAlignment(v1::Alignment alignment) {
+  switch (alignment) {
+    case v1::ALIGNMENT_UNSPECIFIED:
+    case v1::ALIGNMENT_REFERENCE:
+      return Alignment::kReference;
+    case v1::ALIGNMENT_TIME:
+      return Alignment::kTime;
+    default:
+      return absl::InvalidArgumentError(
+          absl::StrCat("alignment = ", static_cast<int>(alignment), " is no Alignment"));
+  }
+}
+
 absl::StatusOr<ResumeVariant> ToResumeVariant(const std::string& bytes, uint64_t received_bytes,
                                               const ModelInfo& model) {
   const size_t frame_bytes = sizeof(uint16_t) * model.codebooks;
@@ -170,6 +183,8 @@ void FromStarted(const GenerationStarted& event, const ModelInfo& model,
   out->set_total_frames(event.total_frames);
   out->set_codebooks(model.codebooks);
   out->set_fingerprint(event.fingerprint);
+  out->set_server_version(event.server_version);
+  out->set_origin_text(event.origin_text);
   v1::SamplingConfig* sampling = out->mutable_sampling();
   sampling->set_greedy(event.sampling.greedy);
   sampling->set_temperature(event.sampling.temperature);
@@ -252,6 +267,7 @@ absl::StatusOr<GenerationRequest> ToRequest(const v1::GenerateMusicConfig& confi
   }
   ASSIGN_OR_RETURN(request.format, ToFormat(config.format()));
   ASSIGN_OR_RETURN(request.loudness, ToLoudness(config.loudness()));
+  ASSIGN_OR_RETURN(request.alignment, ToAlignment(config.alignment()));
   if (config.has_video_bytes()) request.declared_bytes = config.video_bytes();
   if (config.has_video_seconds()) {
     RETURN_IF_ERROR(CheckRange(kVideoSecondsRange, config.video_seconds()));

@@ -1,9 +1,15 @@
 #include "server/flags.h"
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "core/base/flag_type.h"
+#include "core/base/origin_mark.h"
+#include "core/base/status_macros.h"
 #include "vidmuse/generator.h"
 #include "vidmuse/limits.h"
 
@@ -14,6 +20,15 @@ constexpr uint64_t kMaxBytes = 1ull << 40;
 constexpr int kMaxThreads = 1024;
 constexpr double kMaxSeconds = 86400;
 
+FlagType<std::string> OriginTextType() {
+  FlagType<std::string> type = TextType();
+  type.parse = [](absl::string_view text) -> absl::StatusOr<std::string> {
+    RETURN_IF_ERROR(CheckOriginText(text));
+    return std::string(text);
+  };
+  return type;
+}
+
 std::vector<Flag<GeneratorOptions>> ModelFlags() {
   return {
       {"model_dir", &GeneratorOptions::model_dir, TextType(),
@@ -22,6 +37,12 @@ std::vector<Flag<GeneratorOptions>> ModelFlags() {
        "folder of the Hugging Face EnCodec; empty: model_dir/encodec_32khz"},
       {"model_name", &GeneratorOptions::model_name, TextType(),
        "name that clients and metrics see; empty: the last part of model_dir"},
+      {"origin_text", &GeneratorOptions::origin_text, OriginTextType(),
+       absl::StrCat("words of yours that every file names beside its origin (AI-generated, model, "
+                    "version, seed), at most ",
+                    kMaxOriginTextBytes,
+                    " bytes of UTF-8; replicas with other words don't go on with one another's "
+                    "songs")},
       {"device", &GeneratorOptions::device, TextType(),
        "auto (every GPU, else the CPU), cpu, cuda (every GPU) or a list such as cuda:0,cuda:1; "
        "max_batch and max_kv_bytes are a device's"},

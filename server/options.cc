@@ -44,6 +44,7 @@ absl::Status ReadConfig(const std::string& path, ServerOptions& options) {
 
 absl::StatusOr<ServerOptions> ParseOptions(const std::vector<std::string>& args) {
   ServerOptions options;
+  options.generator.server_version = VIDMUSE_VERSION;
   ASSIGN_OR_RETURN(const CommandLine line, CommandLineFlags().Split(args));
   if (line.help) {
     options.help = true;

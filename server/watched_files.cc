@@ -2,10 +2,6 @@
 
 #include <sys/stat.h>
 
-#include <filesystem>
-#include <fstream>
-#include <system_error>
-
 #include "absl/strings/str_cat.h"
 
 namespace vidmuse {
@@ -25,26 +21,6 @@ bool WatchedFiles::Changed() {
   if (now == seen_) return false;
   seen_ = std::move(now);
   return true;
-}
-
-absl::StatusOr<std::string> ReadSmallFile(const std::string& path) {
-  constexpr size_t kMaxBytes = 1 << 20;
-  std::error_code error;
-  // Anything but a regular file is refused, because opening a pipe would wait for its writer.
-  if (!std::filesystem::is_regular_file(path, error)) {
-    return absl::NotFoundError(absl::StrCat(path, ": no such file"));
-  }
-  std::ifstream file(path, std::ios::binary);
-  std::string text(kMaxBytes + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!file.eof() && file.fail()) {
-    return absl::NotFoundError(absl::StrCat(path, ": cannot be read"));
-  }
-  text.resize(static_cast<size_t>(file.gcount()));
-  if (text.size() > kMaxBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": over ", kMaxBytes, " bytes"));
-  }
-  return text;
 }
 
 }  // namespace vidmuse

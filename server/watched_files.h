@@ -22,10 +22,6 @@ class WatchedFiles {
   std::string seen_;  // identifies the files' versions at the last call
 };
 
-// Reads a whole file. Fails with NOT_FOUND if it is not a regular file or cannot be read, and with
-// INVALID_ARGUMENT if it is larger than 1 MiB. Both errors name the file.
-absl::StatusOr<std::string> ReadSmallFile(const std::string& path);
-
 }  // namespace vidmuse
 
 #endif  // VIDMUSE_SERVER_WATCHED_FILES_H_

@@ -20,6 +20,7 @@
 #include "client/cli/progress.h"
 #include "client/cli/tokens_file.h"
 #include "client/cli/video_output.h"
+#include "core/base/small_file.h"
 #include "core/base/status_macros.h"
 
 namespace vidmuse {
@@ -29,7 +30,7 @@ namespace {
 constexpr uint64_t kMaxSpoolBytes = 2ull << 30;
 
 // Largest prompt that is sent. By default, servers accept less.
-constexpr uint64_t kMaxPromptBytes = 64 << 20;
+constexpr size_t kMaxPromptBytes = 64 << 20;
 
 // What was received of a song, for the tokens file and the summary.
 struct Song {
@@ -71,19 +72,20 @@ absl::StatusOr<Output> FileOutput(const std::string& path) {
 }
 
 // `video`, `options` and `cancellation` must outlive the result.
-absl::StatusOr<Output> MuxedOutput(const CliOptions& options, const std::string& path,
+absl::StatusOr<Output> MuxedOutput(const CliOptions& options, const std::string& path, int variant,
                                    const VideoSource& video, const Cancellation* cancellation) {
   ASSIGN_OR_RETURN(std::shared_ptr<VideoOutput> file, VideoOutput::Create(path));
   Output output;
   output.append = [file](absl::string_view bytes) { return file->Append(bytes); };
   output.restart = [file] { return file->Restart(); };
-  output.commit = [file, &options, &video, cancellation](const Song& song) {
+  output.commit = [file, &options, variant, &video, cancellation](const Song& song) {
     MuxOptions mux;
     mux.original_audio = options.original_audio;
     mux.music_gain_db = options.music_gain_db;
     mux.cancelled = [cancellation] { return cancellation->cancelled(); };
-    return file->Commit(video, static_cast<int>(song.started.sample_rate()),
-                        static_cast<int>(song.started.channels()), mux);
+    v1::GenerationStarted started = song.started;
+    if (variant > 0) started.set_seed(started.seeds(variant));
+    return file->Commit(video, started, std::move(mux));
   };
   return output;
 }
@@ -95,9 +97,10 @@ absl::StatusOr<std::vector<Output>> Outputs(const CliOptions& options, const Vid
   const int variants = VariantsOf(options);
   for (int v = 0; v < variants; ++v) {
     const std::string path = PathOf(options.output, v, variants);
-    ASSIGN_OR_RETURN(outputs.emplace_back(), ContainerOfPath(path).empty()
-                                                 ? FileOutput(path)
-                                                 : MuxedOutput(options, path, video, cancellation));
+    ASSIGN_OR_RETURN(outputs.emplace_back(),
+                     ContainerOfPath(path).empty()
+                         ? FileOutput(path)
+                         : MuxedOutput(options, path, v, video, cancellation));
   }
   return outputs;
 }
@@ -157,18 +160,6 @@ GenerateSink MakeSink(const CliOptions& options, const std::vector<Output>& outp
     return absl::OkStatus();
   };
   return sink;
-}
-
-absl::StatusOr<std::string> ReadPrompt(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<VideoSource> file, VideoSource::OpenFile(path));
-  if (file->size() > kMaxPromptBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, " has ", file->size(), " bytes, more than ", kMaxPromptBytes));
-  }
-  if (file->size() == 0) return absl::InvalidArgumentError(absl::StrCat(path, " is empty"));
-  std::string bytes;
-  RETURN_IF_ERROR(file->ReadAt(0, file->size(), &bytes));
-  return bytes;
 }
 
 absl::Status Stream(const CliOptions& options, const v1::GenerateMusicConfig& config,
@@ -269,7 +260,8 @@ absl::Status RunGenerate(const CliOptions& options, Cancellation* cancellation) 
   v1::GenerateMusicConfig config = options.config;
   RETURN_IF_ERROR(ReadTokens(options, &song, &config));
   if (!options.prompt.empty()) {
-    ASSIGN_OR_RETURN(*config.mutable_prompt_audio(), ReadPrompt(options.prompt));
+    ASSIGN_OR_RETURN(*config.mutable_prompt_audio(),
+                     ReadNonEmptyFile(options.prompt, kMaxPromptBytes));
   }
   ASSIGN_OR_RETURN(const std::vector<Output> outputs, Outputs(options, *video, cancellation));
   absl::Status status = Stream(options, config, *video, outputs, cancellation, &song);

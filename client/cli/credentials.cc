@@ -4,32 +4,21 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "client/video_source.h"
+#include "core/base/small_file.h"
 #include "core/base/status_macros.h"
 
 namespace vidmuse {
-absl::StatusOr<std::string> ReadSmallFile(const std::string& path) {
-  constexpr uint64_t kMaxBytes = 1 << 20;
-  ASSIGN_OR_RETURN(const std::unique_ptr<VideoSource> file, VideoSource::OpenFile(path));
-  if (file->size() == 0 || file->size() > kMaxBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, " has ", file->size(), " bytes, expected 1 to ", kMaxBytes));
-  }
-  std::string text;
-  RETURN_IF_ERROR(file->ReadAt(0, file->size(), &text));
-  return text;
-}
 
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> ChannelCredentials(
     const CliOptions& options) {
   if (!options.tls) return nullptr;
   grpc::SslCredentialsOptions ssl;
   if (!options.tls_ca.empty()) {
-    ASSIGN_OR_RETURN(ssl.pem_root_certs, ReadSmallFile(options.tls_ca));
+    ASSIGN_OR_RETURN(ssl.pem_root_certs, ReadNonEmptyFile(options.tls_ca));
   }
   if (!options.tls_cert.empty()) {
-    ASSIGN_OR_RETURN(ssl.pem_cert_chain, ReadSmallFile(options.tls_cert));
-    ASSIGN_OR_RETURN(ssl.pem_private_key, ReadSmallFile(options.tls_key));
+    ASSIGN_OR_RETURN(ssl.pem_cert_chain, ReadNonEmptyFile(options.tls_cert));
+    ASSIGN_OR_RETURN(ssl.pem_private_key, ReadNonEmptyFile(options.tls_key));
   }
   return grpc::SslCredentials(ssl);
 }
@@ -39,7 +28,7 @@ absl::StatusOr<std::string> ApiKey(const CliOptions& options) {
     const char* key = std::getenv("VIDMUSE_API_KEY");
     return std::string(key == nullptr ? "" : key);
   }
-  ASSIGN_OR_RETURN(const std::string text, ReadSmallFile(options.api_key_file));
+  ASSIGN_OR_RETURN(const std::string text, ReadNonEmptyFile(options.api_key_file));
   std::string key(absl::StripAsciiWhitespace(text));
   if (!key.empty()) return key;
   return absl::InvalidArgumentError(absl::StrCat(options.api_key_file, " holds no key"));

@@ -12,9 +12,6 @@
 
 namespace vidmuse {
 
-// Reads a file of at most 1 MiB, such as a certificate. Errors name the file.
-absl::StatusOr<std::string> ReadSmallFile(const std::string& path);
-
 // Returns null without --tls. Errors name the file.
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> ChannelCredentials(
     const CliOptions& options);

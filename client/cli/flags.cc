@@ -72,6 +72,11 @@ FlagType<v1::Loudness> LoudnessType() {
                                  {"none", v1::LOUDNESS_NONE}});
 }
 
+FlagType<v1::Alignment> AlignmentType() {
+  return EnumType<v1::Alignment>(
+      {{"reference", v1::ALIGNMENT_REFERENCE}, {"time", v1::ALIGNMENT_TIME}});
+}
+
 // Accessors of a field of a message, which may be unset.
 template <typename Message, typename T>
 struct Field {
@@ -172,6 +177,10 @@ Flags SongFlags() {
                {&Config::has_window_overlap_seconds, &Config::window_overlap_seconds,
                 &Config::set_window_overlap_seconds},
                "seconds of a 30 s window that the next begins with, 0.5 to 20 (0.5)"),
+      {"alignment", [](const CliOptions& options) { return options.config.alignment(); },
+       [](CliOptions& options, v1::Alignment value) { options.config.set_alignment(value); },
+       AlignmentType(),
+       "which pictures the music follows; time: those on screen, at any frame rate (reference)"},
       {"variants",
        [](const CliOptions& options) {
          return options.config.has_variants() ? static_cast<int>(options.config.variants()) : 1;
@@ -241,10 +250,13 @@ v1::AudioFormat FormatOfExtension(const std::string& path) {
 
 }  // namespace
 
+absl::Status CheckTlsPair(const std::string& cert, const std::string& key) {
+  if (cert.empty() == key.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError("--tls_cert and --tls_key: one is set without the other");
+}
+
 absl::Status CheckTls(const CliOptions& options) {
-  if (options.tls_cert.empty() != options.tls_key.empty()) {
-    return absl::InvalidArgumentError("--tls_cert and --tls_key: one is set without the other");
-  }
+  RETURN_IF_ERROR(CheckTlsPair(options.tls_cert, options.tls_key));
   if (!options.tls && !(options.tls_ca.empty() && options.tls_cert.empty())) {
     return absl::InvalidArgumentError("--tls_ca, --tls_cert and --tls_key need --tls");
   }

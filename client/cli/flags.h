@@ -50,6 +50,8 @@ FlagTable<CliOptions> SongFlagTable();
 
 // INVALID_ARGUMENT: flags for TLS that don't go together.
 absl::Status CheckTls(const CliOptions& options);
+// INVALID_ARGUMENT: one of --tls_cert and --tls_key is set without the other.
+absl::Status CheckTlsPair(const std::string& cert, const std::string& key);
 // Sets the format that the flags leave to the output's extension. INVALID_ARGUMENT: a flag doesn't
 // go with that.
 absl::Status SetFormat(CliOptions* options);

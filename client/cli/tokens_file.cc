@@ -57,6 +57,23 @@ absl::Status WriteTokensFile(const std::string& path, absl::string_view tokens) 
   return file->Commit();
 }
 
+absl::StatusOr<std::string> ParseTokens(absl::string_view name, absl::string_view text) {
+  std::string tokens;
+  int line_number = 0;
+  while (!text.empty()) {
+    ++line_number;
+    const size_t end = text.find('\n');
+    const absl::Status status = ParseLine(text.substr(0, end), &tokens);
+    if (!status.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(name, ":", line_number, ": ", status.message()));
+    }
+    text.remove_prefix(end == absl::string_view::npos ? text.size() : end + 1);
+  }
+  if (tokens.empty()) return absl::InvalidArgumentError(absl::StrCat(name, " holds no tokens"));
+  return tokens;
+}
+
 absl::StatusOr<std::string> ReadTokensFile(const std::string& path) {
   ASSIGN_OR_RETURN(const std::unique_ptr<VideoSource> file, VideoSource::OpenFile(path));
   if (file->size() > kMaxFileBytes) {
@@ -65,20 +82,7 @@ absl::StatusOr<std::string> ReadTokensFile(const std::string& path) {
   }
   std::string text;
   RETURN_IF_ERROR(file->ReadAt(0, file->size(), &text));
-  std::string tokens;
-  int line_number = 0;
-  for (absl::string_view rest = text; !rest.empty();) {
-    ++line_number;
-    const size_t end = rest.find('\n');
-    const absl::Status status = ParseLine(rest.substr(0, end), &tokens);
-    if (!status.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(path, ":", line_number, ": ", status.message()));
-    }
-    rest.remove_prefix(end == absl::string_view::npos ? rest.size() : end + 1);
-  }
-  if (tokens.empty()) return absl::InvalidArgumentError(absl::StrCat(path, " holds no tokens"));
-  return tokens;
+  return ParseTokens(path, text);
 }
 
 }  // namespace vidmuse

@@ -15,6 +15,10 @@ inline constexpr int kTokensPerLine = 4;
 // `tokens` holds whole frames, packed as in v1::AudioChunk.tokens. Replaces the file atomically.
 absl::Status WriteTokensFile(const std::string& path, absl::string_view tokens);
 
+// Parses the text of a tokens file and returns the tokens, packed as above. Errors begin with
+// `name` and name the line and what is wrong with it.
+absl::StatusOr<std::string> ParseTokens(absl::string_view name, absl::string_view text);
+
 // Returns the tokens, packed as above. Errors name the file, the line and what is wrong with it.
 absl::StatusOr<std::string> ReadTokensFile(const std::string& path);
 

@@ -41,13 +41,17 @@ absl::Status VideoOutput::Restart() {
   return absl::ErrnoToStatus(errno, "emptying a temporary file");
 }
 
-absl::Status VideoOutput::Commit(const VideoSource& video, int sample_rate, int channels,
-                                 const MuxOptions& options) {
-  const size_t frame_bytes = sizeof(float) * static_cast<size_t>(channels);
+absl::Status VideoOutput::Commit(const VideoSource& video, const v1::GenerationStarted& started,
+                                 MuxOptions options) {
+  options.origin = Origin{.version = started.server_version(),
+                          .model = started.model(),
+                          .seed = started.seed(),
+                          .text = started.origin_text()};
+  const size_t frame_bytes = sizeof(float) * started.channels();
   uint64_t offset = 0;
   Music music;
-  music.sample_rate = sample_rate;
-  music.channels = channels;
+  music.sample_rate = static_cast<int>(started.sample_rate());
+  music.channels = static_cast<int>(started.channels());
   music.read = [&](float* samples, size_t frames) -> absl::StatusOr<size_t> {
     ASSIGN_OR_RETURN(const size_t bytes,
                      ReadBytes(samples_fd_, offset, frames * frame_bytes, samples,

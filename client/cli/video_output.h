@@ -12,6 +12,7 @@
 #include "client/cli/output_file.h"
 #include "client/mux/mux_video.h"
 #include "client/video_source.h"
+#include "vidmuse/v1/music.pb.h"
 
 namespace vidmuse {
 
@@ -29,10 +30,11 @@ class VideoOutput {
   absl::Status Append(absl::string_view bytes);
   // Removes all samples.
   absl::Status Restart();
-  // Writes the video. When this returns OK, the file is on disk under its name. The last call. See
+  // Writes the video with the mark of origin of the song that `started` announced; its `seed` is
+  // this variant's. When this returns OK, the file is on disk under its name. The last call. See
   // MuxVideo for errors.
-  absl::Status Commit(const VideoSource& video, int sample_rate, int channels,
-                      const MuxOptions& options);
+  absl::Status Commit(const VideoSource& video, const v1::GenerationStarted& started,
+                      MuxOptions options);
 
  private:
   VideoOutput(std::string container, std::unique_ptr<OutputFile> file, int samples_fd);

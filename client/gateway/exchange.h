@@ -13,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "client/gateway/music_exchange.h"
+#include "client/gateway/page_files.h"
 
 namespace vidmuse {
 
@@ -28,13 +29,17 @@ struct Exchange {
   absl::Duration first_byte = absl::InfiniteDuration();
   int code = 0;
   uint64_t received = 0, sent = 0;
-  absl::Status failure;  // the first error; the rest of the body is thrown away
+  absl::Status failure;            // the first error; the rest of the body is thrown away
+  const PageFile* page = nullptr;  // the answer, if it is one of the page's files
   std::unique_ptr<MusicExchange> music;
   MHD_PostProcessor* form = nullptr;
   std::map<std::string, std::string> fields;  // of the form, but for the video
+  std::unique_ptr<UploadShare> field_bytes;   // those of `fields`
 
   // Empty: the request has no such header.
   std::string Header(const char* name) const;
+  // The client's address; of IPv6 the first half, which is one network's.
+  std::string ClientNetwork() const;
   // Whether the client has closed the connection, or its half of it.
   bool Gone() const;
 };

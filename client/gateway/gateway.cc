@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -15,11 +16,13 @@
 #include "client/gateway/exchange.h"
 #include "client/gateway/gateway_metrics.h"
 #include "client/gateway/http_status.h"
-#include "client/gateway/listen_socket.h"
 #include "client/gateway/openapi.h"
+#include "client/gateway/page_files.h"
 #include "client/gateway/service_info.h"
 #include "client/request_id.h"
 #include "core/base/clock.h"
+#include "core/base/listen_socket.h"
+#include "core/base/small_file.h"
 #include "core/base/status_macros.h"
 
 namespace vidmuse {
@@ -31,8 +34,25 @@ constexpr size_t kBlockBytes = 32 << 10;
 constexpr size_t kMaxFieldBytes = 1 << 10;
 // Of a form's `prompt`. Servers accept no more by default.
 constexpr size_t kMaxPromptBytes = 3 << 20;
+// Of a form's `resume`: tokens of over an hour.
+constexpr size_t kMaxResumeBytes = 4 << 20;
 constexpr size_t kMaxFields = 64;
+// Of the fields of all forms at once, and of those of one client.
+constexpr uint64_t kMaxFieldsBytes = 256 << 20;
+constexpr uint64_t kMaxClientFieldsBytes = 32 << 20;
 constexpr char kRetryAfterSeconds[] = "5";
+// MHD cuts an idle connection this much later than the watch gives it up.
+constexpr int kAfterWatchSeconds = 5;
+
+// The client's key, to be handed on. Empty: it has none.
+std::string ApiKeyOf(const Exchange& exchange) {
+  constexpr char kBearer[] = "Bearer ";
+  const std::string authorization = exchange.Header("authorization");
+  if (absl::StartsWithIgnoreCase(authorization, kBearer)) {
+    return authorization.substr(sizeof(kBearer) - 1);
+  }
+  return exchange.Header("x-api-key");
+}
 
 absl::Duration Now() { return Clock::Real()->Monotonic(); }
 
@@ -41,8 +61,12 @@ class HttpGateway final : public Gateway {
   HttpGateway(const GatewayOptions& options, std::shared_ptr<LogWriter> log)
       : options_(options),
         log_(std::move(log)),
-        budget_(options.max_upload_bytes),
-        watch_(absl::Seconds(options.header_timeout_seconds)) {}
+        budget_(options.max_upload_bytes, options.max_upload_bytes_per_client),
+        fields_(kMaxFieldsBytes, kMaxClientFieldsBytes),
+        watch_({.header = absl::Seconds(options.header_timeout_seconds),
+                .idle = absl::Seconds(options.idle_timeout_seconds),
+                .body = absl::Seconds(options.request_timeout_seconds),
+                .tls = !options.tls_cert.empty()}) {}
   ~HttpGateway() override {
     if (daemon_ != nullptr) MHD_stop_daemon(daemon_);
   }
@@ -57,12 +81,13 @@ class HttpGateway final : public Gateway {
     ASSIGN_OR_RETURN(info_, ServiceInfo::Create(client));
     ASSIGN_OR_RETURN(client_, MusicClient::Create(client));
     if (!options_.tls_cert.empty()) {
-      ASSIGN_OR_RETURN(certificate_, ReadSmallFile(options_.tls_cert));
-      ASSIGN_OR_RETURN(key_, ReadSmallFile(options_.tls_key));
+      ASSIGN_OR_RETURN(certificate_, ReadNonEmptyFile(options_.tls_cert));
+      ASSIGN_OR_RETURN(key_, ReadNonEmptyFile(options_.tls_key));
     }
-    ASSIGN_OR_RETURN(const ListenSocket socket, Listen(options_.listen));
-    port_ = socket.port;
-    return StartDaemon(socket.fd);
+    // MHD takes one socket.
+    ASSIGN_OR_RETURN(std::vector<UniqueFd> sockets, ListenOnAll(options_.listen));
+    port_ = PortOf(sockets.front().get());
+    return StartDaemon(sockets.front().Release());
   }
 
   int port() const override { return port_; }
@@ -88,7 +113,10 @@ class HttpGateway final : public Gateway {
         flags, 0, nullptr, nullptr, &HttpGateway::OnRequest, this,  //
         MHD_OPTION_LISTEN_SOCKET, socket,                           //
         MHD_OPTION_CONNECTION_LIMIT, static_cast<unsigned>(options_.max_connections),
-        MHD_OPTION_CONNECTION_TIMEOUT, static_cast<unsigned>(options_.idle_timeout_seconds),
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        static_cast<unsigned>(options_.max_connections_per_client),  //
+        MHD_OPTION_CONNECTION_TIMEOUT,
+        static_cast<unsigned>(options_.idle_timeout_seconds + kAfterWatchSeconds),
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, kConnectionBytes,            //
         MHD_OPTION_NOTIFY_CONNECTION, &HttpGateway::OnConnection, this,  //
         MHD_OPTION_NOTIFY_COMPLETED, &HttpGateway::OnCompleted, this,    //
@@ -121,10 +149,12 @@ class HttpGateway final : public Gateway {
         return gateway->Begin(*exchange, connection, url, method);
       }
       if (*size > 0) {
+        gateway->watch_.Receive(connection);
         gateway->AddBody(*exchange, data, *size);
         *size = 0;
         return MHD_YES;
       }
+      gateway->watch_.BeginAnswer(connection);
       if (exchange->code != 0) return MHD_YES;  // answered before the body
       return exchange->music == nullptr ? gateway->AnswerSimple(*exchange)
                                         : gateway->EndMusic(*exchange);
@@ -148,6 +178,8 @@ class HttpGateway final : public Gateway {
     for (const char* route : kRoutes) {
       if (std::strcmp(url, route) == 0) exchange.route = route;
     }
+    exchange.page = FindPageFile(url);
+    if (exchange.page != nullptr) exchange.route = "page";
     if (exchange.route != "/v1/music" || exchange.method != "POST") return MHD_YES;
     exchange.failure = BeginMusic(exchange);
     // Refused before the body is sent, if the client waits for that.
@@ -157,22 +189,23 @@ class HttpGateway final : public Gateway {
   absl::Status BeginMusic(Exchange& exchange) {
     MusicExchange::Request request;
     request.request_id = exchange.request_id;
-    request.api_key = exchange.Header("x-api-key");
-    const std::string authorization = exchange.Header("authorization");
-    if (absl::StartsWithIgnoreCase(authorization, "Bearer ")) {
-      request.api_key = authorization.substr(7);
-    }
+    request.api_key = ApiKeyOf(exchange);
     if (const std::string trace = exchange.Header("traceparent"); MayBePassedOn(trace)) {
       request.traceparent = trace;
     }
     const std::string length = exchange.Header("content-length");
     uint64_t bytes = 0;
     if (!length.empty() && absl::SimpleAtoi(length, &bytes)) request.video_bytes = bytes;
+    request.events =
+        absl::StrContains(absl::AsciiStrToLower(exchange.Header("accept")), "text/event-stream");
     request.form =
         absl::StartsWithIgnoreCase(exchange.Header("content-type"), "multipart/form-data");
     request.timeout = absl::Seconds(options_.request_timeout_seconds);
     request.max_video_bytes = options_.max_video_bytes;
+    request.owners = {absl::StrCat("address ", exchange.ClientNetwork())};
+    if (!request.api_key.empty()) request.owners.push_back(absl::StrCat("key ", request.api_key));
     const bool form = request.form;
+    exchange.field_bytes = std::make_unique<UploadShare>(&fields_, request.owners);
     exchange.music = std::make_unique<MusicExchange>(client_.get(), &budget_, std::move(request),
                                                      [&exchange] { return exchange.Gone(); });
     RETURN_IF_ERROR(SetQuery(exchange));
@@ -214,13 +247,19 @@ class HttpGateway final : public Gateway {
       return MHD_YES;
     }
     std::string& value = exchange->fields[name];
-    const size_t most = std::strcmp(name, "prompt") == 0 ? kMaxPromptBytes : kMaxFieldBytes;
+    const size_t most = MaxFieldBytes(name);
     if (exchange->fields.size() > kMaxFields || value.size() + size > most) {
       exchange->failure = absl::InvalidArgumentError("the form's fields are too large");
       return MHD_YES;
     }
-    value.append(data, size);
+    exchange->failure = exchange->field_bytes->Grow(exchange->field_bytes->bytes() + size);
+    if (exchange->failure.ok()) value.append(data, size);
     return MHD_YES;
+  }
+
+  static size_t MaxFieldBytes(absl::string_view name) {
+    if (name == "prompt") return kMaxPromptBytes;
+    return name == "resume" ? kMaxResumeBytes : kMaxFieldBytes;
   }
 
   void AddBody(Exchange& exchange, const char* data, size_t size) {
@@ -241,6 +280,8 @@ class HttpGateway final : public Gateway {
     for (const auto& [name, value] : exchange.fields) {
       if (name == "prompt") {
         exchange.music->SetPrompt(value);
+      } else if (name == "resume") {
+        if (status.ok()) status = exchange.music->SetResume(value);
       } else if (status.ok()) {
         status = exchange.music->SetField(name, value);
       }
@@ -248,7 +289,6 @@ class HttpGateway final : public Gateway {
     if (status.ok()) status = exchange.music->EndBody();
     if (!status.ok()) return Fail(exchange, status);
 
-    const v1::GenerationStarted& started = exchange.music->started();
     MHD_Response* response = nullptr;
     if (const int file = exchange.music->TakeFile(); file >= 0) {
       exchange.first_byte = Now() - exchange.begin;
@@ -263,9 +303,15 @@ class HttpGateway final : public Gateway {
       MHD_add_response_header(response, name, value.c_str());
     };
     add("content-type", exchange.music->content_type());
-    add("x-vidmuse-seed", absl::StrCat(started.seed()));
-    add("x-vidmuse-samples", absl::StrCat(started.total_samples()));
-    add("x-vidmuse-sample-rate", absl::StrCat(started.sample_rate()));
+    if (exchange.music->has_events()) {
+      add("cache-control", "no-store");
+      add("x-accel-buffering", "no");  // else nginx holds events back
+    } else {
+      const v1::GenerationStarted& started = exchange.music->started();
+      add("x-vidmuse-seed", absl::StrCat(started.seed()));
+      add("x-vidmuse-samples", absl::StrCat(started.total_samples()));
+      add("x-vidmuse-sample-rate", absl::StrCat(started.sample_rate()));
+    }
     return Queue(exchange, 200, response);
   }
 
@@ -276,10 +322,17 @@ class HttpGateway final : public Gateway {
       exchange->failure = count.status();
       return MHD_CONTENT_READER_END_WITH_ERROR;  // cuts the connection
     }
-    if (*count == 0) return MHD_CONTENT_READER_END_OF_STREAM;
+    if (*count == 0) {
+      exchange->failure = exchange->music->told();
+      return MHD_CONTENT_READER_END_OF_STREAM;
+    }
     if (exchange->sent == 0) exchange->first_byte = Now() - exchange->begin;
     exchange->sent += *count;
     return static_cast<ssize_t>(*count);
+  }
+
+  static const char* Methods(const Exchange& exchange) {
+    return exchange.route == "/v1/music" ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
   }
 
   MHD_Result AnswerSimple(Exchange& exchange) {
@@ -290,9 +343,10 @@ class HttpGateway final : public Gateway {
     if (music || !get) {
       MHD_Response* response =
           Body(ErrorBody(absl::UnimplementedError("no such method here")), "application/json");
-      MHD_add_response_header(response, "allow", music ? "POST, OPTIONS" : "GET, HEAD, OPTIONS");
+      MHD_add_response_header(response, "allow", Methods(exchange));
       return Queue(exchange, 405, response);
     }
+    if (exchange.page != nullptr) return Page(exchange);
     if (exchange.route == "/openapi.json") return Ok(exchange, kOpenApi, "application/json");
     if (exchange.route == "/metrics") {
       return Ok(exchange, metrics_.Text(), "text/plain; version=0.0.4; charset=utf-8");
@@ -302,15 +356,22 @@ class HttpGateway final : public Gateway {
       const absl::Status ready = info_->Ready();
       return ready.ok() ? Ok(exchange, "ready\n", "text/plain") : Fail(exchange, ready);
     }
-    const absl::StatusOr<std::string> model = info_->ModelJson();
+    const absl::StatusOr<std::string> model = info_->ModelJson(ApiKeyOf(exchange));
     return model.ok() ? Ok(exchange, *model, "application/json") : Fail(exchange, model.status());
+  }
+
+  MHD_Result Page(Exchange& exchange) {
+    const bool is_held = absl::StrContains(exchange.Header("if-none-match"), exchange.page->etag);
+    MHD_Response* response = PageResponse(*exchange.page, is_held);
+    if (response == nullptr) return MHD_NO;
+    return Queue(exchange, is_held ? 304 : 200, response);
   }
 
   MHD_Result Preflight(Exchange& exchange) {
     MHD_Response* response = Body("", "text/plain");
-    MHD_add_response_header(response, "allow", "GET, HEAD, POST, OPTIONS");
+    MHD_add_response_header(response, "allow", Methods(exchange));
     if (!options_.cors_origin.empty()) {
-      MHD_add_response_header(response, "access-control-allow-methods", "GET, POST, OPTIONS");
+      MHD_add_response_header(response, "access-control-allow-methods", Methods(exchange));
       MHD_add_response_header(response, "access-control-allow-headers",
                               "authorization, content-type, traceparent, x-api-key, x-request-id");
       MHD_add_response_header(response, "access-control-max-age", "3600");
@@ -343,6 +404,7 @@ class HttpGateway final : public Gateway {
   // Takes the response.
   MHD_Result Queue(Exchange& exchange, int code, MHD_Response* response) {
     exchange.code = code;
+    watch_.BeginAnswer(exchange.connection);
     MHD_add_response_header(response, "x-request-id", exchange.request_id.c_str());
     if (!options_.cors_origin.empty()) {
       MHD_add_response_header(response, "access-control-allow-origin",
@@ -365,11 +427,15 @@ class HttpGateway final : public Gateway {
     if (exchange == nullptr) return;
     if (exchange->form != nullptr) MHD_destroy_post_processor(exchange->form);
     exchange->music = nullptr;  // ends the song
+    const absl::Status given_up = gateway->watch_.EndRequest(connection);
+    if (!given_up.ok() && exchange->code == 0) {
+      exchange->code = 408;
+      exchange->failure = given_up;
+    }
     const absl::Duration took = Now() - exchange->begin;
     gateway->metrics_.OnEnd(exchange->route, exchange->code, took, exchange->first_byte,
                             exchange->received, exchange->sent);
     gateway->log_->Write(AccessLine(*exchange, took));
-    gateway->watch_.EndRequest(connection);
   }
 
   static std::string AccessLine(const Exchange& exchange, absl::Duration took) {
@@ -387,7 +453,8 @@ class HttpGateway final : public Gateway {
   const std::shared_ptr<LogWriter> log_;
   std::string certificate_, key_;
   int port_ = 0;
-  UploadBudget budget_;
+  UploadBudget budget_;  // of videos, on disk
+  UploadBudget fields_;  // of forms' fields, in memory
   GatewayMetrics metrics_;
   std::unique_ptr<ServiceInfo> info_;
   std::unique_ptr<MusicClient> client_;

@@ -15,7 +15,8 @@ namespace vidmuse {
 // client holds up only itself. Thread-safe.
 class Gateway {
  public:
-  // Listens. INVALID_ARGUMENT: an option. FAILED_PRECONDITION: the address can't be listened on.
+  // Listens. INVALID_ARGUMENT: an option. UNAVAILABLE: the address can't be
+  // listened on.
   static absl::StatusOr<std::unique_ptr<Gateway>> Start(const GatewayOptions& options,
                                                         std::shared_ptr<LogWriter> log);
   virtual ~Gateway() = default;

@@ -26,16 +26,21 @@ FlagTable<O> Table() {
          "origin whose pages may call; * is any (none)"},
         {"max_connections", &O::max_connections, NumberType<int>(1, 65536),
          "connections at once; more are closed as they come"},
+        {"max_connections_per_client", &O::max_connections_per_client, NumberType<int>(1, 65536),
+         "of them, those of one IP address; behind a proxy all come from its address"},
         {"max_video_bytes", &O::max_video_bytes, NumberType<uint64_t>(1, uint64_t{1} << 40),
          "largest video"},
         {"max_upload_bytes", &O::max_upload_bytes, NumberType<uint64_t>(1, uint64_t{1} << 44),
          "of all videos that are kept on disk at once, in TMPDIR or /tmp"},
+        {"max_upload_bytes_per_client", &O::max_upload_bytes_per_client,
+         NumberType<uint64_t>(1, uint64_t{1} << 44),
+         "of them, those of one IP address (IPv6: the first 64 bits), and those of one API key"},
         {"header_timeout_seconds", &O::header_timeout_seconds, NumberType<int>(1, 3600),
-         "for a request's header, and between two requests of a connection"},
+         "for a request's header (else 408), and between two requests of a connection"},
         {"idle_timeout_seconds", &O::idle_timeout_seconds, NumberType<int>(1, 3600),
-         "between two pieces that a client sends or takes"},
+         "between two pieces that a client sends (else 408) or takes"},
         {"request_timeout_seconds", &O::request_timeout_seconds, NumberType<int>(1, 86400),
-         "for a song from its request's first byte to its last"},
+         "for a song from its request's first byte to its last, and for an upload (else 408)"},
         {"busy_wait_seconds", &O::busy_wait_seconds, NumberType<int>(0, 3600),
          "to wait for a server that isn't busy, before the answer is 429"},
         {"drain_seconds", &O::drain_seconds, NumberType<int>(0, 86400),
@@ -51,9 +56,7 @@ absl::StatusOr<GatewayOptions> ParseGatewayFlags(const std::vector<std::string>&
   *help = line.help;
   if (!line.rest.empty()) return NotAFlagError(line.rest[0]);
   RETURN_IF_ERROR(CheckTls(options.servers));
-  if (options.tls_cert.empty() != options.tls_key.empty()) {
-    return absl::InvalidArgumentError("--tls_cert and --tls_key: one is set without the other");
-  }
+  RETURN_IF_ERROR(CheckTlsPair(options.tls_cert, options.tls_key));
   return options;
 }
 

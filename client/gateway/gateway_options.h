@@ -19,8 +19,10 @@ struct GatewayOptions {
   std::string tls_key;
   std::string cors_origin;  // that browsers may call from; "*": any; empty: none
   int max_connections = 256;
+  int max_connections_per_client = 64;  // of one IP address
   uint64_t max_video_bytes = uint64_t{512} << 20;
   uint64_t max_upload_bytes = uint64_t{8} << 30;  // of all uploads together, on disk
+  uint64_t max_upload_bytes_per_client = uint64_t{2} << 30;
   int header_timeout_seconds = 10;
   int idle_timeout_seconds = 60;
   int request_timeout_seconds = 3600;

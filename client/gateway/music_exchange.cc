@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/video_output.h"
+#include "client/gateway/event_stream.h"
 #include "core/base/status_macros.h"
 
 namespace vidmuse {
@@ -51,7 +52,9 @@ class WorkFolder {
 
 MusicExchange::MusicExchange(MusicClient* client, UploadBudget* budget, Request request,
                              std::function<bool()> gone)
-    : client_(client), budget_(budget), request_(std::move(request)), gone_(std::move(gone)) {}
+    : client_(client), budget_(budget), request_(std::move(request)), gone_(std::move(gone)) {
+  if (request_.events) query_.SetEvents();
+}
 
 absl::Status MusicExchange::SetField(absl::string_view name, absl::string_view value) {
   return query_.Set(name, value);
@@ -60,7 +63,8 @@ absl::Status MusicExchange::SetField(absl::string_view name, absl::string_view v
 absl::Status MusicExchange::Begin() {
   const std::optional<uint64_t> size = request_.form ? std::nullopt : request_.video_bytes;
   video_bytes_ = size.value_or(0);
-  ASSIGN_OR_RETURN(upload_, Upload::Create(size, request_.max_video_bytes, budget_));
+  ASSIGN_OR_RETURN(upload_,
+                   Upload::Create(size, request_.max_video_bytes, budget_, request_.owners));
   // With the size known, the upload is passed on while it comes in.
   if (request_.form || !request_.video_bytes.has_value()) return absl::OkStatus();
   return Start();
@@ -74,7 +78,7 @@ absl::Status MusicExchange::Start() {
   options.api_key = request_.api_key;
   options.request_id = request_.request_id;
   options.traceparent = request_.traceparent;
-  song_ = std::make_unique<SongStream>(client_, std::move(options), upload_);
+  song_ = std::make_unique<SongStream>(client_, std::move(options), upload_, query_.form());
   return absl::OkStatus();
 }
 
@@ -86,6 +90,7 @@ absl::Status MusicExchange::AddVideo(absl::string_view bytes) {
 absl::Status MusicExchange::EndBody() {
   RETURN_IF_ERROR(upload_->End(absl::OkStatus()));
   if (song_ == nullptr) RETURN_IF_ERROR(Start());
+  if (request_.events) return AwaitEvent();
   RETURN_IF_ERROR(AwaitStart());
   return query_.container().empty() ? absl::OkStatus() : MakeVideo();
 }
@@ -97,6 +102,14 @@ absl::Status MusicExchange::AwaitStart() {
       started_ = *started;
       return absl::OkStatus();
     }
+    if (gone_()) return GoneError();
+  }
+}
+
+absl::Status MusicExchange::AwaitEvent() {
+  while (true) {
+    ASSIGN_OR_RETURN(const bool is_there, song_->WaitForBytes(kLook));
+    if (is_there) return absl::OkStatus();
     if (gone_()) return GoneError();
   }
 }
@@ -116,8 +129,7 @@ absl::Status MusicExchange::MakeVideo() {
   mux.original_audio = query_.options().original_audio;
   mux.music_gain_db = query_.options().music_gain_db;
   mux.cancelled = gone_;
-  RETURN_IF_ERROR(output->Commit(*upload_, static_cast<int>(started_.sample_rate()),
-                                 static_cast<int>(started_.channels()), mux));
+  RETURN_IF_ERROR(output->Commit(*upload_, started_, std::move(mux)));
   file_ = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   struct stat info;
   if (file_ < 0 || fstat(file_, &info) != 0) return absl::ErrnoToStatus(errno, "opening the video");
@@ -128,6 +140,19 @@ absl::Status MusicExchange::MakeVideo() {
 int MusicExchange::TakeFile() { return std::exchange(file_, -1); }
 
 absl::StatusOr<size_t> MusicExchange::Read(char* out, size_t size) {
+  if (told_.ok()) {
+    const absl::StatusOr<size_t> count = ReadSong(out, size);
+    if (count.ok() || !request_.events) return count;
+    told_ = count.status();
+    last_event_ = ErrorEvent(told_);
+  }
+  const size_t count = std::min(size, last_event_.size());
+  std::copy_n(last_event_.data(), count, out);
+  last_event_.erase(0, count);
+  return count;
+}
+
+absl::StatusOr<size_t> MusicExchange::ReadSong(char* out, size_t size) {
   while (true) {
     ASSIGN_OR_RETURN(const size_t count, song_->Read(out, size, kLook));
     if (count > 0 || song_->ended()) return count;

@@ -34,10 +34,10 @@ absl::Status ServiceInfo::Ready() {
   return absl::UnavailableError(failure.message());
 }
 
-absl::StatusOr<std::string> ServiceInfo::ModelJson() {
+absl::StatusOr<std::string> ServiceInfo::ModelJson(const std::string& api_key) {
   absl::Status failure;
   for (const auto& replica : replicas_) {
-    const absl::StatusOr<v1::GetModelInfoResponse> info = replica->GetModelInfo(kTimeout);
+    const absl::StatusOr<v1::GetModelInfoResponse> info = replica->GetModelInfo(kTimeout, api_key);
     if (!info.ok()) {
       failure = info.status();
       continue;

@@ -21,8 +21,9 @@ class ServiceInfo {
 
   // OK if a replica is ready.
   absl::Status Ready();
-  // GetModelInfo's response as JSON, with the names of music.proto.
-  absl::StatusOr<std::string> ModelJson();
+  // GetModelInfo's response as JSON, with the names of music.proto. `api_key` is the HTTP client's;
+  // empty: none.
+  absl::StatusOr<std::string> ModelJson(const std::string& api_key);
 
  private:
   std::vector<std::unique_ptr<MusicClient>> replicas_;

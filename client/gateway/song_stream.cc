@@ -5,10 +5,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "client/gateway/event_stream.h"
+#include "core/base/status_macros.h"
+
 namespace vidmuse {
 
-SongStream::SongStream(MusicClient* client, GenerateOptions options, std::shared_ptr<Upload> upload)
-    : client_(client), upload_(std::move(upload)), options_(std::move(options)) {
+SongStream::SongStream(MusicClient* client, GenerateOptions options, std::shared_ptr<Upload> upload,
+                       SongForm form)
+    : client_(client), upload_(std::move(upload)), form_(form), options_(std::move(options)) {
   options_.cancellation = &cancellation_;
   thread_ = std::thread([this] { Run(); });
 }
@@ -20,16 +24,51 @@ SongStream::~SongStream() {
 
 void SongStream::Run() {
   pthread_setname_np(pthread_self(), "vm-song");
-  GenerateSink sink;
-  sink.started = [this](const v1::GenerationStarted& started) {
-    MutexLock lock(&mutex_);
-    started_ = started;
-    return absl::OkStatus();
-  };
-  sink.chunk = [this](const v1::AudioChunk& chunk) { return Append(chunk.data()); };
+  const GenerateSink sink = form_ == SongForm::kFile ? FileSink() : EventSink();
   const absl::Status status = client_->Generate(options_, *upload_, sink);
   MutexLock lock(&mutex_);
   status_ = status;
+}
+
+GenerateSink SongStream::FileSink() {
+  GenerateSink sink;
+  sink.started = [this](const v1::GenerationStarted& started) {
+    SetStarted(started);
+    return absl::OkStatus();
+  };
+  sink.chunk = [this](const v1::AudioChunk& chunk) { return Append(chunk.data()); };
+  return sink;
+}
+
+GenerateSink SongStream::EventSink() {
+  GenerateSink sink;
+  sink.started = [this](const v1::GenerationStarted& started) {
+    SetStarted(started);
+    return AppendEvent(MessageEvent(started));
+  };
+  sink.chunk = [this](const v1::AudioChunk& chunk) {
+    if (form_ == SongForm::kEventsWithTokens) return AppendEvent(MessageEvent(chunk));
+    v1::AudioChunk without_tokens = chunk;
+    without_tokens.clear_tokens();
+    return AppendEvent(MessageEvent(without_tokens));
+  };
+  // A failure of these two is a cancellation, which ends the call by itself.
+  sink.progress = [this](const v1::GenerationProgress& progress) {
+    AppendEvent(MessageEvent(progress)).IgnoreError();
+  };
+  sink.finished = [this](const v1::GenerationFinished& finished) {
+    AppendEvent(MessageEvent(finished)).IgnoreError();
+  };
+  return sink;
+}
+
+void SongStream::SetStarted(const v1::GenerationStarted& started) {
+  MutexLock lock(&mutex_);
+  started_ = started;
+}
+
+absl::Status SongStream::AppendEvent(const absl::StatusOr<std::string>& event) {
+  return event.ok() ? Append(*event) : event.status();
 }
 
 absl::Status SongStream::Append(absl::string_view bytes) {
@@ -56,6 +95,15 @@ absl::StatusOr<std::optional<v1::GenerationStarted>> SongStream::WaitForStart(
     return status_->ok() ? absl::InternalError("the song ended before it started") : *status_;
   }
   return started_;
+}
+
+absl::StatusOr<bool> SongStream::WaitForBytes(absl::Duration timeout) {
+  MutexLock lock(&mutex_);
+  mutex_.AwaitFor(timeout, [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return !bytes_.empty() || status_.has_value();
+  });
+  if (status_.has_value() && !status_->ok()) return *status_;
+  return !bytes_.empty();
 }
 
 absl::StatusOr<size_t> SongStream::Read(char* out, size_t size, absl::Duration timeout) {

@@ -19,6 +19,13 @@
 
 namespace vidmuse {
 
+// What an HTTP client gets of a song.
+enum class SongForm {
+  kFile,              // the file's bytes
+  kEvents,            // server-sent events (event_stream.h), without tokens
+  kEventsWithTokens,  // the same, with the tokens in the chunks
+};
+
 // The song's bytes wait here until the HTTP client takes them, at most kMaxBytes of them. While the
 // client takes nothing, nothing is read from the server. Thread-safe.
 class SongStream {
@@ -26,7 +33,8 @@ class SongStream {
   static constexpr size_t kMaxBytes = 1 << 20;
 
   // Starts the call in a thread of its own. `client` must outlive the stream.
-  SongStream(MusicClient* client, GenerateOptions options, std::shared_ptr<Upload> upload);
+  SongStream(MusicClient* client, GenerateOptions options, std::shared_ptr<Upload> upload,
+             SongForm form);
   // Cancels the call and waits for its end.
   ~SongStream();
   SongStream(const SongStream&) = delete;
@@ -34,6 +42,9 @@ class SongStream {
 
   // Waits until a server has admitted the song. nullopt: not yet. An error is the call's.
   absl::StatusOr<std::optional<v1::GenerationStarted>> WaitForStart(absl::Duration timeout);
+
+  // Waits until there are bytes to read. False: not yet. An error is the call's.
+  absl::StatusOr<bool> WaitForBytes(absl::Duration timeout);
 
   // Waits for bytes and moves at most `size` of them to `out`. Returns 0 if none came in time, or
   // at the end: see `ended`. An error is the call's.
@@ -44,11 +55,16 @@ class SongStream {
   void Cancel();
 
  private:
+  GenerateSink FileSink();
+  GenerateSink EventSink();
   absl::Status Append(absl::string_view bytes);
+  absl::Status AppendEvent(const absl::StatusOr<std::string>& event);
+  void SetStarted(const v1::GenerationStarted& started);
   void Run();
 
   MusicClient* const client_;
   const std::shared_ptr<Upload> upload_;
+  const SongForm form_;
   Cancellation cancellation_;
   GenerateOptions options_;
   mutable Mutex mutex_;

@@ -12,37 +12,56 @@
 
 namespace vidmuse {
 
-absl::Status UploadBudget::Take(uint64_t bytes) {
+absl::Status UploadBudget::Take(const std::vector<std::string>& owners, uint64_t bytes) {
+  if (bytes == 0) return absl::OkStatus();
   MutexLock lock(&mutex_);
   if (bytes > max_bytes_ - used_) {
     return absl::UnavailableError("too many uploads at once; try again later");
   }
+  for (const std::string& owner : owners) {
+    const auto found = used_by_.find(owner);
+    if (bytes > max_owner_bytes_ - (found == used_by_.end() ? 0 : found->second)) {
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "this client's uploads would take more than ", max_owner_bytes_, " bytes at once"));
+    }
+  }
   used_ += bytes;
+  for (const std::string& owner : owners) used_by_[owner] += bytes;
   return absl::OkStatus();
 }
 
-void UploadBudget::Return(uint64_t bytes) {
+void UploadBudget::Return(const std::vector<std::string>& owners, uint64_t bytes) {
+  if (bytes == 0) return;
   MutexLock lock(&mutex_);
   used_ -= bytes;
+  for (const std::string& owner : owners) {
+    const auto found = used_by_.find(owner);
+    found->second -= bytes;
+    if (found->second == 0) used_by_.erase(found);
+  }
+}
+
+absl::Status UploadShare::Grow(uint64_t bytes) {
+  if (bytes <= bytes_) return absl::OkStatus();
+  RETURN_IF_ERROR(budget_->Take(owners_, bytes - bytes_));
+  bytes_ = bytes;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<Upload>> Upload::Create(std::optional<uint64_t> size,
-                                                       uint64_t max_bytes, UploadBudget* budget) {
+                                                       uint64_t max_bytes, UploadBudget* budget,
+                                                       std::vector<std::string> owners) {
   if (size.value_or(0) > max_bytes) {
     return absl::InvalidArgumentError(
         absl::StrCat("the video has ", *size, " bytes, more than ", max_bytes));
   }
   ASSIGN_OR_RETURN(const int fd, OpenTemporaryFile());
-  auto upload = absl::WrapUnique(new Upload(fd, size, max_bytes, budget));
-  RETURN_IF_ERROR(budget->Take(size.value_or(0)));
-  upload->taken_ = size.value_or(0);
+  auto upload = absl::WrapUnique(new Upload(fd, size, max_bytes, budget, std::move(owners)));
+  RETURN_IF_ERROR(upload->share_.Grow(size.value_or(0)));
   return upload;
 }
 
-Upload::~Upload() {
-  close(fd_);
-  budget_->Return(taken_);
-}
+Upload::~Upload() { close(fd_); }
 
 absl::Status Upload::Append(absl::string_view bytes) {
   uint64_t at = 0;
@@ -54,10 +73,7 @@ absl::Status Upload::Append(absl::string_view bytes) {
   if (bytes.size() > most - at) {
     return absl::InvalidArgumentError(absl::StrCat("the video has more than ", most, " bytes"));
   }
-  if (at + bytes.size() > taken_) {
-    RETURN_IF_ERROR(budget_->Take(at + bytes.size() - taken_));
-    taken_ = at + bytes.size();
-  }
+  RETURN_IF_ERROR(share_.Grow(at + bytes.size()));
   RETURN_IF_ERROR(WriteBytes(fd_, at, bytes, "keeping the video"));
   MutexLock lock(&mutex_);
   received_ = at + bytes.size();

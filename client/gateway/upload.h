@@ -6,8 +6,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -16,18 +19,42 @@
 
 namespace vidmuse {
 
-// Counts the bytes of all uploads on disk. Thread-safe.
+// Counts the bytes that all uploads hold, in all and for each owner. Thread-safe.
 class UploadBudget {
  public:
-  explicit UploadBudget(uint64_t max_bytes) : max_bytes_(max_bytes) {}
-  // UNAVAILABLE: the uploads would take more together.
-  absl::Status Take(uint64_t bytes);
-  void Return(uint64_t bytes);
+  // `max_owner_bytes`: of all uploads of one owner, an address or a key.
+  UploadBudget(uint64_t max_bytes, uint64_t max_owner_bytes)
+      : max_bytes_(max_bytes), max_owner_bytes_(max_owner_bytes) {}
+  // UNAVAILABLE: the uploads would take more together. RESOURCE_EXHAUSTED: those of an owner would.
+  absl::Status Take(const std::vector<std::string>& owners, uint64_t bytes);
+  void Return(const std::vector<std::string>& owners, uint64_t bytes);
 
  private:
   const uint64_t max_bytes_;
+  const uint64_t max_owner_bytes_;
   Mutex mutex_;
   uint64_t used_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::flat_hash_map<std::string, uint64_t> used_by_ ABSL_GUARDED_BY(mutex_);  // no zeros
+};
+
+// Bytes taken from a budget, which are returned in the end. Used by one thread.
+class UploadShare {
+ public:
+  // `budget` must outlive the share.
+  UploadShare(UploadBudget* budget, std::vector<std::string> owners)
+      : budget_(budget), owners_(std::move(owners)) {}
+  ~UploadShare() { budget_->Return(owners_, bytes_); }
+  UploadShare(const UploadShare&) = delete;
+  UploadShare& operator=(const UploadShare&) = delete;
+
+  uint64_t bytes() const { return bytes_; }
+  // Takes more, for `bytes` in all. See UploadBudget::Take for errors.
+  absl::Status Grow(uint64_t bytes);
+
+ private:
+  UploadBudget* const budget_;
+  const std::vector<std::string> owners_;
+  uint64_t bytes_ = 0;
 };
 
 // Keeps the bytes in an unnamed temporary file, since a retry reads them again. One thread writes,
@@ -37,7 +64,8 @@ class Upload final : public VideoSource {
   // `size`: the video's size, if it is known. `budget` must outlive the upload. Errors: the
   // system's, and the budget's if the size is known.
   static absl::StatusOr<std::unique_ptr<Upload>> Create(std::optional<uint64_t> size,
-                                                        uint64_t max_bytes, UploadBudget* budget);
+                                                        uint64_t max_bytes, UploadBudget* budget,
+                                                        std::vector<std::string> owners);
   ~Upload() override;
 
   // INVALID_ARGUMENT: more than `max_bytes`, or more than the known size.
@@ -52,15 +80,15 @@ class Upload final : public VideoSource {
   absl::Status ReadAt(uint64_t offset, size_t length, std::string* out) const override;
 
  private:
-  Upload(int fd, std::optional<uint64_t> size, uint64_t max_bytes, UploadBudget* budget)
-      : fd_(fd), size_(size), max_bytes_(max_bytes), budget_(budget) {}
+  Upload(int fd, std::optional<uint64_t> size, uint64_t max_bytes, UploadBudget* budget,
+         std::vector<std::string> owners)
+      : fd_(fd), size_(size), max_bytes_(max_bytes), share_(budget, std::move(owners)) {}
 
   const int fd_;
   const std::optional<uint64_t> size_;
   const uint64_t max_bytes_;
-  UploadBudget* const budget_;
+  UploadShare share_;  // used by the writing thread alone
   mutable Mutex mutex_;
-  uint64_t taken_ = 0;  // from the budget; used by the writing thread alone
   uint64_t received_ ABSL_GUARDED_BY(mutex_) = 0;
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
 };

@@ -1,8 +1,10 @@
 #include "client/mux/mux_video.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <memory>
 #include <new>
+#include <string>
 #include <utility>
 
 extern "C" {
@@ -45,7 +47,7 @@ class Output {
     return MediaStatus(avio_open(&format_->pb, url.c_str(), AVIO_FLAG_WRITE),
                        absl::StrCat("writing ", path));
   }
-  AVFormatContext* format() { return format_; }
+  AVFormatContext* format() const { return format_; }
 
  private:
   AVFormatContext* format_ = nullptr;
@@ -63,6 +65,7 @@ class Muxer {
     RETURN_IF_ERROR(output_.Create(container, path));
     RETURN_IF_ERROR(CopyVideoStream());
     CopyTags();
+    if (options_.origin.has_value()) AddOriginTags(*options_.origin);
     CopyChapters();
     RETURN_IF_ERROR(AddSoundtrack());
     AVDictionary* settings = nullptr;
@@ -89,7 +92,9 @@ class Muxer {
     }
     if (original_ != nullptr) RETURN_IF_ERROR(soundtrack_->FeedOriginal(nullptr));
     RETURN_IF_ERROR(FinishMusic());
-    return MediaStatus(av_write_trailer(output_.format()), "writing the video");
+    RETURN_IF_ERROR(MediaStatus(av_write_trailer(output_.format()), "writing the video"));
+    if (options_.origin.has_value() && !IsMatroska()) return AppendXmp(*options_.origin);
+    return absl::OkStatus();
   }
 
  private:
@@ -175,6 +180,38 @@ class Muxer {
     for (const char* tag : {"major_brand", "minor_version", "compatible_brands", "encoder"}) {
       av_dict_set(&output->metadata, tag, nullptr, 0);
     }
+  }
+
+  bool IsMatroska() const {
+    const absl::string_view name = output_.format()->oformat->name;
+    return name == "matroska" || name == "webm";
+  }
+
+  void AddOriginTags(const Origin& origin) {
+    AVDictionary** const tags = &output_.format()->metadata;
+    const AVDictionaryEntry* const own = av_dict_get(*tags, "comment", nullptr, 0);
+    const std::string comment =
+        absl::StrCat(own == nullptr ? "" : own->value, own == nullptr ? "" : "\n",
+                     OriginComment(origin, MarkedFile::kVideo));
+    av_dict_set(tags, "comment", comment.c_str(), 0);
+    if (!IsMatroska()) return;
+    for (const auto& [name, value] : OriginFields(origin, MarkedFile::kVideo)) {
+      av_dict_set(tags, name.c_str(), value.c_str(), 0);
+    }
+  }
+
+  // FFmpeg writes no XMP into MP4.
+  absl::Status AppendXmp(const Origin& origin) {
+    AVIOContext* const io = output_.format()->pb;
+    avio_flush(io);
+    const int64_t size = avio_size(io);
+    RETURN_IF_ERROR(MediaStatus(static_cast<int>(std::min<int64_t>(size, 0)), "writing the video"));
+    const int64_t end = avio_seek(io, size, SEEK_SET);
+    RETURN_IF_ERROR(MediaStatus(static_cast<int>(std::min<int64_t>(end, 0)), "writing the video"));
+    const std::string box = OriginXmpBox(origin);
+    avio_write(io, reinterpret_cast<const uint8_t*>(box.data()), static_cast<int>(box.size()));
+    avio_flush(io);
+    return MediaStatus(io->error, "writing the video");
   }
 
   void CopyChapters() {

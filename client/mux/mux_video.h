@@ -4,12 +4,14 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "client/video_source.h"
+#include "core/base/origin_mark.h"
 
 namespace vidmuse {
 
@@ -22,8 +24,9 @@ enum class OriginalAudio {
 
 struct MuxOptions {
   OriginalAudio original_audio = OriginalAudio::kDrop;
-  double music_gain_db = 0;                   // in [-60, 24]
-  std::function<bool()> cancelled = nullptr;  // asked now and then; true ends with CANCELLED
+  double music_gain_db = 0;                     // in [-60, 24]
+  std::function<bool()> cancelled = nullptr;    // asked now and then; true ends with CANCELLED
+  std::optional<Origin> origin = std::nullopt;  // of the music, which the file then tells
 };
 
 // The song's samples.
@@ -43,7 +46,9 @@ std::string ContainerOfPath(absl::string_view path);
 // first video stream that isn't a cover picture it keeps the picture's rotation, colours and
 // aspect, all tags, and the chapters. Music is encoded as AAC, or as Opus in WebM. Its first sample
 // belongs to the first picture shown. If the video is longer, it goes on without music; a song that
-// is longer goes on after the last picture. MP4 and MOV have their index in front.
+// is longer goes on after the last picture. MP4 and MOV have their index in front. The mark of
+// origin stands in the comment, after the video's own; besides, it is an XMP packet in MP4 and MOV,
+// and tags of their own in MKV and WebM.
 //
 // INVALID_ARGUMENT: the video can't be read, an option is out of range, or the container can't hold
 // the video's codec. CANCELLED. Otherwise the music's or the system's error; what was written until

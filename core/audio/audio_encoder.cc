@@ -44,16 +44,17 @@ class CountingEncoder : public AudioEncoder {
 };
 
 absl::StatusOr<std::unique_ptr<AudioEncoder>> CreateFormat(AudioFormat format, int sample_rate,
-                                                           int channels, int64_t total_samples) {
+                                                           int channels, int64_t total_samples,
+                                                           const std::optional<Origin>& origin) {
   switch (format) {
     case AudioFormat::kWav:
     case AudioFormat::kPcmS16le:
     case AudioFormat::kPcmF32le:
-      return CreatePcmEncoder(format, sample_rate, channels, total_samples);
+      return CreatePcmEncoder(format, sample_rate, channels, total_samples, origin);
     case AudioFormat::kFlac:
     case AudioFormat::kMp3:
     case AudioFormat::kOggVorbis:
-      return CreateFfmpegEncoder(format, sample_rate, channels, total_samples);
+      return CreateFfmpegEncoder(format, sample_rate, channels, total_samples, origin);
   }
   return absl::InvalidArgumentError(
       absl::StrCat("no such audio format: ", static_cast<int>(format)));
@@ -61,9 +62,9 @@ absl::StatusOr<std::unique_ptr<AudioEncoder>> CreateFormat(AudioFormat format, i
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<AudioEncoder>> AudioEncoder::Create(AudioFormat format,
-                                                                   int sample_rate, int channels,
-                                                                   int64_t total_samples) {
+absl::StatusOr<std::unique_ptr<AudioEncoder>> AudioEncoder::Create(
+    AudioFormat format, int sample_rate, int channels, int64_t total_samples,
+    const std::optional<Origin>& origin) {
   if (sample_rate < kMinSampleRate || sample_rate > kMaxSampleRate) {
     return absl::InvalidArgumentError(absl::StrCat("sample rate ", sample_rate, " Hz is outside ",
                                                    kMinSampleRate, "..", kMaxSampleRate));
@@ -76,7 +77,7 @@ absl::StatusOr<std::unique_ptr<AudioEncoder>> AudioEncoder::Create(AudioFormat f
     return absl::InvalidArgumentError(absl::StrCat("a song of ", total_samples, " samples"));
   }
   ASSIGN_OR_RETURN(std::unique_ptr<AudioEncoder> inner,
-                   CreateFormat(format, sample_rate, channels, total_samples));
+                   CreateFormat(format, sample_rate, channels, total_samples, origin));
   return std::make_unique<CountingEncoder>(std::move(inner), channels, total_samples);
 }
 

@@ -78,19 +78,31 @@ struct IoDeleter {
 };
 using CodecPtr = std::unique_ptr<AVCodecContext, CodecDeleter>;
 
+absl::Status SetVorbisComments(const Origin& origin, AVDictionary** comments) {
+  std::vector<std::pair<std::string, std::string>> fields =
+      OriginFields(origin, MarkedFile::kAudio);
+  fields.emplace_back("DESCRIPTION", OriginComment(origin, MarkedFile::kAudio));
+  for (const auto& [name, value] : fields) {
+    if (const int error = av_dict_set(comments, name.c_str(), value.c_str(), 0); error < 0) {
+      return FfmpegError("mark of origin", error);
+    }
+  }
+  return absl::OkStatus();
+}
+
 class FfmpegEncoder : public AudioEncoder {
  public:
   FfmpegEncoder(AudioFormat format, int channels) : format_(format), channels_(channels) {}
   FfmpegEncoder(const FfmpegEncoder&) = delete;  // the I/O context points at this object
   FfmpegEncoder& operator=(const FfmpegEncoder&) = delete;
 
-  absl::Status Init(int sample_rate, int64_t total_samples);
+  absl::Status Init(int sample_rate, int64_t total_samples, const std::optional<Origin>& origin);
   absl::Status Encode(absl::Span<const float> samples, bool last, std::string* out) override;
 
  private:
   static int Write(void* opaque, uint8_t* data, int size);
   absl::Status OpenCodec(const AVCodec* codec, int sample_rate);
-  absl::Status OpenMuxer(int64_t total_samples);
+  absl::Status OpenMuxer(int64_t total_samples, const std::optional<Origin>& origin);
   absl::Status SendFrame();
   absl::Status FillFrame();
   absl::Status MuxPackets();
@@ -113,7 +125,8 @@ int FfmpegEncoder::Write(void* opaque, uint8_t* data, int size) {
   return size;
 }
 
-absl::Status FfmpegEncoder::Init(int sample_rate, int64_t total_samples) {
+absl::Status FfmpegEncoder::Init(int sample_rate, int64_t total_samples,
+                                 const std::optional<Origin>& origin) {
   SilenceFfmpeg();
   const FormatInfo info = InfoFor(format_);
   if (format_ == AudioFormat::kFlac && total_samples > kMaxFlacSamples) {
@@ -138,7 +151,8 @@ absl::Status FfmpegEncoder::Init(int sample_rate, int64_t total_samples) {
     return FfmpegError("audio frame", AVERROR(ENOMEM));
   }
   RETURN_IF_ERROR(OpenCodec(codec, sample_rate));
-  return OpenMuxer(total_samples);
+  if (origin.has_value() && format_ == AudioFormat::kMp3) bytes_ = OriginId3Tag(*origin);
+  return OpenMuxer(total_samples, origin);
 }
 
 absl::Status FfmpegEncoder::OpenCodec(const AVCodec* codec, int sample_rate) {
@@ -162,7 +176,7 @@ absl::Status FfmpegEncoder::OpenCodec(const AVCodec* codec, int sample_rate) {
   return absl::OkStatus();
 }
 
-absl::Status FfmpegEncoder::OpenMuxer(int64_t total_samples) {
+absl::Status FfmpegEncoder::OpenMuxer(int64_t total_samples, const std::optional<Origin>& origin) {
   auto* buffer = static_cast<unsigned char*>(av_malloc(kIoBufferBytes));
   if (buffer == nullptr) return FfmpegError("audio buffer", AVERROR(ENOMEM));
   io_.reset(
@@ -193,6 +207,9 @@ absl::Status FfmpegEncoder::OpenMuxer(int64_t total_samples) {
     uint8_t* info = stream->codecpar->extradata;
     info[13] = static_cast<uint8_t>((info[13] & 0xf0) | (total_samples >> 32 & 0x0f));
     for (int i = 0; i < 4; ++i) info[14 + i] = static_cast<uint8_t>(total_samples >> (24 - 8 * i));
+  }
+  if (origin.has_value() && format_ != AudioFormat::kMp3) {
+    RETURN_IF_ERROR(SetVorbisComments(*origin, &muxer->metadata));
   }
   AVDictionary* options = nullptr;
   if (format_ == AudioFormat::kFlac) av_dict_set(&options, "metadata_header_padding", "0", 0);
@@ -279,11 +296,11 @@ absl::Status FfmpegEncoder::MuxPackets() {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<AudioEncoder>> CreateFfmpegEncoder(AudioFormat format,
-                                                                  int sample_rate, int channels,
-                                                                  int64_t total_samples) {
+absl::StatusOr<std::unique_ptr<AudioEncoder>> CreateFfmpegEncoder(
+    AudioFormat format, int sample_rate, int channels, int64_t total_samples,
+    const std::optional<Origin>& origin) {
   auto encoder = std::make_unique<FfmpegEncoder>(format, channels);
-  RETURN_IF_ERROR(encoder->Init(sample_rate, total_samples));
+  RETURN_IF_ERROR(encoder->Init(sample_rate, total_samples, origin));
   return encoder;
 }
 

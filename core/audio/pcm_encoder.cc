@@ -7,12 +7,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "core/audio/sample_format.h"
 
 namespace vidmuse {
 namespace {
 
-constexpr int64_t kWavHeaderBytes = 44;
+constexpr size_t kPlainWavHeaderBytes = 44;
 
 template <typename Unsigned>
 void AppendLittleEndian(Unsigned value, std::string* out) {
@@ -21,11 +22,14 @@ void AppendLittleEndian(Unsigned value, std::string* out) {
   }
 }
 
-// Returns a RIFF/WAVE header with one `fmt ` chunk (PCM) and the start of one `data` chunk.
-std::string WavHeader(int sample_rate, int channels, uint32_t data_bytes) {
+// Returns a RIFF/WAVE header with one `fmt ` chunk (PCM), then `more_chunks`, then the start of one
+// `data` chunk.
+std::string WavHeader(int sample_rate, int channels, uint32_t data_bytes,
+                      absl::string_view more_chunks) {
   const auto frame_bytes = static_cast<uint16_t>(2 * channels);
   std::string header = "RIFF";
-  AppendLittleEndian(static_cast<uint32_t>(data_bytes + kWavHeaderBytes - 8), &header);
+  AppendLittleEndian(
+      static_cast<uint32_t>(data_bytes + kPlainWavHeaderBytes + more_chunks.size() - 8), &header);
   header += "WAVEfmt ";
   AppendLittleEndian(uint32_t{16}, &header);
   AppendLittleEndian(uint16_t{1}, &header);
@@ -34,7 +38,7 @@ std::string WavHeader(int sample_rate, int channels, uint32_t data_bytes) {
   AppendLittleEndian(static_cast<uint32_t>(sample_rate) * frame_bytes, &header);
   AppendLittleEndian(frame_bytes, &header);
   AppendLittleEndian(uint16_t{16}, &header);
-  header += "data";
+  absl::StrAppend(&header, more_chunks, "data");
   AppendLittleEndian(data_bytes, &header);
   return header;
 }
@@ -67,19 +71,21 @@ class Float32Encoder : public AudioEncoder {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<AudioEncoder>> CreatePcmEncoder(AudioFormat format, int sample_rate,
-                                                               int channels,
-                                                               int64_t total_samples) {
+absl::StatusOr<std::unique_ptr<AudioEncoder>> CreatePcmEncoder(
+    AudioFormat format, int sample_rate, int channels, int64_t total_samples,
+    const std::optional<Origin>& origin) {
   if (format == AudioFormat::kPcmF32le) return std::make_unique<Float32Encoder>();
   if (format == AudioFormat::kPcmS16le) return std::make_unique<Int16Encoder>("");
-  const int64_t max_bytes = std::numeric_limits<uint32_t>::max() - (kWavHeaderBytes - 8);
+  const std::string mark = origin.has_value() ? OriginWavChunks(*origin) : "";
+  const auto header_bytes = static_cast<int64_t>(kPlainWavHeaderBytes + mark.size());
+  const int64_t max_bytes = std::numeric_limits<uint32_t>::max() - (header_bytes - 8);
   if (total_samples > max_bytes / (2 * channels)) {
     return absl::InvalidArgumentError(absl::StrCat("a WAV file of ", total_samples, " samples and ",
                                                    channels,
                                                    " channel(s) is over its limit of 4 GiB"));
   }
   return std::make_unique<Int16Encoder>(
-      WavHeader(sample_rate, channels, static_cast<uint32_t>(total_samples * 2 * channels)));
+      WavHeader(sample_rate, channels, static_cast<uint32_t>(total_samples * 2 * channels), mark));
 }
 
 }  // namespace vidmuse

@@ -38,7 +38,7 @@ absl::StatusOr<std::unique_ptr<AudioPipeline>> AudioPipeline::Create(
       LoudnessProcessor::Create(options.loudness, model.sample_rate, pipeline->total_samples_));
   ASSIGN_OR_RETURN(pipeline->encoder_,
                    AudioEncoder::Create(options.format, model.sample_rate, model.channels,
-                                        pipeline->total_samples_));
+                                        pipeline->total_samples_, options.origin));
   return pipeline;
 }
 
@@ -79,10 +79,13 @@ absl::Status AudioPipeline::EncodeReady(AudioChunk* chunk) {
   const auto piece = absl::MakeConstSpan(ready_).subspan(ready_begin_, samples);
   ready_begin_ += samples;
   const bool last = frames_taken_ == options_.total_frames && ready_begin_ == ready_.size();
-  chunk->first_sample = samples_encoded_;
-  chunk->num_samples = static_cast<int64_t>(samples);
   samples_encoded_ += static_cast<int64_t>(samples);
   RETURN_IF_ERROR(encoder_->Encode(piece, last, &chunk->data));
+  // Samples that the encoder gathers belong to the next chunk that is sent.
+  if (!chunk->data.empty() || !chunk->tokens.empty()) {
+    chunk->first_sample = std::exchange(samples_in_chunks_, samples_encoded_);
+    chunk->num_samples = samples_encoded_ - chunk->first_sample;
+  }
   if (last) {
     done_ = true;
     ready_ = {};

@@ -13,6 +13,7 @@
 #include "absl/types/span.h"
 #include "core/audio/audio_encoder.h"
 #include "core/audio/loudness.h"
+#include "core/base/origin_mark.h"
 #include "core/model/music_model.h"
 #include "vidmuse/audio_format.h"
 #include "vidmuse/events.h"
@@ -26,6 +27,7 @@ struct AudioPipelineOptions {
   int64_t total_frames = 0;
   double chunk_seconds = 0;  // longest chunk; 0: 2 s
   bool return_tokens = false;
+  Origin origin;  // that the file names
   // For a resumed song: what the client has already and isn't sent again.
   int64_t known_frames = 0;     // frames whose tokens it has
   uint64_t received_bytes = 0;  // bytes of the encoded stream
@@ -75,6 +77,7 @@ class AudioPipeline {
   std::vector<float> ready_;  // samples that the loudness stage has released
   size_t ready_begin_ = 0;    // samples of `ready_` before this one are encoded
   int64_t samples_encoded_ = 0;
+  int64_t samples_in_chunks_ = 0;  // of them, those that chunks have told of
   uint64_t bytes_made_ = 0;
   bool done_ = false;
 };

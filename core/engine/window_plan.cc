@@ -4,7 +4,7 @@
 
 namespace vidmuse {
 
-std::vector<WindowSpec> PlanWindows(int seconds, int overlap) {
+std::vector<WindowSpec> PlanWindows(int seconds, int overlap, Alignment alignment) {
   constexpr int kTokensPerLocalFrame = kFrameRate / 2;
   const int stride = kWindowFrames - overlap;
   const int64_t total = int64_t{seconds} * kFrameRate;
@@ -21,10 +21,12 @@ std::vector<WindowSpec> PlanWindows(int seconds, int overlap) {
     window.first_local = first_local;
     window.local_count = std::min(window.frames / kTokensPerLocalFrame, total_local - first_local);
     windows.push_back(window);
-    // The first local frame moves on as the tokens do, but never so far that fewer than 60 are
-    // left.
-    first_local = std::min(first_local + stride / kTokensPerLocalFrame,
-                           std::max(total_local - kWindowLocalFrames, first_local));
+    // The first local frame moves on as the tokens do, but in the published code never so far that
+    // fewer than 60 are left.
+    const int last_first = alignment == Alignment::kTime
+                               ? total_local
+                               : std::max(total_local - kWindowLocalFrames, first_local);
+    first_local = std::min(first_local + stride / kTokensPerLocalFrame, last_first);
     prompt = window.frames - stride;
     offset += stride;
     if (prompt <= 0) break;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "vidmuse/alignment.h"
 
 namespace vidmuse {
 
@@ -29,10 +30,12 @@ struct WindowSpec {
 
 // The windows of a song of `seconds` >= 1 whole seconds, whose video gave 2 * seconds local frames.
 // They are the published code's, in its order: MusicGen's `_generate_tokens` with VidMuse's
-// handling of the local frames. Each window begins with the last `overlap` token frames of the one
-// before: the published `extend_stride` is 30 s less that. `overlap` is a multiple of 25, the token
-// frames of a local frame, in [25, 1000].
-std::vector<WindowSpec> PlanWindows(int seconds, int overlap = kWindowOverlap);
+// handling of the local frames, by which the last window may get earlier ones. With
+// Alignment::kTime, every window has the local frames of its own seconds. Each window begins with
+// the last `overlap` token frames of the one before: the published `extend_stride` is 30 s less
+// that. `overlap` is a multiple of 25, the token frames of a local frame, in [25, 1000].
+std::vector<WindowSpec> PlanWindows(int seconds, int overlap = kWindowOverlap,
+                                    Alignment alignment = Alignment::kReference);
 
 // How long so many token frames sound.
 inline absl::Duration FramesLength(int64_t frames) {

@@ -75,6 +75,8 @@ absl::StatusOr<Models> LoadModels(const GeneratorOptions& options,
   model_options.model_dir = options.model_dir;
   model_options.codec_dir = options.codec_dir;
   model_options.name = options.model_name;
+  model_options.server_version = options.server_version;
+  model_options.origin_text = options.origin_text;
   model_options.precision = options.precision;
   model_options.device_threads = options.device_threads;
   model_options.encode_threads = options.encode_threads;

@@ -10,6 +10,7 @@
 #include "core/base/catch_exceptions.h"
 #include "core/base/cpus.h"
 #include "core/base/memory.h"
+#include "core/base/origin_mark.h"
 #include "core/base/status_macros.h"
 #include "core/generator/device_set.h"
 #include "core/generator/request_memory.h"
@@ -124,6 +125,8 @@ GeneratorImpl::GeneratorImpl(std::vector<std::unique_ptr<MusicModel>> models,
   context.open_video = std::move(open_video);
   context.decode_sound = std::move(decode_sound);
   context.limits = limits_;
+  context.origin = {
+      .version = options.server_version, .model = "", .seed = 0, .text = options.origin_text};
   context.progress_interval = absl::Seconds(options.progress_seconds);
   context.send_timeout = absl::Seconds(options.send_timeout_seconds);
   context.clock = clock_;
@@ -240,6 +243,7 @@ absl::Status ValidateLimits(const Limits& limits) {
 
 absl::Status ValidateOptions(const GeneratorOptions& options) {
   RETURN_IF_ERROR(CheckPositive("progress_seconds", options.progress_seconds));
+  RETURN_IF_ERROR(CheckOriginText(options.origin_text));
   RETURN_IF_ERROR(CheckPositive("send_timeout_seconds", options.send_timeout_seconds));
   return ValidateLimits(options.limits);
 }

@@ -27,6 +27,7 @@
 #include "absl/types/span.h"
 #include "core/base/clock.h"
 #include "core/base/mutex.h"
+#include "core/base/origin_mark.h"
 #include "core/base/worker_pool.h"
 #include "core/engine/audio_pipeline.h"
 #include "core/engine/condition_source.h"
@@ -59,6 +60,7 @@ struct JobContext {
   VideoOpener open_video;
   SoundDecoder decode_sound;
   Limits limits;
+  Origin origin;                                   // version and text
   absl::Duration send_timeout, progress_interval;  // see GeneratorOptions
   const Clock* clock = nullptr;
   MetricsSink* metrics = nullptr;

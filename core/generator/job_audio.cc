@@ -5,6 +5,7 @@
 
 #include "core/base/status_macros.h"
 #include "core/generator/job.h"
+#include "core/generator/variant_seed.h"
 #include "vidmuse/audio_format.h"
 #include "vidmuse/events.h"
 
@@ -18,6 +19,9 @@ absl::StatusOr<std::unique_ptr<AudioPipeline>> Job::NewPipeline(int variant) con
   options.chunk_seconds = request_.chunk_seconds;
   options.return_tokens = request_.return_tokens;
   options.known_frames = received_frames_[variant];
+  options.origin = context_->origin;
+  options.origin.model = context_->model->info().name;
+  options.origin.seed = VariantSeed(request_.sampling.seed, variant);
   if (request_.resume) {
     options.received_bytes = request_.resume->variants[variant].received_bytes;
   }
@@ -114,7 +118,8 @@ void Job::PumpAudio() {
 }
 
 void Job::SendChunk(AudioChunk chunk) {
-  if (!chunk.data.empty()) {
+  // A header alone is no audio.
+  if (!chunk.data.empty() && chunk.num_samples > 0) {
     const double audio_seconds =
         static_cast<double>(chunk.num_samples) / context_->model->info().sample_rate;
     MutexLock lock(&mutex_);

@@ -177,6 +177,7 @@ void Job::DecodeMore() {
   FramePart part;
   part.first = std::max(local_read_, window.first_local);
   part.count = window.end_local() - part.first;
+  part.alignment = request_.alignment;
   absl::StatusOr<VideoFrames> frames = video_->Read(part, cancel_);
   if (!frames.ok()) return End(frames.status());
   frames_ = *std::move(frames);

@@ -108,7 +108,8 @@ void Job::DecodeVideo() {
   if (const absl::Status status = DecodePrompt(); !status.ok()) return End(status);
   if (!video.ok()) return End(video.status());
   video_ = *std::move(video);
-  absl::StatusOr<VideoFrames> frames = video_->Read({0, kFirstPartFrames}, cancel_);
+  absl::StatusOr<VideoFrames> frames =
+      video_->Read({0, kFirstPartFrames, request_.alignment}, cancel_);
   if (!frames.ok()) return End(frames.status());
   frames_ = *std::move(frames);
   local_read_ = static_cast<int>(frames_.local.size());
@@ -160,7 +161,8 @@ absl::Status Job::StartSong() {
                                                    " frames, but the song has ", total_frames_));
   }
   RETURN_IF_ERROR(CheckPrompt());
-  windows_ = PlanWindows(frames_.seconds, OverlapFrames(request_.window_overlap_seconds));
+  windows_ = PlanWindows(frames_.seconds, OverlapFrames(request_.window_overlap_seconds),
+                         request_.alignment);
   if (known_frames_ == total_frames_ || local_read_ >= LocalFramesNeeded(windows_)) {
     video_ = nullptr;
   }
@@ -180,6 +182,8 @@ absl::Status Job::StartSong() {
     started.seeds.push_back(VariantSeed(request_.sampling.seed, v));
   }
   started.fingerprint = model.fingerprint;
+  started.server_version = context_->origin.version;
+  started.origin_text = context_->origin.text;
   started.sampling = request_.sampling;
   started.total_samples = audio_.front()->total_samples();
   started.total_frames = total_frames_;

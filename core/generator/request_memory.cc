@@ -59,7 +59,7 @@ uint64_t SongBytes(const ModelInfo& model, int64_t frames, LoudnessMode loudness
 
 RequestMemory MostMemory(const MusicModel& model, int seconds, const GenerationRequest& request) {
   const std::vector<WindowSpec> windows =
-      PlanWindows(seconds, OverlapFrames(request.window_overlap_seconds));
+      PlanWindows(seconds, OverlapFrames(request.window_overlap_seconds), request.alignment);
   const int first = std::min(kLocalFrameRate * seconds, kFirstPartFrames);
   RequestMemory memory;
   memory.parts = LocalFramesNeeded(windows) > first;

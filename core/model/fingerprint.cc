@@ -12,7 +12,7 @@ namespace {
 
 // Increase this whenever a change of this program gives other tokens or bytes for the same request,
 // or changes the meaning of ResumePoint.
-constexpr int kFormat = 2;
+constexpr int kFormat = 3;
 
 std::string Text(const LmConfig& lm) {
   return absl::StrCat(lm.dim, " ", lm.num_heads, " ", lm.num_layers, " ", lm.hidden_scale, " ",
@@ -48,6 +48,9 @@ std::string Fingerprint(const FingerprintParts& parts) {
   add("compiler", __VERSION__);
   add("C library", CLibrary());
   add("media", MediaLibraries());
+  Origin origin = parts.origin;
+  origin.seed = 0;
+  add("mark of origin", OriginXmp(origin, MarkedFile::kAudio));
   add("token model", Text(parts.lm));
   add("codec", Text(parts.codec));
   add("weights", parts.weights);

@@ -5,12 +5,14 @@
 #include <string>
 #include <vector>
 
+#include "core/base/origin_mark.h"
 #include "core/model/architecture/model_config.h"
 
 namespace vidmuse {
 
 // The parts that differ between models or between devices.
 struct FingerprintParts {
+  Origin origin;  // that every file names; the seed doesn't count
   LmConfig lm;
   CodecConfig codec;
   std::string weights;          // WeightReader::Digest of the token model and the conditioner

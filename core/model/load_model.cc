@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/cpus.h"
+#include "core/base/origin_mark.h"
 #include "core/base/status_macros.h"
 #include "core/model/architecture/codec_tensors.h"
 #include "core/model/architecture/conditioner_tensors.h"
@@ -137,6 +138,14 @@ ModelInfo Describe(const LmConfig& lm, const ModelFiles& files, const ModelOptio
   return info;
 }
 
+// Of the files that are made, but for the seed.
+Origin FileOrigin(const ModelInfo& info, const ModelOptions& options) {
+  return {.version = options.server_version,
+          .model = info.name,
+          .seed = 0,
+          .text = options.origin_text};
+}
+
 absl::StatusOr<std::unique_ptr<MusicModel>> ComposeOnDevice(ModelFiles files,
                                                             const LmConfig& config,
                                                             const ModelOptions& options) {
@@ -160,6 +169,7 @@ absl::StatusOr<std::unique_ptr<MusicModel>> ComposeOnDevice(ModelFiles files,
   info.precision = DevicePrecisionName(device.precision);
   info.parameters = weights.parameters() + codec_weights.parameters();
   FingerprintParts print;
+  print.origin = FileOrigin(info, options);
   print.lm = config;
   print.codec = codec.config;
   print.weights = weights.Digest();
@@ -208,6 +218,7 @@ absl::StatusOr<std::unique_ptr<MusicModel>> Compose(ModelFiles files, const Mode
   ASSIGN_OR_RETURN(CpuCodec codec,
                    LoadCodec(files.codec, *kernels, &info.parameters, &print.codec_weights));
   info.encodes_audio = codec.encoder != nullptr;
+  print.origin = FileOrigin(info, options);
   print.lm = *config;
   print.codec = files.codec.config;
   print.precision = info.precision;

@@ -18,6 +18,9 @@ struct ModelOptions {
   std::string codec_dir;
   // The model's name. If empty, it is the last part of model_dir.
   std::string name;
+  // What files say of their origin (see GeneratorOptions), which is a part of the fingerprint.
+  std::string server_version;
+  std::string origin_text;
   // "cpu", or a GPU that ChooseDevices chose: "cuda:0", "cuda:1", ...
   std::string device = "cpu";
   // "fp32", "bf16", "fp16" or, on a CPU, "int8". If empty, it is fp16 on a GPU; on a CPU it is fp32

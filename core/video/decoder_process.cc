@@ -93,8 +93,9 @@ absl::StatusOr<DecoderProcess> DecoderProcess::Start(const std::string& program,
   std::string number = absl::StrCat(setup.number);
   std::string first = absl::StrCat(setup.part.first);
   std::string count = absl::StrCat(setup.part.count);
-  char* arguments[] = {name.data(),   role.data(),  memory.data(), seconds.data(),
-                       number.data(), first.data(), count.data(),  nullptr};
+  std::string alignment = absl::StrCat(static_cast<int>(setup.part.alignment));
+  char* arguments[] = {name.data(),  role.data(),  memory.data(),    seconds.data(), number.data(),
+                       first.data(), count.data(), alignment.data(), nullptr};
   pid_t pid = 0;
   const int error = posix_spawn(&pid, program.c_str(), &settings.actions, &settings.attributes,
                                 arguments, environment);

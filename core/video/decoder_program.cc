@@ -88,17 +88,20 @@ struct Arguments {
 
 absl::StatusOr<Arguments> ReadArguments(int argc, char** argv) {
   Arguments arguments;
-  uint32_t role = 0;
+  uint32_t role = 0, alignment = 0;
   FramePart& part = arguments.part;
-  if (argc != 7 || !absl::SimpleAtoi(argv[1], &role) ||
+  if (argc != 8 || !absl::SimpleAtoi(argv[1], &role) ||
       !absl::SimpleAtoi(argv[2], &arguments.memory_bytes) ||
       !absl::SimpleAtoi(argv[3], &arguments.processor_seconds) ||
       !absl::SimpleAtoi(argv[4], &arguments.number) || arguments.number < 0 ||
       arguments.number >= kMostDecoders || !absl::SimpleAtoi(argv[5], &part.first) ||
-      !absl::SimpleAtoi(argv[6], &part.count) || part.first < 0 || part.count < 1) {
+      !absl::SimpleAtoi(argv[6], &part.count) || part.first < 0 || part.count < 1 ||
+      !absl::SimpleAtoi(argv[7], &alignment) ||
+      alignment > static_cast<uint32_t>(Alignment::kTime)) {
     return absl::InvalidArgumentError("only the server can start this program");
   }
   arguments.role = static_cast<DecoderRole>(role);
+  part.alignment = static_cast<Alignment>(alignment);
   return arguments;
 }
 

@@ -37,39 +37,46 @@ PacketTimes TimesOf(const AVPacket& packet, AVRational time_base) {
   return times;
 }
 
-StreamClock NewClock(const AVStream& stream, const VideoHeader& header) {
+StreamClock NewClock(const AVStream& stream, const VideoHeader& header, bool keep_times) {
   const AVCodecDescriptor* codec = avcodec_descriptor_get(stream.codecpar->codec_id);
   const bool reorders = codec == nullptr || (codec->props & AV_CODEC_PROP_REORDER) != 0;
-  return StreamClock(reorders, header.clock_may_jump ? kLongestGapUs : kLongestStillUs);
+  return StreamClock(reorders, header.clock_may_jump ? kLongestGapUs : kLongestStillUs, keep_times);
+}
+
+// Fills in index.times, and clears index.pts if it can't tell the frames apart. index.pts are those
+// of all shown packets, ascending.
+void TakeTimes(StreamClock& clock, AVRational time_base, PacketIndex& index) {
+  const bool all_known = !index.pts.empty() && index.pts.front() != AV_NOPTS_VALUE;
+  if (all_known && clock.steady()) {
+    index.times = {index.pts, time_base.num, time_base.den};
+  } else {
+    index.times = {clock.TakeTimes(), 1, AV_TIME_BASE};
+  }
+  const bool twice = std::adjacent_find(index.pts.begin(), index.pts.end()) != index.pts.end();
+  if (!all_known || twice || !clock.steady()) index.pts.clear();
 }
 
 // Fills in the results of all streams' clocks.
-void TakeClocks(std::map<int, StreamClock>& clocks, int video, PacketIndex& index) {
+void TakeClocks(std::map<int, StreamClock>& clocks, const AVStream& video, PacketIndex& index) {
   int64_t start = std::numeric_limits<int64_t>::max();
   int64_t end = std::numeric_limits<int64_t>::min();
   int64_t longest = 0;
   for (auto& [stream, clock] : clocks) {
     clock.Finish();
+    if (stream == video.index) TakeTimes(clock, video.time_base, index);
     if (clock.empty()) continue;
     index.steady &= clock.steady();
     start = std::min(start, clock.start());
     end = std::max(end, clock.start() + clock.length());
     longest = std::max(longest, clock.length());
-    if (stream != video) continue;
+    if (stream != video.index) continue;
     index.video_span_us = clock.length();
     index.longest_gap_us = clock.longest_gap();
-    if (!clock.steady()) index.pts.clear();
   }
   if (end <= start) return;
   index.start_us = start;
   // Streams whose clocks jumped have no common timeline.
   index.span_us = index.steady ? end - start : longest;
-}
-
-bool TellFramesApart(const std::vector<int64_t>& sorted_pts) {
-  return sorted_pts.empty() ||
-         (sorted_pts.front() != AV_NOPTS_VALUE &&
-          std::adjacent_find(sorted_pts.begin(), sorted_pts.end()) == sorted_pts.end());
 }
 
 }  // namespace
@@ -93,8 +100,10 @@ absl::StatusOr<PacketIndex> IndexPackets(VideoFile& file, const Limits& limits,
     ASSIGN_OR_RETURN(const bool more, file.NextPacket(packet.get()));
     if (!more) break;
     const AVStream& stream = file.stream(packet->stream_index);
-    const auto clock = clocks.try_emplace(stream.index, NewClock(stream, file.header())).first;
-    if (stream.index != video) {
+    const bool is_video = stream.index == video;
+    const auto clock =
+        clocks.try_emplace(stream.index, NewClock(stream, file.header(), is_video)).first;
+    if (!is_video) {
       if ((packet->flags & AV_PKT_FLAG_DISCARD) == 0) {
         clock->second.Add(TimesOf(*packet, stream.time_base));
       }
@@ -117,8 +126,7 @@ absl::StatusOr<PacketIndex> IndexPackets(VideoFile& file, const Limits& limits,
   }
   index.separable = scan.separable();
   std::sort(index.pts.begin(), index.pts.end());
-  if (!TellFramesApart(index.pts)) index.pts.clear();
-  TakeClocks(clocks, video, index);
+  TakeClocks(clocks, file.stream(), index);
   return index;
 }
 

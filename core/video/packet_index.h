@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "core/video/picture_scan.h"
+#include "core/video/sampling_rules.h"
 #include "core/video/video_file.h"
 #include "vidmuse/limits.h"
 
@@ -30,6 +31,9 @@ struct PacketIndex {
   // Presentation times of the shown packets in the stream's time base, ascending. Empty if they
   // can't tell the frames apart: one is missing, two are equal, or the video's clock isn't steady.
   std::vector<int64_t> pts;
+  // When the frames are shown, in the order in which they are. Known even if `pts` is empty, but
+  // `at` is empty if no packet has a time.
+  FrameTimes times;
   // All packets of the video stream, in the order in which they are stored.
   std::vector<StoredPacket> stored;
   // True if the stream can be decoded from each PictureTraits::starts_group on (picture_scan.h).

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "absl/numeric/int128.h"
 #include "core/model/architecture/video_frames.h"
 
 namespace vidmuse {
@@ -36,6 +37,30 @@ std::vector<int64_t> GlobalFrameIndices(int64_t frames) {
                                ? step * static_cast<float>(i)
                                : end - step * static_cast<float>(kGlobalFrames - 1 - i);
     indices[i] = std::min(static_cast<int64_t>(position), frames - 1);
+  }
+  return indices;
+}
+
+std::vector<int64_t> FramesOnScreen(const FrameTimes& times, int seconds) {
+  std::vector<int64_t> indices(static_cast<size_t>(seconds) * kLocalFrameRate);
+  size_t next = 0;  // the first frame that isn't on screen yet
+  for (size_t i = 0; i < indices.size(); ++i) {
+    // Products of 64-bit numbers, so that nothing is rounded.
+    const absl::int128 moment = absl::int128(static_cast<int64_t>(i)) * times.denominator;
+    const auto shown = [&](int64_t time) {
+      return (absl::int128(time) - times.at.front()) * times.numerator * kLocalFrameRate <= moment;
+    };
+    while (next < times.at.size() && shown(times.at[next])) ++next;
+    indices[i] = static_cast<int64_t>(next) - 1;
+  }
+  return indices;
+}
+
+std::vector<int64_t> FramesOnScreen(double frame_rate, int64_t frames, int seconds) {
+  std::vector<int64_t> indices(static_cast<size_t>(seconds) * kLocalFrameRate);
+  for (size_t i = 0; i < indices.size(); ++i) {
+    const double frame = std::floor(static_cast<double>(i) * frame_rate / kLocalFrameRate);
+    indices[i] = static_cast<int64_t>(std::min(frame, static_cast<double>(frames - 1)));
   }
   return indices;
 }

@@ -1,6 +1,7 @@
 // Which frames of a video VidMuse looks at. Nothing is decoded here.
 //
-// The formulas come from `video_read_global` and `get_video_duration` of the published demo.
+// But for FramesOnScreen, the formulas come from `video_read_global` and `get_video_duration` of
+// the published demo.
 #ifndef VIDMUSE_VIDEO_SAMPLING_RULES_H_
 #define VIDMUSE_VIDEO_SAMPLING_RULES_H_
 
@@ -26,6 +27,22 @@ std::vector<int64_t> LocalFrameIndices(double frame_rate, int64_t frames, int se
 // Returns the 32 frames of the global branch, over the whole video: trunc(linspace(0, frames - 1,
 // 32)) in float32, as torch computes it. `frames` >= 1. Ascending, each in [0, frames).
 std::vector<int64_t> GlobalFrameIndices(int64_t frames);
+
+// When each frame of a video is shown.
+struct FrameTimes {
+  std::vector<int64_t> at;  // ascending
+  // A unit of `at` in seconds, as a fraction; both are positive.
+  int64_t numerator = 1;
+  int64_t denominator = 1;
+};
+
+// Returns the 2 * seconds frames that are on screen 0, 0.5, 1, ... seconds after the time of the
+// first one: of each moment, the last frame whose time isn't after it. `times` are of at least one
+// frame. Ascending.
+std::vector<int64_t> FramesOnScreen(const FrameTimes& times, int seconds);
+
+// Returns the same of `frames` >= 1 frames, `frame_rate` > 0 of them a second.
+std::vector<int64_t> FramesOnScreen(double frame_rate, int64_t frames, int seconds);
 
 }  // namespace vidmuse
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 namespace vidmuse {
 namespace {
@@ -42,12 +43,17 @@ int64_t Span::interval() const {
   return (last_start_ - start_) / (packets_ - 1);
 }
 
-StreamClock::StreamClock(bool reorders, int64_t longest_gap_us)
-    : reorder_(reorders ? kMostReordered : 0), longest_gap_(longest_gap_us) {}
+StreamClock::StreamClock(bool reorders, int64_t longest_gap_us, bool keep_times)
+    : reorder_(reorders ? kMostReordered : 0),
+      longest_gap_(longest_gap_us),
+      keep_times_(keep_times) {}
 
 void StreamClock::Add(const PacketTimes& packet) {
   const std::optional<int64_t> shown = packet.shown ? packet.shown : packet.decoded;
-  if (!shown || IsFar(*shown)) return;
+  if (!shown || IsFar(*shown)) {
+    all_timed_ = false;
+    return;
+  }
   Timed timed;
   timed.shown = *shown;
   if (packet.decoded && !IsFar(*packet.decoded)) timed.decoded = packet.decoded;
@@ -71,12 +77,14 @@ int64_t StreamClock::length() const {
   return ended_length_ + std::min(SpanLength(), kFarthest - ended_length_);
 }
 
+// A muxer that lets no time go back writes the times after a wrong one, far ahead, almost all at
+// once. Such a span is measured by its packets and not by its times.
+bool StreamClock::IsSqueezed() const {
+  return spans_ > 1 && span_.sum_of_lengths() / 2 > span_.length();
+}
+
 int64_t StreamClock::SpanLength() const {
-  const int64_t length = span_.length();
-  // A muxer that lets no time go back writes the times after a wrong one, far ahead, almost all at
-  // once. Such a span is measured by its packets and not by its times.
-  const bool squeezed = spans_ > 1 && span_.sum_of_lengths() / 2 > length;
-  if (!squeezed) return length;
+  if (!IsSqueezed()) return span_.length();
   return std::max(span_.sum_of_lengths(),
                   std::min(span_.packets(), kFarthest / (last_interval_ + 1)) * last_interval_);
 }
@@ -89,9 +97,11 @@ void StreamClock::Process(const Timed& packet) {
     // Lying packets at the start of a span last as long as they say, later ones as long as an
     // average packet.
     if (latest_.empty()) {
+      if (keep_times_) times_.push_back(ended_length_);
       ended_length_ += std::min(packet.length, kFarthest - ended_length_);
     } else {
       span_.AddUntimed();
+      if (keep_times_) span_times_.push_back(latest_.back());
     }
     return;
   }
@@ -100,7 +110,27 @@ void StreamClock::Process(const Timed& packet) {
   Accept(packet);
 }
 
+std::vector<int64_t> StreamClock::TakeTimes() {
+  if (!all_timed_) return {};
+  PlaceSpan();
+  std::sort(times_.begin(), times_.end());
+  return std::move(times_);
+}
+
+void StreamClock::PlaceSpan() {
+  const auto packets = static_cast<double>(span_times_.size());
+  const auto length = static_cast<double>(SpanLength());
+  for (size_t i = 0; i < span_times_.size(); ++i) {
+    const int64_t moment = IsSqueezed()
+                               ? static_cast<int64_t>(length * static_cast<double>(i) / packets)
+                               : span_times_[i] - span_.start();
+    times_.push_back(ended_length_ + moment);
+  }
+  span_times_.clear();
+}
+
 void StreamClock::StartSpan(int64_t start) {
+  PlaceSpan();
   ended_length_ = length();
   last_interval_ = span_.interval();
   if (++spans_ == 1) start_ = start;
@@ -116,6 +146,7 @@ void StreamClock::Accept(const Timed& packet) {
     longest_seen_gap_ = std::max(longest_seen_gap_, packet.shown - latest_.back());
   }
   span_.Add(packet.shown, packet.length);
+  if (keep_times_) span_times_.push_back(packet.shown);
   if (spans_ == 1) start_ = std::min(start_, packet.shown);
   last_end_ = std::max(last_end_, packet.shown + packet.length);
   last_decoded_ = packet.decoded;

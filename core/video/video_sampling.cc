@@ -25,6 +25,7 @@
 
 extern "C" {
 #include <libavcodec/packet.h>
+#include <libavformat/avformat.h>
 #include <libavutil/avutil.h>
 #include <libavutil/frame.h>
 }
@@ -46,6 +47,10 @@ constexpr uint64_t kMostFrameBuffers = 20;
 constexpr double kLongestGroupSeconds = 30;
 // What a decoder takes besides.
 constexpr uint64_t kBytesBesideFrames = 48 << 20;
+
+int64_t TimeOf(const AVFrame& frame) {
+  return frame.pts != AV_NOPTS_VALUE ? frame.pts : frame.best_effort_timestamp;
+}
 
 }  // namespace
 
@@ -70,7 +75,7 @@ absl::Status VideoSampling::ReadFile() {
   RETURN_IF_ERROR(ReadPackets());
   RETURN_IF_ERROR(ChooseRateAndLength());
   SetTimeLimit();
-  all_ = ChooseFrames(index_.frames);
+  all_ = ChooseFrames(index_.frames, index_.times);
   frames_ = PartOf(all_, part_);
   if (frames_.local.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -176,9 +181,25 @@ void VideoSampling::SetTimeLimit() {
   watch_.SetTimeLimit(time_limit_);
 }
 
-SampledFrames VideoSampling::ChooseFrames(int64_t frames) const {
-  const std::vector<int64_t> local = LocalFrameIndices(frame_rate_, frames, seconds_);
-  const std::vector<int64_t> global = GlobalFrameIndices(frames);
+std::vector<int64_t> VideoSampling::OnScreen(int64_t frames, const FrameTimes& times) const {
+  const std::vector<int64_t>& at = times.at;
+  const bool all_known = static_cast<int64_t>(at.size()) == frames &&
+                         std::is_sorted(at.begin(), at.end()) && at.front() != AV_NOPTS_VALUE;
+  if (all_known) return FramesOnScreen(times, seconds_);
+  // Without times, the frames count as equally long.
+  const int64_t span = index_.video_span_us;
+  return FramesOnScreen(span > 0 ? MeasuredFrameRate(frames, span) : frame_rate_, frames, seconds_);
+}
+
+SampledFrames VideoSampling::ChooseFrames(int64_t frames, const FrameTimes& times) const {
+  const bool by_time = part_.alignment == Alignment::kTime;
+  const std::vector<int64_t> local =
+      by_time ? OnScreen(frames, times) : LocalFrameIndices(frame_rate_, frames, seconds_);
+  std::vector<int64_t> global =
+      GlobalFrameIndices(by_time ? static_cast<int64_t>(local.size()) : frames);
+  if (by_time) {
+    for (int64_t& frame : global) frame = local[static_cast<size_t>(frame)];
+  }
   SampledFrames sampled;
   sampled.seconds = seconds_;
   std::vector<int64_t>& wanted = sampled.wanted;
@@ -316,7 +337,7 @@ absl::StatusOr<VideoFrames> VideoSampling::DecodeAllInOrder() {
         ASSIGN_OR_RETURN(outcome, DecodeAll(pts, nullptr));
       }
       count = outcome.decoded;
-      frames = ChooseFrames(count);
+      frames = ChooseFrames(count, outcome.times);
       recounted = true;
       continue;
     }
@@ -343,6 +364,8 @@ absl::StatusOr<VideoSampling::Outcome> VideoSampling::DecodeAll(const std::vecto
     for (const int64_t i : picker->wanted()) wanted_pts.push_back(pts[static_cast<size_t>(i)]);
   }
   Outcome outcome;
+  outcome.times.numerator = file->stream().time_base.num;
+  outcome.times.denominator = file->stream().time_base.den;
   const AvPacketPtr packet = NewPacket();
   bool more = true;
   size_t number = 0;
@@ -369,9 +392,10 @@ absl::Status VideoSampling::TakeFrames(VideoDecoder& decoder, const std::vector<
     ASSIGN_OR_RETURN(const bool got, decoder.Receive(frame.get()));
     if (!got) return absl::OkStatus();
     int64_t index = outcome.decoded++;
+    outcome.times.at.push_back(TimeOf(*frame));
     if (picker == nullptr) continue;
     if (!pts.empty()) {
-      const int64_t time = frame->pts != AV_NOPTS_VALUE ? frame->pts : frame->best_effort_timestamp;
+      const int64_t time = TimeOf(*frame);
       const auto it = std::lower_bound(pts.begin(), pts.end(), time);
       // If no packet has this time, the frame's place is unknown.
       if (it == pts.end() || *it != time) continue;

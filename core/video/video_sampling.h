@@ -23,6 +23,7 @@
 #include "core/video/group_decoder.h"
 #include "core/video/packet_index.h"
 #include "core/video/sampled_frames.h"
+#include "core/video/sampling_rules.h"
 #include "core/video/video_file.h"
 #include "vidmuse/limits.h"
 
@@ -69,6 +70,7 @@ class VideoSampling {
   struct Outcome {
     int64_t decoded = 0;
     int64_t errors = 0;
+    FrameTimes times;  // of the decoded frames, in the order in which they came
   };
 
   VideoSampling(absl::string_view bytes, const Limits& limits, int max_seconds,
@@ -89,7 +91,11 @@ class VideoSampling {
   absl::Status ChooseRateAndLength();
   void SetTimeLimit();
   void ChooseGroups();
-  SampledFrames ChooseFrames(int64_t frames) const;
+  // Chooses among `frames` frames, which are shown at `times` (index_.times, unless the decoder
+  // gave others).
+  SampledFrames ChooseFrames(int64_t frames, const FrameTimes& times) const;
+  // For Alignment::kTime, with the same arguments: the frames on screen every half second.
+  std::vector<int64_t> OnScreen(int64_t frames, const FrameTimes& times) const;
   // Moves the group's frames, which are all there, from the early ones.
   void TakeDecoded(const FrameGroup& group,
                    const std::function<void(int position, std::vector<uint8_t> pixels)>& take);

@@ -11,6 +11,7 @@
 
 #include "absl/time/clock.h"
 #include "client/music_client.h"
+#include "core/base/origin_mark.h"
 #include "tests/e2e/harness.h"
 
 namespace vidmuse {
@@ -118,7 +119,8 @@ TEST_F(FingerprintE2eTest, SamplesAreSplicedExactlyAndSaySo) {
     const Splice& splice = song.splices[0];
     EXPECT_EQ(splice.second_fingerprint, Fingerprint(*other_));
     const bool is_wav = format == v1::AUDIO_FORMAT_WAV;
-    const size_t bytes = is_wav ? 44 + 2 * splice.first_sample : 4 * splice.first_sample;
+    const size_t bytes =
+        is_wav ? kMarkedWavHeaderBytes + 2 * splice.first_sample : 4 * splice.first_sample;
     EXPECT_TRUE(song.audio.compare(0, bytes, begun.audio, 0, bytes) == 0);
     // The rest must be what the other server makes from the first one's tokens.
     const Song rest =

@@ -14,14 +14,14 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "tests/e2e/gateway_process.h"
 #include "tests/e2e/harness.h"
-#include "tests/support/subprocess.h"
 
 namespace vidmuse {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 const absl::Duration kTime = kPatience * absl::Seconds(60);
@@ -99,27 +99,15 @@ class GatewayE2eTest : public testing::Test {
   }
 
   void StartGateway(const std::vector<std::string>& flags = {}) {
-    std::vector<std::string> addresses;
-    for (const auto& server : servers_) addresses.push_back(server->address());
-    std::vector<std::string> args = {std::string(VIDMUSE_BIN_DIR) + "/vidmuse_gateway", "--server",
-                                     absl::StrJoin(addresses, ","), "--listen", "127.0.0.1:0"};
-    args.insert(args.end(), flags.begin(), flags.end());
-    auto started = Subprocess::Start(args);
+    auto started = GatewayProcess::Start(servers_, flags);
     ASSERT_TRUE(started.ok()) << started.status();
     gateway_ = *std::move(started);
-    const auto line = gateway_->WaitForErrorLine("ready on", kTime);
-    ASSERT_TRUE(line.ok()) << line.status();
-    ASSERT_TRUE(absl::SimpleAtoi(
-        line->substr(line->rfind(':') + 1, line->rfind('"') - line->rfind(':') - 1), &port_))
-        << *line;
+    port_ = gateway_->port();
   }
 
-  std::string Url(const std::string& path) const {
-    return absl::StrCat("http://127.0.0.1:", port_, path);
-  }
-  RunResult Curl(std::vector<std::string> args) const {
-    args.insert(args.begin(), {"/usr/bin/env", "curl", "-sS", "-m", "60"});
-    return RunProgram(args);
+  std::string Url(const std::string& path) const { return gateway_->Url(path); }
+  static RunResult Curl(const std::vector<std::string>& args) {
+    return RunProgram(CurlCommand(args));
   }
   // The answer's body and code.
   std::pair<std::string, std::string> Post(const std::string& query, const std::string& body) {
@@ -148,7 +136,7 @@ class GatewayE2eTest : public testing::Test {
   }
 
   std::vector<std::unique_ptr<ServerProcess>> servers_;
-  std::unique_ptr<Subprocess> gateway_;
+  std::unique_ptr<GatewayProcess> gateway_;
   int port_ = 0;
 };
 
@@ -163,25 +151,36 @@ TEST_F(GatewayE2eTest, EveryWayInAndFormatGivesTheToolsFile) {
   const std::string expected = MadeByTool({"--seed", "7", "--format", "wav"});
   const std::string output = TempFile("answer");
   // A form, whose fields may come after the video; and a body of unknown length.
-  EXPECT_EQ(Curl({"-F", absl::StrCat("video=@", GoldenVideo("pattern_4s")), "-F", "seed=7", "-o", output,
-                  Url("/v1/music")})
+  EXPECT_EQ(Curl({"-F", absl::StrCat("video=@", GoldenVideo("pattern_4s")), "-F", "seed=7", "-o",
+                  output, Url("/v1/music")})
                 .exit_code,
             0);
   EXPECT_EQ(ReadFile(output), expected);
-  EXPECT_EQ(
-      Curl({"-H", "transfer-encoding: chunked", "--data-binary", absl::StrCat("@", GoldenVideo("pattern_4s")),
-            "-D", TempFile("headers"), "-o", output, Url("/v1/music?seed=7")})
-          .exit_code,
-      0);
+  EXPECT_EQ(Curl({"-H", "transfer-encoding: chunked", "--data-binary",
+                  absl::StrCat("@", GoldenVideo("pattern_4s")), "-D", TempFile("headers"), "-o",
+                  output, Url("/v1/music?seed=7")})
+                .exit_code,
+            0);
   EXPECT_EQ(ReadFile(output), expected);
   const std::string headers = ReadFile(TempFile("headers"));
   for (const char* header : {"x-request-id: ", "x-vidmuse-seed: 7", "x-vidmuse-samples: 128000",
                              "x-vidmuse-sample-rate: 32000", "content-type: audio/wav"}) {
     EXPECT_THAT(headers, HasSubstr(header));
   }
-  const auto [video, code] = Post("?seed=7&format=mp4", GoldenVideo("pattern_4s"));
-  EXPECT_EQ(code, "200");
-  EXPECT_EQ(video.substr(4, 4), "ftyp");
+  for (const auto& [format, type] :
+       {std::pair("mp4", "video/mp4"), std::pair("m4v", "video/mp4"),
+        std::pair("mov", "video/quicktime"), std::pair("mkv", "video/x-matroska")}) {
+    // A form's field goes before the query's.
+    EXPECT_EQ(Curl({"-F", absl::StrCat("video=@", GoldenVideo("pattern_4s")), "-F",
+                    absl::StrCat("format=", format), "-D", TempFile("headers"), "-o", output,
+                    Url("/v1/music?format=flac")})
+                  .exit_code,
+              0);
+    EXPECT_THAT(ReadFile(TempFile("headers")), HasSubstr(absl::StrCat("content-type: ", type)));
+    EXPECT_EQ(ReadFile(output).substr(format == std::string("mkv") ? 0 : 4, 4),
+              format == std::string("mkv") ? "\x1a\x45\xdf\xa3" : "ftyp");
+    EXPECT_THAT(ReadFile(output), HasSubstr("/digitalsourcetype/compositeWithTrainedAlgorithmicMedia<"));
+  }
 }
 
 TEST_F(GatewayE2eTest, AnswersAboutItselfAndItsService) {
@@ -190,13 +189,23 @@ TEST_F(GatewayE2eTest, AnswersAboutItselfAndItsService) {
   EXPECT_EQ(Curl({Url("/readyz")}).output, "ready\n");
   EXPECT_EQ(nlohmann::json::parse(Curl({Url("/v1/model")}).output)["sample_rate"], 32000);
   EXPECT_EQ(nlohmann::json::parse(Curl({Url("/openapi.json")}).output)["openapi"], "3.1.0");
+  const std::string page = Curl({"-i", Url("/")}).output;
+  EXPECT_THAT(page, HasSubstr("content-type: text/html; charset=utf-8\r\n"));
+  EXPECT_THAT(page, HasSubstr("content-security-policy: default-src 'none'; "));
+  const std::string script = Curl({"-i", Url("/page/main.js")}).output;
+  EXPECT_THAT(script, HasSubstr("content-type: text/javascript; charset=utf-8\r\n"));
+  const std::string etag = script.substr(script.find("etag: ") + 6, 18);
+  EXPECT_THAT(
+      Curl({"-i", "-H", absl::StrCat("if-none-match: ", etag), Url("/page/main.js")}).output,
+      StartsWith("HTTP/1.1 304"));
+  EXPECT_THAT(Curl({"-i", Url("/page/nothing.js")}).output, StartsWith("HTTP/1.1 404"));
   EXPECT_THAT(Curl({Url("/metrics")}).output,
               HasSubstr("vidmuse_gateway_requests_total{code=\"200\",route=\"/v1/model\"} 1"));
   const std::string allowed =
       Curl({"-i", "-X", "OPTIONS", "-H", "origin: https://example.org", Url("/v1/music")}).output;
   EXPECT_THAT(allowed, HasSubstr("204"));
   EXPECT_THAT(allowed, HasSubstr("access-control-allow-origin: https://example.org"));
-  EXPECT_THAT(allowed, HasSubstr("access-control-allow-methods: GET, POST, OPTIONS"));
+  EXPECT_THAT(allowed, HasSubstr("access-control-allow-methods: POST, OPTIONS"));
   gateway_->Signal(SIGTERM);
   const auto code = gateway_->Wait(kTime);
   ASSERT_TRUE(code.ok()) << code.status();
@@ -217,7 +226,10 @@ TEST_F(GatewayE2eTest, RefusalsAreJsonWithTheRightCode) {
   expect(Post("", no_video), "400", "INVALID_ARGUMENT");
   expect(Post("?temperature=99", GoldenVideo("pattern_4s")), "400", "INVALID_ARGUMENT");
   expect(Post("?volume=11", GoldenVideo("pattern_4s")), "400", "INVALID_ARGUMENT");
-  expect(Post("?format=tape", GoldenVideo("pattern_4s")), "400", "INVALID_ARGUMENT");
+  for (const char* format : {"tape", "", ".mp4", "MP4", "a.mp4", "../a.mp4"}) {
+    expect(Post(absl::StrCat("?format=", format), GoldenVideo("pattern_4s")), "400",
+           "INVALID_ARGUMENT");
+  }
   expect(Post("?original_audio=mix", GoldenVideo("pattern_4s")), "400", "INVALID_ARGUMENT");
   expect(Post("", large), "413", "INVALID_ARGUMENT");
   EXPECT_THAT(Curl({"-i", Url("/nothing")}).output, HasSubstr(" 404 "));
@@ -307,15 +319,18 @@ TEST_F(GatewayE2eTest, HostileClientsCostOnlyThemselves) {
   bomb.Send(sent);
   const std::string answer = bomb.Read();
   EXPECT_TRUE(answer.empty() || absl::StartsWith(answer, "HTTP/1.1 4")) << answer.substr(0, 80);
-  // A header that never ends is cut off in time.
-  Connection slow(port_);
-  ASSERT_TRUE(slow.Send("GET /healthz HTT"));
-  EXPECT_EQ(slow.Read(), "");
   // Two gigabytes are refused before they come.
   Connection huge(port_);
   ASSERT_TRUE(
       huge.Send("POST /v1/music HTTP/1.1\r\nhost: x\r\ncontent-length: 2147483648\r\n\r\n"));
   EXPECT_THAT(huge.Read(12), StartsWith("HTTP/1.1 413"));
+  // Meanwhile these stay, and a body that is shorter than it says, and one that is longer.
+  Connection shorter(port_), longer(port_);
+  ASSERT_TRUE(
+      shorter.Send("POST /v1/music HTTP/1.1\r\nhost: x\r\ncontent-length: 900000\r\n\r\n12345"));
+  ASSERT_TRUE(
+      longer.Send("POST /v1/music HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n1234567890"));
+  EXPECT_THAT(longer.Read(12), StartsWith("HTTP/1.1 400"));
   // Chunks that aren't, a body that stops, fields without end.
   for (const std::string& body :
        {std::string("transfer-encoding: chunked\r\n\r\nxyz\r\n"),
@@ -338,7 +353,97 @@ TEST_F(GatewayE2eTest, HostileClientsCostOnlyThemselves) {
   while ((ok = Curl({Url("/healthz")}).output) != "ok\n" && absl::Now() < deadline) {
   }
   EXPECT_EQ(ok, "ok\n");
-  EXPECT_EQ(Post("?seed=7", GoldenVideo("pattern_4s")).second, "200");
+  EXPECT_EQ(Post("?seed=7", GoldenVideo("pattern_4s")).first, MadeByTool({"--seed", "7"}));
+}
+
+TEST_F(GatewayE2eTest, ClientsThatComeTooLateAreTold) {
+  StartGateway({"--header_timeout_seconds", "1", "--idle_timeout_seconds", "1",
+                "--request_timeout_seconds", "3"});
+  const auto expect_late = [](const std::string& answer) {
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 408 "));
+    EXPECT_EQ(ErrorStatus(answer.substr(answer.find("\r\n\r\n") + 4)), "DEADLINE_EXCEEDED");
+  };
+  Connection header(port_), body(port_), chunks(port_), drip(port_), between(port_);
+  const std::string post = "POST /v1/music HTTP/1.1\r\nhost: x\r\n";
+  ASSERT_TRUE(header.Send("GET /healthz HTT"));
+  ASSERT_TRUE(body.Send(post + "content-length: 10\r\n\r\n12345"));
+  ASSERT_TRUE(chunks.Send(post + "transfer-encoding: chunked\r\n\r\n5\r\n12345\r\n"));
+  ASSERT_TRUE(drip.Send(post + "content-length: 100000\r\n\r\n"));
+  ASSERT_TRUE(between.Send("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"));
+  const absl::Time deadline = absl::Now() + kTime;
+  while (drip.Send("x") && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(200));
+  EXPECT_LT(absl::Now(), deadline);
+  expect_late(header.Read());
+  expect_late(body.Read());
+  expect_late(chunks.Read());
+  const std::string answer = between.Read();
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(answer, Not(HasSubstr("408")));
+  EXPECT_THAT(Curl({Url("/metrics")}).output,
+              HasSubstr("vidmuse_gateway_requests_total{code=\"408\",route=\"/v1/music\"} 3\n"));
+}
+
+TEST_F(GatewayE2eTest, FormsOfOneClientTakeLittleMemory) {
+  StartGateway();
+  const std::string form = absl::StrCat(
+      "POST /v1/music HTTP/1.1\r\nhost: x\r\ncontent-length: 90000000\r\n"
+      "content-type: multipart/form-data; boundary=limit\r\n\r\n--limit\r\n"
+      "content-disposition: form-data; name=\"prompt\"\r\n\r\n",
+      std::string(3000000, 'p'));
+  std::vector<std::unique_ptr<Connection>> greedy;
+  for (int i = 0; i < 11; ++i) {
+    greedy.push_back(std::make_unique<Connection>(port_));
+    ASSERT_TRUE(greedy.back()->Send(form));
+  }
+  const std::string prompt = TempFile("prompt");
+  ASSERT_EQ(RunProgram({"/bin/sh", "-c", "head -c 1000000 /dev/zero > " + prompt}).exit_code, 0);
+  const auto post = [&](const char* address) {
+    return Curl({"--interface", address, "-F", "prompt=@" + prompt, "-F",
+                 "video=@" + GoldenVideo("pattern_4s"), "-o", TempFile("answer"), "-w",
+                 "%{http_code}", Url("/v1/music")})
+        .output;
+  };
+  const absl::Time deadline = absl::Now() + kTime;
+  std::string code;
+  while ((code = post("127.0.0.1")) != "429" && absl::Now() < deadline) {
+  }
+  EXPECT_EQ(code, "429");
+  EXPECT_EQ(post("127.0.0.2"), "400");  // the prompt isn't a sound
+}
+
+TEST_F(GatewayE2eTest, OneClientTakesNoMoreThanItsShare) {
+  StartGateway({"--max_upload_bytes_per_client", "150000", "--max_connections_per_client", "6"});
+  const std::string expected = MadeByTool({"--seed", "7"});
+  const std::string output = TempFile("answer");
+  // Two clients at addresses of their own, with a key or without one.
+  const auto post = [&](const char* address, const char* key) {
+    return Curl({"--interface", address, "-H", absl::StrCat("x-api-key: ", key), "-X", "POST", "-T",
+                 GoldenVideo("pattern_4s"), "-o", output, "-w", "%{http_code}",
+                 Url("/v1/music?seed=7")})
+        .output;
+  };
+  std::vector<std::unique_ptr<Connection>> greedy;
+  greedy.push_back(std::make_unique<Connection>(port_));
+  ASSERT_TRUE(greedy[0]->Send(
+      "POST /v1/music HTTP/1.1\r\nhost: x\r\nx-api-key: k\r\ncontent-length: 100000\r\n\r\n1"));
+  const absl::Time deadline = absl::Now() + kTime;
+  while (!absl::StrContains(Curl({Url("/metrics")}).output, "requests_running 2") &&
+         absl::Now() < deadline) {
+  }
+  EXPECT_EQ(post("127.0.0.1", ""), "429");
+  EXPECT_EQ(ErrorStatus(ReadFile(output)), "RESOURCE_EXHAUSTED");
+  EXPECT_EQ(post("127.0.0.2", "k"), "429");
+  while (greedy.size() < 6) greedy.push_back(std::make_unique<Connection>(port_));
+  Connection refused(port_);
+  EXPECT_EQ(refused.Read(), "");
+  EXPECT_EQ(post("127.0.0.2", "another"), "200");
+  EXPECT_EQ(ReadFile(output), expected);
+  greedy.clear();
+  std::string code;
+  while ((code = post("127.0.0.1", "k")) != "200" && absl::Now() < deadline) {
+  }
+  EXPECT_EQ(code, "200");
+  EXPECT_EQ(ReadFile(output), expected);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks the Python client: its style and types; that the clone and the source distribution give the same wheel; that
-# the wheel works in a clean environment with its own dependencies alone; and then its tests, with the extra `mux`.
+# the wheel works in a clean environment with its own dependencies alone; and then its tests, with the extras `mux` and `c2pa`.
 #
 #   python_client_test.sh SOURCE_DIR BUILD_DIR [PYTEST_ARGUMENT...]
 set -euo pipefail
@@ -42,7 +42,7 @@ install() {
 }
 install "$wheel"
 "$work/clean/bin/python" -W error -c 'import vidmuse; vidmuse.Client().close()'
-install "$wheel[mux]" pytest
+install "$wheel[mux,c2pa]" cryptography pytest
 VIDMUSE_BIN_DIR=$build "$work/clean/bin/python" -m pytest -q -p no:cacheprovider --basetemp "$work/pytest" \
   "$package/tests" "$@"
 wait "$types"

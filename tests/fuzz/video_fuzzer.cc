@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "core/video/frame_sampler.h"
@@ -21,8 +22,12 @@ vidmuse::Limits SmallLimits() {
   return limits;
 }
 
-// Requires that every index refers to a frame, and that every frame is referred to.
-void CheckFrames(const vidmuse::VideoFrames& video) {
+// Requires the right number of indices, that each refers to a frame, and that every frame is
+// referred to.
+void CheckFrames(const vidmuse::VideoFrames& video, const vidmuse::Limits& limits) {
+  FUZZ_REQUIRE(video.seconds >= 1 && video.seconds <= limits.max_video_seconds);
+  FUZZ_REQUIRE(video.local.size() == size_t{vidmuse::kLocalFrameRate} * video.seconds);
+  FUZZ_REQUIRE(video.global.size() == vidmuse::kGlobalFrames);
   std::vector<bool> named(video.frames.size());
   for (const auto* indices : {&video.local, &video.global}) {
     for (const int i : *indices) {
@@ -41,16 +46,17 @@ void CheckFrames(const vidmuse::VideoFrames& video) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const vidmuse::Limits limits = SmallLimits();
   const vidmuse::CancelFlag cancel;
-  const auto video =
-      vidmuse::SampleVideo({reinterpret_cast<const char*>(data), size}, limits, 0, cancel);
-  if (!video.ok()) {
-    FUZZ_REQUIRE(video.status().code() == absl::StatusCode::kInvalidArgument);
-    return 0;
+  const std::string file(reinterpret_cast<const char*>(data), size);
+  for (const auto alignment : {vidmuse::Alignment::kReference, vidmuse::Alignment::kTime}) {
+    vidmuse::FramePart all;
+    all.alignment = alignment;
+    const auto video = vidmuse::OpenVideo(file, limits, 0)->Read(all, cancel);
+    if (video.ok()) {
+      FUZZ_REQUIRE(size <= limits.max_video_bytes);
+      CheckFrames(*video, limits);
+    } else {
+      FUZZ_REQUIRE(video.status().code() == absl::StatusCode::kInvalidArgument);
+    }
   }
-  FUZZ_REQUIRE(size <= limits.max_video_bytes);
-  FUZZ_REQUIRE(video->seconds >= 1 && video->seconds <= limits.max_video_seconds);
-  FUZZ_REQUIRE(video->local.size() == size_t{vidmuse::kLocalFrameRate} * video->seconds);
-  FUZZ_REQUIRE(video->global.size() == vidmuse::kGlobalFrames);
-  CheckFrames(*video);
   return 0;
 }

@@ -275,7 +275,8 @@ VideoFrames FakeFrames(int seconds, uint64_t seed) {
 
 // Follows the published loop directly, including its windows, without the engine's classes.
 std::vector<int32_t> FakeSong(int seconds, uint64_t video_seed, const SamplingOptions& sampling,
-                              int overlap, const std::vector<int32_t>& prompt) {
+                              int overlap, const std::vector<int32_t>& prompt,
+                              Alignment alignment) {
   const int stride = 1500 - overlap, local_stride = stride / 25;
   const FakeModel model;
   const int codebooks = model.info().codebooks;
@@ -310,8 +311,8 @@ std::vector<int32_t> FakeSong(int seconds, uint64_t video_seed, const SamplingOp
       }
     }
     song.insert(song.end(), window.begin() + known, window.end());
-    const int dropped =
-        remaining_local - local_stride < 60 ? std::max(remaining_local - 60, 0) : local_stride;
+    const bool keeps_60 = alignment == Alignment::kReference && remaining_local - local_stride < 60;
+    const int dropped = keeps_60 ? std::max(remaining_local - 60, 0) : local_stride;
     first_local += dropped;
     remaining_local -= dropped;
   }

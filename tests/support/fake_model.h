@@ -106,9 +106,11 @@ VideoFrames FakeFrames(int seconds, uint64_t seed);
 
 // The tokens [frames][codebooks] of a request that runs alone and feeds one sequence step at a
 // time. Tests compare the engine's songs with it. Each window begins with the last `overlap` frames
-// of the one before. `prompt`, [frames][codebooks], is the song's beginning.
+// of the one before. `prompt`, [frames][codebooks], is the song's beginning. With
+// Alignment::kTime, each window sees its own seconds.
 std::vector<int32_t> FakeSong(int seconds, uint64_t video_seed, const SamplingOptions& sampling,
-                              int overlap = 25, const std::vector<int32_t>& prompt = {});
+                              int overlap = 25, const std::vector<int32_t>& prompt = {},
+                              Alignment alignment = Alignment::kReference);
 
 }  // namespace vidmuse
 

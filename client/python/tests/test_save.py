@@ -7,6 +7,7 @@ import asyncio
 import importlib.util
 import math
 import struct
+import subprocess
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,11 @@ from typing import Any
 import av
 import grpc
 import pytest
-from conftest import CLIP
+from conftest import BIN, CLIP, ROOT
 from fakes import FakeServer, FakeSong, refuse, sing
 
 import vidmuse
-from vidmuse import AsyncClient, Client
+from vidmuse import AsyncClient, Client, _soundtrack
 from vidmuse.v1 import music_pb2 as pb
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
@@ -53,13 +54,31 @@ def samples(path: Path) -> array.array[float]:
     return values
 
 
-def make_video(path: Path, codec: str, *, offset: float = 0.0) -> Path:
-    """Two seconds of moving grey, with a sound that must not stay."""
+def make_video(
+    path: Path, codec: str, *, offset: float = 0.0, tone: bool = False, comment: str = ""
+) -> Path:
+    """Two seconds of moving grey in two chapters, of which the first may have a tone."""
     with av.open(str(path), "w") as file:
         stream: Any = file.add_stream(codec, rate=25)
         stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
         stream.metadata["language"] = "ger"
         file.metadata["title"] = "a title"
+        if comment:
+            file.metadata["comment"] = comment
+        begin = int(offset * 1000)
+        file.set_chapters(
+            [
+                {
+                    "id": i,
+                    "time_base": Fraction(1, 1000),
+                    "start": begin + 1000 * i,
+                    "end": begin + 1000 * (i + 1),
+                    "metadata": {"title": f"chapter {i}"},
+                }
+                for i in range(2)
+            ]
+        )
+        sound: Any = file.add_stream("flac", rate=32000, layout="mono") if tone else None
         for i in range(50):
             frame = av.VideoFrame(64, 64, "gray8")
             frame.planes[0].update(bytes([i * 5]) * frame.planes[0].buffer_size)
@@ -68,6 +87,14 @@ def make_video(path: Path, codec: str, *, offset: float = 0.0) -> Path:
             frame.time_base = Fraction(1, 25)
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
+        if tone:
+            wave = (int(12000 * math.sin(i / 8)) for i in range(32000))
+            one = av.AudioFrame(format="s16", layout="mono", samples=32000)
+            one.planes[0].update(array.array("h", wave).tobytes())
+            one.sample_rate, one.pts = 32000, int(offset * 32000)
+            one.time_base = Fraction(1, 32000)
+            file.mux(sound.encode(one))
+            file.mux(sound.encode(None))
     return path
 
 
@@ -140,6 +167,80 @@ def test_odd_videos(address: str, tmp_path: Path) -> None:
         assert (music.start_time or 0) == 0
         assert file.metadata["title"] == "a title"
         assert picture.language == "ger"
+
+
+@pytest.mark.parametrize("offset", [0.0, 3.0])
+@pytest.mark.parametrize("original_audio", ["mix", "duck", "drop"])
+def test_the_sound_is_the_command_lines(
+    original_audio: _soundtrack.OriginalAudio, offset: float, address: str, tmp_path: Path
+) -> None:
+    video = make_video(tmp_path / "in.mkv", "libx264", offset=offset, tone=True)
+    ours, theirs = tmp_path / "ours.mp4", tmp_path / "theirs.mp4"
+    with Client(address) as client:
+        client.generate(video, seed=7).save(ours, original_audio=original_audio, music_gain_db=6)
+    tool = [str(BIN / "vidmuse"), "generate", "--server", address, "--seed", "7"]
+    tool += ["--original_audio", original_audio, "--music_gain_db", "6"]
+    subprocess.run([*tool, "--video", str(video), "--output", str(theirs)], check=True)
+    one, other = samples(ours), samples(theirs)
+    # Encoders of other versions begin with another number of samples of silence.
+    lag = max(range(-2048, 2049, 1024), key=lambda by: correlation(*shifted(one, other, by)))
+    assert correlation(*shifted(one, other, lag)) > 0.99
+    assert power(one) == pytest.approx(power(other), rel=0.1)
+    with av.open(str(ours)) as file, av.open(str(theirs)) as expected:
+        chapters = [(c["start"], c["end"], c["metadata"]["title"]) for c in file.chapters()]
+        assert chapters == [(0, 1000, "chapter 0"), (1000, 2000, "chapter 1")]
+        assert len(expected.chapters()) == 2
+        mixed = original_audio != "drop"
+        context = file.streams.audio[0].codec_context
+        assert (context.sample_rate, context.layout.name) == (
+            (48000, "stereo") if mixed else (32000, "mono")
+        )
+
+
+def shifted(
+    one: array.array[float], other: array.array[float], by: int
+) -> tuple[array.array[float], array.array[float]]:
+    return one[max(by, 0) :], other[max(-by, 0) :]
+
+
+def power(values: array.array[float]) -> float:
+    return sum(value * value for value in values)
+
+
+def test_music_gives_way_while_the_video_sounds(address: str, tmp_path: Path) -> None:
+    video = make_video(tmp_path / "in.mkv", "libx264", tone=True)
+    with Client(address) as client:
+        for how in ("mix", "duck"):
+            client.generate(video, seed=7).save(tmp_path / f"{how}.mkv", original_audio=how)
+        client.generate(video, seed=7).save(
+            tmp_path / "own.mkv", original_audio="mix", music_gain_db=-60
+        )
+    mixed, ducked, own = (samples(tmp_path / f"{name}.mkv") for name in ("mix", "duck", "own"))
+    during, after = slice(8000, 28000), slice(56000, 62000)
+
+    def music(sound: array.array[float], when: slice) -> float:
+        return power(array.array("f", (a - b for a, b in zip(sound[when], own[when]))))
+
+    assert music(ducked, during) < 0.2 * music(mixed, during)
+    assert music(ducked, after) > 0.6 * music(mixed, after)
+
+
+def test_filters_are_those_of_the_cpp_client() -> None:
+    text = (ROOT / "client/mux/soundtrack.cc").read_text()
+    for name in ("LIMIT", "RESAMPLE", "MIX", "DUCK"):
+        assert getattr(_soundtrack, name) in text, name
+    assert f"kMixRate = {_soundtrack.MIX_RATE};" in text
+
+
+def test_sound_options_are_checked_before_the_song(tmp_path: Path) -> None:
+    with Client("127.0.0.1:1") as client:
+        for path, options, words in (
+            ("out.wav", {"original_audio": "mix"}, "need a video"),
+            ("out.mp4", {"original_audio": "louder"}, "none of drop, mix, duck"),
+            ("out.mp4", {"music_gain_db": 25.0}, "expected -60 to 24"),
+        ):
+            with pytest.raises(vidmuse.InvalidArgumentError, match=words):
+                client.generate(VIDEO).save(tmp_path / path, **options)
 
 
 def test_a_turned_video_stays_turned(address: str, tmp_path: Path) -> None:

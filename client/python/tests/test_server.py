@@ -99,6 +99,7 @@ def test_every_option_is_taken(api: str, address: str) -> None:
         cfg_coef=2.0,
         duration=2,
         window_overlap=1.0,
+        alignment="time",
         format="pcm_f32le",
         loudness="streaming",
         chunk=0.5,

@@ -10,13 +10,14 @@ import pytest
 from conftest import DATA
 from google.protobuf import json_format
 
-from vidmuse import VidmuseError
+from vidmuse import VidmuseError, _origin
 from vidmuse._resume_plan import ResumePlan
 from vidmuse._retry import RetryOptions, RetryPolicy, Trailers, from_status
 from vidmuse._stream_state import ResumeMode, StreamState
 from vidmuse.v1 import music_pb2 as pb
 
 RETRIES = json.loads((DATA / "client" / "retry_cases.json").read_text())
+ORIGINS = json.loads((DATA / "client" / "origin_cases.json").read_text(encoding="utf-8"))
 RESUMES = json.loads((DATA / "client" / "resume_cases.json").read_text())
 
 
@@ -51,6 +52,16 @@ def test_retry_policies(one: dict[str, Any]) -> None:
             least, most = failure["wait_ms"]
             assert wait is not None, failure
             assert least / 1000 <= wait <= most / 1000, failure
+
+
+@pytest.mark.parametrize("one", ORIGINS["cases"])
+def test_marks_of_origin(one: dict[str, Any]) -> None:
+    started = json_format.ParseDict(one["started"], pb.GenerationStarted())
+    assert _origin.comment(started) == one["comment"]
+    xmp = _origin.xmp(started)
+    assert xmp == one.get("xmp", xmp)
+    assert all(part in xmp for part in one.get("xmp_has", []))
+    assert _origin.fields(started) == one.get("fields", _origin.fields(started))
 
 
 def tokens(given: dict[str, Any]) -> bytes:

@@ -25,6 +25,9 @@ struct GenerationStarted {
   int64_t total_frames = 0;     // token frames, 50 a second
   std::string fingerprint{};    // ModelInfo::fingerprint
   SamplingOptions sampling{};   // as used, with defaults filled in
+  // See GeneratorOptions.
+  std::string server_version{};
+  std::string origin_text{};
 };
 
 // Where a request stands.

@@ -24,6 +24,10 @@ struct GeneratorOptions {
   std::string model_name;       // empty: the last part of model_dir
   std::string device = "auto";  // "auto", "cpu", "cuda" (every GPU), "cuda:0,cuda:1"
   std::string precision;        // empty: the fastest on the device that keeps the quality
+  // What files say of their origin, beside the model and the seed: the version of this program and
+  // the operator's own words, at most 500 bytes of UTF-8 without control characters.
+  std::string server_version;
+  std::string origin_text;
   // "Core" below means a CPU that this process may use, by its affinity and its control group's
   // limit.
   // Threads of a decoding step; 0: one per core, but no more than have each 10 MB of weights to

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "vidmuse/alignment.h"
 #include "vidmuse/audio_format.h"
 #include "vidmuse/sampling_options.h"
 
@@ -44,6 +45,7 @@ struct GenerationRequest {
   double max_seconds = 0;        // upper bound of the song's length; 0: as long as the video
   // How much of a window the next one begins with. A song over 30 s is made in windows of 30 s.
   double window_overlap_seconds = 0.5;
+  Alignment alignment = Alignment::kReference;
   AudioFormat format = AudioFormat::kWav;
   LoudnessMode loudness = LoudnessMode::kReference;
   bool return_tokens = false;

@@ -62,6 +62,8 @@ TEST(Flags, EveryFlagOfGenerate) {
                                          "12.5",
                                          "--loudness",
                                          "none",
+                                         "--alignment",
+                                         "time",
                                          "--prompt",
                                          "tune.mp3",
                                          "--tokens",
@@ -91,6 +93,7 @@ TEST(Flags, EveryFlagOfGenerate) {
   EXPECT_EQ(options->config.max_duration_seconds(), 12.5);
   EXPECT_EQ(options->config.max_chunk_seconds(), 0.5);
   EXPECT_EQ(options->config.loudness(), v1::LOUDNESS_NONE);
+  EXPECT_EQ(options->config.alignment(), v1::ALIGNMENT_TIME);
   EXPECT_EQ(options->config.format(), v1::AUDIO_FORMAT_MP3);
 }
 
@@ -101,6 +104,7 @@ TEST(Flags, UnsetFlagsLeaveTheServersDefaults) {
   EXPECT_FALSE(options->config.has_max_duration_seconds());
   EXPECT_FALSE(options->config.has_max_chunk_seconds());
   EXPECT_EQ(options->config.loudness(), v1::LOUDNESS_UNSPECIFIED);
+  EXPECT_EQ(options->config.alignment(), v1::ALIGNMENT_UNSPECIFIED);
 }
 
 TEST(Flags, FormatComesFromTheExtensionUnlessGiven) {
@@ -138,6 +142,7 @@ TEST(Flags, ErrorsNameTheFlagAndTheValue) {
       {{"generate", "--greedy=yes"}, "--greedy: \"yes\" is neither true nor false"},
       {{"generate", "--format", "aac"}, "--format: \"aac\" is none of wav, pcm_s16le"},
       {{"generate", "--loudness", "max"}, "--loudness: \"max\" is none of reference"},
+      {{"generate", "--alignment", "ALIGNMENT_TIME"}, "is none of reference, time"},
       {{"generate", "--server", "a:1,"}, "--server: \"a:1,\" is not a list"},
       {{"generate", "--video", ""}, "--video: \"\" is empty"},
       {{"generate", "--video", "v", "--output", "x", "--tokens", "x"}, "the same file"},

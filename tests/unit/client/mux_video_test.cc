@@ -52,6 +52,30 @@ class MuxVideoTest : public testing::Test {
     return RunProgram({"/usr/bin/env", "ffprobe", "-hide_banner", path}).error;
   }
 
+  static std::string Tags(const std::string& path) {
+    return RunProgram({"/usr/bin/env", "ffprobe", "-v", "error", "-of", "default=nw=1",
+                       "-show_entries", "format_tags", path})
+        .output;
+  }
+  static std::string Bytes(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return std::string((std::istreambuf_iterator<char>(file)), {});
+  }
+  // The names of an MP4 file's outermost boxes, which must fill it.
+  static std::vector<std::string> BoxesOf(const std::string& bytes) {
+    std::vector<std::string> names;
+    size_t at = 0;
+    while (at + 8 <= bytes.size()) {
+      size_t size = 0;
+      for (size_t i = 0; i < 4; ++i) size = size << 8 | static_cast<unsigned char>(bytes[at + i]);
+      names.push_back(bytes.substr(at + 4, 4));
+      if (size < 8) break;
+      at += size;
+    }
+    EXPECT_EQ(at, bytes.size());
+    return names;
+  }
+
   // A video of `seconds` with B-frames, and sound in its seconds [from, to).
   std::string Video(const std::string& name, double seconds, const std::string& more = "",
                     double from = 0, double to = 100) const {
@@ -141,10 +165,49 @@ TEST_F(MuxVideoTest, CopiesThePictureAndKeepsWhatBelongsToIt) {
   EXPECT_THAT(Describe(Path("out.mp4")), HasSubstr("(deu)"));
 }
 
+TEST_F(MuxVideoTest, TellsWhereTheMusicIsFrom) {
+  const std::string video = Video("in.mp4", 2, "-metadata title=Sea -metadata comment=Mine");
+  const std::string plain = Video("plain.mp4", 2);
+  // Its tags' names are in capitals.
+  const std::string marked = Video("marked.mkv", 2, "-metadata comment=Mine -metadata SEED=8");
+  MuxOptions options;
+  options.origin = Origin{.version = "1.2", .model = "m & <n>", .seed = 7, .text = "Ours: \u00fc"};
+  const std::string comment = OriginComment(*options.origin, MarkedFile::kVideo);
+  for (const char* extension : {".mp4", ".mov", ".mkv"}) {
+    const std::string output = Path(absl::StrCat("out", extension));
+    ASSERT_EQ(Mux(video, output, 2, options), absl::OkStatus());
+    EXPECT_EQ(Packets(output), Packets(video));
+    EXPECT_NEAR(static_cast<double>(Sound(output).size()), 2 * kRate, 3000);
+    const std::string text = Tags(output);
+    EXPECT_THAT(text, HasSubstr("title=Sea\n"));
+    EXPECT_THAT(absl::AsciiStrToLower(text),
+                HasSubstr(absl::AsciiStrToLower("comment=Mine\n" + comment + "\n")));
+    const std::string bytes = Bytes(output);
+    if (std::string(extension) == ".mkv") {
+      EXPECT_THAT(text, HasSubstr("GENERATOR=vidmuse 1.2\n"));
+      EXPECT_THAT(text, HasSubstr("MODEL=m & <n>\n"));
+      EXPECT_THAT(text, HasSubstr("SEED=7\n"));
+      EXPECT_THAT(text, HasSubstr(absl::StrCat("DIGITALSOURCETYPE=",
+                                               kCompositeWithTrainedAlgorithmicMedia)));
+    } else {
+      const std::string box = OriginXmpBox(*options.origin);
+      EXPECT_EQ(bytes.substr(bytes.size() - box.size()), box);
+      EXPECT_LT(bytes.find("moov"), bytes.find("mdat"));
+      EXPECT_THAT(BoxesOf(bytes), testing::IsSupersetOf({"ftyp", "moov", "mdat", "uuid"}));
+    }
+    ASSERT_EQ(Mux(marked, output, 2, options), absl::OkStatus());
+    EXPECT_THAT(absl::AsciiStrToLower(Tags(output)),
+                HasSubstr(absl::AsciiStrToLower("comment=Mine\n" + comment + "\n")));
+    EXPECT_THAT(Tags(output), Not(HasSubstr("SEED=8")));
+    ASSERT_EQ(Mux(plain, output, 2, options), absl::OkStatus());
+    EXPECT_THAT(absl::AsciiStrToLower(Tags(output)),
+                HasSubstr(absl::AsciiStrToLower("comment=" + comment + "\n")));
+  }
+}
+
 TEST_F(MuxVideoTest, TheIndexIsInFront) {
   ASSERT_EQ(Mux(Video("in.mp4", 2), Path("out.mp4"), 2), absl::OkStatus());
-  std::ifstream file(Path("out.mp4"), std::ios::binary);
-  const std::string bytes((std::istreambuf_iterator<char>(file)), {});
+  const std::string bytes = Bytes(Path("out.mp4"));
   EXPECT_LT(bytes.find("moov"), bytes.find("mdat"));
 }
 

@@ -15,6 +15,7 @@
 #include "client/resume_plan.h"
 #include "client/retry_policy.h"
 #include "client/stream_state.h"
+#include "core/base/origin_mark.h"
 
 namespace vidmuse {
 namespace {
@@ -84,6 +85,29 @@ TEST(SharedCasesTest, RetryPolicies) {
       EXPECT_GE(*wait, absl::Milliseconds(failure["wait_ms"][0].get<int>()));
       EXPECT_LE(*wait, absl::Milliseconds(failure["wait_ms"][1].get<int>()));
     }
+  }
+}
+
+TEST(SharedCasesTest, MarksOfOrigin) {
+  const json cases = ReadCases("origin_cases.json")["cases"];
+  ASSERT_FALSE(cases.empty());
+  for (const json& one : cases) {
+    v1::GenerationStarted started;
+    ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(one["started"].dump(), &started).ok());
+    const Origin origin = {.version = started.server_version(),
+                           .model = started.model(),
+                           .seed = started.seed(),
+                           .text = started.origin_text()};
+    EXPECT_EQ(OriginComment(origin, MarkedFile::kVideo), one["comment"].get<std::string>());
+    const std::string xmp = OriginXmp(origin, MarkedFile::kVideo);
+    EXPECT_EQ(xmp, one.value("xmp", xmp));
+    for (const json& part : one.value("xmp_has", json::array())) {
+      EXPECT_NE(xmp.find(part.get<std::string>()), std::string::npos) << part << xmp;
+    }
+    if (!one.contains("fields")) continue;
+    json fields = json::object();
+    for (const auto& [name, value] : OriginFields(origin, MarkedFile::kVideo)) fields[name] = value;
+    EXPECT_EQ(fields, one["fields"]);
   }
 }
 

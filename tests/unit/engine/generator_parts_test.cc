@@ -83,20 +83,45 @@ TEST_F(PartsTest, ARequestHoldsTwoWindowsConditionHoweverLongItIs) {
 
 // However a video comes, and whatever is long in coming.
 TEST_F(PartsTest, SongsAreTheSameHoweverTheirVideosAreDecoded) {
-  for (const bool whole : {false, true}) {
-    whole_ = whole;
-    for (const double overlap : {0.5, 7.0, 20.0}) {
-      Start();
-      GenerationRequest request = Request();
-      request.window_overlap_seconds = overlap;
-      for (const int seconds : {30, 31, 40, 60, 61, 90}) {
-        const ReadSong song = ReadAll(*Submit(request, absl::StrCat(seconds, " 3")));
-        ASSERT_TRUE(song.finished.ok()) << song.finished.status();
-        EXPECT_EQ(song.tokens,
-                  Tokens(FakeSong(seconds, 3, request.sampling, static_cast<int>(overlap * 50))));
+  for (const Alignment alignment : {Alignment::kReference, Alignment::kTime}) {
+    for (const bool whole : {false, true}) {
+      whole_ = whole;
+      for (const double overlap : {0.5, 7.0, 20.0}) {
+        Start();
+        GenerationRequest request = Request();
+        request.window_overlap_seconds = overlap;
+        request.alignment = alignment;
+        for (const int seconds : {30, 31, 40, 60, 61, 90}) {
+          const ReadSong song = ReadAll(*Submit(request, absl::StrCat(seconds, " 3")));
+          ASSERT_TRUE(song.finished.ok()) << song.finished.status();
+          EXPECT_EQ(song.tokens, Tokens(FakeSong(seconds, 3, request.sampling,
+                                                 static_cast<int>(overlap * 50), {}, alignment)));
+        }
       }
     }
   }
+}
+
+TEST_F(PartsTest, EveryPartIsAlignedAsTheRequestIs) {
+  std::vector<int> ends;
+  on_decode_more_ = [&](const FramePart& part, const CancelFlag&) {
+    EXPECT_EQ(part.alignment, Alignment::kTime);
+    ends.push_back(part.first + part.count);
+    return absl::OkStatus();
+  };
+  Start();
+  GenerationRequest request = Request();
+  request.alignment = Alignment::kTime;
+  const ReadSong song = ReadAll(*Submit(request, "63 1"));
+  ASSERT_TRUE(song.finished.ok()) << song.finished.status();
+  // The last window's frames are those of its own seconds.
+  EXPECT_THAT(ends, ::testing::ElementsAre(119, 126));
+  ends.clear();
+  // Resumed in the last window, it needs no others but those of the first part.
+  request.resume = ResumeAt({song.tokens.begin(), song.tokens.begin() + 4 * 3000});
+  const ReadSong rest = ReadAll(*Submit(request, "63 1"));
+  EXPECT_EQ(rest.bytes, song.bytes);
+  EXPECT_THAT(ends, ::testing::ElementsAre(126));
 }
 
 TEST_F(PartsTest, AResumedSongReadsOnlyTheFramesThatItNeeds) {

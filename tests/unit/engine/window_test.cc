@@ -52,6 +52,24 @@ TEST(WindowPlan, OverlapsOfTwelveSeconds) {
   EXPECT_EQ(windows[2].local_count, 54);
 }
 
+TEST(WindowPlan, AlignedByTimeEveryWindowSeesItsOwnSeconds) {
+  for (int seconds = 1; seconds <= 200; ++seconds) {
+    for (int overlap = 25; overlap <= 1000; overlap += 75) {
+      const auto windows = PlanWindows(seconds, overlap, Alignment::kTime);
+      const auto published = PlanWindows(seconds, overlap);
+      ASSERT_EQ(windows.size(), published.size());
+      for (size_t i = 0; i < windows.size(); ++i) {
+        ASSERT_EQ(windows[i].first_frame, published[i].first_frame);
+        ASSERT_EQ(windows[i].frames, published[i].frames);
+        ASSERT_EQ(windows[i].prompt_frames, published[i].prompt_frames);
+        ASSERT_EQ(windows[i].first_local * 25, windows[i].first_frame);
+        ASSERT_EQ(windows[i].local_count * 25, windows[i].frames);
+      }
+      ASSERT_EQ(windows.back().end_local(), 2 * seconds);
+    }
+  }
+}
+
 TEST(WindowPlan, AWindowBeginsWithTheLastFramesOfTheOneBefore) {
   for (int overlap = 25; overlap <= 1000; overlap += 25) {
     const std::vector<WindowSpec> windows = PlanWindows(200, overlap);

@@ -191,16 +191,28 @@ class FingerprintTest : public testing::Test {
   std::optional<std::string> before_;
 };
 
-TEST_F(FingerprintTest, IsTheSameForTheSameModelWhateverItsNameAndThreads) {
+TEST_F(FingerprintTest, IsTheSameForTheSameModelWhateverItsThreads) {
   const std::string print = PrintOf(Lm(), Codec());
   EXPECT_THAT(print, testing::MatchesRegex("[0-9a-f]{32}"));
   EXPECT_EQ(PrintOf(Lm(), Codec()), print);
   ModelOptions options;
-  options.name = "another";
   options.device_threads = 3;
   options.encode_threads = 1;
   options.slots = 2;
   EXPECT_EQ(PrintOf(Lm(), Codec(), options), print);
+}
+
+TEST_F(FingerprintTest, WhatFilesSayOfTheirOriginMakesAnother) {
+  std::set<std::string> prints = {PrintOf(Lm(), Codec())};
+  for (std::string ModelOptions::*const fact :
+       {&ModelOptions::name, &ModelOptions::server_version, &ModelOptions::origin_text}) {
+    for (const bool device_code : {false, true}) {
+      ModelOptions options;
+      options.device_code = device_code;
+      options.*fact = "another";
+      EXPECT_TRUE(prints.insert(PrintOf(Lm(), Codec(), options)).second);
+    }
+  }
 }
 
 TEST_F(FingerprintTest, OneWeightMakesAnother) {
@@ -292,8 +304,10 @@ TEST_F(LoadModelDirTest, IsNamedAfterItsDirectory) {
 
 TEST_F(LoadModelDirTest, AnotherFolderHasTheSameFingerprint) {
   const std::string print = (*LoadModel(options_))->info().fingerprint;
-  EXPECT_EQ(print, PrintOf(Lm(), Codec()));
-  const std::string moved = dir_ + "/moved";
+  ModelOptions named;
+  named.name = "load_model_test";
+  EXPECT_EQ(print, PrintOf(Lm(), Codec(), named));
+  const std::string moved = dir_ + "/moved/load_model_test";
   ASSERT_TRUE(WriteHashModel({}, moved).ok());
   options_.model_dir = moved;
   EXPECT_EQ((*LoadModel(options_))->info().fingerprint, print);

@@ -43,6 +43,7 @@ TEST(ToRequestTest, EmptyConfigHasTheReferencesDefaults) {
   EXPECT_FALSE(request.seed_is_set);
   EXPECT_EQ(request.max_seconds, 0);
   EXPECT_EQ(request.window_overlap_seconds, 0.5);
+  EXPECT_EQ(request.alignment, Alignment::kReference);
   EXPECT_EQ(request.prompt_audio, "");
   EXPECT_EQ(request.format, AudioFormat::kWav);
   EXPECT_EQ(request.loudness, LoudnessMode::kReference);
@@ -70,6 +71,7 @@ TEST(ToRequestTest, EveryFieldArrives) {
   config.mutable_resume()->set_received_bytes(99);
   config.set_return_tokens(true);
   config.set_window_overlap_seconds(12);
+  config.set_alignment(v1::ALIGNMENT_TIME);
   config.set_prompt_audio(std::string("R\0F", 3));
   config.set_max_chunk_seconds(0.5);
   const GenerationRequest request = Convert(config);
@@ -92,6 +94,7 @@ TEST(ToRequestTest, EveryFieldArrives) {
   EXPECT_TRUE(request.return_tokens);
   EXPECT_EQ(request.chunk_seconds, 0.5);
   EXPECT_EQ(request.window_overlap_seconds, 12);
+  EXPECT_EQ(request.alignment, Alignment::kTime);
   EXPECT_EQ(request.prompt_audio, std::string("R\0F", 3));
 }
 
@@ -190,6 +193,11 @@ TEST(ToRequestTest, EnumValues) {
   config.set_format(v1::AUDIO_FORMAT_WAV);
   config.set_loudness(static_cast<v1::Loudness>(-1));
   ExpectError(config, "loudness = -1 is no Loudness");
+  config.Clear();
+  config.set_alignment(v1::ALIGNMENT_REFERENCE);
+  EXPECT_EQ(Convert(config).alignment, Alignment::kReference);
+  config.set_alignment(static_cast<v1::Alignment>(3));
+  ExpectError(config, "alignment = 3 is no Alignment");
 }
 
 TEST(ToRequestTest, ResumeTokens) {
@@ -287,6 +295,8 @@ TEST(ToProtoTest, StartedHasTheFingerprintAndWhatIsInForce) {
   GenerationStarted event;
   event.seeds = {9};
   event.fingerprint = "f1";
+  event.server_version = "1.2";
+  event.origin_text = "ours";
   event.sampling.greedy = true;
   event.sampling.temperature = 0.5f;
   event.sampling.top_k = 7;
@@ -296,6 +306,8 @@ TEST(ToProtoTest, StartedHasTheFingerprintAndWhatIsInForce) {
   v1::GenerateMusicResponse response;
   ToProto(event, ModelInfo(), &response);
   EXPECT_EQ(response.started().fingerprint(), "f1");
+  EXPECT_EQ(response.started().server_version(), "1.2");
+  EXPECT_EQ(response.started().origin_text(), "ours");
   const v1::SamplingConfig& sampling = response.started().sampling();
   EXPECT_TRUE(sampling.greedy());
   EXPECT_EQ(sampling.temperature(), 0.5f);

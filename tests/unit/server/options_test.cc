@@ -92,6 +92,7 @@ TEST(OptionsTest, EveryFlagReachesItsField) {
   const ServerOptions options = Parse({"--model_dir=m",
                                        "--codec_dir=c",
                                        "--model_name=n",
+                                       "--origin_text=o, ü",
                                        "--device=cpu",
                                        "--precision=bf16",
                                        "--max_decoder_bytes=20000000",
@@ -137,6 +138,8 @@ TEST(OptionsTest, EveryFlagReachesItsField) {
   const GeneratorOptions& generator = options.generator;
   EXPECT_EQ(generator.codec_dir, "c");
   EXPECT_EQ(generator.model_name, "n");
+  EXPECT_EQ(generator.origin_text, "o, ü");
+  EXPECT_EQ(generator.server_version, VIDMUSE_VERSION);
   EXPECT_EQ(generator.device, "cpu");
   EXPECT_EQ(generator.precision, "bf16");
   EXPECT_EQ(generator.device_threads, 1);
@@ -198,6 +201,10 @@ TEST(OptionsTest, BadFlagsNameTheFlagAndTheValue) {
   ExpectError({"--model_dir=m", "--precision=fp8"}, "\"fp8\" is none of fp32, bf16, fp16, int8");
   ExpectError({"--model_dir=m", "--video_sandbox=on"},
               "\"on\" is none of required, best_effort, off");
+  ExpectError({"--model_dir=m", "--origin_text=two\nlines"},
+              "--origin_text: the origin text has a control character at byte 3");
+  ExpectError({"--model_dir=m", "--origin_text=" + std::string(501, 'x')},
+              "has 501 bytes, at most 500");
   ExpectError({"--model_dir=m", "--listen=localhost"}, "\"localhost\" is not host:port");
   ExpectError({"--model_dir=m", "--listen=h:65536"}, "is not host:port");
   ExpectError({"--model_dir=m", "--listen="}, "--listen: \"\" is not host:port");

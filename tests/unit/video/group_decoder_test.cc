@@ -30,12 +30,14 @@ struct Both {
   bool separately = false;  // decoding by groups was sure of its result
 };
 
-Both DecodeBoth(const std::string& file) {
+Both DecodeBoth(const std::string& file, Alignment alignment = Alignment::kReference) {
   InitFfmpeg();
+  FramePart part;
+  part.alignment = alignment;
   const Limits limits;
   const CancelFlag never;
   Both both;
-  const auto sampling = VideoSampling::Read(file, limits, 0, FramePart(), never);
+  const auto sampling = VideoSampling::Read(file, limits, 0, part, never);
   if (!sampling.ok()) {
     both.agree = both.refused = true;
     return both;
@@ -134,11 +136,13 @@ class GroupsOf : public ::testing::TestWithParam<Encoding> {};
 
 TEST_P(GroupsOf, GiveTheSameFrames) {
   const Encoding& encoding = GetParam();
-  const Both both = DecodeBoth(Encoded(encoding));
-  EXPECT_FALSE(both.refused);
-  EXPECT_TRUE(both.agree);
-  EXPECT_GE(both.groups, encoding.least_groups);
-  EXPECT_EQ(both.separately, encoding.least_groups > 0);
+  for (const Alignment alignment : {Alignment::kReference, Alignment::kTime}) {
+    const Both both = DecodeBoth(Encoded(encoding), alignment);
+    EXPECT_FALSE(both.refused);
+    EXPECT_TRUE(both.agree);
+    EXPECT_GE(both.groups, encoding.least_groups);
+    EXPECT_EQ(both.separately, encoding.least_groups > 0);
+  }
 }
 
 // Whatever is damaged, decoding by groups is either unsure or right.

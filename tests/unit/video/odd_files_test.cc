@@ -29,6 +29,7 @@ struct OddFile {
   int seconds;             // 0: refused
   std::vector<int> local;  // numbers of the local frames; empty: not checked
   const char* refusal = "";
+  std::vector<int> local_by_time = {};  // empty: the same
 };
 
 // NumberedInput() as a file without B-frames, with them, and with sound, made once.
@@ -162,8 +163,14 @@ const OddFile kOddFiles[] = {
      4, kWhole},
     {"OneFrameAheadTs", [](auto& n) { return Shifted("reordered", "eq(N,15)", 10800, n); }, "ts", 4,
      kWhole},
-    {"OneFrameBehindTs", [](auto& n) { return Shifted("reordered", "eq(N,15)", -10800, n); }, "ts",
-     4, kWhole},
+    // The frame whose time lies is frame 15.
+    {"OneFrameBehindTs",
+     [](auto& n) { return Shifted("reordered", "eq(N,15)", -10800, n); },
+     "ts",
+     4,
+     kWhole,
+     "",
+     {0, 5, 10, 14, 20, 25, 30, 35}},
     {"LastFrameAheadMp4", [](auto& n) { return Shifted("plain", "eq(N,39)", 10800, n); }, "mp4", 4,
      kWhole},
     {"FirstFrameAheadMp4", [](auto& n) { return Shifted("plain", "eq(N,0)", 10800, n); }, "mp4", 4,
@@ -364,8 +371,16 @@ TEST_P(EveryOddFile, GivesWhatIsThere) {
   }
   ASSERT_TRUE(video.ok()) << video.status();
   EXPECT_EQ(video->seconds, odd.seconds);
+  // At ten frames a second, both alignments pick the same.
+  FramePart by_time;
+  by_time.alignment = Alignment::kTime;
+  const auto timed = OpenVideo(file, Limits(), 0)->Read(by_time, never);
+  ASSERT_TRUE(timed.ok()) << timed.status();
+  EXPECT_EQ(timed->seconds, odd.seconds);
   if (odd.local.empty()) return;
   EXPECT_EQ(FrameNumbers(*video, video->local), odd.local);
+  EXPECT_EQ(FrameNumbers(*timed, timed->local),
+            odd.local_by_time.empty() ? odd.local : odd.local_by_time);
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, EveryOddFile, ::testing::ValuesIn(kOddFiles),

@@ -1,5 +1,7 @@
 #include "core/video/sampling_rules.h"
 
+#include <limits>
+
 #include "core/model/architecture/video_frames.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -44,6 +46,39 @@ TEST(LocalFrameIndices, RepeatsTheLastOneWhenThereAreTooFew) {
 TEST(LocalFrameIndices, TakesEveryFrameOfASlowVideo) {
   EXPECT_THAT(LocalFrameIndices(2, 6, 3), ElementsAre(0, 1, 2, 3, 4, 5));
   EXPECT_THAT(LocalFrameIndices(0.25, 3, 2), ElementsAre(0, 1, 2, 2));
+}
+
+TEST(FramesOnScreen, AreTheLatestOnesWhoseTimeHasCome) {
+  // 25 frames a second, from 7 s on, in the units of MPEG-TS.
+  FrameTimes times = {{}, 1, 90000};
+  for (int64_t i = 0; i < 50; ++i) times.at.push_back(7 * 90000 + i * 3600);
+  EXPECT_THAT(FramesOnScreen(times, 2), ElementsAre(0, 12, 25, 37));
+  // The last one stays.
+  EXPECT_THAT(FramesOnScreen(times, 3), ElementsAre(0, 12, 25, 37, 49, 49));
+  // Long stills, two frames of the same time, and one that comes one unit too late.
+  times = {{-5, 0, 495, 495, 996, 2995}, 1, 1000};
+  EXPECT_THAT(FramesOnScreen(times, 4), ElementsAre(0, 3, 3, 4, 4, 4, 5, 5));
+  times.at[0] = 0;
+  EXPECT_THAT(FramesOnScreen(times, 1), ElementsAre(1, 3));
+  EXPECT_THAT(FramesOnScreen({{4}, 1, 1000}, 1), ElementsAre(0, 0));
+}
+
+// The frame that is due at 500.5 s isn't a moment late, though its time in seconds is no number of
+// a computer's. Nothing overflows either.
+TEST(FramesOnScreen, RoundsNothing) {
+  FrameTimes times = {{}, 1001, 24000};
+  for (int64_t i = 0; i <= 12000; ++i) times.at.push_back(i + 3);
+  const auto frames = FramesOnScreen(times, 501);
+  EXPECT_EQ(frames[1000], 11988);
+  EXPECT_EQ(frames[1001], 12000);
+  constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+  EXPECT_THAT(FramesOnScreen({{-kMax, 0, kMax}, 1 << 30, 1}, 1), ElementsAre(0, 0));
+}
+
+TEST(FramesOnScreen, WithoutTimesAllLastEquallyLong) {
+  EXPECT_THAT(FramesOnScreen(25.0, 100, 2), ElementsAre(0, 12, 25, 37));
+  EXPECT_THAT(FramesOnScreen(24000.0 / 1001, 30, 2), ElementsAre(0, 11, 23, 29));
+  EXPECT_THAT(FramesOnScreen(0.5, 3, 3), ElementsAre(0, 0, 0, 0, 1, 1));
 }
 
 TEST(GlobalFrameIndices, SpreadsOverTheWholeVideo) {

@@ -106,6 +106,36 @@ TEST(StreamClock, ShownBeforeItIsDecoded) {
   EXPECT_EQ(clock.length(), 4 * kSecond);
 }
 
+std::vector<int64_t> PlayingTimes(const std::vector<int64_t>& times, int64_t length = kFrame) {
+  StreamClock clock(/*reorders=*/false, kLongestStillUs, /*keep_times=*/true);
+  for (const int64_t time : times) clock.Add({.shown = time, .decoded = {}, .length = length});
+  clock.Finish();
+  return clock.TakeTimes();
+}
+
+TEST(StreamClock, PlayingTimesLeaveOutJumps) {
+  const std::vector<int64_t> steady = Frames(100);
+  EXPECT_EQ(PlayingTimes(Frames(100, 7 * kSecond)), steady);
+  EXPECT_EQ(PlayingTimes(Frames(50) + Frames(50)), steady);
+  EXPECT_EQ(PlayingTimes(Frames(50, 3 * kSecond) + Frames(50, 9000 * kSecond)), steady);
+  // A still of 5 s in the second recording stays one.
+  EXPECT_EQ(PlayingTimes(Frames(50) + Frames(10, 9000 * kSecond) + Frames(40, 9005 * kSecond)),
+            Frames(60) + Frames(40, 7 * kSecond));
+  EXPECT_TRUE(PlayingTimes({}).empty());
+  EXPECT_TRUE(PlayingTimes({0, kFrame, kMin, 3 * kFrame}).empty()) << "one has no time";
+}
+
+TEST(StreamClock, PacketsThatLiePlayWithANeighbour) {
+  for (const size_t liar : {size_t{0}, size_t{50}, size_t{99}}) {
+    std::vector<int64_t> times = Frames(100);
+    times[liar] += 10800 * kSecond;
+    const std::vector<int64_t> playing = PlayingTimes(times);
+    ASSERT_EQ(playing.size(), 100u);
+    EXPECT_EQ(playing.front(), 0);
+    for (size_t i = 0; i < 100; ++i) EXPECT_NEAR(playing[i], Frames(100)[i], kFrame) << i;
+  }
+}
+
 // Nothing overflows: the sanitizers watch.
 TEST(StreamClock, TimesAtTheEndsOfTheRange) {
   const std::vector<int64_t> ends = {

@@ -19,6 +19,7 @@ from ._events import Chunk, Event
 from ._options import SongOptions
 from ._save import SongFile
 from ._song import SongView
+from ._soundtrack import OriginalAudio, SoundOptions
 from ._video import Video
 from .v1 import music_pb2 as pb
 
@@ -54,10 +55,17 @@ class AsyncSong(SongView):
         (`Restarted`), where it otherwise goes on with a splice or fails."""
         return self._run(self._song.events(can_restart=can_restart))
 
-    async def save(self, path: str | os.PathLike[str]) -> Self:
+    async def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        original_audio: OriginalAudio = "drop",
+        music_gain_db: float = 0.0,
+    ) -> Self:
         """Writes the whole song to a file, as Song.save does."""
+        options = SoundOptions(original_audio, music_gain_db)
         async with self:
-            file = await asyncio.to_thread(self._song.open_file, os.fspath(path))
+            file = await asyncio.to_thread(self._song.open_file, os.fspath(path), options)
             await self._save(file)
         return self
 

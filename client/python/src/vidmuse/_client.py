@@ -19,6 +19,7 @@ from ._options import SongOptions
 from ._retry import from_status, is_transport_failure, read_trailers
 from ._save import SongFile, VariantFiles, format_for
 from ._song import SongView
+from ._soundtrack import OriginalAudio, SoundOptions
 from ._video import Video, VideoSource, open_video
 from .errors import VidmuseError, invalid, make_error
 from .v1 import music_pb2 as pb
@@ -126,14 +127,23 @@ class Song(SongView):
         self._call.begin(can_restart=can_restart)
         return self._run()
 
-    def save(self, path: str | os.PathLike[str]) -> Self:
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        original_audio: OriginalAudio = "drop",
+        music_gain_db: float = 0.0,
+    ) -> Self:
         """Writes the whole song to a file, which appears only when it is complete.
 
         The extension chooses the format, unless the option `format` did: .flac, .mp3, .ogg, else
         WAV. A .mp4, .m4v, .mov, .mkv or .webm is the video with the music under it, and needs the
-        extra `mux`. Several variants are files of their own: out.wav becomes out-1.wav and so on.
+        extra `mux`. There the video's own sound can be mixed in, or mixed in with the music giving
+        way to it ("duck"). Several variants are files of their own: out.wav becomes out-1.wav and
+        so on.
         """
-        with self, self.open_file(os.fspath(path)) as file:
+        options = SoundOptions(original_audio, music_gain_db)
+        with self, self.open_file(os.fspath(path), options) as file:
             with contextlib.closing(self.events(can_restart=file.can_restart)) as events:
                 for event in events:
                     file.on_event(event)
@@ -153,14 +163,14 @@ class Song(SongView):
             self.cancel()
         self._video.close()
 
-    def open_file(self, path: str) -> SongFile:
+    def open_file(self, path: str, options: SoundOptions) -> SongFile:
         """For `save`. Chooses the format by the path's extension, unless the caller has."""
         self._must_be_new()
         self._call.config.format = format_for(path, self._call.config.format)
         self._keep_video = True
         if self._call.variants > 1:
-            return VariantFiles(path, self._call.variants, self._video)
-        return SongFile.create(path, self._video)
+            return VariantFiles(path, self._call.variants, self._video, options)
+        return SongFile.create(path, self._video, options)
 
     def __enter__(self) -> Self:
         return self

@@ -7,11 +7,14 @@ import io
 from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
 import grpc
 
+from . import _origin
+from ._soundtrack import MIX_RATE, SoundOptions, Soundtrack
 from ._video import VideoSource
 from .errors import invalid, make_error
 from .v1 import music_pb2 as pb
@@ -26,10 +29,7 @@ CONTAINERS: dict[str, tuple[str, str, int | None]] = {
 }
 
 CONTAINERS_OWN_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder")
-AUDIO_BIT_RATE = 192_000
-SAMPLE_BYTES = 4
-# Samples that are read at once, for each channel.
-BLOCK_SAMPLES = 4096
+AUDIO_BIT_RATE = 128_000  # a channel
 
 
 def require_mux(extension: str) -> None:
@@ -76,39 +76,72 @@ def mux(
     started: pb.GenerationStarted,
     output: Path,
     extension: str,
+    options: SoundOptions,
 ) -> None:
-    """Writes the video with `samples` (float32) as its only sound. Both begin at 0."""
+    """Writes the video with `samples` (float32) under it. Both begin at 0."""
     import av
 
     container, _, _ = CONTAINERS[extension]
     # The index of MP4 and MOV stands in front, so that players can begin at once.
-    options = {"movflags": "faststart"} if container in ("mp4", "mov") else {}
+    settings = {"movflags": "faststart"} if container in ("mp4", "mov") else {}
     try:
         with ExitStack() as files:
             source = files.enter_context(av.open(_VideoReader(video), "r"))
             target = files.enter_context(
-                av.open(str(output), "w", format=container, options=options)
+                av.open(str(output), "w", format=container, options=settings)
             )
-            _copy(source, target, samples, started, extension)
+            picture = _picture(source)
+            own = None
+            if options.original_audio != "drop":
+                sound = files.enter_context(av.open(_VideoReader(video), "r"))
+                own = sound.streams.best("audio", related=sound.streams[picture.index])
+            packets = _sound(target, samples, started, own, picture, extension, options)
+            _mark(target.metadata, source.metadata, started, extension)
+            _copy(source, picture, target, packets)
+        if container in ("mp4", "mov"):
+            with output.open("ab") as file:
+                file.write(_origin.xmp_box(started))
     except (av.FFmpegError, ValueError) as error:
         raise invalid(f"the video can't be put into a {extension} file: {error}") from error
 
 
-def _copy(
-    source: Any, target: Any, samples: IO[bytes], started: pb.GenerationStarted, extension: str
-) -> None:
-    picture = _picture(source)
+def _sound(
+    target: Any,
+    samples: IO[bytes],
+    started: pb.GenerationStarted,
+    own: Any,
+    picture: Any,
+    extension: str,
+    options: SoundOptions,
+) -> Iterator[Any]:
+    """The sound's packets."""
     _, encoder, rate = CONTAINERS[extension]
+    stereo = own is not None or started.channels == 2
+    stream = target.add_stream(
+        encoder, rate=MIX_RATE if own is not None else rate or started.sample_rate
+    )
+    stream.bit_rate = AUDIO_BIT_RATE * (2 if stereo else 1)
+    stream.layout = "stereo" if stereo else "mono"
+    start = (picture.start_time or 0) * picture.time_base
+    track = Soundtrack(stream.codec_context, samples, started, own, start, options)
+    return chain.from_iterable(map(stream.encode, chain(track.frames(), [None])))
+
+
+def _chapters(source: Any, start: Fraction) -> Iterator[dict[str, Any]]:
+    """Those that end after the first picture, which becomes their 0."""
+    for chapter in source.chapters():
+        offset = int(start / chapter["time_base"])
+        if chapter["end"] > offset:
+            begin = max(chapter["start"] - offset, 0)
+            yield {**chapter, "start": begin, "end": chapter["end"] - offset}
+
+
+def _copy(source: Any, picture: Any, target: Any, packets: Iterator[Any]) -> None:
     copied = target.add_stream_from_template(picture)
     copied.metadata.update(picture.metadata)
-    tags = source.metadata.items()
-    target.metadata.update({name: text for name, text in tags if name not in CONTAINERS_OWN_TAGS})
-    music = target.add_stream(encoder, rate=rate or started.sample_rate)
-    music.bit_rate = AUDIO_BIT_RATE
-    music.layout = "mono" if started.channels == 1 else "stereo"
-    packets = _music(music, samples, started)
-    waiting = next(packets, None)
     start = picture.start_time or 0
+    target.set_chapters(list(_chapters(source, start * picture.time_base)))
+    waiting = next(packets, None)
     for packet in source.demux(picture):
         if packet.pts is None and packet.dts is None:
             continue  # the end
@@ -126,6 +159,25 @@ def _copy(
         waiting = next(packets, None)
 
 
+def _mark(
+    tags: dict[str, str],
+    source: dict[str, str],
+    started: pb.GenerationStarted,
+    extension: str,
+) -> None:
+    """Copies the source's tags and adds where the music is from. Names that differ in case alone
+    are one tag's."""
+    tags.update({name: text for name, text in source.items() if name not in CONTAINERS_OWN_TAGS})
+    own = [tags.pop(name) for name in list(tags) if name.lower() == "comment"]
+    marks = {"comment": "\n".join([*own, _origin.comment(started)])}
+    if extension in (".mkv", ".webm"):
+        marks.update(_origin.fields(started))
+    for name in list(tags):
+        if name.upper() in marks:
+            del tags[name]
+    tags.update(marks)
+
+
 def _picture(source: Any) -> Any:
     """The first video stream that isn't a cover picture."""
     from av.stream import Disposition
@@ -139,28 +191,3 @@ def _picture(source: Any) -> Any:
 def _seconds(packet: Any) -> Fraction:
     at = packet.pts if packet.dts is None else packet.dts
     return Fraction(at * packet.time_base)
-
-
-def _music(stream: Any, samples: IO[bytes], started: pb.GenerationStarted) -> Iterator[Any]:
-    """The music's packets."""
-    import av
-
-    layout = "mono" if started.channels == 1 else "stereo"
-    frame_bytes = SAMPLE_BYTES * started.channels
-    resampler = av.AudioResampler(
-        format=stream.codec_context.format, layout=layout, rate=stream.codec_context.rate
-    )
-    at = 0
-    while block := samples.read(BLOCK_SAMPLES * frame_bytes):
-        count = len(block) // frame_bytes
-        frame = av.AudioFrame(format="flt", layout=layout, samples=count, align=1)
-        frame.planes[0].update(block)
-        frame.sample_rate = started.sample_rate
-        frame.time_base = Fraction(1, started.sample_rate)
-        frame.pts = at
-        at += count
-        for ready in resampler.resample(frame):
-            yield from stream.encode(ready)
-    for ready in resampler.resample(None):
-        yield from stream.encode(ready)
-    yield from stream.encode(None)

@@ -9,6 +9,7 @@ from .v1 import music_pb2 as pb
 
 FormatName = Literal["wav", "pcm_s16le", "pcm_f32le", "flac", "mp3", "ogg"]
 LoudnessName = Literal["reference", "streaming", "none"]
+AlignmentName = Literal["reference", "time"]
 
 
 class SongOptions(TypedDict, total=False):
@@ -26,6 +27,8 @@ class SongOptions(TypedDict, total=False):
     duration: Annotated[float, "max_duration_seconds"]
     # Seconds of a 30 s window that the next one begins with.
     window_overlap: Annotated[float, "window_overlap_seconds"]
+    # Which pictures the music follows; "time": those on screen, at any frame rate.
+    alignment: Annotated[AlignmentName, "alignment"]
     # So many songs for the video, 1 to 8, each with a seed of its own (`started.seeds`).
     variants: Annotated[int, "variants"]
     # A sound file's bytes: the tune that the song begins with, 0.5 to 10 s.
@@ -72,7 +75,7 @@ def _set(config: pb.GenerateMusicConfig, name: str, value: Any) -> None:
         message = getattr(message, parent)
     if name == "resume_variants":
         for tokens in value:
-            message.variants.add(tokens=tokens)
+            message.add(tokens=tokens)
         return
     enum = message.DESCRIPTOR.fields_by_name[field].enum_type
     if enum is not None:

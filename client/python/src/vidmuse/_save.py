@@ -11,6 +11,8 @@ from typing import IO, TYPE_CHECKING
 
 from ._events import Chunk, Event, Restarted
 from ._mux import CONTAINERS, mux, require_mux
+from ._origin import of_variant
+from ._soundtrack import SoundOptions
 from ._video import VideoSource
 from .errors import invalid
 from .v1 import music_pb2 as pb
@@ -51,8 +53,11 @@ class SongFile:
         self._file = file
 
     @staticmethod
-    def create(path: str, video: VideoSource) -> SongFile:
+    def create(path: str, video: VideoSource, options: SoundOptions) -> SongFile:
+        options.check()
         target = Path(path)
+        if options != SoundOptions() and target.suffix.lower() not in CONTAINERS:
+            raise invalid(f"original_audio and music_gain_db need a video: {', '.join(CONTAINERS)}")
         if target.exists() and not stat.S_ISREG(target.stat().st_mode):
             if target.suffix.lower() in CONTAINERS:
                 raise invalid(f"{path} is not a regular file")
@@ -60,7 +65,7 @@ class SongFile:
         part = target.with_name(target.name + ".part")
         file = part.open("wb")
         if target.suffix.lower() in CONTAINERS:
-            return VideoFile(target, part, file, video)
+            return VideoFile(target, part, file, video, options)
         return SongFile(target, part, file)
 
     @property
@@ -105,13 +110,13 @@ class SongFile:
 class VariantFiles(SongFile):
     """A file for each variant: out.wav becomes out-1.wav, out-2.wav and so on."""
 
-    def __init__(self, path: str, variants: int, video: VideoSource) -> None:
+    def __init__(self, path: str, variants: int, video: VideoSource, options: SoundOptions) -> None:
         target = Path(path)
         with contextlib.ExitStack() as made:
             self._files = []
             for number in range(1, variants + 1):
                 one = target.with_name(f"{target.stem}-{number}{target.suffix}")
-                self._files.append(made.enter_context(SongFile.create(str(one), video)))
+                self._files.append(made.enter_context(SongFile.create(str(one), video, options)))
             made.pop_all()
 
     @property
@@ -122,8 +127,11 @@ class VariantFiles(SongFile):
         if isinstance(event, Chunk):
             self._files[event.variant].on_event(event)
             return
-        for file in self._files:
-            file.on_event(event)
+        for number, file in enumerate(self._files):
+            if isinstance(event, pb.GenerationStarted):
+                file.on_event(of_variant(event, number))
+            else:
+                file.on_event(event)
 
     def commit(self) -> None:
         for file in self._files:
@@ -137,9 +145,12 @@ class VariantFiles(SongFile):
 class VideoFile(SongFile):
     """The video with the music under it. The samples are kept in a temporary file till then."""
 
-    def __init__(self, path: Path, part: Path, file: IO[bytes], video: VideoSource) -> None:
+    def __init__(
+        self, path: Path, part: Path, file: IO[bytes], video: VideoSource, options: SoundOptions
+    ) -> None:
         super().__init__(path, part, file)
         self._video = video
+        self._options = options
         self._samples: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (close closes it)
         self._started: pb.GenerationStarted | None = None
 
@@ -155,7 +166,8 @@ class VideoFile(SongFile):
     def commit(self) -> None:
         assert self._started is not None and self._part is not None
         self._samples.seek(0)
-        mux(self._video, self._samples, self._started, self._part, self._path.suffix.lower())
+        extension = self._path.suffix.lower()
+        mux(self._video, self._samples, self._started, self._part, extension, self._options)
         super().commit()
 
     def close(self) -> None:

@@ -6,8 +6,8 @@ from .errors import data_loss, invalid
 from .v1 import music_pb2 as pb
 
 TOKEN_BYTES = 2
-# A WAV header's length at most.
-HEAD_BYTES = 8192
+# A WAV file has its first sample within this many bytes, or its header is taken for unknown.
+HEAD_BYTES = 16 << 10
 
 _SAMPLE_BYTES = {
     pb.AUDIO_FORMAT_WAV: 2,
@@ -101,9 +101,7 @@ class VariantState:
             return None
         if started.format != pb.AUDIO_FORMAT_WAV:
             return 0
-        # In WAV the samples follow the "data" chunk's name (4 bytes) and its length (4 bytes).
-        at = self._head.find(b"data")
-        return None if at < 0 or self.received_bytes < at + 8 else at + 8
+        return _wav_header_bytes(self._head)
 
     def _add_tokens(self, started: pb.GenerationStarted, chunk: pb.AudioChunk) -> None:
         if not chunk.tokens:
@@ -153,6 +151,19 @@ class VariantState:
             )
         self._attempt_next_sample = end
         self._next_sample = max(self._next_sample, end)
+
+
+def _wav_header_bytes(head: bytes) -> int | None:
+    """Bytes before the first sample: where the chunk "data" has its content."""
+    if not head.startswith(b"RIFF") or head[8:12] != b"WAVE":
+        return None
+    at = 12
+    while at + 8 <= len(head):
+        if head[at : at + 4] == b"data":
+            return at + 8
+        size = int.from_bytes(head[at + 4 : at + 8], "little")
+        at += 8 + size + size % 2  # chunks begin at even places
+    return None
 
 
 def _sample_bytes(started: pb.GenerationStarted) -> int:
