@@ -72,7 +72,7 @@ class FramePlan {
   }
   void SetFirst(int64_t pts) { first_ = pts; }
   bool Wants(int64_t pts, size_t kept) const {
-    if (!exact_ && kept < room_ / 2) return true;
+    if (KeepsAll(kept)) return true;
     const int64_t frame = Frame(pts);
     const int64_t slack = exact_ ? 0 : 1;
     const auto next = std::lower_bound(wanted_.begin(), wanted_.end(), frame - slack);
@@ -81,13 +81,18 @@ class FramePlan {
   // True if no more frames are wanted from `pts` on, or there is no room for them.
   bool Over(int64_t pts, size_t kept) const {
     if (kept >= room_) return true;
-    if (!exact_ && kept < room_ / 2) return false;
+    if (KeepsAll(kept)) return false;
     // Frames are stored in another order than they are shown in.
     constexpr int64_t kMostDelayed = 64;
     return wanted_.empty() || Frame(pts) > wanted_.back() + kMostDelayed;
   }
 
  private:
+  // Without an exact number of frames, all are kept at first. Half of the room is left for those
+  // that can be guessed at all.
+  bool KeepsAll(size_t kept) const {
+    return !exact_ && kept < (wanted_.empty() ? room_ : room_ / 2);
+  }
   int64_t Frame(int64_t pts) const {
     return std::llround(static_cast<double>(pts - first_) * frames_per_tick_);
   }

@@ -47,10 +47,10 @@ struct EarlyFrames {
 // the file is complete. `begun` is called when the first frame is there.
 //
 // In files that tell their number of frames in front (MP4 with its index there) the global frames
-// are known. In others (fragmented MP4, Matroska, WebM, MPEG-TS) all frames are kept until
-// they are as many as those of the longest video; after them, if the header has a duration, the
-// frames about where the global ones should be. Nothing comes of files that can't be read from
-// front to end (MP4 with its index behind), of codecs other than H.264, HEVC and VP9, and of
+// are known. In others (fragmented MP4, Matroska, WebM, MPEG-TS) all frames are kept until they are
+// as many as are wanted of the longest video, or half as many if the header has a duration; then
+// come the frames about where that puts the global ones. Nothing comes of files that can't be read
+// from front to end (MP4 with its index behind), of codecs other than H.264, HEVC and VP9, and of
 // damaged files.
 //
 // It begins once FFmpeg is sure of the streams, which takes 5 s of the video at most (7 s of
