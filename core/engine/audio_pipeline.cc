@@ -72,6 +72,11 @@ absl::Status AudioPipeline::TakeFrames(absl::Span<const uint16_t> tokens, AudioC
   return absl::OkStatus();
 }
 
+bool AudioPipeline::WasReceived() const {
+  return options_.return_tokens && options_.received_bytes > 0 &&
+         bytes_made_ <= options_.received_bytes && frames_taken_ <= options_.known_frames;
+}
+
 absl::Status AudioPipeline::EncodeReady(AudioChunk* chunk) {
   // With kReference, the whole song is in `ready_` at once, and it leaves in several chunks.
   const size_t samples =
@@ -82,7 +87,7 @@ absl::Status AudioPipeline::EncodeReady(AudioChunk* chunk) {
   samples_encoded_ += static_cast<int64_t>(samples);
   RETURN_IF_ERROR(encoder_->Encode(piece, last, &chunk->data));
   // Samples that the encoder gathers belong to the next chunk that is sent.
-  if (!chunk->data.empty() || !chunk->tokens.empty()) {
+  if (!chunk->data.empty() || !chunk->tokens.empty() || WasReceived()) {
     chunk->first_sample = std::exchange(samples_in_chunks_, samples_encoded_);
     chunk->num_samples = samples_encoded_ - chunk->first_sample;
   }

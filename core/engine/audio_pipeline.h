@@ -60,6 +60,8 @@ class AudioPipeline {
   AudioPipeline(const AudioPipelineOptions& options, const ModelInfo& model);
 
   absl::Status TakeFrames(absl::Span<const uint16_t> tokens, AudioChunk* chunk);
+  // Whether the client had the chunk that is being made with its tokens, before its stream broke.
+  bool WasReceived() const;
   // Encodes samples that the loudness stage has released, at most one chunk of them.
   absl::Status EncodeReady(AudioChunk* chunk);
 

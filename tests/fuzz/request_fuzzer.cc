@@ -33,15 +33,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   CheckSampling(request->sampling);
   FUZZ_REQUIRE(std::isfinite(request->max_seconds) && request->max_seconds >= 0);
+  FUZZ_REQUIRE(request->variants >= 1 && request->variants <= vidmuse::kMaxVariants);
   FUZZ_REQUIRE(request->window_overlap_seconds >= 0.5 && request->window_overlap_seconds <= 20);
   FUZZ_REQUIRE(request->chunk_seconds >= 0 && request->chunk_seconds <= 30);
   FUZZ_REQUIRE(!request->declared_seconds || std::isfinite(*request->declared_seconds));
   FUZZ_REQUIRE(request->prompt_audio == message.config().prompt_audio());
   if (request->resume) {
-    const auto& tokens = request->resume->tokens;
-    FUZZ_REQUIRE(tokens.size() * 2 == message.config().resume().tokens().size());
-    FUZZ_REQUIRE(tokens.size() % model.codebooks == 0);
-    for (const uint16_t token : tokens) FUZZ_REQUIRE(token < model.card);
+    FUZZ_REQUIRE(request->resume->variants.size() == static_cast<size_t>(request->variants));
+    for (const vidmuse::ResumeVariant& variant : request->resume->variants) {
+      FUZZ_REQUIRE(variant.tokens.size() % model.codebooks == 0);
+      for (const uint16_t token : variant.tokens) FUZZ_REQUIRE(token < model.card);
+    }
   }
   // The core's own check must accept what the conversion accepts.
   FUZZ_REQUIRE(vidmuse::ValidateRequest(*request, model, {}).ok());
