@@ -179,7 +179,7 @@ TEST_F(GatewayE2eTest, EveryWayInAndFormatGivesTheToolsFile) {
     EXPECT_THAT(ReadFile(TempFile("headers")), HasSubstr(absl::StrCat("content-type: ", type)));
     EXPECT_EQ(ReadFile(output).substr(format == std::string("mkv") ? 0 : 4, 4),
               format == std::string("mkv") ? "\x1a\x45\xdf\xa3" : "ftyp");
-    EXPECT_THAT(ReadFile(output), HasSubstr("/digitalsourcetype/compositeWithTrainedAlgorithmicMedia<"));
+    EXPECT_THAT(ReadFile(output), HasSubstr("/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"));
   }
 }
 
@@ -391,12 +391,8 @@ TEST_F(GatewayE2eTest, FormsOfOneClientTakeLittleMemory) {
       "content-disposition: form-data; name=\"prompt\"\r\n\r\n",
       std::string(3000000, 'p'));
   std::vector<std::unique_ptr<Connection>> greedy;
-  for (int i = 0; i < 11; ++i) {
-    greedy.push_back(std::make_unique<Connection>(port_));
-    ASSERT_TRUE(greedy.back()->Send(form));
-  }
   const std::string prompt = TempFile("prompt");
-  ASSERT_EQ(RunProgram({"/bin/sh", "-c", "head -c 1000000 /dev/zero > " + prompt}).exit_code, 0);
+  ASSERT_EQ(RunProgram({"/bin/sh", "-c", "head -c 2500000 /dev/zero > " + prompt}).exit_code, 0);
   const auto post = [&](const char* address) {
     return Curl({"--interface", address, "-F", "prompt=@" + prompt, "-F",
                  "video=@" + GoldenVideo("pattern_4s"), "-o", TempFile("answer"), "-w",
@@ -405,8 +401,11 @@ TEST_F(GatewayE2eTest, FormsOfOneClientTakeLittleMemory) {
   };
   const absl::Time deadline = absl::Now() + kTime;
   std::string code;
-  while ((code = post("127.0.0.1")) != "429" && absl::Now() < deadline) {
-  }
+  do {
+    greedy.push_back(std::make_unique<Connection>(port_));
+    ASSERT_TRUE(greedy.back()->Send(form));
+    if (greedy.size() > 10) code = post("127.0.0.1");
+  } while (code != "429" && absl::Now() < deadline);
   EXPECT_EQ(code, "429");
   EXPECT_EQ(post("127.0.0.2"), "400");  // the prompt isn't a sound
 }
