@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "core/base/mutex.h"
@@ -34,7 +33,7 @@ class EarlyDecoder {
     DecoderBudget::Share share;
   };
 
-  explicit EarlyDecoder(Setting setting) : setting_(std::move(setting)) {}
+  explicit EarlyDecoder(Setting setting) : setting_(setting) {}
   EarlyDecoder(const EarlyDecoder&) = delete;
   EarlyDecoder& operator=(const EarlyDecoder&) = delete;
   ~EarlyDecoder() { End(); }

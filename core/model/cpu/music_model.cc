@@ -144,6 +144,7 @@ absl::StatusOr<std::vector<std::unique_ptr<Window>>> CpuMusicModel::OpenWindows(
   const int tokens = frame_count * kTokensPerFrame;
   std::shared_ptr<cpu::KvCache> cross = lm_->NewCrossCache(tokens);
   std::vector<std::unique_ptr<Window>> windows;
+  windows.reserve(count);
   for (int i = 0; i < count; ++i) {
     windows.push_back(std::make_unique<CpuWindow>(*lm_, cross, tokens, steps));
   }
