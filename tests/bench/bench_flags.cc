@@ -25,6 +25,8 @@ FlagTable<BenchFlags> BenchFlagTable() {
        "--precisions of fp32, fp16 and bf16"},
       {"requests", &F::requests, ListType(),
        "how many requests a step decodes; one measurement each"},
+      {"variants", &F::variants, BoolType(),
+       "the requests are variants of one song, which share the condition's keys and values"},
       {"seconds", &F::seconds, NumberType<int>(1, 30), "length of the video; of the window too"},
       {"steps", &F::steps, NumberType<int>(1, 1 << 20), "decoding steps a measurement"},
       {"rounds", &F::rounds, NumberType<int>(1, 1000), "of --codec: turns of each measurement"},

@@ -19,6 +19,7 @@ struct BenchFlags {
   bool codec = false;
   bool model_cost = false;
   std::vector<std::string> requests = {"1", "2", "4", "8"};
+  bool variants = false;
   int seconds = 30;
   int steps = 20;
   int rounds = 3;
