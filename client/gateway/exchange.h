@@ -5,7 +5,6 @@
 #include <microhttpd.h>
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 
@@ -14,6 +13,7 @@
 #include "absl/time/time.h"
 #include "client/gateway/music_exchange.h"
 #include "client/gateway/page_files.h"
+#include "client/gateway/request_body.h"
 
 namespace vidmuse {
 
@@ -28,13 +28,11 @@ struct Exchange {
   absl::Duration begin = absl::ZeroDuration();
   absl::Duration first_byte = absl::InfiniteDuration();
   int code = 0;
-  uint64_t received = 0, sent = 0;
+  uint64_t sent = 0;
   absl::Status failure;            // the first error; the rest of the body is thrown away
   const PageFile* page = nullptr;  // the answer, if it is one of the page's files
   std::unique_ptr<MusicExchange> music;
-  MHD_PostProcessor* form = nullptr;
-  std::map<std::string, std::string> fields;  // of the form, but for the video
-  std::unique_ptr<UploadShare> field_bytes;   // those of `fields`
+  std::unique_ptr<RequestBody> body;  // for `music`
 
   // Empty: the request has no such header.
   std::string Header(const char* name) const;

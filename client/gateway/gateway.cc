@@ -31,12 +31,7 @@ namespace {
 // Most of a request that MHD keeps in memory, its header above all.
 constexpr size_t kConnectionBytes = 96 << 10;
 constexpr size_t kBlockBytes = 32 << 10;
-constexpr size_t kMaxFieldBytes = 1 << 10;
-// Of a form's `prompt`. Servers accept no more by default.
-constexpr size_t kMaxPromptBytes = 3 << 20;
-// Of a form's `resume`: tokens of over an hour.
-constexpr size_t kMaxResumeBytes = 4 << 20;
-constexpr size_t kMaxFields = 64;
+constexpr size_t kMaxFields = 64;  // of a query
 // Of the fields of all forms at once, and of those of one client.
 constexpr uint64_t kMaxFieldsBytes = 256 << 20;
 constexpr uint64_t kMaxClientFieldsBytes = 32 << 20;
@@ -150,7 +145,7 @@ class HttpGateway final : public Gateway {
       }
       if (*size > 0) {
         gateway->watch_.Receive(connection);
-        gateway->AddBody(*exchange, data, *size);
+        AddBody(*exchange, data, *size);
         *size = 0;
         return MHD_YES;
       }
@@ -205,15 +200,13 @@ class HttpGateway final : public Gateway {
     request.owners = {absl::StrCat("address ", exchange.ClientNetwork())};
     if (!request.api_key.empty()) request.owners.push_back(absl::StrCat("key ", request.api_key));
     const bool form = request.form;
-    exchange.field_bytes = std::make_unique<UploadShare>(&fields_, request.owners);
+    std::vector<std::string> owners = request.owners;
     exchange.music = std::make_unique<MusicExchange>(client_.get(), &budget_, std::move(request),
                                                      [&exchange] { return exchange.Gone(); });
+    exchange.body =
+        std::make_unique<RequestBody>(exchange.music.get(), &fields_, std::move(owners));
     RETURN_IF_ERROR(SetQuery(exchange));
-    if (form) {
-      exchange.form = MHD_create_post_processor(exchange.connection, kBlockBytes,
-                                                &HttpGateway::OnField, &exchange);
-      if (exchange.form == nullptr) return absl::InvalidArgumentError("the form has no boundary");
-    }
+    if (form) RETURN_IF_ERROR(exchange.body->ReadForm(exchange.connection));
     return exchange.music->Begin();
   }
 
@@ -236,58 +229,15 @@ class HttpGateway final : public Gateway {
     return query.status;
   }
 
-  static MHD_Result OnField(void* self, MHD_ValueKind, const char* name, const char* /*file_name*/,
-                            const char* /*content_type*/, const char* /*encoding*/,
-                            const char* data, uint64_t /*offset*/, size_t size) {
-    auto* exchange = static_cast<Exchange*>(self);
-    if (!exchange->failure.ok()) return MHD_YES;
-    if (std::strcmp(name, "video") == 0) {
-      exchange->received += size;
-      exchange->failure = exchange->music->AddVideo({data, size});
-      return MHD_YES;
-    }
-    std::string& value = exchange->fields[name];
-    const size_t most = MaxFieldBytes(name);
-    if (exchange->fields.size() > kMaxFields || value.size() + size > most) {
-      exchange->failure = absl::InvalidArgumentError("the form's fields are too large");
-      return MHD_YES;
-    }
-    exchange->failure = exchange->field_bytes->Grow(exchange->field_bytes->bytes() + size);
-    if (exchange->failure.ok()) value.append(data, size);
-    return MHD_YES;
-  }
-
-  static size_t MaxFieldBytes(absl::string_view name) {
-    if (name == "prompt") return kMaxPromptBytes;
-    return name == "resume" ? kMaxResumeBytes : kMaxFieldBytes;
-  }
-
-  void AddBody(Exchange& exchange, const char* data, size_t size) {
+  static void AddBody(Exchange& exchange, const char* data, size_t size) {
     // A body that nobody asked for is thrown away.
-    if (!exchange.failure.ok() || exchange.music == nullptr) return;
-    if (exchange.form != nullptr) {
-      if (MHD_post_process(exchange.form, data, size) != MHD_YES && exchange.failure.ok()) {
-        exchange.failure = absl::InvalidArgumentError("the form is damaged");
-      }
-      return;
-    }
-    exchange.received += size;
-    exchange.failure = exchange.music->AddVideo({data, size});
+    if (!exchange.failure.ok() || exchange.body == nullptr) return;
+    exchange.failure = exchange.body->Add(data, size);
   }
 
   MHD_Result EndMusic(Exchange& exchange) {
-    absl::Status status = exchange.failure;
-    for (const auto& [name, value] : exchange.fields) {
-      if (name == "prompt") {
-        exchange.music->SetPrompt(value);
-      } else if (name == "resume") {
-        if (status.ok()) status = exchange.music->SetResume(value);
-      } else if (status.ok()) {
-        status = exchange.music->SetField(name, value);
-      }
-    }
-    if (status.ok()) status = exchange.music->EndBody();
-    if (!status.ok()) return Fail(exchange, status);
+    if (exchange.failure.ok()) exchange.failure = exchange.body->End();
+    if (!exchange.failure.ok()) return Fail(exchange, exchange.failure);
 
     MHD_Response* response = nullptr;
     if (const int file = exchange.music->TakeFile(); file >= 0) {
@@ -425,7 +375,8 @@ class HttpGateway final : public Gateway {
     const std::unique_ptr<Exchange> exchange(static_cast<Exchange*>(*context));
     *context = nullptr;
     if (exchange == nullptr) return;
-    if (exchange->form != nullptr) MHD_destroy_post_processor(exchange->form);
+    const uint64_t received = exchange->body == nullptr ? 0 : exchange->body->received();
+    exchange->body = nullptr;
     exchange->music = nullptr;  // ends the song
     const absl::Status given_up = gateway->watch_.EndRequest(connection);
     if (!given_up.ok() && exchange->code == 0) {
@@ -433,20 +384,16 @@ class HttpGateway final : public Gateway {
       exchange->failure = given_up;
     }
     const absl::Duration took = Now() - exchange->begin;
-    gateway->metrics_.OnEnd(exchange->route, exchange->code, took, exchange->first_byte,
-                            exchange->received, exchange->sent);
-    gateway->log_->Write(AccessLine(*exchange, took));
-  }
-
-  static std::string AccessLine(const Exchange& exchange, absl::Duration took) {
-    return AccessLogLine({.request_id = exchange.request_id,
-                          .method = exchange.method,
-                          .route = exchange.route,
-                          .code = exchange.code,
-                          .status = exchange.failure,
-                          .took = took,
-                          .received = exchange.received,
-                          .sent = exchange.sent});
+    gateway->metrics_.OnEnd(exchange->route, exchange->code, took, exchange->first_byte, received,
+                            exchange->sent);
+    gateway->log_->Write(AccessLogLine({.request_id = exchange->request_id,
+                                        .method = exchange->method,
+                                        .route = exchange->route,
+                                        .code = exchange->code,
+                                        .status = exchange->failure,
+                                        .took = took,
+                                        .received = received,
+                                        .sent = exchange->sent}));
   }
 
   const GatewayOptions options_;
