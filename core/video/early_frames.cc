@@ -237,10 +237,7 @@ bool EarlyDecoding::TakeFrames() {
 }
 
 bool EarlyDecoding::TakeFrame(const AVFrame& frame) {
-  // The same doubts as GroupDecoder's.
-  if (inside_.empty() || frame.pts != *inside_.begin() || frame.interlaced_frame != 0 ||
-      frame.decode_error_flags != 0 || (frame.flags & AV_FRAME_FLAG_CORRUPT) != 0 ||
-      decoder_->IsCut(frame)) {
+  if (inside_.empty() || frame.pts != *inside_.begin() || decoder_->MayLackParts(frame)) {
     return false;
   }
   inside_.erase(inside_.begin());

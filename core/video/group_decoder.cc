@@ -105,11 +105,8 @@ absl::Status GroupDecoder::TakeFrames(const FrameGroup* group, const Take& take)
 
 absl::Status GroupDecoder::TakeFrame(const AVFrame& frame, const FrameGroup& group,
                                      const Take& take) {
-  // What damaged fields lack is neither concealed nor reported.
-  const bool may_lack_lines = frame.interlaced_frame != 0;
-  doubtful_ = doubtful_ || inside_.empty() || frame.pts != *inside_.begin() || may_lack_lines ||
-              frame.decode_error_flags != 0 || (frame.flags & AV_FRAME_FLAG_CORRUPT) != 0 ||
-              decoder_->IsCut(frame);
+  doubtful_ = doubtful_ || inside_.empty() || frame.pts != *inside_.begin() ||
+              decoder_->MayLackParts(frame);
   if (doubtful_) return absl::OkStatus();
   inside_.erase(inside_.begin());
   reached_next_ = reached_next_ || (group.followed && frame.pts >= *group.followed);

@@ -128,6 +128,11 @@ int VideoDecoder::GetBuffer(AVCodecContext* context, AVFrame* frame, int flags) 
 
 void VideoDecoder::FindCuts() { marks_ = context_->codec_id == AV_CODEC_ID_HEVC; }
 
+bool VideoDecoder::MayLackParts(const AVFrame& frame) const {
+  return frame.interlaced_frame != 0 || frame.decode_error_flags != 0 ||
+         (frame.flags & AV_FRAME_FLAG_CORRUPT) != 0 || IsCut(frame);
+}
+
 bool VideoDecoder::IsCut(const AVFrame& frame) const {
   bool cut = false;
   if (!marks_) return cut;

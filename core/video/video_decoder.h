@@ -43,15 +43,18 @@ class VideoDecoder {
   // parameters that came with earlier packets still hold.
   void Restart();
 
-  // From now on, IsCut can tell whether a picture lacks blocks that its packet should have. Some
-  // decoders show an older picture there, and report no error.
+  // From now on, MayLackParts can tell whether a picture lacks blocks that its packet should have.
+  // Some decoders show an older picture there, and report no error.
   void FindCuts();
-  bool IsCut(const AVFrame& frame) const;
+  // True if the frame's packet may have been damaged. What damaged fields lack is neither concealed
+  // nor reported, so frames of fields count as well.
+  bool MayLackParts(const AVFrame& frame) const;
 
   int64_t errors() const { return errors_; }
 
  private:
   explicit VideoDecoder(const Limits& limits) : limits_(limits) {}
+  bool IsCut(const AVFrame& frame) const;
   static int GetBuffer(AVCodecContext* context, AVFrame* frame, int flags);
 
   const Limits& limits_;
