@@ -61,10 +61,10 @@ using VariantWindows = std::vector<std::unique_ptr<Window>>;
 using WindowOpener = std::function<void(PendingWindow)>;
 
 // At most `max_batch` rows step together: a song has one for each of its variants, which take every
-// step together. More songs may be running: a stream that is far ahead of its
-// listener sits out while others need the step more (see Urgency), and keeps its open window
-// meanwhile. Between two windows a song holds no memory, so where memory is short, others that need
-// it more get it first. None of this changes a song's tokens.
+// step together. More songs may be running: a stream that is far ahead of its listener sits out
+// while others need the step more (see Urgency), and keeps its open window meanwhile. Between two
+// windows a song holds no memory, so where memory is short, others that need it more get it first.
+// None of this changes a song's tokens.
 //
 // Songs that wait get places in the order of their urgency too; among streams of which nothing was
 // heard, and among patient songs, clients take turns (see WaitingQueue), and the songs of one

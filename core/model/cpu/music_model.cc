@@ -17,7 +17,12 @@ namespace {
 // cancelled request stops soon.
 constexpr int kProjectRows = 96;
 
-absl::Status OutOfMemory() {
+// Runs `part`, which may throw std::bad_alloc.
+template <typename Part>
+absl::Status RunInMemory(Part part) try {
+  part();
+  return absl::OkStatus();
+} catch (const std::bad_alloc&) {
   return absl::ResourceExhaustedError("out of memory for the condition's keys and values");
 }
 
@@ -102,27 +107,18 @@ size_t CpuMusicModel::WindowsBytes(int local_frames, int steps, int count) const
 absl::Status CpuMusicModel::Project(const float* rows, int tokens, const CancelFlag& cancel,
                                     cpu::KvCache* cache) {
   if (cpu::IsInteger(cache->format())) {
-    RETURN_IF_ERROR(pool_.Run(lm_->config().num_layers, cancel, [&](int layer) -> absl::Status {
-      try {
-        lm_->FitKeys(layer, rows, tokens, cache);
-      } catch (const std::bad_alloc&) {
-        return OutOfMemory();
-      }
-      return absl::OkStatus();
+    RETURN_IF_ERROR(pool_.Run(lm_->config().num_layers, cancel, [&](int layer) {
+      return RunInMemory([&] { lm_->FitKeys(layer, rows, tokens, cache); });
     }));
     cache->set_fitted();
   }
   const int chunks = (tokens + kProjectRows - 1) / kProjectRows;
   const size_t dim = lm_->config().dim;
-  return pool_.Run(lm_->config().num_layers * chunks, cancel, [&](int index) -> absl::Status {
+  return pool_.Run(lm_->config().num_layers * chunks, cancel, [&](int index) {
     const int first = index % chunks * kProjectRows;
     const int count = std::min(kProjectRows, tokens - first);
-    try {
-      lm_->ProjectCondition(index / chunks, rows + first * dim, count, first, cache);
-    } catch (const std::bad_alloc&) {
-      return OutOfMemory();
-    }
-    return absl::OkStatus();
+    return RunInMemory(
+        [&] { lm_->ProjectCondition(index / chunks, rows + first * dim, count, first, cache); });
   });
 }
 
