@@ -22,11 +22,6 @@ constexpr uint64_t kMessageOverhead = 64;
 
 absl::Duration Now() { return Clock::Real()->Monotonic(); }
 
-// A number that the server will refuse counts as one.
-int VariantsOf(const v1::GenerateMusicConfig& config) {
-  return config.has_variants() ? static_cast<int>(std::clamp(config.variants(), 1u, 8u)) : 1;
-}
-
 }  // namespace
 
 void AddApiKey(const std::string& key, grpc::ClientContext* context) {

@@ -28,6 +28,14 @@ uint64_t BytesPerSample(const v1::GenerationStarted& song) {
 
 }  // namespace
 
+int VariantsOf(const v1::GenerateMusicConfig& config) {
+  return config.has_variants() ? static_cast<int>(std::clamp(config.variants(), 1u, 8u)) : 1;
+}
+
+uint64_t SeedOf(const v1::GenerationStarted& song, int variant) {
+  return variant < song.seeds_size() ? song.seeds(variant) : song.seed();
+}
+
 void VariantState::Restart() {
   tokens_ = given_;
   head_.clear();

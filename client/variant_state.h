@@ -12,6 +12,13 @@
 
 namespace vidmuse {
 
+// How many songs a call with this config makes. A number that servers refuse counts as the nearest
+// that they take.
+int VariantsOf(const v1::GenerateMusicConfig& config);
+
+// A variant's own seed. Older servers send the first one's alone.
+uint64_t SeedOf(const v1::GenerationStarted& song, int variant);
+
 // Checks that a variant's chunks have no gaps, and fails with DATA_LOSS otherwise. `song` is the
 // call's `started`, whose format, codebooks and lengths count. Not thread-safe.
 class VariantState {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -20,6 +21,7 @@
 #include "client/cli/progress.h"
 #include "client/cli/tokens_file.h"
 #include "client/cli/video_output.h"
+#include "client/variant_state.h"
 #include "core/base/small_file.h"
 #include "core/base/status_macros.h"
 
@@ -45,14 +47,10 @@ struct Song {
 // out.wav of several variants is out-1.wav and so on. The first variant is 0.
 std::string PathOf(const std::string& path, int variant, int variants) {
   if (path.empty() || variants == 1) return path;
-  const size_t name = path.rfind('/') + 1;  // 0 if there is no slash
-  const size_t dot = path.rfind('.');
-  const size_t at = dot == std::string::npos || dot <= name ? path.size() : dot;
-  return absl::StrCat(path.substr(0, at), "-", variant + 1, path.substr(at));
-}
-
-int VariantsOf(const CliOptions& options) {
-  return std::max(1, static_cast<int>(options.config.variants()));
+  std::filesystem::path file(path);
+  file.replace_filename(
+      absl::StrCat(file.stem().string(), "-", variant + 1, file.extension().string()));
+  return file.string();
 }
 
 // Where the music of a variant goes.
@@ -79,13 +77,11 @@ absl::StatusOr<Output> MuxedOutput(const CliOptions& options, const std::string&
   output.append = [file](absl::string_view bytes) { return file->Append(bytes); };
   output.restart = [file] { return file->Restart(); };
   output.commit = [file, &options, variant, &video, cancellation](const Song& song) {
-    MuxOptions mux;
-    mux.original_audio = options.original_audio;
-    mux.music_gain_db = options.music_gain_db;
-    mux.cancelled = [cancellation] { return cancellation->cancelled(); };
     v1::GenerationStarted started = song.started;
-    if (variant > 0) started.set_seed(started.seeds(variant));
-    return file->Commit(video, started, std::move(mux));
+    started.set_seed(SeedOf(started, variant));
+    return file->Commit(video, started, ToMuxOptions(options, [cancellation] {
+                          return cancellation->cancelled();
+                        }));
   };
   return output;
 }
@@ -94,7 +90,7 @@ absl::StatusOr<Output> MuxedOutput(const CliOptions& options, const std::string&
 absl::StatusOr<std::vector<Output>> Outputs(const CliOptions& options, const VideoSource& video,
                                             const Cancellation* cancellation) {
   std::vector<Output> outputs;
-  const int variants = VariantsOf(options);
+  const int variants = VariantsOf(options.config);
   for (int v = 0; v < variants; ++v) {
     const std::string path = PathOf(options.output, v, variants);
     ASSIGN_OR_RETURN(outputs.emplace_back(),
@@ -178,7 +174,7 @@ absl::Status Stream(const CliOptions& options, const v1::GenerateMusicConfig& co
 }
 
 absl::Status WriteTokens(const CliOptions& options, const Song& song, absl::string_view suffix) {
-  const int variants = VariantsOf(options);
+  const int variants = VariantsOf(options.config);
   for (int v = 0; v < variants; ++v) {
     const std::string path = PathOf(options.tokens, v, variants);
     RETURN_IF_ERROR(WriteTokensFile(absl::StrCat(path, suffix), song.tokens[v]));
@@ -188,7 +184,7 @@ absl::Status WriteTokens(const CliOptions& options, const Song& song, absl::stri
 
 // Reads the tokens that the variants go on from into `song` and `config`.
 absl::Status ReadTokens(const CliOptions& options, Song* song, v1::GenerateMusicConfig* config) {
-  const int variants = VariantsOf(options);
+  const int variants = VariantsOf(options.config);
   song->tokens.resize(variants);
   for (int v = 0; v < variants && !options.resume.empty(); ++v) {
     ASSIGN_OR_RETURN(song->tokens[v], ReadTokensFile(PathOf(options.resume, v, variants)));
@@ -232,13 +228,11 @@ void PrintSummary(const CliOptions& options, const Song& song, absl::Duration el
   std::string notes;
   if (song.retries > 0) absl::StrAppendFormat(&notes, ", %d retries", song.retries);
   if (song.restarts > 0) absl::StrAppend(&notes, ", started over on a server of another kind");
-  const int variants = VariantsOf(options);
+  const int variants = VariantsOf(options.config);
   for (int v = 0; v < variants; ++v) {
-    const bool several = v < song.started.seeds_size();
     absl::FPrintF(stderr, "%s: %.1f s of music in %.1f s (%.2fx realtime), %s, seed %d%s\n",
                   PathOf(options.output, v, variants), seconds, took, seconds / took,
-                  LoudnessOf(song.finished, v),
-                  several ? song.started.seeds(v) : song.started.seed(), notes);
+                  LoudnessOf(song.finished, v), SeedOf(song.started, v), notes);
   }
   for (const Splice& splice : song.splices) {
     absl::FPrintF(stderr,

@@ -255,6 +255,12 @@ absl::Status CheckTlsPair(const std::string& cert, const std::string& key) {
   return absl::InvalidArgumentError("--tls_cert and --tls_key: one is set without the other");
 }
 
+MuxOptions ToMuxOptions(const CliOptions& options, std::function<bool()> cancelled) {
+  return {.original_audio = options.original_audio,
+          .music_gain_db = options.music_gain_db,
+          .cancelled = std::move(cancelled)};
+}
+
 absl::Status CheckTls(const CliOptions& options) {
   RETURN_IF_ERROR(CheckTlsPair(options.tls_cert, options.tls_key));
   if (!options.tls && !(options.tls_ca.empty() && options.tls_cert.empty())) {

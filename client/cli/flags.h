@@ -2,6 +2,7 @@
 #ifndef VIDMUSE_CLIENT_CLI_FLAGS_H_
 #define VIDMUSE_CLIENT_CLI_FLAGS_H_
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,9 @@ struct CliOptions {
   absl::Duration deadline = absl::InfiniteDuration();
   v1::GenerateMusicConfig config;
 };
+
+// How the music gets under the video. `cancelled`: see MuxOptions.
+MuxOptions ToMuxOptions(const CliOptions& options, std::function<bool()> cancelled);
 
 // The flags that a command takes.
 FlagTable<CliOptions> FlagsOf(Command command);
