@@ -95,23 +95,24 @@ absl::Status MusicExchange::EndBody() {
   return query_.container().empty() ? absl::OkStatus() : MakeVideo();
 }
 
-absl::Status MusicExchange::AwaitStart() {
+absl::Status MusicExchange::WaitUntil(const std::function<absl::StatusOr<bool>()>& look) {
   while (true) {
-    ASSIGN_OR_RETURN(const auto started, song_->WaitForStart(kLook));
-    if (started.has_value()) {
-      started_ = *started;
-      return absl::OkStatus();
-    }
+    ASSIGN_OR_RETURN(const bool is_over, look());
+    if (is_over) return absl::OkStatus();
     if (gone_()) return GoneError();
   }
 }
 
+absl::Status MusicExchange::AwaitStart() {
+  return WaitUntil([this]() -> absl::StatusOr<bool> {
+    ASSIGN_OR_RETURN(const auto started, song_->WaitForStart(kLook));
+    if (started.has_value()) started_ = *started;
+    return started.has_value();
+  });
+}
+
 absl::Status MusicExchange::AwaitEvent() {
-  while (true) {
-    ASSIGN_OR_RETURN(const bool is_there, song_->WaitForBytes(kLook));
-    if (is_there) return absl::OkStatus();
-    if (gone_()) return GoneError();
-  }
+  return WaitUntil([this] { return song_->WaitForBytes(kLook); });
 }
 
 absl::Status MusicExchange::MakeVideo() {
@@ -125,11 +126,7 @@ absl::Status MusicExchange::MakeVideo() {
     if (count == 0) break;
     RETURN_IF_ERROR(output->Append({bytes.data(), count}));
   }
-  MuxOptions mux;
-  mux.original_audio = query_.options().original_audio;
-  mux.music_gain_db = query_.options().music_gain_db;
-  mux.cancelled = gone_;
-  RETURN_IF_ERROR(output->Commit(*upload_, started_, std::move(mux)));
+  RETURN_IF_ERROR(output->Commit(*upload_, started_, ToMuxOptions(query_.options(), gone_)));
   file_ = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   struct stat info;
   if (file_ < 0 || fstat(file_, &info) != 0) return absl::ErrnoToStatus(errno, "opening the video");
@@ -153,11 +150,12 @@ absl::StatusOr<size_t> MusicExchange::Read(char* out, size_t size) {
 }
 
 absl::StatusOr<size_t> MusicExchange::ReadSong(char* out, size_t size) {
-  while (true) {
-    ASSIGN_OR_RETURN(const size_t count, song_->Read(out, size, kLook));
-    if (count > 0 || song_->ended()) return count;
-    if (gone_()) return GoneError();
-  }
+  size_t count = 0;
+  RETURN_IF_ERROR(WaitUntil([&]() -> absl::StatusOr<bool> {
+    ASSIGN_OR_RETURN(count, song_->Read(out, size, kLook));
+    return count > 0 || song_->ended();
+  }));
+  return count;
 }
 
 }  // namespace vidmuse

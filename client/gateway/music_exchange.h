@@ -73,6 +73,8 @@ class MusicExchange {
 
  private:
   absl::Status Start();
+  // Calls `look`, which waits a little, until it returns true. CANCELLED: the client went away.
+  absl::Status WaitUntil(const std::function<absl::StatusOr<bool>()>& look);
   absl::Status AwaitStart();
   absl::Status AwaitEvent();
   absl::StatusOr<size_t> ReadSong(char* out, size_t size);
