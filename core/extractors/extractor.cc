@@ -1,0 +1,38 @@
+#include "core/extractors/extractor.h"
+
+#include "absl/status/status.h"
+
+namespace vidmuse {
+
+absl::StatusOr<std::unique_ptr<SoundExtractor>> OpenSoundExtractor(SoundNetwork network,
+                                                                   const std::string& folder) {
+  return absl::UnimplementedError(PublishedFile(network) + " in " + folder);
+}
+
+absl::StatusOr<std::unique_ptr<PictureExtractor>> OpenPictureExtractor(PictureNetwork network,
+                                                                       const std::string& folder) {
+  return absl::UnimplementedError(PublishedFile(network) + " in " + folder);
+}
+
+std::string PublishedFile(SoundNetwork network) {
+  switch (network) {
+    case SoundNetwork::kVggish:
+      return "vggish-10086976.pth";
+    case SoundNetwork::kCnn14At16kHz:
+      return "Cnn14_16k_mAP=0.438.pth";
+    case SoundNetwork::kCnn14At32kHz:
+      return "Cnn14_mAP=0.431.pth";
+    case SoundNetwork::kCnn14DecisionLevelMax:
+      return "Cnn14_DecisionLevelMax_mAP=0.385.pth";
+    case SoundNetwork::kClapMusic:
+      return "music_audioset_epoch_15_esc_90.14.pt";
+    case SoundNetwork::kImageBindSound:
+    case SoundNetwork::kImageBindSoundDense:
+      return "imagebind_huge.pth";
+  }
+  return "";
+}
+
+std::string PublishedFile(PictureNetwork) { return "imagebind_huge.pth"; }
+
+}  // namespace vidmuse
