@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/curate/duplicates.h"
 
 namespace vidmuse::curate {
 namespace {
@@ -65,6 +66,28 @@ absl::Status WriteList(const std::vector<const CuratedClip*>& clips, const std::
 
 }  // namespace
 
+namespace {
+
+// Sets `same_as` of each clip that sounds like an earlier one which goes on so far.
+void MarkDuplicates(std::vector<CuratedClip>* clips) {
+  std::vector<CuratedClip*> heard;
+  std::vector<std::vector<uint32_t>> fingerprints;
+  for (CuratedClip& clip : *clips) {
+    const auto measured = clip.measured.find("duplicates");
+    if (measured == clip.measured.end() || !clip.decision.kept) continue;
+    heard.push_back(&clip);
+    fingerprints.push_back(DecodeFingerprint(measured->second.value("fingerprint", "")));
+    measured->second.erase("fingerprint");
+  }
+  const std::vector<int64_t> same = FindDuplicates(fingerprints);
+  for (size_t i = 0; i < heard.size(); ++i) {
+    heard[i]->measured["duplicates"]["same_as"] =
+        same[i] < 0 ? Json(nullptr) : Json(heard[same[i]]->clip.id);
+  }
+}
+
+}  // namespace
+
 std::vector<CuratedClip> Collect(absl::Span<const RawClip> clips, const Rules& rules,
                                  const MeasurementStore& store,
                                  const std::vector<StageKey>& stages) {
@@ -83,6 +106,10 @@ std::vector<CuratedClip> Collect(absl::Span<const RawClip> clips, const Rules& r
       clip.measured[stage.name] = *std::move(measured);
       clip.decision = Decide(rules, raw, clip.measured);
     }
+  }
+  MarkDuplicates(&collected);
+  for (CuratedClip& clip : collected) {
+    if (clip.decision.kept) clip.decision = Decide(rules, clip.clip, clip.measured);
   }
   return collected;
 }
