@@ -13,7 +13,8 @@ constexpr size_t kLeastValues = 8 * kEventRate;
 // The values less their mean, scaled to length 1; empty if they are all the same.
 std::vector<double> Standardised(absl::Span<const double> values) {
   std::vector<double> result(values.begin(), values.end());
-  const double mean = std::accumulate(result.begin(), result.end(), 0.0) / static_cast<double>(result.size());
+  const double mean =
+      std::accumulate(result.begin(), result.end(), 0.0) / static_cast<double>(result.size());
   double squares = 0;
   for (double& value : result) {
     value -= mean;

@@ -38,7 +38,8 @@ absl::StatusOr<std::string> WavOf(const Sound& sound) {
   const size_t channels = sound.channels.size(), samples = sound.channels[0].size();
   std::vector<float> interleaved(channels * samples);
   for (size_t c = 0; c < channels; ++c) {
-    for (size_t i = 0; i < samples; ++i) interleaved[i * channels + c] = gain * sound.channels[c][i];
+    for (size_t i = 0; i < samples; ++i)
+      interleaved[i * channels + c] = gain * sound.channels[c][i];
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<AudioEncoder> encoder,
                    AudioEncoder::Create(AudioFormat::kWav, sound.sample_rate,
