@@ -122,6 +122,20 @@ absl::StatusOr<DecodedSound> AnswerReader::ReadSound(const AnswerHeader& header)
   return sound;
 }
 
+absl::Status AnswerReader::ReadSoundPart(const AnswerHeader& header, const SoundLimits& limits,
+                                         WholeSound* sound) {
+  if (header.samples > kMostSoundPart || header.channels > kMostSoundChannels ||
+      header.sample_rate > kMostSoundRate) {
+    return absl::UnknownError("a part of a sound that is too large");
+  }
+  std::vector<std::vector<float>> channels(header.channels);
+  for (std::vector<float>& channel : channels) {
+    channel.resize(header.samples);
+    RETURN_IF_ERROR(Read(channel.data(), channel.size() * sizeof(float)));
+  }
+  return sound->Append(static_cast<int>(header.sample_rate), channels, limits);
+}
+
 absl::StatusOr<std::vector<int>> AnswerReader::ReadIndices(size_t count, uint32_t frames) {
   std::vector<int> indices(count);
   RETURN_IF_ERROR(Read(indices.data(), count * sizeof(int)));

@@ -56,6 +56,9 @@ class AnswerReader {
                                          int max_seconds);
   // Reads what follows the header of a kSound answer.
   absl::StatusOr<DecodedSound> ReadSound(const AnswerHeader& header);
+  // Reads what follows the header of a kSoundPart answer, and adds it to `sound`.
+  absl::Status ReadSoundPart(const AnswerHeader& header, const SoundLimits& limits,
+                             WholeSound* sound);
 
  private:
   absl::Status Read(void* bytes, size_t size);

@@ -61,12 +61,15 @@ class DecoderAnswers {
   void Split(VideoSampling& sampling, const FramePart& part);
   void Frames(const VideoFrames& video, const FramePart& part = {});
   void Sound(const DecodedSound& sound);
+  // [C][n], where n is at most kMostSoundPart.
+  void SoundPart(int sample_rate, const std::vector<std::vector<float>>& channels);
+  void SoundEnd();
 };
 
 // Answers, or returns why the video is refused.
 using DecodeFunction = absl::Status (*)(const DecodeTask& task, DecoderAnswers& answers);
 
-// Decodes a video or, for DecoderRole::kSound, a sound, with FFmpeg.
+// Decodes a video or, for DecoderRole::kSound and kWholeSound, a sound, with FFmpeg.
 absl::Status DecodeFile(const DecodeTask& task, DecoderAnswers& answers);
 
 // The program's main(). Reads the request at kRequestFd, confines the process, calls `decode`, and

@@ -30,6 +30,9 @@ class DecoderRun {
   using Result = std::variant<VideoFrames, SplitVideo, DecodedSound>;
   absl::StatusOr<Result> ReadResult(const FramePart& part, int max_seconds);
 
+  // The result of a process that decodes a whole sound, like ReadResult.
+  absl::StatusOr<WholeSound> ReadWholeSound(const SoundLimits& limits);
+
   // Reads the next answer of a process that decodes groups: kFrame, kNoMoreGroups, ...
   // After kFrame, ReadPixels must follow.
   absl::StatusOr<AnswerHeader> ReadGroupAnswer();
@@ -37,6 +40,12 @@ class DecoderRun {
 
  private:
   absl::StatusOr<Result> ReadFramesOrRefusal(const FramePart& part, int max_seconds);
+  absl::StatusOr<WholeSound> ReadSoundOrRefusal(const SoundLimits& limits);
+  // Reads the first answer about the file, and takes the time limit in it.
+  absl::StatusOr<AnswerReader::Answer> ReadFirstAnswer();
+  // Turns what the reader couldn't read into what that says about the file. Ends a process that
+  // gave its result.
+  absl::Status Explain(const absl::Status& status);
 
   DecoderProcess process_;
   DecodeWatch& watch_;

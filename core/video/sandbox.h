@@ -90,6 +90,12 @@ class VideoSandbox {
   absl::StatusOr<DecodedSound> DecodeSound(absl::string_view file, const Limits& limits,
                                            const CancelFlag& cancel) const;
 
+  // Decodes the sound of the file `file`, which is open for reading and as long as it likes, with
+  // its own rate and channels. INVALID_ARGUMENT calls it "the sound": it is longer than
+  // `most_seconds`, or as DecodeSound says. Other errors are those of DecodeSound.
+  absl::StatusOr<WholeSound> DecodeWholeSound(const UniqueFd& file, double most_seconds,
+                                              const CancelFlag& cancel) const;
+
  private:
   VideoSandbox(std::string program, Filter filter, const Budget& budget)
       : program_(std::move(program)),

@@ -41,23 +41,32 @@ struct TensorView {
   std::string ShapeString() const;
 };
 
+// What becomes of values in a file that are neither tensors, strings, numbers nor containers of
+// such, for example the optimizer's settings, or a class and its arguments. Neither runs any code.
+enum class OtherValues {
+  kRefuse,  // the file is an error
+  kSkip,    // they are left out
+};
+
 // A checkpoint file with tensors and strings by name. Immutable and thread-safe. As the file is
 // mapped, reading a tensor's `data` kills the process if the file was truncated after it was
 // opened. ReadBytes returns an error instead.
 class TensorFile {
  public:
-  // Reads a `torch.save` zip (a pickle subset: tensors, strings, numbers, containers, OrderedDict).
+  // Reads a `torch.save` file, a zip or in the legacy format of versions before 1.6 (a pickle
+  // subset: tensors, strings, numbers, containers, OrderedDict, and others as `other` says).
   // The name of a tensor or string in nested dicts is its keys joined by '/', for example
   // "best_state/emb.0.weight"; in a flat dict it is the key. NOT_FOUND: there is no such file.
-  // INVALID_ARGUMENT says what is wrong and where (truncated, legacy format, a global that isn't
+  // INVALID_ARGUMENT says what is wrong and where (truncated, a global that isn't
   // allowed, offsets outside the file, ...).
-  static absl::StatusOr<std::unique_ptr<TensorFile>> OpenTorch(const std::string& path);
+  static absl::StatusOr<std::unique_ptr<TensorFile>> OpenTorch(
+      const std::string& path, OtherValues other = OtherValues::kRefuse);
   // Reads a .safetensors file.
   static absl::StatusOr<std::unique_ptr<TensorFile>> OpenSafetensors(const std::string& path);
 
   // Parse bytes that the caller keeps alive, for fuzzers and tests. `name` is used in errors.
-  static absl::StatusOr<std::unique_ptr<TensorFile>> ParseTorch(absl::string_view bytes,
-                                                                const std::string& name);
+  static absl::StatusOr<std::unique_ptr<TensorFile>> ParseTorch(
+      absl::string_view bytes, const std::string& name, OtherValues other = OtherValues::kRefuse);
   static absl::StatusOr<std::unique_ptr<TensorFile>> ParseSafetensors(absl::string_view bytes,
                                                                       const std::string& name);
 

@@ -1,14 +1,15 @@
-// Reads torch.save's zip files. `X/data.pkl` describes the values, and `X/data/KEY` is storage KEY.
+// Reads torch.save's files. In a zip file `X/data.pkl` describes the values, and `X/data/KEY` is
+// storage KEY.
 #include <algorithm>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "core/base/status_macros.h"
+#include "core/model/checkpoint/legacy_torch_file.h"
 #include "core/model/checkpoint/parsed_file.h"
 #include "core/model/checkpoint/pickle.h"
 #include "core/model/checkpoint/zip_directory.h"
@@ -18,32 +19,18 @@ namespace {
 
 constexpr int kMaxDepth = 16;
 constexpr absl::string_view kPickleName = "data.pkl";
-// The start of a file of torch.save before version 1.6: protocol 2, then the magic number.
-constexpr absl::string_view kLegacyStart("\x80\x02\x8a\x0a", 4);
-
 absl::Status Invalid(absl::string_view what) { return absl::InvalidArgumentError(what); }
 
 class TorchReader {
  public:
-  TorchReader(absl::string_view bytes, ParsedFile* file)
-      : bytes_(bytes), file_(file), copy_budget_(static_cast<int64_t>(bytes.size())) {}
+  TorchReader(absl::string_view bytes, OtherValues other, ParsedFile* file)
+      : bytes_(bytes),
+        other_(other),
+        file_(file),
+        copy_budget_(static_cast<int64_t>(bytes.size())) {}
 
   absl::Status Read() {
-    if (absl::StartsWith(bytes_, kLegacyStart)) {
-      return Invalid(
-          "torch.save's legacy (non-zip) format is not supported; load and save it with torch >= "
-          "1.6");
-    }
-    ASSIGN_OR_RETURN(entries_, ReadZipDirectory(bytes_));
-    RETURN_IF_ERROR(FindRoot());
-    const auto byte_order = entries_.find(root_ + "byteorder");
-    if (byte_order != entries_.end() && byte_order->second != "little") {
-      return Invalid(absl::StrCat("byte order '",
-                                  absl::CHexEscape(byte_order->second.substr(0, 16)),
-                                  "' is not supported, only 'little'"));
-    }
-    ASSIGN_OR_RETURN(const Pickle pickle,
-                     ParsePickle(entries_.at(root_ + std::string(kPickleName))));
+    ASSIGN_OR_RETURN(const Pickle pickle, IsLegacyTorchFile(bytes_) ? ReadLegacy() : ReadZip());
     if (pickle.root->kind != PickleValue::Kind::kDict) {
       return Invalid(
           absl::StrCat("it holds a ", PickleKindName(pickle.root->kind), ", not a dict"));
@@ -52,9 +39,29 @@ class TorchReader {
   }
 
  private:
+  absl::StatusOr<Pickle> ReadLegacy() {
+    ASSIGN_OR_RETURN(LegacyTorchFile legacy, ReadLegacyTorchFile(bytes_, other_));
+    storages_ = std::move(legacy.storages);
+    return std::move(legacy.pickle);
+  }
+
+  absl::StatusOr<Pickle> ReadZip() {
+    ASSIGN_OR_RETURN(storages_, ReadZipDirectory(bytes_));
+    RETURN_IF_ERROR(FindRoot());
+    const auto byte_order = storages_.find(root_ + "byteorder");
+    if (byte_order != storages_.end() && byte_order->second != "little") {
+      return Invalid(absl::StrCat("byte order '",
+                                  absl::CHexEscape(byte_order->second.substr(0, 16)),
+                                  "' is not supported, only 'little'"));
+    }
+    const absl::string_view pickle = storages_.at(root_ + std::string(kPickleName));
+    root_ += "data/";
+    return ParsePickle(pickle, other_);
+  }
+
   // Finds the folder that all of the archive's entries are in, with its '/'.
   absl::Status FindRoot() {
-    for (const auto& [name, contents] : entries_) {
+    for (const auto& [name, contents] : storages_) {
       const size_t slash = name.find('/');
       if (slash != std::string::npos && absl::string_view(name).substr(slash + 1) == kPickleName) {
         root_ = name.substr(0, slash + 1);
@@ -154,10 +161,9 @@ class TorchReader {
   }
 
   absl::StatusOr<absl::string_view> Storage(const PickleValue& value) const {
-    const auto found = entries_.find(absl::StrCat(root_, "data/", value.text));
-    if (found == entries_.end()) {
-      return Invalid(
-          absl::StrCat("its storage 'data/", absl::CHexEscape(value.text), "' is missing"));
+    const auto found = storages_.find(absl::StrCat(root_, value.text));
+    if (found == storages_.end()) {
+      return Invalid(absl::StrCat("its storage '", absl::CHexEscape(value.text), "' is missing"));
     }
     int64_t bytes;
     if (!ByteCount({value.integer}, value.dtype, &bytes) ||
@@ -199,33 +205,37 @@ class TorchReader {
   }
 
   const absl::string_view bytes_;
+  const OtherValues other_;
   ParsedFile* const file_;
-  std::map<std::string, absl::string_view> entries_;
+  // The contents by name, which is root_ and the key for a storage. A zip file has others too.
+  std::map<std::string, absl::string_view> storages_;
   std::string root_;
   size_t visited_ = 0;
   size_t string_bytes_ = 0;
   int64_t copy_budget_;  // number of bytes that may still be copied
 };
 
-absl::Status Parse(absl::string_view bytes, ParsedFile* file) {
-  absl::Status status = TorchReader(bytes, file).Read();
+absl::Status Parse(absl::string_view bytes, OtherValues other, ParsedFile* file) {
+  absl::Status status = TorchReader(bytes, other, file).Read();
   if (status.ok()) return status;
   return absl::Status(status.code(), absl::StrCat(file->file_name, ": ", status.message()));
 }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<TensorFile>> TensorFile::OpenTorch(const std::string& path) {
+absl::StatusOr<std::unique_ptr<TensorFile>> TensorFile::OpenTorch(const std::string& path,
+                                                                  OtherValues other) {
   auto file = std::make_unique<ParsedFile>(path);
   ASSIGN_OR_RETURN(file->mapping, MappedFile::Open(path));
-  RETURN_IF_ERROR(Parse(file->mapping->bytes(), file.get()));
+  RETURN_IF_ERROR(Parse(file->mapping->bytes(), other, file.get()));
   return file;
 }
 
 absl::StatusOr<std::unique_ptr<TensorFile>> TensorFile::ParseTorch(absl::string_view bytes,
-                                                                   const std::string& name) {
+                                                                   const std::string& name,
+                                                                   OtherValues other) {
   auto file = std::make_unique<ParsedFile>(name);
-  RETURN_IF_ERROR(Parse(bytes, file.get()));
+  RETURN_IF_ERROR(Parse(bytes, other, file.get()));
   return file;
 }
 

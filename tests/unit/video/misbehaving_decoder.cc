@@ -91,6 +91,33 @@ absl::Status SendSound(uint32_t sample_rate, uint64_t count, const std::vector<f
   _exit(0);
 }
 
+// Sends parts of a whole sound: one header and samples of one channel for each.
+absl::Status SendParts(const std::vector<AnswerHeader>& parts, const std::vector<float>& samples) {
+  for (AnswerHeader header : parts) {
+    header.magic = kAnswerMagic;
+    Send(&header, sizeof(header));
+    for (uint32_t c = 0; c < header.channels; ++c) {
+      Send(samples.data(), samples.size() * sizeof(float));
+    }
+  }
+  _exit(0);
+}
+
+AnswerHeader SoundPart(uint32_t sample_rate, uint32_t channels, uint64_t samples) {
+  AnswerHeader header = {};
+  header.kind = AnswerKind::kSoundPart;
+  header.sample_rate = sample_rate;
+  header.channels = channels;
+  header.samples = samples;
+  return header;
+}
+
+AnswerHeader SoundEnd() {
+  AnswerHeader header = {};
+  header.kind = AnswerKind::kSoundEnd;
+  return header;
+}
+
 const std::map<std::string, std::function<absl::Status()>>& Deeds() {
   static const auto* deeds = new std::map<std::string, std::function<absl::Status()>>{
       {"crash", [] { return Tried("raise", raise(SIGSEGV)); }},
@@ -196,6 +223,38 @@ const std::map<std::string, std::function<absl::Status()>>& Deeds() {
                           std::vector<float>(32000, std::numeric_limits<float>::quiet_NaN()));
        }},
       {"sound at no rate", [] { return SendSound(0, 32000, std::vector<float>(32000)); }},
+      {"part without end",
+       [] { return SendParts({SoundPart(8000, 1, std::numeric_limits<uint64_t>::max())}, {}); }},
+      {"part cut", [] { return SendParts({SoundPart(8000, 1, 8)}, std::vector<float>(7)); }},
+      {"part without channels",
+       [] {
+         return SendParts({SoundPart(8000, 0, 8), SoundEnd()}, {});
+       }},
+      {"part of no numbers",
+       [] {
+         return SendParts({SoundPart(8000, 1, 8), SoundEnd()},
+                          std::vector<float>(8, std::numeric_limits<float>::quiet_NaN()));
+       }},
+      {"part at no rate",
+       [] {
+         return SendParts({SoundPart(0, 1, 8), SoundEnd()}, std::vector<float>(8));
+       }},
+      {"parts without end",
+       [] {
+         const std::vector<AnswerHeader> parts(1000, SoundPart(8000, 1, 8000));
+         return SendParts(parts, std::vector<float>(8000));
+       }},
+      {"parts of other channels",
+       [] {
+         return SendParts({SoundPart(8000, 1, 8), SoundPart(8000, 2, 8), SoundEnd()},
+                          std::vector<float>(8));
+       }},
+      {"parts of other rates",
+       [] {
+         return SendParts({SoundPart(8000, 1, 8), SoundPart(9000, 1, 8), SoundEnd()},
+                          std::vector<float>(8));
+       }},
+      {"no parts", [] { return SendParts({SoundEnd()}, {}); }},
       {"frames cut", [] { return SendFrames(2, 1, std::vector<int32_t>(4 + kGlobalFrames)); }},
   };
   return *deeds;
