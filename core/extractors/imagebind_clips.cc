@@ -26,7 +26,8 @@ Stretch FramesBetween(double start, double end, int64_t frames, double rate) {
   const auto at = [&](double time) {
     return std::min(static_cast<int64_t>(std::ceil(rate * time)), frames);
   };
-  return {at(start), at(end)};
+  const int64_t last = at(end);
+  return {std::min(at(start), last - 1), last};
 }
 
 }  // namespace

@@ -23,8 +23,8 @@ struct Stretch {
 // sound or video is shorter than one. For sounds, `samples` at `rate` a second, each begins at the
 // sample at or before its time.
 std::vector<Stretch> SoundClips(int64_t samples, int rate, int clips);
-// For videos, `frames` at `rate` a second, each begins at the frame at or after its time, and ends
-// with the last frame at the latest.
+// For videos, `frames` >= 1 at `rate` > 0 a second, each begins at the frame at or after its time,
+// and ends with the last frame at the latest. One without a frame has the frame before.
 std::vector<Stretch> PictureClips(int64_t frames, double rate, int clips);
 
 // Return windows of kClipSeconds that follow each other from the start on. The last one is there if

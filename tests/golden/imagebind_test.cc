@@ -1,16 +1,20 @@
 // ImageBind and what stands before it, against its own code with the same hash weights.
 #include <algorithm>
 #include <cmath>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "core/extractors/extractor.h"
+#include "core/extractors/imagebind_pictures.h"
 #include "core/extractors/imagebind_sound.h"
 #include "core/extractors/kaldi_fbank.h"
 #include "core/extractors/sinc_resampler.h"
 #include "core/model/checkpoint/tensor_file.h"
 #include "core/model/synthetic/hash_values.h"
+#include "core/video/picture_decoder.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/imagebind_file.h"
@@ -99,6 +103,36 @@ TEST_F(ImageBindGolden, Sounds) {
     EXPECT_EQ(features->embeddings.rows, 1);
     EXPECT_EQ(features->embeddings.columns, 24);
     ExpectSame(features->embeddings.values, std::string(c.name) + "/embedding");
+  }
+}
+
+// Decodes in this process.
+absl::StatusOr<PictureInfo> ReadHere(const std::string& path, const PictureOrder& order,
+                                     TakePicture take) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string bytes(std::istreambuf_iterator<char>(file), {});
+  const CancelFlag never;
+  PictureInfo info;
+  const auto take_info = [&](const PictureInfo& told, absl::Duration) {
+    info = told;
+    return absl::OkStatus();
+  };
+  const absl::Status decoded = DecodePictures(bytes, order, Limits(), never, take_info, take);
+  if (!decoded.ok()) return decoded;
+  return info;
+}
+
+TEST_F(ImageBindGolden, Videos) {
+  const auto network = OpenImageBindPictures(::testing::TempDir() + "/imagebind_huge.pth",
+                                             ImageBindParts::kPublished, ReadHere);
+  ASSERT_TRUE(network.ok()) << network.status();
+  for (const std::string path :
+       {"videos/pattern_4s", "videos/life_7s", "videos/zoom_63s", "imagebind/portrait_3s"}) {
+    const std::string name = path.substr(path.find('/') + 1);
+    const auto features = (*network)->Extract(TestData("golden/" + path + ".mp4"));
+    ASSERT_TRUE(features.ok()) << features.status();
+    EXPECT_EQ(features->embeddings.rows, 1);
+    ExpectSame(features->embeddings.values, name + "/embedding");
   }
 }
 
