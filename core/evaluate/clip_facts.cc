@@ -1,11 +1,12 @@
 #include "core/evaluate/clip_facts.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/evaluate/rhythm.h"
 
 namespace vidmuse::evaluate {
 namespace {
@@ -24,13 +25,6 @@ auto Parse(absl::string_view text, Read read) -> std::optional<decltype(read(jso
 
 }  // namespace
 
-std::string KeyName(int key) {
-  static constexpr std::array<const char*, 12> kNames = {"C",  "C#", "D",  "D#", "E",  "F",
-                                                         "F#", "G",  "G#", "A",  "A#", "B"};
-  if (key < 0 || key >= 24) return "none";
-  return absl::StrCat(kNames[static_cast<size_t>(key % 12)], key < 12 ? " major" : " minor");
-}
-
 SoundFacts FactsOf(const Sound& sound) {
   SoundFacts facts;
   facts.sample_rate = sound.sample_rate;
@@ -44,6 +38,20 @@ SoundFacts FactsOf(const Sound& sound) {
     }
   }
   return facts;
+}
+
+absl::StatusOr<Rhythm> AnalyseRhythm(const Sound& sound) {
+  ASSIGN_OR_RETURN(const std::vector<float> samples, MonoForRhythm(sound));
+  ASSIGN_OR_RETURN(const std::vector<double> strength, OnsetStrength(samples, BandAverage::kMean));
+  ASSIGN_OR_RETURN(const std::vector<double> beat_strength,
+                   OnsetStrength(samples, BandAverage::kMedian));
+  ASSIGN_OR_RETURN(Beats beats, TrackBeats(beat_strength));
+  ASSIGN_OR_RETURN(const Chroma chroma, MeanChroma(samples));
+  return Rhythm{.onsets = PickOnsets(strength, kLorisPeaks),
+                .d2m_gan_onsets = PickOnsets(strength, kD2mGanPeaks),
+                .beats = std::move(beats.times),
+                .tempo = beats.tempo,
+                .key = FindKey(chroma)};
 }
 
 std::string PackFacts(const SoundFacts& facts) {
@@ -63,17 +71,27 @@ std::optional<SoundFacts> UnpackFacts(absl::string_view text) {
 
 std::string PackRhythm(const Rhythm& rhythm) {
   return json{{"onsets", rhythm.onsets},
+              {"d2m_gan_onsets", rhythm.d2m_gan_onsets},
               {"beats", rhythm.beats},
               {"tempo", rhythm.tempo},
-              {"key", rhythm.key}}
+              {"tonic", rhythm.key.tonic},
+              {"minor", rhythm.key.minor},
+              {"correlation", rhythm.key.correlation},
+              {"margin", rhythm.key.margin}}
       .dump();
 }
 
 std::optional<Rhythm> UnpackRhythm(absl::string_view text) {
   return Parse(text, [](const json& value) {
-    return Rhythm{value.at("onsets").get<std::vector<double>>(),
-                  value.at("beats").get<std::vector<double>>(), value.at("tempo").get<double>(),
-                  value.at("key").get<int>()};
+    const auto times = [&](const char* name) { return value.at(name).get<std::vector<double>>(); };
+    return Rhythm{.onsets = times("onsets"),
+                  .d2m_gan_onsets = times("d2m_gan_onsets"),
+                  .beats = times("beats"),
+                  .tempo = value.at("tempo").get<double>(),
+                  .key = {.tonic = value.at("tonic").get<int>(),
+                          .minor = value.at("minor").get<bool>(),
+                          .correlation = value.at("correlation").get<double>(),
+                          .margin = value.at("margin").get<double>()}};
   });
 }
 

@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "core/evaluate/music_key.h"
 #include "core/extractors/features.h"
 
 namespace vidmuse::evaluate {
@@ -23,15 +25,20 @@ constexpr double kSilentPeak = 0.001;
 
 inline bool IsSilent(const SoundFacts& facts) { return facts.peak < kSilentPeak; }
 
+// Times are in seconds, ascending.
 struct Rhythm {
-  std::vector<double> onsets;  // seconds, ascending
-  std::vector<double> beats;   // seconds, ascending
-  double tempo = 0;            // beats a minute; 0: none was found
-  int key = -1;                // 0 to 11: C to B major, 12 to 23: C to B minor; -1: none was found
+  std::vector<double> onsets;          // by kLorisPeaks
+  std::vector<double> d2m_gan_onsets;  // by kD2mGanPeaks
+  std::vector<double> beats;
+  double tempo = 0;  // beats a minute; 0: none was found
+  MusicKey key;      // its correlation is 0 if none was found
 };
 
-// "C major" to "B minor", or "none".
-std::string KeyName(int key);
+inline bool HasKey(const Rhythm& rhythm) { return rhythm.key.correlation > 0; }
+
+// Finds rhythm and key of a sound. INVALID_ARGUMENT: it is shorter than 0.4 s or has samples that
+// aren't finite. See RunTorch for other errors.
+absl::StatusOr<Rhythm> AnalyseRhythm(const Sound& sound);
 
 SoundFacts FactsOf(const Sound& sound);
 

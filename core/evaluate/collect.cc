@@ -25,7 +25,7 @@ absl::Status Cancelled() { return absl::CancelledError("interrupted"); }
 
 // The same error with the file's name in front.
 absl::Status AtFile(const std::string& path, const absl::Status& status) {
-  if (absl::StartsWith(status.message(), path)) return status;
+  if (absl::StrContains(status.message(), path)) return status;
   return absl::Status(status.code(), absl::StrCat(path, ": ", status.message()));
 }
 

@@ -65,7 +65,7 @@ Json ClipJson(const std::string& name, size_t index, const SetReport& set) {
   json["silent"] = IsSilent(sound.facts);
   if (sound.rhythm.tempo > 0) {
     json["tempo"] = sound.rhythm.tempo;
-    json["key"] = KeyName(sound.rhythm.key);
+    if (HasKey(sound.rhythm)) json["key"] = sound.rhythm.key.Name();
   }
   json["metrics"] = Json::object();
   for (const Measurement& measurement : set.measurements) {

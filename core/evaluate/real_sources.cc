@@ -9,7 +9,7 @@ Sources RealSources() {
   return {.read_sound = ReadSound,
           .open_sounds = OpenSoundExtractor,
           .open_pictures = OpenPictureExtractor,
-          .rhythm = [](const Sound&) -> absl::StatusOr<Rhythm> { return Rhythm(); },
+          .rhythm = AnalyseRhythm,
           .cuts = [](const std::string&) -> absl::StatusOr<std::vector<double>> {
             return std::vector<double>();
           }};

@@ -58,7 +58,7 @@ class EvaluateTest : public testing::Test {
 TEST_F(EvaluateTest, TheReportHasEachMeasureWithItsFields) {
   const json report = json::parse(Json({"a"}));
   for (const char* name : {"fad", "fd", "kl", "kl_reverse", "density", "coverage", "precision",
-                           "recall", "kad", "imagebind", "tempo", "key"}) {
+                           "recall", "kad", "imagebind", "beats", "tempo", "key", "cuts"}) {
     ASSERT_TRUE(report["metrics"].contains(name)) << name << report["left_out"];
     const json& metric = report["metrics"][name];
     EXPECT_TRUE(metric["value"].is_number()) << name;
@@ -70,7 +70,7 @@ TEST_F(EvaluateTest, TheReportHasEachMeasureWithItsFields) {
   EXPECT_EQ(report["metrics"]["fad"]["extractor"]["name"], "vggish");
   EXPECT_EQ(report["metrics"]["kad"]["extractor"]["name"], "cnn14_16k");
   EXPECT_EQ(report["metrics"]["fd"]["extractor"]["sha256"], std::string(64, 'a'));
-  EXPECT_TRUE(report["metrics"]["key"]["extractor"].is_null());
+  EXPECT_TRUE(report["metrics"]["beats"]["extractor"].is_null());
   EXPECT_TRUE(report["metrics"]["fd"]["floor_split"].is_number());
   EXPECT_TRUE(report["metrics"]["kl"]["shuffled"].is_number());
   EXPECT_EQ(report["settings"]["embedding"], "cnn14_16k");

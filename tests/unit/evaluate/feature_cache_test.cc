@@ -91,13 +91,16 @@ TEST(FeatureCacheTest, FactsAndRhythmsAreTheSameAfterPacking) {
   EXPECT_EQ(same->peak, 0.1);
   EXPECT_EQ(same->sample_rate, 44100);
   EXPECT_EQ(same->channels, 2);
-  const Rhythm rhythm{{0.1, 1.0 / 3}, {0.5}, 120.5, 21};
+  const Rhythm rhythm{{0.1, 1.0 / 3}, {0.2}, {0.5}, 120.5, {9, true, 0.7, 0.1}};
   const std::optional<Rhythm> again = UnpackRhythm(PackRhythm(rhythm));
   ASSERT_TRUE(again.has_value());
   EXPECT_EQ(again->onsets, rhythm.onsets);
   EXPECT_EQ(again->beats, rhythm.beats);
   EXPECT_EQ(again->tempo, 120.5);
-  EXPECT_EQ(again->key, 21);
+  EXPECT_EQ(again->d2m_gan_onsets, rhythm.d2m_gan_onsets);
+  EXPECT_EQ(again->key.Name(), "A minor");
+  EXPECT_EQ(again->key.correlation, 0.7);
+  EXPECT_EQ(again->key.margin, 0.1);
   EXPECT_FALSE(UnpackFacts("{\"seconds\": 1}").has_value());
   EXPECT_FALSE(UnpackRhythm("[").has_value());
   EXPECT_FALSE(UnpackTimes("{}").has_value());

@@ -145,9 +145,10 @@ inline Rhythm TestRhythm(const Sound& sound) {
   const double level = sound.channels[0][0];
   Rhythm rhythm;
   rhythm.onsets = {0.1, 1.1 + level};
+  rhythm.d2m_gan_onsets = rhythm.onsets;
   rhythm.beats = {0, 0.5, 1, 1.5};
   rhythm.tempo = level < 0.4 ? 120 : 90;
-  rhythm.key = level < 0.4 ? 0 : 21;
+  rhythm.key = {.tonic = level < 0.4 ? 0 : 9, .minor = level >= 0.4, .correlation = 0.5};
   return rhythm;
 }
 
