@@ -2,19 +2,16 @@
 #include <ATen/Parallel.h>
 
 #include <cstdio>
-#include <stop_token>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "core/base/cancel.h"
 #include "core/base/catch_exceptions.h"
 #include "core/base/cpus.h"
-#include "core/base/shutdown_signal.h"
+#include "core/base/interrupt.h"
 #include "core/base/status_macros.h"
 #include "core/evaluate/evaluate.h"
 #include "core/evaluate/evaluate_flags.h"
@@ -22,33 +19,6 @@
 
 namespace vidmuse::evaluate {
 namespace {
-
-constexpr int kInterrupted = 130;  // as shells have it
-
-// Sets a flag at the first Ctrl-C; the second one ends the program.
-class Interrupt {
- public:
-  Interrupt() {
-    signal_.Arm();
-    thread_ = std::jthread([this](const std::stop_token& stop) {
-      while (!stop.stop_requested()) {
-        if (!signal_.WaitFor(kPoll)) continue;
-        std::fprintf(stderr, "\nvidmuse_evaluate: stopping after this clip\n");
-        cancel_.Cancel();
-        return;
-      }
-    });
-  }
-
-  const CancelFlag& cancel() const { return cancel_; }
-
- private:
-  static constexpr absl::Duration kPoll = absl::Milliseconds(100);
-
-  ShutdownSignal signal_;
-  CancelFlag cancel_;
-  std::jthread thread_;
-};
 
 // The sets of generated music that the flags name.
 absl::StatusOr<std::vector<std::string>> Folders(const EvaluateFlags& flags,
@@ -88,7 +58,7 @@ absl::Status Run(const std::vector<std::string>& folders, const EvaluateFlags& f
 
 int Fail(const absl::Status& status) {
   std::fprintf(stderr, "vidmuse_evaluate: %s\n", status.ToString().c_str());
-  return status.code() == absl::StatusCode::kCancelled ? kInterrupted : 1;
+  return status.code() == absl::StatusCode::kCancelled ? kInterruptedExitCode : 1;
 }
 
 int Main(const std::vector<std::string>& args) {
@@ -101,7 +71,7 @@ int Main(const std::vector<std::string>& args) {
   }
   const absl::StatusOr<std::vector<std::string>> folders = Folders(flags, *line);
   if (!folders.ok()) return Fail(folders.status());
-  const Interrupt interrupt;
+  const Interrupt interrupt("vidmuse_evaluate");
   const absl::Status status =
       CatchExceptions("evaluation", [&] { return Run(*folders, flags, interrupt.cancel()); });
   return status.ok() ? 0 : Fail(status);
