@@ -2,7 +2,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/extractors/imagebind_pictures.h"
 #include "core/extractors/imagebind_sound.h"
+#include "core/extractors/read_pictures.h"
 
 namespace vidmuse {
 
@@ -21,7 +23,11 @@ absl::StatusOr<std::unique_ptr<SoundExtractor>> OpenSoundExtractor(SoundNetwork 
 
 absl::StatusOr<std::unique_ptr<PictureExtractor>> OpenPictureExtractor(PictureNetwork network,
                                                                        const std::string& folder) {
-  return absl::UnimplementedError(PublishedFile(network) + " in " + folder);
+  return OpenImageBindPictures(absl::StrCat(folder, "/", PublishedFile(network)),
+                               network == PictureNetwork::kImageBindPicturesDense
+                                   ? ImageBindParts::kDense
+                                   : ImageBindParts::kPublished,
+                               ReadPictures);
 }
 
 std::string PublishedFile(SoundNetwork network) {
