@@ -68,9 +68,8 @@ std::string TextReport(const Report& report) {
 }
 
 absl::Status CheckWritable(const std::string& path) {
-  std::string folder = std::filesystem::path(path).parent_path().string();
-  if (folder.empty()) folder = ".";
-  if (access(folder.c_str(), W_OK | X_OK) == 0) return absl::OkStatus();
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  if (access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) == 0) return absl::OkStatus();
   return absl::NotFoundError(absl::StrCat(path, ": there is no such folder to write to"));
 }
 
