@@ -2,6 +2,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/extractors/clap_music.h"
 #include "core/extractors/imagebind_pictures.h"
 #include "core/extractors/imagebind_sound.h"
 #include "core/extractors/read_pictures.h"
@@ -16,6 +17,8 @@ absl::StatusOr<std::unique_ptr<SoundExtractor>> OpenSoundExtractor(SoundNetwork 
       return OpenImageBindSound(path, ImageBindParts::kPublished);
     case SoundNetwork::kImageBindSoundDense:
       return OpenImageBindSound(path, ImageBindParts::kDense);
+    case SoundNetwork::kClapMusic:
+      return OpenClapMusic(path);
     default:
       return absl::UnimplementedError(path);
   }
