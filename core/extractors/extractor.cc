@@ -2,6 +2,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/extractors/clap_music.h"
 #include "core/extractors/cnn14.h"
 #include "core/extractors/imagebind_pictures.h"
 #include "core/extractors/imagebind_sound.h"
@@ -26,9 +27,10 @@ absl::StatusOr<std::unique_ptr<SoundExtractor>> OpenSoundExtractor(SoundNetwork 
       return OpenImageBindSound(path, ImageBindParts::kPublished);
     case SoundNetwork::kImageBindSoundDense:
       return OpenImageBindSound(path, ImageBindParts::kDense);
-    default:
-      return absl::UnimplementedError(path);
+    case SoundNetwork::kClapMusic:
+      return OpenClapMusic(path);
   }
+  return absl::InvalidArgumentError("there is no such network");
 }
 
 absl::StatusOr<std::unique_ptr<PictureExtractor>> OpenPictureExtractor(PictureNetwork network,
