@@ -11,7 +11,7 @@ set(conditioner core/model/conditioner ${torch} ${interface})
 set(rooms
   core/base core/video core/audio core/engine core/generator core/model/architecture
   core/model/checkpoint core/model/torch core/model/conditioner core/model/synthetic core/model/cpu
-  core/model/gpu core/model core/extractors core/evaluate core/train server client)
+  core/model/gpu core/model core/extractors core/evaluate core/curate core/train server client)
 set(core/base_may)
 set(core/video_may core/model/architecture/video_frames.h)
 set(core/audio_may)
@@ -27,6 +27,7 @@ set(core/engine_may core/engine core/audio ${architecture} ${interface})
 set(core/generator_may core/generator core/engine core/audio core/video core/model)
 set(core/extractors_may core/extractors core/audio core/video ${torch})
 set(core/evaluate_may core/evaluate core/extractors core/audio core/video ${torch})
+set(core/curate_may core/curate core/evaluate core/extractors core/audio core/video)
 set(core/train_may core/train core/audio core/video core/model)
 set(server_may server)
 set(client_may client)

@@ -1,17 +1,33 @@
 #include "core/extractors/extractor.h"
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "core/extractors/imagebind_pictures.h"
+#include "core/extractors/imagebind_sound.h"
+#include "core/extractors/read_pictures.h"
 
 namespace vidmuse {
 
 absl::StatusOr<std::unique_ptr<SoundExtractor>> OpenSoundExtractor(SoundNetwork network,
                                                                    const std::string& folder) {
-  return absl::UnimplementedError(PublishedFile(network) + " in " + folder);
+  const std::string path = absl::StrCat(folder, "/", PublishedFile(network));
+  switch (network) {
+    case SoundNetwork::kImageBindSound:
+      return OpenImageBindSound(path, ImageBindParts::kPublished);
+    case SoundNetwork::kImageBindSoundDense:
+      return OpenImageBindSound(path, ImageBindParts::kDense);
+    default:
+      return absl::UnimplementedError(path);
+  }
 }
 
 absl::StatusOr<std::unique_ptr<PictureExtractor>> OpenPictureExtractor(PictureNetwork network,
                                                                        const std::string& folder) {
-  return absl::UnimplementedError(PublishedFile(network) + " in " + folder);
+  return OpenImageBindPictures(absl::StrCat(folder, "/", PublishedFile(network)),
+                               network == PictureNetwork::kImageBindPicturesDense
+                                   ? ImageBindParts::kDense
+                                   : ImageBindParts::kPublished,
+                               ReadPictures);
 }
 
 std::string PublishedFile(SoundNetwork network) {
