@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/extractors/extractor.h"
+#include "tests/support/clap_file.h"
 #include "tests/support/imagebind_file.h"
 #include "tests/support/sound_network_files.h"
 
@@ -26,6 +27,7 @@ absl::Status WriteAll(const std::string& folder) {
   RETURN_IF_ERROR(WriteCnn14(16000, kSizes, path(SoundNetwork::kCnn14At16kHz)));
   RETURN_IF_ERROR(WriteCnn14(32000, kSizes, path(SoundNetwork::kCnn14At32kHz)));
   RETURN_IF_ERROR(WriteCnn14(32000, kSizes, path(SoundNetwork::kCnn14DecisionLevelMax)));
+  RETURN_IF_ERROR(WriteClap({}, path(SoundNetwork::kClapMusic)));
   return WriteImageBind({}, path(SoundNetwork::kImageBindSound));
 }
 
