@@ -23,7 +23,8 @@ constexpr char kHead[] = R"(<!DOCTYPE html>
 :root { color-scheme: light dark; --a: #1f6fb2; --b: #c4570a; }
 @media (prefers-color-scheme: dark) { :root { --a: #6db3f2; --b: #ffa05c; } }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 70rem; padding: 1rem; }
-table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; margin: 1rem 0; }
 caption { text-align: left; font-weight: bold; }
 th, td { border-bottom: 1px solid #8888; padding: .3rem .7rem; text-align: left; }
 td.n { text-align: right; font-variant-numeric: tabular-nums; }
@@ -38,12 +39,14 @@ std::string Cell(const std::string& text) {
   return absl::StrCat("<td class=\"n\">", text, "</td>");
 }
 
-std::string Header(const std::vector<std::string>& columns) {
-  std::string row = "<thead><tr>";
+// The beginning of a table, which scrolls by itself where it is too wide.
+std::string TableHead(const std::string& caption, const std::vector<std::string>& columns) {
+  std::string row = absl::StrCat("<div class=\"wide\" tabindex=\"0\"><table><caption>",
+                                 Escape(caption), "</caption><thead><tr>");
   for (const std::string& column : columns) {
     absl::StrAppend(&row, "<th scope=\"col\">", Escape(column), "</th>");
   }
-  return absl::StrCat(row, "</tr></thead>\n");
+  return absl::StrCat(row, "</tr></thead><tbody>\n");
 }
 
 std::string RowName(Metric metric) {
@@ -54,10 +57,8 @@ std::string RowName(Metric metric) {
 
 std::string MeasureTable(const SetReport& set, const std::string& caption) {
   std::string table =
-      absl::StrCat("<table><caption>", Escape(caption), "</caption>",
-                   Header({"Measure", "Value", "95 % interval", "Reference in two halves",
-                           "Pairs shuffled", "Clips", "Seconds", "Network"}),
-                   "<tbody>\n");
+      TableHead(caption, {"Measure", "Value", "95 % interval", "Reference in two halves",
+                          "Pairs shuffled", "Clips", "Seconds", "Network"});
   for (const Measurement& m : set.measurements) {
     const std::string network = m.extractors.empty() ? "none" : m.extractors.front().name;
     absl::StrAppend(&table, "<tr>", RowName(m.metric), Cell(NumberText(m.value)),
@@ -66,13 +67,12 @@ std::string MeasureTable(const SetReport& set, const std::string& caption) {
                     Cell(absl::StrFormat("%.0f", m.seconds)));
     absl::StrAppend(&table, "<td>", Escape(network), "</td></tr>\n");
   }
-  return absl::StrCat(table, "</tbody></table>\n");
+  return absl::StrCat(table, "</tbody></table></div>\n");
 }
 
 std::string DifferenceTable(const Report& report) {
-  std::string table =
-      absl::StrCat("<table><caption>What the second set has more than the first</caption>",
-                   Header({"Measure", "Difference", "95 % interval", "Better"}), "<tbody>\n");
+  std::string table = TableHead("What the second set has more than the first",
+                                {"Measure", "Difference", "95 % interval", "Better"});
   for (const Difference& difference : report.differences) {
     const std::string better = BetterSet(difference);
     absl::StrAppend(&table, "<tr>", RowName(difference.metric), Cell(NumberText(difference.value)),
@@ -83,7 +83,7 @@ std::string DifferenceTable(const Report& report) {
                                     : better,
                     "</td></tr>\n");
   }
-  return absl::StrCat(table, "</tbody></table>\n");
+  return absl::StrCat(table, "</tbody></table></div>\n");
 }
 
 // One measure of all sets.
@@ -136,13 +136,13 @@ std::string ClipRow(const Report& report, const Sets& sets, size_t clip, const s
   return absl::StrCat(row, "</tr>\n");
 }
 
-std::string ClipHeader(const Report& report) {
+std::vector<std::string> ClipColumns(const Report& report) {
   std::vector<std::string> columns = {"Clip"};
   for (const SetReport& set : report.sets) columns.push_back("Value, " + set.folder);
   for (const SetReport& set : report.sets) columns.push_back("Music, " + set.folder);
   if (report.sets[0].evidence.paired) columns.emplace_back("Reference");
   if (!report.sets[0].evidence.videos.empty()) columns.emplace_back("Video");
-  return Header(columns);
+  return columns;
 }
 
 std::string ClipTable(const Report& report, const Sets& sets, const std::string& page) {
@@ -155,13 +155,12 @@ std::string ClipTable(const Report& report, const Sets& sets, const std::string&
           ? absl::StrCat("The ", worst, " worst and the ", best, " best clips")
           : absl::StrCat("The ", worst, " clips for which the second set is worst against the ",
                          "first, and the ", best, " for which it is best");
-  std::string table =
-      absl::StrCat("<table><caption>", caption, "</caption>", ClipHeader(report), "<tbody>\n");
+  std::string table = TableHead(caption, ClipColumns(report));
   for (size_t i = 0; i < order.size(); ++i) {
     if (i >= worst && i + best < order.size()) continue;
     absl::StrAppend(&table, ClipRow(report, sets, order[i], page));
   }
-  return absl::StrCat(table, "</tbody></table>\n");
+  return absl::StrCat(table, "</tbody></table></div>\n");
 }
 
 // The histogram and the clips of one measure; empty if not every set has values of clips.

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -27,6 +28,7 @@ using testing::HasSubstr;
 using Args = std::vector<std::string>;
 
 constexpr char kEvaluate[] = VIDMUSE_BIN_DIR "/vidmuse_evaluate";
+constexpr char kMakeExtractors[] = VIDMUSE_BIN_DIR "/tests/vidmuse_make_extractors";
 constexpr int kClips = 7;
 
 std::string ReadFile(const std::string& path) {
@@ -113,6 +115,64 @@ TEST_F(EvaluateCliTest, MeasuresOfRhythmNeedNoNetworkAndTheSameRunGivesTheSameBy
   Report({"--generated", Path("a"), "--cache", Path("cache")}, "third.json");
   EXPECT_EQ(ReadFile(Path("first.json")), ReadFile(Path("second.json")));
   EXPECT_EQ(ReadFile(Path("first.json")), ReadFile(Path("third.json")));
+}
+
+TEST_F(EvaluateCliTest, NetworksAreReadFromTheirPublishedFiles) {
+  const RunResult made = RunProgram({kMakeExtractors, "--out", Path("extractors")});
+  ASSERT_EQ(made.exit_code, 0) << made.error;
+  for (int clip = 0; clip < kClips; ++clip) {
+    const char* const video = clip % 2 == 0 ? "pattern_4s.mp4" : "life_7s.mp4";
+    std::filesystem::create_directories(Path("videos"));
+    std::filesystem::copy_file(absl::StrCat(VIDMUSE_TEST_DATA, "/golden/videos/", video),
+                               absl::StrCat(Path("videos/clip"), clip, ".mp4"));
+  }
+  const Args args = {"--generated",  Path("a"),          "--videos", Path("videos"),
+                     "--extractors", Path("extractors"), "--cache",  Path("cache")};
+  const json report = Report(args, "first.json");
+  const std::map<std::string, std::string> files = {{"fad", "vggish-10086976.pth"},
+                                                    {"fd", "Cnn14_16k_mAP=0.438.pth"},
+                                                    {"kl", "Cnn14_16k_mAP=0.438.pth"},
+                                                    {"imagebind", "imagebind_huge.pth"}};
+  for (const auto& [name, file] : files) {
+    const json& metric = report["metrics"][name];
+    ASSERT_TRUE(metric.is_object()) << name << " " << report["left_out"];
+    EXPECT_TRUE(metric["value"].is_number()) << name;
+    EXPECT_LE(metric["ci95"][0], metric["ci95"][1]) << name;
+    EXPECT_EQ(metric["extractor"]["file"], file) << name;
+    EXPECT_EQ(metric["extractor"]["sha256"].get<std::string>().size(), 64) << name;
+    EXPECT_EQ(metric["clips"], kClips) << name;
+  }
+  EXPECT_LT(report["metrics"]["kl"]["value"], 1);
+  for (const char* name : {"density", "coverage", "precision", "recall", "kad"}) {
+    EXPECT_TRUE(report["metrics"][name]["value"].is_number()) << name;
+  }
+  // From the cache, and without it.
+  Report(args, "second.json");
+  EXPECT_EQ(ReadFile(Path("first.json")), ReadFile(Path("second.json")));
+  std::filesystem::remove_all(Path("cache"));
+  Report(args, "third.json");
+  EXPECT_EQ(ReadFile(Path("first.json")), ReadFile(Path("third.json")));
+  // The music of the reference itself is at no distance from it.
+  const json same = Report({"--generated", Path("reference"), "--extractors", Path("extractors"),
+                            "--metrics=fad,fd,kl,coverage"},
+                           "same.json");
+  EXPECT_NEAR(same["metrics"]["fad"]["value"].get<double>(), 0, 1e-6);
+  EXPECT_NEAR(same["metrics"]["fd"]["value"].get<double>(), 0, 1e-6);
+  EXPECT_EQ(same["metrics"]["coverage"]["value"], 1);
+}
+
+TEST_F(EvaluateCliTest, DamagedExtractorFilesAreErrorsThatNameThem) {
+  const RunResult made = RunProgram({kMakeExtractors, "--out", Path("extractors")});
+  ASSERT_EQ(made.exit_code, 0) << made.error;
+  const std::string path = Path("extractors/Cnn14_16k_mAP=0.438.pth");
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) / 2);
+  EXPECT_THAT(Error({"--generated", Path("a"), "--extractors", Path("extractors")}),
+              AllOf(HasSubstr("INVALID_ARGUMENT"), HasSubstr(path)));
+  // Another network's file.
+  std::filesystem::copy_file(Path("extractors/vggish-10086976.pth"), path,
+                             std::filesystem::copy_options::overwrite_existing);
+  EXPECT_THAT(Error({"--generated", Path("a"), "--extractors", Path("extractors")}),
+              AllOf(HasSubstr("INVALID_ARGUMENT"), HasSubstr(path)));
 }
 
 TEST_F(EvaluateCliTest, ComparesTwoSets) {
