@@ -30,7 +30,7 @@ absl::StatusOr<std::unique_ptr<SoundExtractor>> OpenSoundExtractor(SoundNetwork 
     case SoundNetwork::kClapMusic:
       return OpenClapMusic(path);
   }
-  return absl::InvalidArgumentError("no such network");
+  return absl::InvalidArgumentError("there is no such network");
 }
 
 absl::StatusOr<std::unique_ptr<PictureExtractor>> OpenPictureExtractor(PictureNetwork network,

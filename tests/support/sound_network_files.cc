@@ -34,6 +34,7 @@ void AddBatchNorm(const std::string& name, int64_t width, TensorList& list) {
   list.Add(NamedShape{name + ".bias", {width}, TensorRole::kBias});
   list.Add(NamedShape{name + ".running_mean", {width}, TensorRole::kBias});
   list.Add(NamedShape{name + ".running_var", {width}, TensorRole::kNormScale});
+  list.Add(NamedShape{name + ".num_batches_tracked", {}, TensorRole::kCount});
 }
 
 // One half of the windowed discrete Fourier transform, [fft / 2 + 1, 1, fft].
@@ -120,8 +121,6 @@ absl::Status WriteCnn14(int sample_rate, NetworkSizes sizes, const std::string& 
   list.Add(LinearLayer("fc_audioset", 527, 2048));
   RETURN_IF_ERROR(AddHashes("cnn14", "model/", list.Take(), *writer));
   const int64_t counter = 1;
-  RETURN_IF_ERROR(
-      writer->AddTensor("model/bn0.num_batches_tracked", {DType::kInt64, {}, &counter}));
   RETURN_IF_ERROR(writer->AddTensor("iteration", {DType::kInt64, {}, &counter}));
   return writer->Finish();
 }
