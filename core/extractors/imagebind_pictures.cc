@@ -12,8 +12,8 @@
 #include "absl/types/span.h"
 #include "core/base/status_macros.h"
 #include "core/extractors/imagebind_clips.h"
+#include "core/extractors/imagebind_file.h"
 #include "core/extractors/imagebind_tower.h"
-#include "core/extractors/published_file.h"
 #include "core/model/torch/run_torch.h"
 
 namespace vidmuse {
@@ -74,11 +74,8 @@ Tensor CropsOf(const Picture& picture) {
 class ImageBindPictures final : public PictureExtractor {
  public:
   ImageBindPictures(ExtractorInfo info, ImageBindParts parts,
-                    std::unique_ptr<const ImageBindTower> tower, PictureSource source)
-      : info_(std::move(info)),
-        parts_(parts),
-        tower_(std::move(tower)),
-        source_(std::move(source)) {}
+                    std::shared_ptr<const ImageBindFile> file, PictureSource source)
+      : info_(std::move(info)), parts_(parts), file_(std::move(file)), source_(std::move(source)) {}
 
   const ExtractorInfo& info() const override { return info_; }
 
@@ -90,7 +87,7 @@ class ImageBindPictures final : public PictureExtractor {
             ? PictureWindows(video.frames, video.frame_rate)
             : PictureClips(video.frames, video.frame_rate, kPictureClips);
     Features features;
-    features.embeddings.columns = tower_->columns();
+    features.embeddings.columns = file_->tower->columns();
     for (size_t i = 0; i < stretches.size(); i += kMostAtOnce) {
       const auto some = absl::MakeConstSpan(stretches).subspan(i, kMostAtOnce);
       ASSIGN_OR_RETURN(const std::vector<Tensor> views, ReadViews(path, some));
@@ -142,7 +139,8 @@ class ImageBindPictures final : public PictureExtractor {
   absl::Status Embed(const std::vector<Tensor>& views, FeatureMatrix& embeddings) const {
     return RunTorch([&] {
       std::vector<Tensor> rows;
-      for (const Tensor& view : views) rows.push_back(tower_->Embed(view).mean(0));  // over crops
+      for (const Tensor& view : views)
+        rows.push_back(file_->tower->Embed(view).mean(0));  // over crops
       Tensor all = at::stack(rows);
       if (parts_ == ImageBindParts::kPublished) all = all.mean(0, /*keepdim=*/true);
       all = all.contiguous();
@@ -155,7 +153,7 @@ class ImageBindPictures final : public PictureExtractor {
 
   const ExtractorInfo info_;
   const ImageBindParts parts_;
-  const std::unique_ptr<const ImageBindTower> tower_;
+  const std::shared_ptr<const ImageBindFile> file_;
   const PictureSource source_;
 };
 
@@ -164,17 +162,11 @@ class ImageBindPictures final : public PictureExtractor {
 absl::StatusOr<std::unique_ptr<PictureExtractor>> OpenImageBindPictures(const std::string& path,
                                                                         ImageBindParts parts,
                                                                         PictureSource source) {
-  ExtractorInfo info;
+  ASSIGN_OR_RETURN(std::shared_ptr<const ImageBindFile> file,
+                   OpenImageBindFile(path, ImageBindModality::kPictures));
+  ExtractorInfo info = file->info;
   info.name = parts == ImageBindParts::kDense ? "imagebind_pictures_dense" : "imagebind_pictures";
-  std::unique_ptr<const ImageBindTower> tower;
-  RETURN_IF_ERROR(LoadPublished(
-      path, /*prefix=*/"",
-      [&](WeightReader& weights) -> absl::Status {
-        ASSIGN_OR_RETURN(tower, ImageBindTower::Load(ImageBindModality::kPictures, weights));
-        return absl::OkStatus();
-      },
-      info));
-  return std::make_unique<ImageBindPictures>(std::move(info), parts, std::move(tower),
+  return std::make_unique<ImageBindPictures>(std::move(info), parts, std::move(file),
                                              std::move(source));
 }
 
