@@ -91,10 +91,11 @@ absl::Status Run(const CurateFlags& flags) {
                                                      {.workers = flags.workers,
                                                       .on_clip = [&](int64_t) { progress.Add(); }},
                                                      interrupt.cancel()));
-  RETURN_IF_ERROR(Tell(report));
   // One shard alone has no lists.
-  return Has(flags, "split") && flags.shard.count == 1 ? Split(flags, all, opened, store)
-                                                       : absl::OkStatus();
+  if (Has(flags, "split") && flags.shard.count == 1) {
+    RETURN_IF_ERROR(Split(flags, all, opened, store));
+  }
+  return Tell(report);
 }
 
 constexpr char kUsage[] =

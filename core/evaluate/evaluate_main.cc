@@ -39,6 +39,9 @@ absl::StatusOr<std::vector<std::string>> Folders(const EvaluateFlags& flags,
 
 absl::Status Run(const std::vector<std::string>& folders, const EvaluateFlags& flags,
                  const CancelFlag& cancel) {
+  for (const std::string& path : {flags.output, flags.html}) {
+    if (!path.empty()) RETURN_IF_ERROR(CheckWritable(path));
+  }
   at::set_num_threads(flags.threads > 0 ? flags.threads : UsableCpus());
   ASSIGN_OR_RETURN(const Report report, Evaluate(folders, flags, RealSources(), cancel, true));
   for (const std::string& warning : report.warnings) {

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -37,8 +38,9 @@ Gaussian FitGaussian(const Tensor& rows) {
 
 double Distance(const Gaussian& a, const Gaussian& b) {
   const Tensor cross = at::mm(a.factor, b.factor.t());
-  return (a.mean - b.mean).pow(2).sum().item<double>() + a.variance + b.variance -
-         2 * at::linalg_svdvals(cross).sum().item<double>();
+  const double distance = (a.mean - b.mean).pow(2).sum().item<double>() + a.variance + b.variance -
+                          2 * at::linalg_svdvals(cross).sum().item<double>();
+  return std::max(0.0, distance);  // of equal sets, rounding could make it negative
 }
 
 absl::Status CheckOptions(const FeatureMatrix& generated, const ExtrapolationOptions& options) {

@@ -23,7 +23,8 @@ constexpr char kHead[] = R"(<!DOCTYPE html>
 :root { color-scheme: light dark; --a: #1f6fb2; --b: #c4570a; }
 @media (prefers-color-scheme: dark) { :root { --a: #6db3f2; --b: #ffa05c; } }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 70rem; padding: 1rem; }
-table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; margin: 1rem 0; }
 caption { text-align: left; font-weight: bold; }
 th, td { border-bottom: 1px solid #8888; padding: .3rem .7rem; text-align: left; }
 td.n { text-align: right; font-variant-numeric: tabular-nums; }
@@ -38,12 +39,14 @@ std::string Cell(const std::string& text) {
   return absl::StrCat("<td class=\"n\">", text, "</td>");
 }
 
-std::string Header(const std::vector<std::string>& columns) {
-  std::string row = "<thead><tr>";
+// The beginning of a table, which scrolls by itself where it is too wide.
+std::string TableHead(const std::string& caption, const std::vector<std::string>& columns) {
+  std::string row = absl::StrCat("<div class=\"wide\" tabindex=\"0\"><table><caption>",
+                                 Escape(caption), "</caption><thead><tr>");
   for (const std::string& column : columns) {
     absl::StrAppend(&row, "<th scope=\"col\">", Escape(column), "</th>");
   }
-  return absl::StrCat(row, "</tr></thead>\n");
+  return absl::StrCat(row, "</tr></thead><tbody>\n");
 }
 
 std::string RowName(Metric metric) {
@@ -54,10 +57,8 @@ std::string RowName(Metric metric) {
 
 std::string MeasureTable(const SetReport& set, const std::string& caption) {
   std::string table =
-      absl::StrCat("<table><caption>", Escape(caption), "</caption>",
-                   Header({"Measure", "Value", "95 % interval", "Reference in two halves",
-                           "Pairs shuffled", "Clips", "Seconds", "Network"}),
-                   "<tbody>\n");
+      TableHead(caption, {"Measure", "Value", "95 % interval", "Reference in two halves",
+                          "Pairs shuffled", "Clips", "Seconds", "Network"});
   for (const Measurement& m : set.measurements) {
     const std::string network = m.extractors.empty() ? "none" : m.extractors.front().name;
     absl::StrAppend(&table, "<tr>", RowName(m.metric), Cell(NumberText(m.value)),
@@ -66,13 +67,12 @@ std::string MeasureTable(const SetReport& set, const std::string& caption) {
                     Cell(absl::StrFormat("%.0f", m.seconds)));
     absl::StrAppend(&table, "<td>", Escape(network), "</td></tr>\n");
   }
-  return absl::StrCat(table, "</tbody></table>\n");
+  return absl::StrCat(table, "</tbody></table></div>\n");
 }
 
 std::string DifferenceTable(const Report& report) {
-  std::string table =
-      absl::StrCat("<table><caption>What the second set has more than the first</caption>",
-                   Header({"Measure", "Difference", "95 % interval", "Better"}), "<tbody>\n");
+  std::string table = TableHead("What the second set has more than the first",
+                                {"Measure", "Difference", "95 % interval", "Better"});
   for (const Difference& difference : report.differences) {
     const std::string better = BetterSet(difference);
     absl::StrAppend(&table, "<tr>", RowName(difference.metric), Cell(NumberText(difference.value)),
@@ -83,78 +83,101 @@ std::string DifferenceTable(const Report& report) {
                                     : better,
                     "</td></tr>\n");
   }
-  return absl::StrCat(table, "</tbody></table>\n");
+  return absl::StrCat(table, "</tbody></table></div>\n");
+}
+
+// One measure of all sets.
+using Sets = std::vector<const Measurement*>;
+
+// What clips are ranked by: the value, or what the second set has more than the first.
+double RankedValue(const Sets& sets, size_t clip) {
+  const double first = sets[0]->clip_values[clip];
+  return sets.size() == 1 ? first : sets[1]->clip_values[clip] - first;
 }
 
 // Numbers of the clips that have a value, the worst ones first.
-std::vector<size_t> Ranking(const Measurement& measurement) {
-  const std::vector<double>& values = measurement.clip_values;
+std::vector<size_t> Ranking(const Sets& sets) {
   std::vector<size_t> order;
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (std::isfinite(values[i])) order.push_back(i);
+  for (size_t i = 0; i < sets[0]->clip_values.size(); ++i) {
+    if (std::isfinite(RankedValue(sets, i))) order.push_back(i);
   }
-  const bool lower_is_better = InfoOf(measurement.metric).lower_is_better;
+  const bool lower_is_better = InfoOf(sets[0]->metric).lower_is_better;
   std::stable_sort(order.begin(), order.end(), [&](size_t i, size_t j) {
-    return lower_is_better ? values[i] > values[j] : values[i] < values[j];
+    const double first = RankedValue(sets, i);
+    const double second = RankedValue(sets, j);
+    return lower_is_better ? first > second : first < second;
   });
   return order;
 }
 
 std::string Player(const std::string& path, const std::string& label, const std::string& page) {
-  return absl::StrCat("<audio controls preload=\"none\" aria-label=\"", Escape(label), "\" src=\"",
-                      Link(path, page), "\"></audio>");
+  return absl::StrCat("<td><audio controls preload=\"none\" aria-label=\"", Escape(label),
+                      "\" src=\"", Link(path, page), "\"></audio></td>");
 }
 
-std::string ClipRow(const Report& report, const SetReport& set, const Measurement& measurement,
-                    size_t clip, const std::string& page) {
-  const Evidence& evidence = set.evidence;
+std::string ClipRow(const Report& report, const Sets& sets, size_t clip, const std::string& page) {
+  const Evidence& evidence = report.sets[0].evidence;
   const std::string& name = report.clips[clip];
-  std::string row = absl::StrCat("<tr><th scope=\"row\">", Escape(name), "</th>",
-                                 Cell(NumberText(measurement.clip_values[clip])), "<td>",
-                                 Player(evidence.generated[clip].path, name, page), "</td><td>");
+  std::string row = absl::StrCat("<tr><th scope=\"row\">", Escape(name), "</th>");
+  for (const Measurement* measurement : sets) {
+    absl::StrAppend(&row, Cell(NumberText(measurement->clip_values[clip])));
+  }
+  for (const SetReport& set : report.sets) {
+    absl::StrAppend(&row, Player(set.evidence.generated[clip].path,
+                                 absl::StrCat(name, " of ", set.folder), page));
+  }
   if (evidence.paired) {
     absl::StrAppend(&row, Player(evidence.reference[clip].path, name + ", reference", page));
   }
-  absl::StrAppend(&row, "</td><td>");
   if (!evidence.videos.empty()) {
-    absl::StrAppend(&row, "<a href=\"", Link(evidence.videos[clip].path, page), "\">video of ",
-                    Escape(name), "</a>");
+    absl::StrAppend(&row, "<td><a href=\"", Link(evidence.videos[clip].path, page), "\">video of ",
+                    Escape(name), "</a></td>");
   }
-  return absl::StrCat(row, "</td></tr>\n");
+  return absl::StrCat(row, "</tr>\n");
 }
 
-std::string ClipTable(const Report& report, const SetReport& set, const Measurement& measurement,
-                      const std::string& page) {
-  const std::vector<size_t> order = Ranking(measurement);
+std::vector<std::string> ClipColumns(const Report& report) {
+  std::vector<std::string> columns = {"Clip"};
+  for (const SetReport& set : report.sets) columns.push_back("Value, " + set.folder);
+  for (const SetReport& set : report.sets) columns.push_back("Music, " + set.folder);
+  if (report.sets[0].evidence.paired) columns.emplace_back("Reference");
+  if (!report.sets[0].evidence.videos.empty()) columns.emplace_back("Video");
+  return columns;
+}
+
+std::string ClipTable(const Report& report, const Sets& sets, const std::string& page) {
+  const std::vector<size_t> order = Ranking(sets);
   if (order.empty()) return "";
   const size_t worst = std::min(kShownClips, (order.size() + 1) / 2);
   const size_t best = std::min(kShownClips, order.size() - worst);
-  std::string table = absl::StrCat(
-      "<table><caption>The ", worst, " worst and the ", best, " best clips of ", Escape(set.folder),
-      "</caption>", Header({"Clip", "Value", "Music", "Reference", "Video"}), "<tbody>\n");
+  const std::string caption =
+      sets.size() == 1
+          ? absl::StrCat("The ", worst, " worst and the ", best, " best clips")
+          : absl::StrCat("The ", worst, " clips for which the second set is worst against the ",
+                         "first, and the ", best, " for which it is best");
+  std::string table = TableHead(caption, ClipColumns(report));
   for (size_t i = 0; i < order.size(); ++i) {
     if (i >= worst && i + best < order.size()) continue;
-    absl::StrAppend(&table, ClipRow(report, set, measurement, order[i], page));
+    absl::StrAppend(&table, ClipRow(report, sets, order[i], page));
   }
-  return absl::StrCat(table, "</tbody></table>\n");
+  return absl::StrCat(table, "</tbody></table></div>\n");
 }
 
-// The histogram and the clips of one measure.
-std::string ClipSection(const Report& report, size_t index, const std::string& page) {
-  const Metric metric = report.sets[0].measurements[index].metric;
+// The histogram and the clips of one measure; empty if not every set has values of clips.
+std::string ClipSection(const Report& report, Metric metric, const std::string& page) {
   std::vector<Series> series;
-  std::string tables;
+  Sets sets;
   for (const SetReport& set : report.sets) {
     for (const Measurement& measurement : set.measurements) {
-      if (measurement.metric != metric) continue;
+      if (measurement.metric != metric || measurement.clip_values.empty()) continue;
       series.push_back({set.folder, measurement.clip_values});
-      absl::StrAppend(&tables, ClipTable(report, set, measurement, page));
+      sets.push_back(&measurement);
     }
   }
-  if (tables.empty()) return "";
+  if (sets.size() != report.sets.size()) return "";
   const std::string title(InfoOf(metric).title);
-  return absl::StrCat("<section><h2>", Escape(title), "</h2>\n", Histogram(title, series), tables,
-                      "</section>\n");
+  return absl::StrCat("<section><h2>", Escape(title), "</h2>\n", Histogram(title, series),
+                      ClipTable(report, sets, page), "</section>\n");
 }
 
 std::string Notes(const Report& report) {
@@ -202,8 +225,8 @@ std::string HtmlReport(const Report& report, const std::string& path) {
   }
   if (!report.differences.empty()) absl::StrAppend(&page, DifferenceTable(report));
   absl::StrAppend(&page, Notes(report));
-  for (size_t i = 0; i < report.sets[0].measurements.size(); ++i) {
-    absl::StrAppend(&page, ClipSection(report, i, path));
+  for (const Measurement& measurement : report.sets[0].measurements) {
+    absl::StrAppend(&page, ClipSection(report, measurement.metric, path));
   }
   return absl::StrCat(page, Networks(report), "</main></body></html>\n");
 }

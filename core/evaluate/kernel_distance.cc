@@ -98,24 +98,26 @@ absl::StatusOr<double> FindBandwidth(const Tensor& reference, const Tensor& gene
   return absl::InvalidArgumentError("the median distance of two rows is 0: most rows are equal");
 }
 
+// The number of each row's clip: [rows]
+Tensor ClipOfRows(const std::vector<int64_t>& sizes) {
+  return at::repeat_interleave(at::tensor(sizes, at::kLong));
+}
+
 // Sums of the kernel over the rows of each pair of clips: [a's clips, b's clips]
-Tensor ClipSums(const Tensor& a, absl::Span<const int64_t> a_sizes, const Tensor& b,
+Tensor ClipSums(const Tensor& a, const std::vector<int64_t>& a_sizes, const Tensor& b,
                 const std::vector<int64_t>& b_sizes, double exponent, bool same) {
-  std::vector<Tensor> sums;
-  int64_t row = 0;
-  for (const int64_t size : a_sizes) {
-    Tensor by_column = at::zeros({b.size(0)}, at::kDouble);
-    VisitDistances(a.narrow(0, row, size), b, [&](const Tensor& squares, int64_t first) {
-      Tensor kernel = squares.mul(exponent).exp_();
-      if (same) kernel.diagonal(row + first).zero_();
-      by_column += kernel.sum(0);
-    });
-    std::vector<Tensor> parts = by_column.split_with_sizes(b_sizes);
-    for (Tensor& part : parts) part = part.sum();
-    sums.push_back(at::stack(parts));
-    row += size;
-  }
-  return at::stack(sums);
+  const Tensor a_clips = ClipOfRows(a_sizes), b_clips = ClipOfRows(b_sizes);
+  const auto b_count = static_cast<int64_t>(b_sizes.size());
+  Tensor sums = at::zeros({static_cast<int64_t>(a_sizes.size()), b_count}, at::kDouble);
+  VisitDistances(a, b, [&](const Tensor& squares, int64_t first) {
+    Tensor kernel = squares.mul(exponent).exp_();
+    if (same) kernel.diagonal(first).zero_();
+    // Rows of b come first here, so that whole rows are added.
+    Tensor by_clip = at::zeros({b_count, kernel.size(0)}, at::kDouble);
+    by_clip.index_add_(0, b_clips, kernel.t().contiguous());
+    sums.index_add_(0, a_clips.narrow(0, first, kernel.size(0)), by_clip.t().contiguous());
+  });
+  return sums;
 }
 
 class Resampled final : public ResampledKernelDistance {

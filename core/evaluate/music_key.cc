@@ -119,19 +119,21 @@ std::string MusicKey::Name() const {
 }
 
 MusicKey FindKey(const Chroma& chroma) {
-  std::vector<MusicKey> keys;
+  MusicKey best{.correlation = -2};
+  double second = -2;
   for (const bool minor : {false, true}) {
     for (int tonic = 0; tonic < kPitches; ++tonic) {
-      keys.push_back({.tonic = tonic,
-                      .minor = minor,
-                      .correlation = Correlate(chroma, minor ? kMinor : kMajor, tonic)});
+      const double correlation = Correlate(chroma, minor ? kMinor : kMajor, tonic);
+      if (correlation > best.correlation) {
+        second = best.correlation;
+        best = {.tonic = tonic, .minor = minor, .correlation = correlation};
+      } else {
+        second = std::max(second, correlation);
+      }
     }
   }
-  std::stable_sort(keys.begin(), keys.end(), [](const MusicKey& a, const MusicKey& b) {
-    return a.correlation > b.correlation;
-  });
-  keys[0].margin = keys[0].correlation - keys[1].correlation;
-  return keys[0];
+  best.margin = best.correlation - second;
+  return best;
 }
 
 KeyAgreement CompareKeys(const MusicKey& reference, const MusicKey& key) {

@@ -35,6 +35,7 @@ double HertzToMel(double hertz) {
 // Triangles of equal area from 0 Hz to half the rate: [kSize / 2 + 1, kBands]
 Tensor MelFilters() {
   std::vector<double> edges;
+  edges.reserve(kBands + 2);
   const double highest = HertzToMel(kRhythmRate / 2.0);
   for (int64_t i = 0; i < kBands + 2; ++i) {
     edges.push_back(MelToHertz(highest * static_cast<double>(i) / (kBands + 1)));

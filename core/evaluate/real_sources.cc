@@ -1,5 +1,5 @@
-#include "absl/status/status.h"
 #include "core/evaluate/evaluate.h"
+#include "core/evaluate/find_cuts.h"
 #include "core/extractors/extractor.h"
 #include "core/extractors/read_sound.h"
 
@@ -10,9 +10,7 @@ Sources RealSources() {
           .open_sounds = OpenSoundExtractor,
           .open_pictures = OpenPictureExtractor,
           .rhythm = AnalyseRhythm,
-          .cuts = [](const std::string&) -> absl::StatusOr<std::vector<double>> {
-            return std::vector<double>();
-          }};
+          .cuts = FindCuts};
 }
 
 }  // namespace vidmuse::evaluate

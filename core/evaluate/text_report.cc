@@ -4,10 +4,14 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <string>
 #include <system_error>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "core/evaluate/report.h"
 #include "core/evaluate/report_numbers.h"
 
@@ -55,10 +59,18 @@ std::string TextReport(const Report& report) {
                                  BetterSet(difference)));
     }
   }
-  for (const LeftOut& left : report.left_out) {
-    absl::StrAppend(&text, "left out: ", left.name, ": ", left.reason, "\n");
+  std::map<std::string, std::vector<std::string>> left_out;  // names by reason
+  for (const LeftOut& left : report.left_out) left_out[left.reason].push_back(left.name);
+  for (const auto& [reason, names] : left_out) {
+    absl::StrAppend(&text, "left out: ", absl::StrJoin(names, ", "), ": ", reason, "\n");
   }
   return text;
+}
+
+absl::Status CheckWritable(const std::string& path) {
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  if (access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) == 0) return absl::OkStatus();
+  return absl::NotFoundError(absl::StrCat(path, ": there is no such folder to write to"));
 }
 
 absl::Status WriteReport(const std::string& path, const std::string& text) {

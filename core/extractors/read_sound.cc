@@ -1,4 +1,5 @@
 #include "core/extractors/read_sound.h"
+
 #include <cmath>
 #include <utility>
 

@@ -96,6 +96,8 @@ TEST_P(TuneTest, Key) {
   const MusicKey key = FindKey(*chroma);
   EXPECT_EQ(key.Name(), expected_["key"].get<std::string>());
   EXPECT_NEAR(key.correlation, expected_["key_correlation"].get<double>(), 1e-4);
+  EXPECT_GT(key.margin, 0.01);
+  EXPECT_LT(key.margin, 0.5);
   EXPECT_EQ(key.tonic, tune_.key);
   EXPECT_EQ(key.minor, tune_.minor);
 }

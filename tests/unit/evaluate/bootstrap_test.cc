@@ -189,5 +189,14 @@ TEST(SplitInHalvesTest, SharesAllClips) {
   EXPECT_FALSE(SplitInHalves(3, 0).ok());
 }
 
+TEST(SplitInHalvesTest, EachClipIsInEitherHalfAsOften) {
+  std::vector<int> in_first(4);
+  for (uint64_t seed = 0; seed < 2000; ++seed) {
+    const Halves halves = *SplitInHalves(4, seed);
+    for (const int64_t clip : halves.first) ++in_first[static_cast<size_t>(clip)];
+  }
+  EXPECT_THAT(in_first, ::testing::Each(::testing::AllOf(::testing::Gt(900), ::testing::Lt(1100))));
+}
+
 }  // namespace
 }  // namespace vidmuse::evaluate
