@@ -95,6 +95,11 @@ TEST_F(SoundNetworksTest, RefuseOtherFiles) {
            Case{SoundNetwork::kVggish, vggish.substr(0, vggish.size() / 2), "cut short"},
            Case{SoundNetwork::kCnn14At16kHz, at_16k.substr(0, at_16k.size() - 100), "cut short"},
            Case{SoundNetwork::kVggish, at_16k, "features.0.weight"},
+           // What else a file holds doesn't matter.
+           Case{SoundNetwork::kVggish, ReadFile(DataPath("checkpoint/others.pt")),
+                "features.0.weight"},
+           Case{SoundNetwork::kVggish, ReadFile(DataPath("checkpoint/legacy_others.pt")),
+                "features.0.weight"},
            Case{SoundNetwork::kCnn14At16kHz, vggish, "conv_real.weight"},
            Case{SoundNetwork::kCnn14At16kHz, at_32k, "conv_real.weight"},
            Case{SoundNetwork::kCnn14At32kHz, at_16k, "conv_real.weight"},

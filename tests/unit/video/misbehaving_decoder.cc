@@ -249,6 +249,11 @@ const std::map<std::string, std::function<absl::Status()>>& Deeds() {
       {"sound at no rate", [] { return SendSound(0, 32000, std::vector<float>(32000)); }},
       {"part without end",
        [] { return SendParts({SoundPart(8000, 1, std::numeric_limits<uint64_t>::max())}, {}); }},
+      {"part too long",
+       [] {
+         return SendParts({SoundPart(8000, 1, kMostSoundPart + 1), SoundEnd()},
+                          std::vector<float>(kMostSoundPart + 1));
+       }},
       {"part cut", [] { return SendParts({SoundPart(8000, 1, 8)}, std::vector<float>(7)); }},
       {"part without channels",
        [] {
