@@ -18,7 +18,7 @@ SOURCE = Path(__file__).resolve().parents[2]
 SECONDS = 8
 RESULTS = (
     *("clips.jsonl", "pretrain.jsonl", "finetune.jsonl", "benchmark.jsonl"),
-    *("V2M.txt", "V2M-20k.txt", "V2M-bench.txt", "report.html", "review.html"),
+    *("V2M.txt", "V2M-20k.txt", "V2M-bench.txt", "report.html"),
 )
 PATIENCE = 120.0
 
@@ -69,22 +69,23 @@ class Curation:
     """The program, with thresholds that suit small clips and networks of hash weights."""
 
     def __init__(self, build: str, raw: Path, extractors: Path) -> None:
-        self._command = (
-            *(f"{build}/vidmuse_curate", "--manifest", str(raw / "raw.jsonl")),
+        self._program = f"{build}/vidmuse_curate"
+        self._flags = (
+            *("--manifest", str(raw / "raw.jsonl")),
             *("--extractors", str(extractors), "--workers", "2", "--least_seconds", "5"),
             *("--drop_duplicates", "--least_music_share", "0", "--finetune_clips", "2"),
         )
 
-    def start(self, out: Path, *flags: str) -> subprocess.Popen[str]:
+    def start(self, out: Path, *flags: str, verb: tuple[str, ...] = ()) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            (*self._command, "--out", str(out), *flags),
+            (self._program, *verb, *self._flags, "--out", str(out), *flags),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
 
-    def run(self, out: Path, *flags: str) -> tuple[int, str]:
-        process = self.start(out, *flags)
+    def run(self, out: Path, *flags: str, verb: tuple[str, ...] = ()) -> tuple[int, str]:
+        process = self.start(out, *flags, verb=verb)
         text, _ = process.communicate(timeout=PATIENCE)
         return process.returncode, text
 
@@ -171,6 +172,12 @@ def check_reviews(curation: Curation, folder: Path) -> None:
     assert results["V2M-bench.txt"] == b"good3\n"
     assert b"good3" not in results["V2M.txt"]
     assert b"1 reviewers" in results["report.html"]
+    code, text = curation.run(folder / "whole", "--decisions", str(decisions), verb=("review",))
+    assert code == 0, text
+    assert "1 reviewers" in text, text
+    page = (folder / "whole/review.html").read_text()
+    assert '"id":"good0"' in page
+    assert '"id":"still"' not in page
 
 
 def check_training(build: str, folder: Path) -> None:
