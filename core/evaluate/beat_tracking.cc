@@ -36,7 +36,7 @@ Tensor WithRamps(absl::Span<const double> strength) {
 // The autocorrelation of the strength under a window around each frame, scaled to a maximum of 1,
 // and averaged over all frames: [kWindow], by lag.
 Tensor MeanAutocorrelation(absl::Span<const double> strength) {
-  constexpr int64_t kBlock = 2048;     // frames
+  constexpr int64_t kBlock = 128;      // frames
   constexpr int64_t kTransform = 720;  // at least 2 * kWindow - 1
   const auto frames = static_cast<int64_t>(strength.size());
   const Tensor windows = WithRamps(strength).unfold(0, kWindow, 1);
@@ -44,7 +44,8 @@ Tensor MeanAutocorrelation(absl::Span<const double> strength) {
   Tensor sum = at::zeros({kWindow}, at::kDouble);
   for (int64_t first = 0; first < frames; first += kBlock) {
     const Tensor some = windows.narrow(0, first, std::min(kBlock, frames - first)) * window;
-    const Tensor power = at::fft_rfft(some, kTransform).abs().pow(2);
+    const Tensor spectrum = at::view_as_real(at::fft_rfft(some, kTransform));
+    const Tensor power = spectrum.pow(2).sum(2);
     const Tensor correlation = at::fft_irfft(power, kTransform).narrow(1, 0, kWindow);
     const Tensor highest = correlation.abs().amax(1, /*keepdim=*/true);
     // A window without onsets stays as it is.

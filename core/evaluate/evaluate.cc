@@ -134,8 +134,9 @@ absl::Status Compare(const BootstrapOptions& options, const CancelFlag& cancel, 
       ASSIGN_OR_RETURN(const double after, second->statistic(resample));
       return after - before;
     };
-    ASSIGN_OR_RETURN(difference.ci95, IntervalOf(Interruptible(statistic, cancel), difference.value,
-                                                 first.biased_resamples, a.evidence, options));
+    ASSIGN_OR_RETURN(difference.ci95,
+                     IntervalOf(Interruptible(statistic, cancel), difference.value,
+                                first.biased_resamples, a.evidence, Limited(options, first)));
     report->differences.push_back(difference);
     progress->Add();
   }
@@ -149,9 +150,9 @@ absl::Status FillIntervals(const BootstrapOptions& options, const CancelFlag& ca
   Progress progress("intervals", count, show_progress);
   for (SetReport& set : report->sets) {
     for (Measurement& measurement : set.measurements) {
-      ASSIGN_OR_RETURN(measurement.ci95,
-                       IntervalOf(Interruptible(measurement.statistic, cancel), measurement.value,
-                                  measurement.biased_resamples, set.evidence, options));
+      ASSIGN_OR_RETURN(measurement.ci95, IntervalOf(Interruptible(measurement.statistic, cancel),
+                                                    measurement.value, measurement.biased_resamples,
+                                                    set.evidence, Limited(options, measurement)));
       progress.Add();
     }
   }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -28,7 +29,7 @@ Json ExtractorJson(const ExtractorInfo& info) {
           {"resampler", info.resampler}};
 }
 
-Json MeasurementJson(const Measurement& measurement) {
+Json MeasurementJson(const Measurement& measurement, int resamples) {
   const MetricInfo& info = InfoOf(measurement.metric);
   Json json;
   json["value"] = Number(measurement.value);
@@ -45,6 +46,7 @@ Json MeasurementJson(const Measurement& measurement) {
   json["settings"]["interval"] = measurement.biased_resamples
                                      ? "resamples of clips, moved so that their mean is the value"
                                      : "resamples of clips, percentiles";
+  json["settings"]["resamples"] = std::min(resamples, measurement.most_resamples);
   if (!measurement.parts.empty()) json["parts"] = measurement.parts;
   if (info.reference && !info.paired) json["floor_split"] = Number(measurement.floor_split);
   if (info.paired || info.videos) json["shuffled"] = Number(measurement.shuffled);
@@ -81,7 +83,8 @@ Json SetJson(const Report& report, const SetReport& set) {
   json["generated"] = set.folder;
   json["metrics"] = Json::object();
   for (const Measurement& measurement : set.measurements) {
-    json["metrics"][std::string(InfoOf(measurement.metric).name)] = MeasurementJson(measurement);
+    json["metrics"][std::string(InfoOf(measurement.metric).name)] =
+        MeasurementJson(measurement, report.resamples);
   }
   json["clips"] = Json::array();
   for (size_t i = 0; i < report.clips.size(); ++i) {

@@ -28,6 +28,12 @@ std::vector<int> Draw(uint64_t seed, int resample, int64_t clips) {
 
 }  // namespace
 
+BootstrapOptions Limited(const BootstrapOptions& options, const Measurement& measurement) {
+  BootstrapOptions limited = options;
+  limited.resamples = std::min(options.resamples, measurement.most_resamples);
+  return limited;
+}
+
 double Mean(absl::Span<const double> values) {
   double sum = 0;
   int64_t count = 0;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -55,7 +56,12 @@ struct Measurement {
   // Whether resamples are further off than the set itself, so that the interval is moved to
   // `value`.
   bool biased_resamples = false;
+  // Of a statistic that is slow to compute.
+  int most_resamples = std::numeric_limits<int>::max();
 };
+
+// `options`, with no more resamples than the measure allows.
+BootstrapOptions Limited(const BootstrapOptions& options, const Measurement& measurement);
 
 // The statistic that is the mean of the clips' values. NaN counts as no clip.
 Statistic MeanOf(std::vector<double> clip_values);

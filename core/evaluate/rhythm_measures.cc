@@ -121,21 +121,23 @@ absl::StatusOr<Measurement> MeasureBeats(const Evidence& evidence) {
     if (!std::isnan(loris.hit[i])) scores.push_back({loris.coverage[i], loris.hit[i]});
   }
   ASSIGN_OR_RETURN(const BeatScoreSummary summary, SummariseBeatScores(scores));
-  result.value = summary.f1;
-  result.parts = {{"coverage", summary.coverage},
-                  {"hit", summary.hit},
+  const double coverage = Mean(loris.coverage);
+  const double hit = Mean(loris.hit);
+  result.value = F1(coverage, hit);
+  result.parts = {{"coverage", coverage},
+                  {"hit", hit},
                   {"coverage_deviation", summary.coverage_deviation},
                   {"hit_deviation", summary.hit_deviation}};
-  if (const double coverage = Mean(d2m_gan.coverage); !std::isnan(coverage)) {
-    result.parts["d2m_gan_coverage"] = coverage;
+  if (const double ratio = Mean(d2m_gan.coverage); !std::isnan(ratio)) {
+    result.parts["d2m_gan_coverage"] = ratio;
     result.parts["d2m_gan_hit"] = Mean(d2m_gan.hit);
   }
   result.settings["form"] = "LORIS: bins of 1 s; F1 of the means of coverage and hit";
   result.settings["sample_rate"] = kRhythmRate;
-  result.statistic = [coverage = MeanOf(loris.coverage),
-                      hit = MeanOf(loris.hit)](const Resample& resample) -> absl::StatusOr<double> {
-    ASSIGN_OR_RETURN(const double resampled_coverage, coverage(resample));
-    ASSIGN_OR_RETURN(const double resampled_hit, hit(resample));
+  result.statistic = [mean_coverage = MeanOf(loris.coverage), mean_hit = MeanOf(loris.hit)](
+                         const Resample& resample) -> absl::StatusOr<double> {
+    ASSIGN_OR_RETURN(const double resampled_coverage, mean_coverage(resample));
+    ASSIGN_OR_RETURN(const double resampled_hit, mean_hit(resample));
     return F1(resampled_coverage, resampled_hit);
   };
   result.shuffled = ShuffledF1(evidence);

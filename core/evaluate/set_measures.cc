@@ -17,6 +17,8 @@
 namespace vidmuse::evaluate {
 namespace {
 
+constexpr int kExtrapolationResamples = 40;
+
 using Matrices = std::vector<FeatureMatrix>;
 
 // Each clip's embeddings.
@@ -114,6 +116,7 @@ absl::StatusOr<Measurement> MeasureFrechet(Metric metric, const Evidence& eviden
   result.settings["dimensions"] = reference.columns;
   if (metric == Metric::kFadInf) {
     RETURN_IF_ERROR(FillExtrapolated(reference, generated, seed, &result));
+    result.most_resamples = kExtrapolationResamples;
     // A clip's windows stay together in a resample; the distances are drawn from its rows.
     result.statistic = [reference_clips, generated_clips,
                         seed](const Resample& resample) -> absl::StatusOr<double> {

@@ -11,7 +11,7 @@
 
 namespace vidmuse::evaluate {
 
-// Gives `visit` the power spectra [frames, size / 2 + 1] of some hundred frames at a time, in
+// Gives `visit` the power spectra [frames, size / 2 + 1] of some frames at a time, in
 // float64: frame i is centred on sample i * hop, the signal is continued by zeros, and the window
 // is a periodic Hann window, as librosa.stft does it. There are 1 + samples / hop frames. Throws as
 // Torch does.

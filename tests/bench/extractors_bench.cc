@@ -1,11 +1,12 @@
-// Measures how fast the networks that measure sounds are, of the published sizes, from a file to
-// its features. Makes the networks and the clips itself and keeps them, so that
+// Measures how fast the networks that measure sounds and videos are, of the published sizes, from a
+// file to its features. Makes the networks and the clips itself and keeps them, so that
 // extractors_original.py can do the same work with the published code. Prints one JSON object.
 #include <algorithm>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
@@ -23,12 +24,16 @@
 #include "core/model/checkpoint/torch_file_writer.h"
 #include "core/model/synthetic/hash_values.h"
 #include "nlohmann/json.hpp"
+#include "tests/support/clap_file.h"
+#include "tests/support/imagebind_file.h"
 #include "tests/support/sound_network_files.h"
 #include "tests/support/wav_file.h"
 
 ABSL_FLAG(std::string, folder, "/tmp/vidmuse_extractors_bench", "where files are made and kept");
 ABSL_FLAG(std::vector<std::string>, networks, {},
-          "vggish, cnn14_16k, cnn14_32k, cnn14_decision_level_max; empty: all");
+          "vggish, cnn14_16k, cnn14_32k, cnn14_decision_level_max, clap_music, imagebind_sound, "
+          "imagebind_sound_dense; empty: all");
+ABSL_FLAG(std::string, video, "", "a video that ImageBind's pictures are measured with, if any");
 ABSL_FLAG(double, seconds, 30, "length of each clip");
 ABSL_FLAG(int, clips, 5, "clips, of which each network reads all");
 ABSL_FLAG(bool, small, false, "narrow networks, to see that the bench works");
@@ -48,7 +53,10 @@ constexpr BenchNetwork kNetworks[] = {
     {"vggish", SoundNetwork::kVggish, 16000},
     {"cnn14_16k", SoundNetwork::kCnn14At16kHz, 16000},
     {"cnn14_32k", SoundNetwork::kCnn14At32kHz, 32000},
-    {"cnn14_decision_level_max", SoundNetwork::kCnn14DecisionLevelMax, 32000}};
+    {"cnn14_decision_level_max", SoundNetwork::kCnn14DecisionLevelMax, 32000},
+    {"clap_music", SoundNetwork::kClapMusic, 48000},
+    {"imagebind_sound", SoundNetwork::kImageBindSound, 16000},
+    {"imagebind_sound_dense", SoundNetwork::kImageBindSoundDense, 16000}};
 
 std::string InFolder(const std::string& name) {
   return absl::StrCat(absl::GetFlag(FLAGS_folder), "/", name);
@@ -64,11 +72,20 @@ double Median(std::vector<double> values) {
 }
 
 absl::Status WriteNetwork(const BenchNetwork& network) {
-  const NetworkSizes sizes =
-      absl::GetFlag(FLAGS_small) ? NetworkSizes::kSmall : NetworkSizes::kPublished;
+  const bool small = absl::GetFlag(FLAGS_small);
+  const NetworkSizes sizes = small ? NetworkSizes::kSmall : NetworkSizes::kPublished;
   const std::string path = InFolder(PublishedFile(network.network));
-  if (network.network == SoundNetwork::kVggish) return WriteVggish(sizes, path);
-  return WriteCnn14(network.rate, sizes, path);
+  switch (network.network) {
+    case SoundNetwork::kVggish:
+      return WriteVggish(sizes, path);
+    case SoundNetwork::kClapMusic:
+      return WriteClap(small ? ClapSizes() : PublishedClap(), path);
+    case SoundNetwork::kImageBindSound:
+    case SoundNetwork::kImageBindSoundDense:
+      return WriteImageBind(small ? ImageBindSizes() : kPublishedImageBind, path);
+    default:
+      return WriteCnn14(network.rate, sizes, path);
+  }
 }
 
 // Stereo noise that swells twice a second.
@@ -118,6 +135,19 @@ absl::StatusOr<json> Measure(const BenchNetwork& network, const std::vector<std:
               {"minutes_for_300_clips", 300 * Median(all) / 60}};
 }
 
+absl::StatusOr<json> MeasurePictures(PictureNetwork network, const std::string& video) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<PictureExtractor> extractor,
+                   OpenPictureExtractor(network, absl::GetFlag(FLAGS_folder)));
+  const absl::Time start = absl::Now();
+  const double worked = ProcessorSeconds();
+  ASSIGN_OR_RETURN(const Features made, extractor->Extract(video));
+  return json{{"name", extractor->info().name},
+              {"rows", made.embeddings.rows},
+              {"extract_seconds", absl::ToDoubleSeconds(absl::Now() - start)},
+              // Without the decoder, which is a process of its own.
+              {"extract_processor_seconds", ProcessorSeconds() - worked}};
+}
+
 absl::Status Run() {
   std::filesystem::create_directories(absl::GetFlag(FLAGS_folder));
   std::vector<std::string> clips;
@@ -135,6 +165,14 @@ absl::Status Run() {
     result["networks"].push_back(std::move(measured));
   }
   RETURN_IF_ERROR(features->Finish());
+  if (const std::string video = absl::GetFlag(FLAGS_video); !video.empty()) {
+    RETURN_IF_ERROR(WriteNetwork(kNetworks[std::size(kNetworks) - 1]));
+    for (const auto network :
+         {PictureNetwork::kImageBindPictures, PictureNetwork::kImageBindPicturesDense}) {
+      ASSIGN_OR_RETURN(json measured, MeasurePictures(network, video));
+      result["pictures"].push_back(std::move(measured));
+    }
+  }
   std::cout << result.dump(1) << "\n";
   return absl::OkStatus();
 }
@@ -143,7 +181,7 @@ absl::Status Run() {
 }  // namespace vidmuse
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage("Time from sound files to features; prints JSON");
+  absl::SetProgramUsageMessage("Time from files to features; prints JSON");
   absl::ParseCommandLine(argc, argv);
   const absl::Status status = vidmuse::Run();
   if (!status.ok()) std::cerr << status.message() << "\n";

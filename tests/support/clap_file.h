@@ -10,14 +10,15 @@
 
 namespace vidmuse {
 
-// The default is what the goldens were recorded with. Published: 128, {2, 2, 12, 2}, {4, 8, 16,
-// 32}, 512.
+// The default is what the goldens were recorded with.
 struct ClapSizes {
   int64_t width = 8;
   std::vector<int> depths = {2, 2, 3, 2};
   std::vector<int64_t> heads = {2, 2, 4, 4};
   int64_t columns = 16;
 };
+
+inline ClapSizes PublishedClap() { return {128, {2, 2, 12, 2}, {4, 8, 16, 32}, 512}; }
 
 // Writes what its sounds need to `path`, one tensor at a time.
 absl::Status WriteClap(const ClapSizes& sizes, const std::string& path);

@@ -30,6 +30,7 @@ inline std::vector<float> MakeTune(const Tune& tune) {
   constexpr int kRate = 22050;
   constexpr int kMajor[] = {0, 4, 7, 5, 9, 12, 7, 11, 14};
   constexpr int kMinor[] = {0, 3, 7, 5, 8, 12, 7, 10, 14};
+  const int* const scale = tune.minor ? kMinor : kMajor;
   std::vector<double> sum(static_cast<size_t>(tune.seconds * kRate));
   const int notes = static_cast<int>((tune.seconds - tune.silent_seconds) * tune.tempo / 60);
   const uint64_t jitter = Fnv1a64(tune.name + ":jitter");
@@ -42,7 +43,7 @@ inline std::vector<float> MakeTune(const Tune& tune) {
       const auto n = static_cast<double>(i);
       double value = 0.25 * std::exp(-n / 1500) * (2.0 * HashUniform(noise, i) - 1);
       for (int degree = 0; degree < 3; ++degree) {
-        const int step = (tune.minor ? kMinor : kMajor)[3 * (k % 3) + degree];
+        const int step = scale[3 * (k % 3) + degree];
         const double hertz = 261.6255653 * std::exp2((tune.key + step) / 12.0);
         value += 0.1 * std::exp(-n / 4000) * std::sin(2 * std::numbers::pi * hertz * n / kRate);
       }

@@ -1,5 +1,6 @@
 // The program vidmuse_make_extractors, which writes small files of all networks that measure sounds
-// and pictures into a folder, under their published names: for tests of programs that read them.
+// and pictures, and of the one that separates sounds, into a folder, under their published names:
+// for tests of programs that read them.
 #include <filesystem>
 #include <iostream>
 #include <string>
@@ -9,6 +10,7 @@
 #include "core/base/status_macros.h"
 #include "core/extractors/extractor.h"
 #include "tests/support/clap_file.h"
+#include "tests/support/htdemucs_file.h"
 #include "tests/support/imagebind_file.h"
 #include "tests/support/sound_network_files.h"
 
@@ -28,6 +30,7 @@ absl::Status WriteAll(const std::string& folder) {
   RETURN_IF_ERROR(WriteCnn14(32000, kSizes, path(SoundNetwork::kCnn14At32kHz)));
   RETURN_IF_ERROR(WriteCnn14(32000, kSizes, path(SoundNetwork::kCnn14DecisionLevelMax)));
   RETURN_IF_ERROR(WriteClap({}, path(SoundNetwork::kClapMusic)));
+  RETURN_IF_ERROR(WriteHtDemucs(TinyHtDemucs(), folder));
   return WriteImageBind({}, path(SoundNetwork::kImageBindSound));
 }
 

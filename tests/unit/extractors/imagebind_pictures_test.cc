@@ -80,6 +80,16 @@ TEST_F(ImageBindPicturesTest, FirstAndLastFrameOfEachClip) {
   EXPECT_THAT(asked, ::testing::ElementsAre(0, 35, 47, 70, 82, 105, 117, 139, 152, 186));
 }
 
+// The three crops of a square are one, which is computed once.
+TEST_F(ImageBindPicturesTest, SquarePicturesGiveWhatTheirCropsGive) {
+  const auto row = [&](int width) {
+    const auto network = OpenImageBindPictures(file_, ImageBindParts::kPublished,
+                                               Greys({width, 32, 50, 25, 2}, nullptr));
+    return (*network)->Extract("").value().embeddings.values;
+  };
+  EXPECT_THAT(row(32), Pointwise(FloatNear(1e-6f), row(64)));  // all pixels are alike
+}
+
 // More windows than are held at once.
 TEST_F(ImageBindPicturesTest, WindowsDontDependOnTheirNumber) {
   ASSERT_TRUE(WriteImageBind({.picture_width = 16, .picture_blocks = 1}, file_).ok());
@@ -125,6 +135,17 @@ TEST_F(ImageBindPicturesTest, RefusalsNameTheFile) {
               HasSubstr("not a video"));
   EXPECT_THAT(refusal(folder_, kInvalid), HasSubstr("regular file"));
   refusal(folder_ + "/missing", absl::StatusCode::kNotFound);
+}
+
+TEST_F(ImageBindPicturesTest, NarrowPicturesAreRefused) {
+  for (const int width : {66, 64}) {
+    const auto network = OpenImageBindPictures(file_, ImageBindParts::kPublished,
+                                               Greys({width, 2, 50, 25, 2}, nullptr));
+    const absl::Status status = (*network)->Extract("a path").status();
+    EXPECT_EQ(status.ok(), width == 64) << status;
+    const std::string size = status.ok() ? "" : "66x2";
+    EXPECT_THAT(std::string(status.message()), HasSubstr(size));
+  }
 }
 
 TEST_F(ImageBindPicturesTest, TakesItsTowerAlone) {
