@@ -26,6 +26,7 @@ absl::Duration VideoTimeLimit(double seconds, double pixels, const Limits& limit
 // What errors call the file that is decoded.
 inline constexpr absl::string_view kVideoSubject = "the video";
 inline constexpr absl::string_view kSoundSubject = "prompt_audio";
+inline constexpr absl::string_view kWholeSoundSubject = "the sound";
 
 // Const functions are thread-safe, but not while SetTimeLimit runs.
 class DecodeWatch {

@@ -6,6 +6,7 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -33,8 +34,8 @@ class SpawnSettings {
   SpawnSettings(const SpawnSettings&) = delete;
   SpawnSettings& operator=(const SpawnSettings&) = delete;
 
-  // Returns false if memory is short.
-  bool Fill(int request, int answer, int claims) {
+  // `third` is -1 or what becomes kClaimsFd. Returns false if memory is short.
+  bool Fill(int request, int answer, int third) {
     sigset_t none, ignored;
     sigemptyset(&none);
     sigemptyset(&ignored);
@@ -44,14 +45,14 @@ class SpawnSettings {
     posix_spawnattr_setpgroup(&attributes, 0);
     posix_spawnattr_setflags(
         &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-    const bool has_claims = claims >= 0;
+    const bool has_third = third >= 0;
     return posix_spawn_file_actions_adddup2(&actions, request, kRequestFd) == 0 &&
            posix_spawn_file_actions_adddup2(&actions, answer, kAnswerFd) == 0 &&
            posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0) ==
                0 &&
-           (!has_claims || posix_spawn_file_actions_adddup2(&actions, claims, kClaimsFd) == 0) &&
+           (!has_third || posix_spawn_file_actions_adddup2(&actions, third, kClaimsFd) == 0) &&
            posix_spawn_file_actions_addclosefrom_np(
-               &actions, has_claims ? kClaimsFd + 1 : STDERR_FILENO + 1) == 0;
+               &actions, has_third ? kClaimsFd + 1 : STDERR_FILENO + 1) == 0;
   }
 
   posix_spawn_file_actions_t actions;
@@ -78,7 +79,7 @@ absl::StatusOr<DecoderProcess> DecoderProcess::Start(const std::string& program,
     return SystemError(errno, "the pipe to the video decoder");
   }
   SpawnSettings settings;
-  if (!settings.Fill(request.get(), child_end.get(), setup.claims)) {
+  if (!settings.Fill(request.get(), child_end.get(), std::max(setup.claims, setup.source))) {
     return SystemError(ENOMEM, "starting the video decoder");
   }
   std::string zone = "TZ=UTC0";  // so that local times need no file

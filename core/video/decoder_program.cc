@@ -24,6 +24,8 @@
 #include "core/video/ffmpeg_util.h"
 #include "core/video/group_decoder.h"
 #include "core/video/out_of_memory.h"
+#include "core/video/picture_decoder.h"
+#include "core/video/picture_order.h"
 #include "core/video/sandbox_protocol.h"
 #include "core/video/video_sampling.h"
 #include "vidmuse/status_details.h"
@@ -144,6 +146,31 @@ absl::StatusOr<GroupClaims*> MapClaims(DecoderRole role) {
   return static_cast<GroupClaims*>(bytes);
 }
 
+// A file of its own, which is complete.
+struct MappedSource {
+  const char* bytes = nullptr;
+  UploadProgress progress;
+};
+
+// Maps the file at kSourceFd, which stays mapped until the process ends. If it is cut meanwhile, a
+// signal ends this process. Returns null unless there is such a file.
+absl::StatusOr<const MappedSource*> MapSource(DecoderRole role) {
+  if (role != DecoderRole::kWholeSound && role != DecoderRole::kPictures) return nullptr;
+  struct stat file;
+  if (fstat(kSourceFd, &file) != 0) return absl::ErrnoToStatus(errno, "the file");
+  static MappedSource source;
+  source.progress.bytes = static_cast<uint64_t>(file.st_size);
+  source.progress.complete = 1;
+  if (file.st_size > 0) {
+    void* bytes =
+        mmap(nullptr, static_cast<size_t>(file.st_size), PROT_READ, MAP_PRIVATE, kSourceFd, 0);
+    if (bytes == MAP_FAILED) return absl::ErrnoToStatus(errno, "mapping the file");
+    source.bytes = static_cast<const char*>(bytes);
+  }
+  close(kSourceFd);
+  return &source;
+}
+
 // Makes the libraries do now what will soon be forbidden.
 void WarmUp() {
   tzset();  // opens files, but only once, since the environment holds TZ
@@ -250,6 +277,52 @@ void DecoderAnswers::Sound(const DecodedSound& sound) {
   Write(sound.samples.data(), sound.samples.size() * sizeof(float));
 }
 
+void DecoderAnswers::SoundPart(int sample_rate, const std::vector<std::vector<float>>& channels) {
+  AnswerHeader header;
+  header.sample_rate = static_cast<uint32_t>(sample_rate);
+  header.channels = static_cast<uint32_t>(channels.size());
+  header.samples = channels[0].size();
+  Answer(AnswerKind::kSoundPart, "", header);
+  for (const auto& channel : channels) Write(channel.data(), channel.size() * sizeof(float));
+}
+
+void DecoderAnswers::SoundEnd() { Answer(AnswerKind::kSoundEnd, ""); }
+
+void DecoderAnswers::Info(const PictureInfo& info) {
+  Answer(AnswerKind::kPictureInfo, "");
+  Write(&info, sizeof(info));
+}
+
+void DecoderAnswers::NextPicture(const Picture& picture) {
+  Answer(AnswerKind::kPicture, "");
+  const PictureSize size = {picture.width, picture.height};
+  Write(&size, sizeof(size));
+  Write(picture.pixels.data(), picture.pixels.size());
+}
+
+void DecoderAnswers::PicturesEnd() { Answer(AnswerKind::kPicturesEnd, ""); }
+
+namespace {
+
+absl::Status AnswerPictures(const DecodeTask& task, const CancelFlag& cancel,
+                            DecoderAnswers& answers) {
+  ASSIGN_OR_RETURN(const PictureOrder order, UnpackPictureOrder(task.order));
+  const auto take_info = [&](const PictureInfo& info, absl::Duration time_limit) {
+    answers.TimeLimit(time_limit);
+    answers.Info(info);
+    return absl::OkStatus();
+  };
+  const auto take = [&](const Picture& picture) {
+    answers.NextPicture(picture);
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(DecodePictures(task.file(), order, task.request.limits, cancel, take_info, take));
+  answers.PicturesEnd();
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::Status DecodeFile(const DecodeTask& task, DecoderAnswers& answers) {
   const CancelFlag never;  // the server ends the process instead
   if (task.role == DecoderRole::kSound) {
@@ -259,6 +332,17 @@ absl::Status DecodeFile(const DecodeTask& task, DecoderAnswers& answers) {
     answers.Sound(sound);
     return absl::OkStatus();
   }
+  if (task.role == DecoderRole::kWholeSound) {
+    answers.TimeLimit(WholeSoundTimeLimit(task.file().size(), task.request.limits));
+    RETURN_IF_ERROR(DecodeWholeSound(task.file(), task.request.limits, never,
+                                     [&](int sample_rate, const auto& channels) {
+                                       answers.SoundPart(sample_rate, channels);
+                                       return absl::OkStatus();
+                                     }));
+    answers.SoundEnd();
+    return absl::OkStatus();
+  }
+  if (task.role == DecoderRole::kPictures) return AnswerPictures(task, never, answers);
   EarlyFrames early = DecodeEarly(task, answers);
   const absl::string_view file = task.file();
   const absl::Duration spent = ProcessorTime();
@@ -286,6 +370,8 @@ void RunDecoderProgram(int argc, char** argv, DecodeFunction decode) {
   if (!mapped.ok()) FailToStart(mapped.status().message());
   const absl::StatusOr<GroupClaims*> claims = MapClaims(arguments->role);
   if (!claims.ok()) FailToStart(claims.status().message());
+  const absl::StatusOr<const MappedSource*> source = MapSource(arguments->role);
+  if (!source.ok()) FailToStart(source.status().message());
   const DecodeRequest& request = mapped->request;
   WarmUp();
   const absl::Status limited = LimitResources(MemoryOf(*arguments, request.limits));
@@ -302,9 +388,10 @@ void RunDecoderProgram(int argc, char** argv, DecodeFunction decode) {
   ExitWhenOutOfMemory();
 
   DecoderAnswers answers;
-  GrowingFile file(mapped->file, *mapped->progress);
-  const DecodeTask task(file, request, arguments->role, arguments->part, *claims,
-                        arguments->number);
+  GrowingFile file(*source == nullptr ? mapped->file : (*source)->bytes,
+                   *source == nullptr ? *mapped->progress : (*source)->progress);
+  const DecodeTask task(file, request, arguments->role, arguments->part, *claims, arguments->number,
+                        {mapped->file, request.capacity});
   if (const absl::Status status = decode(task, answers); !status.ok()) Refuse(status);
   _exit(0);
 }

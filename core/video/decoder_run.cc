@@ -103,8 +103,7 @@ absl::StatusOr<std::string> DecoderRun::ReadStart() {
   }
 }
 
-absl::StatusOr<DecoderRun::Result> DecoderRun::ReadFramesOrRefusal(const FramePart& part,
-                                                                   int max_seconds) {
+absl::StatusOr<AnswerReader::Answer> DecoderRun::ReadFirstAnswer() {
   ASSIGN_OR_RETURN(AnswerReader::Answer answer, reader_.ReadAnswer());
   if (answer.header.kind == AnswerKind::kBegun) {
     ASSIGN_OR_RETURN(answer, reader_.ReadAnswer());
@@ -114,6 +113,12 @@ absl::StatusOr<DecoderRun::Result> DecoderRun::ReadFramesOrRefusal(const FramePa
     watch_.SetTimeLimit(std::min(limit, DecodeTimeLimit(limits_)));
     ASSIGN_OR_RETURN(answer, reader_.ReadAnswer());
   }
+  return answer;
+}
+
+absl::StatusOr<DecoderRun::Result> DecoderRun::ReadFramesOrRefusal(const FramePart& part,
+                                                                   int max_seconds) {
+  ASSIGN_OR_RETURN(const AnswerReader::Answer answer, ReadFirstAnswer());
   switch (answer.header.kind) {
     case AnswerKind::kFrames:
       return reader_.ReadFrames(answer.header, part, max_seconds);
@@ -128,17 +133,76 @@ absl::StatusOr<DecoderRun::Result> DecoderRun::ReadFramesOrRefusal(const FramePa
   }
 }
 
-absl::StatusOr<DecoderRun::Result> DecoderRun::ReadResult(const FramePart& part, int max_seconds) {
-  absl::StatusOr<Result> result = ReadFramesOrRefusal(part, max_seconds);
-  if (absl::IsDataLoss(result.status())) {
+absl::StatusOr<WholeSound> DecoderRun::ReadSoundOrRefusal(const SoundLimits& limits) {
+  WholeSound sound;
+  ASSIGN_OR_RETURN(AnswerReader::Answer answer, ReadFirstAnswer());
+  while (answer.header.kind == AnswerKind::kSoundPart) {
+    RETURN_IF_ERROR(reader_.ReadSoundPart(answer.header, limits, &sound));
+    ASSIGN_OR_RETURN(answer, reader_.ReadAnswer());
+  }
+  if (answer.header.kind == AnswerKind::kRefused) return Refusal(answer);
+  if (answer.header.kind != AnswerKind::kSoundEnd) {
+    return absl::UnknownError("an answer out of order");
+  }
+  if (sound.channels.empty() || sound.channels[0].empty()) return limits.Refuse("has no samples");
+  return sound;
+}
+
+absl::StatusOr<PictureInfo> DecoderRun::ReadPicturesOrRefusal(const PictureOrder& order,
+                                                              TakePicture take) {
+  ASSIGN_OR_RETURN(AnswerReader::Answer answer, ReadFirstAnswer());
+  if (answer.header.kind == AnswerKind::kRefused) return Refusal(answer);
+  if (answer.header.kind != AnswerKind::kPictureInfo) {
+    return absl::UnknownError("an answer out of order");
+  }
+  ASSIGN_OR_RETURN(const PictureInfo info, reader_.ReadPictureInfo(limits_));
+  ASSIGN_OR_RETURN(answer, reader_.ReadAnswer());
+  size_t place = 0;
+  for (; answer.header.kind == AnswerKind::kPicture; ++place) {
+    ASSIGN_OR_RETURN(Picture picture, reader_.ReadPicture(order, place, limits_));
+    RETURN_IF_ERROR(take(std::move(picture)));
+    ASSIGN_OR_RETURN(answer, reader_.ReadAnswer());
+  }
+  if (answer.header.kind == AnswerKind::kRefused) return Refusal(answer);
+  if (answer.header.kind != AnswerKind::kPicturesEnd || place != order.at.size()) {
+    return absl::UnknownError("an answer out of order");
+  }
+  return info;
+}
+
+absl::Status DecoderRun::Explain(const absl::Status& status) {
+  if (absl::IsDataLoss(status)) {
     return Crashed(process_.TakeEnding(), limits_, watch_.subject());
   }
-  if (absl::IsUnknown(result.status())) {
+  if (absl::IsUnknown(status)) {
     return absl::InvalidArgumentError(absl::StrCat(
-        watch_.subject(), " crashed its decoder (its result is ", result.status().message(), ")"));
+        watch_.subject(), " crashed its decoder (its result is ", status.message(), ")"));
   }
-  if (result.ok()) process_.End();
+  if (status.ok()) process_.End();
+  return status;
+}
+
+absl::StatusOr<DecoderRun::Result> DecoderRun::ReadResult(const FramePart& part, int max_seconds) {
+  absl::StatusOr<Result> result = ReadFramesOrRefusal(part, max_seconds);
+  RETURN_IF_ERROR(Explain(result.status()));
   return result;
+}
+
+absl::StatusOr<WholeSound> DecoderRun::ReadWholeSound(const SoundLimits& limits) {
+  absl::StatusOr<WholeSound> sound = ReadSoundOrRefusal(limits);
+  RETURN_IF_ERROR(Explain(sound.status()));
+  return sound;
+}
+
+absl::StatusOr<PictureInfo> DecoderRun::ReadPictures(const PictureOrder& order, TakePicture take) {
+  absl::Status taken;
+  const absl::StatusOr<PictureInfo> info = ReadPicturesOrRefusal(order, [&](Picture picture) {
+    taken = take(std::move(picture));
+    return taken;
+  });
+  RETURN_IF_ERROR(taken);
+  RETURN_IF_ERROR(Explain(info.status()));
+  return info;
 }
 
 absl::StatusOr<AnswerHeader> DecoderRun::ReadGroupAnswer() {

@@ -5,7 +5,6 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/video/ffmpeg_util.h"
-#include "core/video/resize.h"
 
 extern "C" {
 #include <libavutil/frame.h>
@@ -90,11 +89,16 @@ FrameConverter::~FrameConverter() {
 }
 
 absl::StatusOr<std::vector<uint8_t>> FrameConverter::Convert(const AVFrame& frame) {
+  ASSIGN_OR_RETURN(const RgbView view, ToRgb(frame));
+  return ResizeToModel(view);
+}
+
+absl::StatusOr<RgbView> FrameConverter::ToRgb(const AVFrame& frame) {
   RETURN_IF_ERROR(PrepareScaler(frame));
   const int rows =
       sws_scale(scaler_, frame.data, frame.linesize, 0, frame.height, rgb_, rgb_strides_);
   if (rows <= 0) return ConversionError(frame, rows);
-  return ResizeToModel(Turned(rgb_[0], rgb_strides_[0], width_, height_, rotation_));
+  return Turned(rgb_[0], rgb_strides_[0], width_, height_, rotation_);
 }
 
 absl::Status FrameConverter::PrepareScaler(const AVFrame& frame) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/video/resize.h"
 
 struct AVFrame;
 struct SwsContext;
@@ -28,6 +29,10 @@ class FrameConverter {
   // default flags before FFmpeg 5 (bilinear), which the published code's video reader uses.
   // INVALID_ARGUMENT means that the pixel format can't be converted.
   absl::StatusOr<std::vector<uint8_t>> Convert(const AVFrame& frame);
+
+  // Returns the same before it is resized: upright, of the video's size. The view is valid until
+  // the next call.
+  absl::StatusOr<RgbView> ToRgb(const AVFrame& frame);
 
  private:
   // Size, pixel format, colour space and range of a scaler's input.

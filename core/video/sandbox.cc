@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -321,6 +322,32 @@ absl::StatusOr<DecodedSound> VideoSandbox::DecodeSound(absl::string_view file, c
   ASSIGN_OR_RETURN(DecoderRun::Result result, run.ReadResult(FramePart(), 0));
   if (auto* sound = std::get_if<DecodedSound>(&result)) return std::move(*sound);
   return absl::InvalidArgumentError("prompt_audio crashed its decoder (it gave a video)");
+}
+
+absl::StatusOr<WholeSound> VideoSandbox::DecodeWholeSound(const UniqueFd& file, double most_seconds,
+                                                          const CancelFlag& cancel) const {
+  struct stat info;
+  if (fstat(file.get(), &info) != 0) return SystemError(errno, "the file's size");
+  const auto size = static_cast<uint64_t>(info.st_size);
+  Limits limits;
+  limits.max_video_seconds = most_seconds;
+  limits = Granted(limits, 0);
+  limits.max_decoder_bytes = std::min(limits.max_decoder_bytes, kSoundMemory);
+  limits.max_queued_bytes = 0;  // the decoder holds no frames
+  ASSIGN_OR_RETURN(const DecoderBudget::Share share,
+                   budget_.Take(limits.max_decoder_bytes, cancel));
+  const CoreBudget::Share core = cores_.Take();
+  DecodeWatch watch(cancel, WholeSoundTimeLimit(size, limits), absl::ZeroDuration(),
+                    kWholeSoundSubject);
+  RETURN_IF_ERROR(watch.Check());
+  ASSIGN_OR_RETURN(const UniqueFd request, MakeRequest("", limits, 0));
+  DecoderProcess::Setup setup;
+  setup.role = DecoderRole::kWholeSound;
+  setup.source = file.get();
+  ASSIGN_OR_RETURN(DecoderProcess process, DecoderProcess::Start(program_, request, setup));
+  DecoderRun run(std::move(process), watch, limits);
+  RETURN_IF_ERROR(run.ReadStart().status());
+  return run.ReadWholeSound({.most_seconds = most_seconds});
 }
 
 }  // namespace vidmuse

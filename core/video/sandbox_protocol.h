@@ -18,6 +18,13 @@
 //        then `decoded_frames` times int32 position, uint8 frame[3][224][224]
 //     or, for a sound:
 //        AnswerHeader kSound, float samples[samples]
+//     or, for a whole sound:
+//        any number of AnswerHeader kSoundPart, float samples[channels][samples],
+//        then AnswerHeader kSoundEnd
+//     or, for pictures:
+//        AnswerHeader kPictureInfo, PictureInfo,
+//        any number of AnswerHeader kPicture, PictureSize, uint8 pixels[height][width][channels],
+//        then AnswerHeader kPicturesEnd
 //     or, as one of several processes:
 //        any number of AnswerHeader kFrame, uint8 frame[3][224][224],
 //        then AnswerHeader kNoMoreGroups or kUnsure
@@ -49,6 +56,9 @@ inline constexpr int kExitOutOfMemory = 12;
 inline constexpr int kClaimsFd = 3;
 inline constexpr int kMostDecoders = 64;  // of one video
 
+// For kWholeSound and kPictures, the same descriptor is a file of any size that the program maps.
+inline constexpr int kSourceFd = kClaimsFd;
+
 struct GroupClaims {
   std::atomic<uint32_t> next_group = 0;
   std::atomic<uint32_t> retired[kMostDecoders] = {};  // nonzero: decodes no more groups
@@ -58,10 +68,12 @@ static_assert(std::atomic<uint32_t>::is_always_lock_free);
 // What a process does, in the order in which the server asks for it. A video whose groups can't be
 // decoded side by side, or aren't worth it, needs the first one only.
 enum class DecoderRole : uint32_t {
-  kFirst = 1,   // reads the video, and decodes it unless it answers kSplit
-  kGroups = 2,  // decodes groups of frames, which it claims one by one
-  kOnly = 3,    // decodes packet after packet, since groups gave no sure result
-  kSound = 4,   // decodes a sound file instead of a video (sound_decoder.h)
+  kFirst = 1,       // reads the video, and decodes it unless it answers kSplit
+  kGroups = 2,      // decodes groups of frames, which it claims one by one
+  kOnly = 3,        // decodes packet after packet, since groups gave no sure result
+  kSound = 4,       // decodes a sound file instead of a video (sound_decoder.h)
+  kWholeSound = 5,  // decodes the file at kSourceFd, which is not in the request
+  kPictures = 6,    // so does this; the request has a packed PictureOrder in the file's place
 };
 
 struct DecodeRequest {
@@ -100,9 +112,14 @@ enum class AnswerKind : uint32_t {
   kSplit = 7,      // groups can be decoded apart; the local and global frames follow
   kFrame = 8,      // a frame's pixels follow
   kNoMoreGroups = 9,
-  kUnsure = 10,  // groups that were decoded apart may not be as they should
-  kSound = 11,   // samples follow
-  kBegun = 12,   // a frame was decoded before the whole file was there
+  kUnsure = 10,     // groups that were decoded apart may not be as they should
+  kSound = 11,      // samples follow
+  kBegun = 12,      // a frame was decoded before the whole file was there
+  kSoundPart = 13,  // samples of every channel follow
+  kSoundEnd = 14,
+  kPictureInfo = 15,
+  kPicture = 16,  // its size and its pixels follow
+  kPicturesEnd = 17,
 };
 
 // Limits that a refusal may name. The answer holds their number, counted from 1, instead of the
@@ -124,8 +141,9 @@ struct AnswerHeader {
   // them come.
   uint32_t surplus = 0;
   uint32_t groups = 0;         // kSplit: how many
-  uint32_t sample_rate = 0;    // kSound
-  uint64_t samples = 0;        // kSound: how many
+  uint32_t sample_rate = 0;    // kSound and kSoundPart
+  uint32_t channels = 0;       // kSoundPart
+  uint64_t samples = 0;        // kSound: how many; kSoundPart: how many of each channel
   uint64_t decoder_bytes = 0;  // kSplit: about the memory that each decoder takes
   // kSplit: how many of the groups, from the first on, are decoded already, and how many frames
   // they have.
@@ -133,6 +151,13 @@ struct AnswerHeader {
   uint32_t decoded_frames = 0;
 };
 static_assert(std::is_trivially_copyable_v<AnswerHeader>);
+
+// What precedes a picture's pixels. Pictures come in the order in which they were asked for.
+struct PictureSize {
+  int32_t width = 0;
+  int32_t height = 0;
+};
+static_assert(std::is_trivially_copyable_v<PictureSize>);
 
 inline constexpr uint32_t kAnswerMagic = 0x766d6131;
 inline constexpr uint32_t kMaxAnswerMessage = 1024;

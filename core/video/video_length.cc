@@ -62,4 +62,23 @@ absl::Status CheckLength(int64_t length_us, const PacketIndex& index, const Limi
   return absl::OkStatus();
 }
 
+absl::StatusOr<double> FrameRate(const VideoHeader& header, const PacketIndex& index,
+                                 const VideoLength& length, const Limits& limits) {
+  const double rate = static_cast<double>(index.frames) * kMicroseconds /
+                      static_cast<double>(std::max(index.video_span_us, length.us));
+  if (rate > limits.max_frames_per_second) {
+    return AboutLimit(absl::InvalidArgumentError(
+                          absl::StrCat("the video has ", rate, " frames a second; the limit is ",
+                                       limits.max_frames_per_second, " (max_frames_per_second)")),
+                      "max_frames_per_second", rate);
+  }
+  const double measured =
+      MeasuredFrameRate(index.frames, index.video_span_us > 0 ? index.video_span_us : length.us);
+  // Without the right duration, the header's frame rate is a guess from the first frames.
+  const bool plausible = length.header_is_right
+                             ? header.frame_rate <= limits.max_frames_per_second
+                             : std::abs(header.frame_rate - measured) <= 0.1 * measured;
+  return header.frame_rate <= 0 || !plausible ? measured : header.frame_rate;
+}
+
 }  // namespace vidmuse

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "core/video/packet_index.h"
 #include "core/video/video_file.h"
 #include "vidmuse/limits.h"
@@ -25,6 +26,12 @@ VideoLength LengthOf(const VideoHeader& header, const PacketIndex& index);
 
 // Returns INVALID_ARGUMENT if the length is under 1 s or over the limit.
 absl::Status CheckLength(int64_t length_us, const PacketIndex& index, const Limits& limits);
+
+// Returns the frames a second by which frames are counted: the header's, as the published code
+// does, or the measured ones if the header has none or can't be trusted. INVALID_ARGUMENT: more are
+// measured than the limit.
+absl::StatusOr<double> FrameRate(const VideoHeader& header, const PacketIndex& index,
+                                 const VideoLength& length, const Limits& limits);
 
 }  // namespace vidmuse
 

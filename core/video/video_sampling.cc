@@ -152,24 +152,9 @@ absl::Status VideoSampling::ReadPackets() {
 absl::Status VideoSampling::ChooseRateAndLength() {
   const VideoLength length = LengthOf(header_, index_);
   RETURN_IF_ERROR(CheckLength(length.us, index_, limits_));
-  const double rate = static_cast<double>(index_.frames) * kMicroseconds /
-                      static_cast<double>(std::max(index_.video_span_us, length.us));
-  if (rate > limits_.max_frames_per_second) {
-    return AboutLimit(absl::InvalidArgumentError(
-                          absl::StrCat("the video has ", rate, " frames a second; the limit is ",
-                                       limits_.max_frames_per_second, " (max_frames_per_second)")),
-                      "max_frames_per_second", rate);
-  }
+  ASSIGN_OR_RETURN(frame_rate_, FrameRate(header_, index_, length, limits_));
   seconds_ = static_cast<int>(WholeSeconds(length.us));
   if (max_seconds_ > 0) seconds_ = std::min(seconds_, max_seconds_);
-  frame_rate_ = header_.frame_rate;
-  const double measured =
-      MeasuredFrameRate(index_.frames, index_.video_span_us > 0 ? index_.video_span_us : length.us);
-  // Without the right duration, the header's frame rate is a guess from the first frames.
-  const bool plausible = length.header_is_right
-                             ? header_.frame_rate <= limits_.max_frames_per_second
-                             : std::abs(header_.frame_rate - measured) <= 0.1 * measured;
-  if (header_.frame_rate <= 0 || !plausible) frame_rate_ = measured;
   return absl::OkStatus();
 }
 

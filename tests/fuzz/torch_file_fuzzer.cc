@@ -8,8 +8,10 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const absl::string_view bytes(reinterpret_cast<const char*>(data), size);
-  const auto file = vidmuse::TensorFile::ParseTorch(bytes, "fuzz");
-  if (file.ok()) vidmuse::TouchTensors(**file);
-  vidmuse::ParsePickle(bytes).status().IgnoreError();
+  for (const auto other : {vidmuse::OtherValues::kRefuse, vidmuse::OtherValues::kSkip}) {
+    const auto file = vidmuse::TensorFile::ParseTorch(bytes, "fuzz", other);
+    if (file.ok()) vidmuse::TouchTensors(**file);
+    vidmuse::ParsePickle(bytes, other).status().IgnoreError();
+  }
   return 0;
 }

@@ -1,14 +1,18 @@
-// Reads torch.save's zip files. `X/data.pkl` describes the values, and `X/data/KEY` is storage KEY.
+// Reads torch.save's files. In a zip file `X/data.pkl` describes the values, and `X/data/KEY` is
+// storage KEY.
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "core/base/status_macros.h"
+#include "core/model/checkpoint/legacy_torch_file.h"
 #include "core/model/checkpoint/parsed_file.h"
 #include "core/model/checkpoint/pickle.h"
 #include "core/model/checkpoint/zip_directory.h"
@@ -18,32 +22,57 @@ namespace {
 
 constexpr int kMaxDepth = 16;
 constexpr absl::string_view kPickleName = "data.pkl";
-// The start of a file of torch.save before version 1.6: protocol 2, then the magic number.
-constexpr absl::string_view kLegacyStart("\x80\x02\x8a\x0a", 4);
+constexpr absl::string_view kFraction = "fractions.Fraction";
 
 absl::Status Invalid(absl::string_view what) { return absl::InvalidArgumentError(what); }
 
+// The arguments are ("39/5",) or (39, 5), as Python's version has it.
+std::optional<double> FractionOf(const std::vector<const PickleValue*>& arguments) {
+  int64_t above = 0, below = 0;
+  if (arguments.size() == 1 && arguments[0]->kind == PickleValue::Kind::kString) {
+    const std::pair<absl::string_view, absl::string_view> parts =
+        absl::StrSplit(arguments[0]->text, absl::MaxSplits('/', 1));
+    if (!absl::SimpleAtoi(parts.first, &above)) return std::nullopt;
+    below = 1;
+    if (!parts.second.empty() && !absl::SimpleAtoi(parts.second, &below)) return std::nullopt;
+  } else if (arguments.size() == 2 && arguments[0]->kind == PickleValue::Kind::kInt &&
+             arguments[1]->kind == PickleValue::Kind::kInt) {
+    above = arguments[0]->integer;
+    below = arguments[1]->integer;
+  }
+  if (below <= 0) return std::nullopt;
+  return static_cast<double>(above) / static_cast<double>(below);
+}
+
+// Returns nothing for what isn't a number.
+std::optional<double> NumberOf(const PickleValue& value) {
+  switch (value.kind) {
+    case PickleValue::Kind::kBool:
+    case PickleValue::Kind::kInt:
+      return static_cast<double>(value.integer);
+    case PickleValue::Kind::kFloat:
+      return value.real;
+    case PickleValue::Kind::kOpaque:
+      if (value.text == kFraction && value.items.size() == 1 &&
+          value.items[0]->kind == PickleValue::Kind::kTuple) {
+        return FractionOf(value.items[0]->items);
+      }
+      return std::nullopt;
+    default:
+      return std::nullopt;
+  }
+}
+
 class TorchReader {
  public:
-  TorchReader(absl::string_view bytes, ParsedFile* file)
-      : bytes_(bytes), file_(file), copy_budget_(static_cast<int64_t>(bytes.size())) {}
+  TorchReader(absl::string_view bytes, OtherValues other, ParsedFile* file)
+      : bytes_(bytes),
+        other_(other),
+        file_(file),
+        copy_budget_(static_cast<int64_t>(bytes.size())) {}
 
   absl::Status Read() {
-    if (absl::StartsWith(bytes_, kLegacyStart)) {
-      return Invalid(
-          "torch.save's legacy (non-zip) format is not supported; load and save it with torch >= "
-          "1.6");
-    }
-    ASSIGN_OR_RETURN(entries_, ReadZipDirectory(bytes_));
-    RETURN_IF_ERROR(FindRoot());
-    const auto byte_order = entries_.find(root_ + "byteorder");
-    if (byte_order != entries_.end() && byte_order->second != "little") {
-      return Invalid(absl::StrCat("byte order '",
-                                  absl::CHexEscape(byte_order->second.substr(0, 16)),
-                                  "' is not supported, only 'little'"));
-    }
-    ASSIGN_OR_RETURN(const Pickle pickle,
-                     ParsePickle(entries_.at(root_ + std::string(kPickleName))));
+    ASSIGN_OR_RETURN(const Pickle pickle, IsLegacyTorchFile(bytes_) ? ReadLegacy() : ReadZip());
     if (pickle.root->kind != PickleValue::Kind::kDict) {
       return Invalid(
           absl::StrCat("it holds a ", PickleKindName(pickle.root->kind), ", not a dict"));
@@ -52,9 +81,29 @@ class TorchReader {
   }
 
  private:
+  absl::StatusOr<Pickle> ReadLegacy() {
+    ASSIGN_OR_RETURN(LegacyTorchFile legacy, ReadLegacyTorchFile(bytes_, other_));
+    storages_ = std::move(legacy.storages);
+    return std::move(legacy.pickle);
+  }
+
+  absl::StatusOr<Pickle> ReadZip() {
+    ASSIGN_OR_RETURN(storages_, ReadZipDirectory(bytes_));
+    RETURN_IF_ERROR(FindRoot());
+    const auto byte_order = storages_.find(root_ + "byteorder");
+    if (byte_order != storages_.end() && byte_order->second != "little") {
+      return Invalid(absl::StrCat("byte order '",
+                                  absl::CHexEscape(byte_order->second.substr(0, 16)),
+                                  "' is not supported, only 'little'"));
+    }
+    const absl::string_view pickle = storages_.at(root_ + std::string(kPickleName));
+    root_ += "data/";
+    return ParsePickle(pickle, other_);
+  }
+
   // Finds the folder that all of the archive's entries are in, with its '/'.
   absl::Status FindRoot() {
-    for (const auto& [name, contents] : entries_) {
+    for (const auto& [name, contents] : storages_) {
       const size_t slash = name.find('/');
       if (slash != std::string::npos && absl::string_view(name).substr(slash + 1) == kPickleName) {
         root_ = name.substr(0, slash + 1);
@@ -69,8 +118,7 @@ class TorchReader {
     for (size_t i = 0; i + 1 < dict.items.size(); i += 2) {
       const PickleValue& key = *dict.items[i];
       const PickleValue& value = *dict.items[i + 1];
-      // A dict may occur in many places, so the walk is limited too, not just the number of values.
-      if (++visited_ > kMaxNames) return Invalid(absl::StrCat("more than ", kMaxNames, " names"));
+      RETURN_IF_ERROR(CountVisit());
       if (key.kind != PickleValue::Kind::kString) continue;
       if (prefix.size() + key.text.size() >= kMaxNameLength) return Invalid("a name is too long");
       const std::string name = absl::StrCat(prefix, key.text);
@@ -78,16 +126,40 @@ class TorchReader {
         case PickleValue::Kind::kDict:
           RETURN_IF_ERROR(AddDict(value, name + "/", depth + 1));
           break;
-        case PickleValue::Kind::kString:
-          RETURN_IF_ERROR(AddString(name, value.text));
-          break;
         case PickleValue::Kind::kTensor:
           RETURN_IF_ERROR(AddTensor(name, value));
           break;
-        default:
+        case PickleValue::Kind::kList:
+        case PickleValue::Kind::kTuple:
+          RETURN_IF_ERROR(AddList(value, name));
           break;
+        default:
+          RETURN_IF_ERROR(AddPlain(name, value));
       }
     }
+    return absl::OkStatus();
+  }
+
+  // A dict may occur in many places, so the walk is limited too, not just the number of values.
+  absl::Status CountVisit() {
+    if (++visited_ > kMaxNames) return Invalid(absl::StrCat("more than ", kMaxNames, " names"));
+    return absl::OkStatus();
+  }
+
+  absl::Status AddList(const PickleValue& list, const std::string& name) {
+    if (list.items.size() > TensorFile::kMaxListed) return absl::OkStatus();
+    for (size_t i = 0; i < list.items.size(); ++i) {
+      RETURN_IF_ERROR(CountVisit());
+      RETURN_IF_ERROR(AddPlain(absl::StrCat(name, "/", i), *list.items[i]));
+    }
+    return absl::OkStatus();
+  }
+
+  // Adds a string or number, and leaves other values out.
+  absl::Status AddPlain(const std::string& name, const PickleValue& value) {
+    if (value.kind == PickleValue::Kind::kString) return AddString(name, value.text);
+    const std::optional<double> number = NumberOf(value);
+    if (number.has_value() && !file_->number_map.emplace(name, *number).second) return Twice(name);
     return absl::OkStatus();
   }
 
@@ -154,10 +226,9 @@ class TorchReader {
   }
 
   absl::StatusOr<absl::string_view> Storage(const PickleValue& value) const {
-    const auto found = entries_.find(absl::StrCat(root_, "data/", value.text));
-    if (found == entries_.end()) {
-      return Invalid(
-          absl::StrCat("its storage 'data/", absl::CHexEscape(value.text), "' is missing"));
+    const auto found = storages_.find(absl::StrCat(root_, value.text));
+    if (found == storages_.end()) {
+      return Invalid(absl::StrCat("its storage '", absl::CHexEscape(value.text), "' is missing"));
     }
     int64_t bytes;
     if (!ByteCount({value.integer}, value.dtype, &bytes) ||
@@ -199,33 +270,37 @@ class TorchReader {
   }
 
   const absl::string_view bytes_;
+  const OtherValues other_;
   ParsedFile* const file_;
-  std::map<std::string, absl::string_view> entries_;
+  // The contents by name, which is root_ and the key for a storage. A zip file has others too.
+  std::map<std::string, absl::string_view> storages_;
   std::string root_;
   size_t visited_ = 0;
   size_t string_bytes_ = 0;
   int64_t copy_budget_;  // number of bytes that may still be copied
 };
 
-absl::Status Parse(absl::string_view bytes, ParsedFile* file) {
-  absl::Status status = TorchReader(bytes, file).Read();
+absl::Status Parse(absl::string_view bytes, OtherValues other, ParsedFile* file) {
+  absl::Status status = TorchReader(bytes, other, file).Read();
   if (status.ok()) return status;
   return absl::Status(status.code(), absl::StrCat(file->file_name, ": ", status.message()));
 }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<TensorFile>> TensorFile::OpenTorch(const std::string& path) {
+absl::StatusOr<std::unique_ptr<TensorFile>> TensorFile::OpenTorch(const std::string& path,
+                                                                  OtherValues other) {
   auto file = std::make_unique<ParsedFile>(path);
   ASSIGN_OR_RETURN(file->mapping, MappedFile::Open(path));
-  RETURN_IF_ERROR(Parse(file->mapping->bytes(), file.get()));
+  RETURN_IF_ERROR(Parse(file->mapping->bytes(), other, file.get()));
   return file;
 }
 
 absl::StatusOr<std::unique_ptr<TensorFile>> TensorFile::ParseTorch(absl::string_view bytes,
-                                                                   const std::string& name) {
+                                                                   const std::string& name,
+                                                                   OtherValues other) {
   auto file = std::make_unique<ParsedFile>(name);
-  RETURN_IF_ERROR(Parse(bytes, file.get()));
+  RETURN_IF_ERROR(Parse(bytes, other, file.get()));
   return file;
 }
 

@@ -33,3 +33,29 @@ save({"weight": torch.ones(1).expand(1000, 1000)}, "expanded.pt")
 save([base], "list.pt")
 save_file({"weight": base, "half": torch.ones(5).half(), "scalar": torch.tensor(3), "empty": torch.zeros(0, 4)},
           os.path.join(out, "flat.safetensors"), metadata={"format": "pt"})
+
+
+def save_other_values():
+    """Saves what published checkpoints hold besides tensors: settings, classes, numpy's numbers, an optimizer, a whole module."""
+    import argparse, fractions
+    linear = torch.nn.Linear(3, 2)
+    for parameter in linear.parameters(): torch.nn.init.ones_(parameter)
+    optimizer = torch.optim.Adam(linear.parameters(), lr=0.5)
+    linear(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    recursive = argparse.Namespace(rate=fractions.Fraction(1, 3))
+    recursive.itself = recursive
+    values = {"model": {"weight": base, "slice": base[1]}, "arguments": recursive, "best": numpy.float64(0.5), "array": numpy.ones(2),
+              "class": torch.nn.Linear, "module": linear, "optimizer": optimizer.state_dict(), "device": torch.device("cpu"),
+              "dtype": torch.float32, "complex": torch.ones(2, dtype=torch.complex64), "counts": collections.defaultdict(int, a=1),
+              "seed": 1 << 100, "names": {"a"}, "run": os.system, "epoch": 15}
+    save(values, "others.pt")
+    # A storage whose type isn't known can't be skipped in the legacy format.
+    del values["complex"]
+    save(values, "legacy_others.pt", _use_new_zipfile_serialization=False)
+
+
+save({"types": {name: torch.arange(3).to(dtype) for name, dtype in types.items()},
+      "views": {"slice": base[1], "column": base[:, :, 1], "none": base[:0]}, "module": module.state_dict(), "epoch": 15},
+     "legacy_features.pt", _use_new_zipfile_serialization=False)
+save_other_values()

@@ -91,6 +91,57 @@ absl::Status SendSound(uint32_t sample_rate, uint64_t count, const std::vector<f
   _exit(0);
 }
 
+// Sends parts of a whole sound: one header and samples of one channel for each.
+absl::Status SendParts(const std::vector<AnswerHeader>& parts, const std::vector<float>& samples) {
+  for (AnswerHeader header : parts) {
+    header.magic = kAnswerMagic;
+    Send(&header, sizeof(header));
+    for (uint32_t c = 0; c < header.channels; ++c) {
+      Send(samples.data(), samples.size() * sizeof(float));
+    }
+  }
+  _exit(0);
+}
+
+AnswerHeader SoundPart(uint32_t sample_rate, uint32_t channels, uint64_t samples) {
+  AnswerHeader header = {};
+  header.kind = AnswerKind::kSoundPart;
+  header.sample_rate = sample_rate;
+  header.channels = channels;
+  header.samples = samples;
+  return header;
+}
+
+AnswerHeader SoundEnd() {
+  AnswerHeader header = {};
+  header.kind = AnswerKind::kSoundEnd;
+  return header;
+}
+
+void SendInfo(const PictureInfo& info) {
+  const AnswerHeader header = {kAnswerMagic, AnswerKind::kPictureInfo, 0, 0, 0};
+  Send(&header, sizeof(header));
+  Send(&info, sizeof(info));
+}
+
+void SendPicture(const PictureSize& size, const std::vector<uint8_t>& pixels) {
+  const AnswerHeader header = {kAnswerMagic, AnswerKind::kPicture, 0, 0, 0};
+  Send(&header, sizeof(header));
+  Send(&size, sizeof(size));
+  Send(pixels.data(), pixels.size());
+}
+
+constexpr PictureInfo kPlausible = {4, 2, 10, 25, 2};
+
+absl::Status SendPictures(const PictureInfo& info, const PictureSize& size, size_t bytes,
+                          int count) {
+  SendInfo(info);
+  for (int i = 0; i < count; ++i) SendPicture(size, std::vector<uint8_t>(bytes));
+  const AnswerHeader header = {kAnswerMagic, AnswerKind::kPicturesEnd, 0, 0, 0};
+  Send(&header, sizeof(header));
+  _exit(0);
+}
+
 const std::map<std::string, std::function<absl::Status()>>& Deeds() {
   static const auto* deeds = new std::map<std::string, std::function<absl::Status()>>{
       {"crash", [] { return Tried("raise", raise(SIGSEGV)); }},
@@ -196,6 +247,76 @@ const std::map<std::string, std::function<absl::Status()>>& Deeds() {
                           std::vector<float>(32000, std::numeric_limits<float>::quiet_NaN()));
        }},
       {"sound at no rate", [] { return SendSound(0, 32000, std::vector<float>(32000)); }},
+      {"part without end",
+       [] { return SendParts({SoundPart(8000, 1, std::numeric_limits<uint64_t>::max())}, {}); }},
+      {"part too long",
+       [] {
+         return SendParts({SoundPart(8000, 1, kMostSoundPart + 1), SoundEnd()},
+                          std::vector<float>(kMostSoundPart + 1));
+       }},
+      {"part cut", [] { return SendParts({SoundPart(8000, 1, 8)}, std::vector<float>(7)); }},
+      {"part without channels",
+       [] {
+         return SendParts({SoundPart(8000, 0, 8), SoundEnd()}, {});
+       }},
+      {"part of no numbers",
+       [] {
+         return SendParts({SoundPart(8000, 1, 8), SoundEnd()},
+                          std::vector<float>(8, std::numeric_limits<float>::quiet_NaN()));
+       }},
+      {"part at no rate",
+       [] {
+         return SendParts({SoundPart(0, 1, 8), SoundEnd()}, std::vector<float>(8));
+       }},
+      {"parts without end",
+       [] {
+         const std::vector<AnswerHeader> parts(1000, SoundPart(8000, 1, 8000));
+         return SendParts(parts, std::vector<float>(8000));
+       }},
+      {"parts of other channels",
+       [] {
+         return SendParts({SoundPart(8000, 1, 8), SoundPart(8000, 2, 8), SoundEnd()},
+                          std::vector<float>(8));
+       }},
+      {"parts of other rates",
+       [] {
+         return SendParts({SoundPart(8000, 1, 8), SoundPart(9000, 1, 8), SoundEnd()},
+                          std::vector<float>(8));
+       }},
+      {"no parts", [] { return SendParts({SoundEnd()}, {}); }},
+      {"two pictures",
+       [] {
+         return SendPictures(kPlausible, {4, 2}, 24, 2);
+       }},
+      {"one picture",
+       [] {
+         return SendPictures(kPlausible, {4, 2}, 24, 1);
+       }},
+      {"three pictures",
+       [] {
+         return SendPictures(kPlausible, {4, 2}, 24, 3);
+       }},
+      {"pictures cut",
+       [] {
+         return SendPictures(kPlausible, {4, 2}, 23, 1);
+       }},
+      {"huge pictures",
+       [] {
+         return SendPictures(kPlausible, {1 << 30, 1 << 30}, 24, 2);
+       }},
+      {"pictures below nothing",
+       [] {
+         return SendPictures(kPlausible, {-4, -2}, 24, 2);
+       }},
+      {"pictures of no frames",
+       [] {
+         return SendPictures({4, 2, 0, 25, 2}, {4, 2}, 24, 2);
+       }},
+      {"pictures at no rate",
+       [] {
+         return SendPictures({4, 2, 10, std::numeric_limits<double>::quiet_NaN(), 2}, {4, 2}, 24,
+                             2);
+       }},
       {"frames cut", [] { return SendFrames(2, 1, std::vector<int32_t>(4 + kGlobalFrames)); }},
   };
   return *deeds;
