@@ -11,6 +11,7 @@ namespace vidmuse {
 inline constexpr char kAuthorizationKey[] = "authorization";
 inline constexpr char kApiKeyKey[] = "x-api-key";
 inline constexpr char kTraceparentKey[] = "traceparent";
+inline constexpr char kTracestateKey[] = "tracestate";
 inline constexpr char kRequestIdKey[] = "x-request-id";
 
 // Returns the first value of `key`, or empty if it was not sent. It lives as long as `context`.

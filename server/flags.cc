@@ -10,6 +10,7 @@
 #include "core/base/flag_type.h"
 #include "core/base/origin_mark.h"
 #include "core/base/status_macros.h"
+#include "telemetry/otlp_options.h"
 #include "vidmuse/generator.h"
 #include "vidmuse/limits.h"
 
@@ -179,6 +180,16 @@ std::vector<Flag<ServerOptions>> ProcessFlags() {
   };
 }
 
+std::vector<Flag<ServerOptions>> TraceFlags() {
+  return {
+      {"otlp_endpoint", &ServerOptions::otlp_endpoint, OtlpEndpointType(),
+       "OpenTelemetry collector that gets a trace of each request, by OTLP over gRPC; empty: what "
+       "OTEL_EXPORTER_OTLP_ENDPOINT says, or none"},
+      {"trace_sample_share", &ServerOptions::trace_sample_share, NumberType<double>(0, 1),
+       "of the requests without a traceparent that are traced; one with it says so itself"},
+  };
+}
+
 std::vector<Flag<ServerOptions>> CommandLineOnlyFlags() {
   return {
       {"config", &ServerOptions::config, FileType(),
@@ -200,6 +211,7 @@ const FlagTable<ServerOptions>& ConfigFileFlags() {
       UploadFlags(),
       Within(&ServerOptions::generator, StreamFlags()),
       ProcessFlags(),
+      TraceFlags(),
   }));
   return *table;
 }

@@ -68,6 +68,7 @@ GenerateCall::~GenerateCall() {
 }
 
 void GenerateCall::Begin() {
+  trace_.emplace(environment_.tracer, *context_, MethodName(), began_);
   const absl::StatusOr<std::string> key = Authenticate(environment_.keys, *context_);
   const absl::Status entered = key.ok() ? environment_.slots->Enter(*key) : key.status();
   {
@@ -75,7 +76,7 @@ void GenerateCall::Begin() {
     self_ = shared_from_this();
     record_.request_id = request_id_;
     record_.client = context_->peer();
-    record_.trace = ParseTraceparent(ClientMetadata(*context_, kTraceparentKey));
+    record_.trace = trace_->context();
     record_.api_key = key.value_or("");
     last_message_ = began_;
     entered_ = entered.ok();
@@ -134,6 +135,7 @@ absl::Status GenerateCall::OnConfig(int64_t number, const v1::GenerateMusicConfi
   }
   request.request_id = request_id_;
   request.time_limit = TimeLeft(*context_);
+  request.observe_stage = trace_->Observer();
   {
     MutexLock lock(&mutex_);
     if (end_) return *end_;
@@ -236,6 +238,7 @@ bool GenerateCall::TakeEvent(absl::StatusOr<StreamEvent> event) {
 void GenerateCall::Record(const StreamEvent& event) {
   if (const auto* started = std::get_if<GenerationStarted>(&event)) {
     record_.total_frames = started->total_frames;
+    if (!started->seeds.empty()) record_.seed = started->seeds[0];
   } else if (const auto* chunk = std::get_if<AudioChunk>(&event)) {
     record_.samples += chunk->num_samples;
     record_.audio_bytes += chunk->data.size();
@@ -318,6 +321,7 @@ void GenerateCall::MaybeFinish() {
                                            RefusalReason(record.status)));
   }
   environment_.log->Write(record);
+  trace_->End(record, environment_.generator->model_info().name);
   FinishCall(ToGrpcStatus(record.status, context_));
 }
 

@@ -19,6 +19,7 @@
 #include "server/api_keys.h"
 #include "server/call_registry.h"
 #include "server/call_slots.h"
+#include "server/call_trace.h"
 #include "server/options.h"
 #include "server/request_log.h"
 #include "server/tracked_call.h"
@@ -36,7 +37,8 @@ struct CallEnvironment {
   CallRegistry* calls;
   ApiKeys* keys;  // null: no keys are needed
   const ServerOptions* options;
-  const Clock* clock;  // for all timeouts except the call's deadline
+  const Clock* clock;                    // for all timeouts except the call's deadline
+  std::shared_ptr<const Tracer> tracer;  // null: no traces are recorded
 };
 
 // Lifetime. The call keeps itself alive until gRPC calls OnDone, which happens after Finish and
@@ -82,6 +84,7 @@ class GenerateCall : public TrackedCall, public std::enable_shared_from_this<Gen
   // Whether the whole upload is one message. gRPC tells nothing of a message before its end, so
   // only upload_timeout_seconds applies until it is there.
   virtual bool IsOneMessage() const { return false; }
+  virtual const char* MethodName() const = 0;
 
   // These handle the upload message by message. `number` counts from 1. An error ends the call.
   absl::Status OnMessage(int64_t number);
@@ -112,6 +115,8 @@ class GenerateCall : public TrackedCall, public std::enable_shared_from_this<Gen
   grpc::CallbackServerContext* const context_;
   const std::string request_id_;
   const absl::Duration began_;  // Clock::Monotonic(), like all points in time here
+
+  std::optional<CallTrace> trace_;  // constant once the call has begun
 
   // Used by the read side alone, whose events come one at a time.
   v1::GenerateMusicRequest request_;

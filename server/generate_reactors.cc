@@ -18,6 +18,7 @@ class StreamedCall final
   void OnDone() override { Done(); }
 
  private:
+  const char* MethodName() const override { return "GenerateMusic"; }
   void ReadMessage(v1::GenerateMusicRequest* message) override { StartRead(message); }
   void WriteMessage(const v1::GenerateMusicResponse* message) override { StartWrite(message); }
   void SendHeaders() override { StartSendInitialMetadata(); }
@@ -48,6 +49,7 @@ class WholeCall final
   enum class Next { kWhole, kConfig, kVideo, kEnd };
 
   bool IsOneMessage() const override { return true; }
+  const char* MethodName() const override { return "GenerateMusicFromVideo"; }
 
   void ReadMessage(v1::GenerateMusicRequest* message) override {
     switch (next_) {

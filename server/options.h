@@ -33,6 +33,8 @@ struct ServerOptions {
   double max_connection_age_seconds = 0;      // 0: no limit
   double self_test_seconds = 60;              // the process ends if the self-test takes longer
   std::string config;                         // the file that --config names; already read
+  std::string otlp_endpoint;                  // empty: see OtlpEndpoint
+  double trace_sample_share = 1;              // of the traces that begin here
   bool self_test = false;                     // --self_test was asked for
   bool help = false;                          // --help was asked for
   std::set<std::string> given;                // names of the flags that were set

@@ -13,19 +13,20 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "core/base/log_writer.h"
-#include "server/trace_context.h"
+#include "telemetry/trace_context.h"
 #include "vidmuse/events.h"
 
 namespace vidmuse {
 
 struct RequestRecord {
   std::string request_id;
-  std::optional<TraceContext> trace;  // if the client sent one
+  std::optional<TraceContext> trace;  // the call's span, or the client's, if there is one
   std::string client;                 // the client's address, as gRPC writes it
   std::string api_key;                // the key's name; empty: none was needed or it was refused
   absl::Status status;
   absl::Duration duration;
   uint64_t video_bytes = 0;             // received
+  std::optional<uint64_t> seed;         // of the first variant, once known
   int64_t total_frames = 0;             // token frames of the song, once known
   int64_t samples = 0;                  // encoded into the audio that was sent
   uint64_t audio_bytes = 0;             // sent

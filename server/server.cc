@@ -20,6 +20,8 @@
 #include "server/credentials.h"
 #include "server/descriptor_limit.h"
 #include "server/tls_files.h"
+#include "telemetry/otlp_options.h"
+#include "telemetry/tracer.h"
 
 namespace vidmuse {
 namespace {
@@ -30,6 +32,8 @@ constexpr absl::Duration kHandOver = absl::Seconds(2);
 constexpr absl::Duration kLeastHandOver = absl::Milliseconds(200);
 // Time for streaming health watches to receive the final status.
 constexpr absl::Duration kShutdownGrace = absl::Milliseconds(200);
+// Time at the end of a drain to send the last spans; at most half of what is left of its grace.
+constexpr absl::Duration kLongestFlush = absl::Seconds(2);
 // Threads that gRPC may have for calls of reflection, of which each takes one; further calls get
 // RESOURCE_EXHAUSTED. All other methods share gRPC's own few threads.
 constexpr int kReflectionThreads = 32;
@@ -86,6 +90,20 @@ void SetTransportLimits(const ServerOptions& options, grpc::ServerBuilder& build
   }
 }
 
+// Null: no traces are recorded.
+absl::StatusOr<std::shared_ptr<OtlpExporter>> MakeExporter(const ServerOptions& options) {
+  const std::string endpoint = OtlpEndpoint(options.otlp_endpoint);
+  if (endpoint.empty()) return nullptr;
+  ASSIGN_OR_RETURN(OtlpOptions otlp, MakeOtlpOptions(endpoint, "vidmuse_server", VIDMUSE_VERSION));
+  return std::make_shared<OtlpExporter>(std::move(otlp));
+}
+
+std::shared_ptr<const Tracer> MakeTracer(const ServerOptions& options,
+                                         std::shared_ptr<OtlpExporter> exporter) {
+  if (exporter == nullptr) return nullptr;
+  return std::make_shared<const Tracer>(std::move(exporter), options.trace_sample_share);
+}
+
 // Warns of options that the operator may not have intended.
 void WarnOfOptions(const ServerOptions& options, const ModelInfo& model, RequestLog* log) {
   if (!options.api_keys_file.empty() && options.tls_cert.empty() && !IsLoopback(options.listen)) {
@@ -138,8 +156,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
         Severity::kWarning);
   }
   WarnOfOptions(options, generator->model_info(), request_log.get());
-  std::unique_ptr<Server> server(
-      new Server(options, generator, metrics, std::move(log), request_log, keys, clock));
+  absl::StatusOr<std::shared_ptr<OtlpExporter>> exporter = MakeExporter(options);
+  if (!exporter.ok()) return Annotated("--otlp_endpoint: ", exporter.status());
+  std::unique_ptr<Server> server(new Server(options, generator, metrics, std::move(log),
+                                            request_log, keys, *std::move(exporter), clock));
   absl::StatusOr<std::unique_ptr<ConnectionListener>> listener =
       ConnectionListener::Listen(options.listen, *connections);
   if (!listener.ok()) return Annotated("--listen: ", listener.status());
@@ -152,16 +172,19 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
 
 Server::Server(const ServerOptions& options, Generator* generator, PrometheusMetrics* metrics,
                std::shared_ptr<LogWriter> log_writer, std::shared_ptr<RequestLog> log,
-               std::shared_ptr<ApiKeys> keys, const Clock* clock)
+               std::shared_ptr<ApiKeys> keys, std::shared_ptr<OtlpExporter> exporter,
+               const Clock* clock)
     : options_(options),
       generator_(generator),
       metrics_(metrics),
       log_writer_(std::move(log_writer)),
       log_(std::move(log)),
       keys_(std::move(keys)),
+      exporter_(std::move(exporter)),
       slots_(LimitsOfCalls(options)),
       call_timer_(&calls_, clock),
-      service_({generator, metrics, log_.get(), &slots_, &calls_, keys_.get(), &options_, clock},
+      service_({generator, metrics, log_.get(), &slots_, &calls_, keys_.get(), &options_, clock,
+                MakeTracer(options_, exporter_)},
                VIDMUSE_VERSION),
       health_service_(MostHealthReads(options)) {}
 
@@ -179,6 +202,14 @@ absl::Status Server::ListenForMetrics() {
   more.push_back({MetricType::Counter, "vidmuse_connections_refused_total",
                   "Connections closed as they came, since there were max_connections.",
                   [this] { return static_cast<double>(listener_->refused()); }});
+  if (exporter_ != nullptr) {
+    more.push_back({MetricType::Counter, "vidmuse_trace_spans_exported_total",
+                    "Spans that the collector of traces has taken.",
+                    [this] { return static_cast<double>(exporter_->exported()); }});
+    more.push_back({MetricType::Counter, "vidmuse_trace_spans_dropped_total",
+                    "Spans that the collector of traces refused, or didn't take fast enough.",
+                    [this] { return static_cast<double>(exporter_->dropped()); }});
+  }
   ASSIGN_OR_RETURN(metrics_listener_, MetricsListener::Start(options_.metrics_listen,
                                                              metrics_->Page(std::move(more))));
   return absl::OkStatus();
@@ -233,6 +264,9 @@ bool Server::Drain(absl::Duration grace) {
     calls_.WaitUntilIdle(std::max(end - kShutdownGrace - Now(), kLeastHandOver));
   }
   Shutdown();
+  if (exporter_ != nullptr) {
+    exporter_->Close(std::clamp((end - Now()) / 2, absl::ZeroDuration(), kLongestFlush));
+  }
   return idle;
 }
 

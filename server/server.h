@@ -26,6 +26,7 @@
 #include "server/music_service.h"
 #include "server/options.h"
 #include "server/request_log.h"
+#include "telemetry/otlp_exporter.h"
 #include "vidmuse/generator.h"
 
 namespace vidmuse {
@@ -61,7 +62,7 @@ class Server {
  private:
   Server(const ServerOptions& options, Generator* generator, PrometheusMetrics* metrics,
          std::shared_ptr<LogWriter> log_writer, std::shared_ptr<RequestLog> log,
-         std::shared_ptr<ApiKeys> keys, const Clock* clock);
+         std::shared_ptr<ApiKeys> keys, std::shared_ptr<OtlpExporter> exporter, const Clock* clock);
 
   absl::Status ListenForMetrics();
   absl::Status ListenForCalls();
@@ -75,6 +76,8 @@ class Server {
   const std::shared_ptr<LogWriter> log_writer_;
   const std::shared_ptr<RequestLog> log_;
   const std::shared_ptr<ApiKeys> keys_;  // null: no keys are needed
+  // Null: no traces are recorded. The generator's requests share it, and may outlive the server.
+  const std::shared_ptr<OtlpExporter> exporter_;
   CallSlots slots_;
   CallRegistry calls_;
   CallTimer call_timer_;

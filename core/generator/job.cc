@@ -132,7 +132,16 @@ void Job::MoveTo(Stage next) {
   const absl::Duration took = now - std::exchange(stage_began_, now);
   if (double* time = TimeOf(left, seconds_)) *time += absl::ToDoubleSeconds(took);
   context_->admission->Move(PhaseOf(left), PhaseOf(next));
-  if (next == Stage::kEnded) ended_in_ = left;
+  Observe({.name = NameOf(left), .began = now - took, .ended = now});
+  if (next == Stage::kEnded) {
+    ended_in_ = left;
+    if (audio_began_) {
+      Observe({.name = "encode_audio",
+               .began = *audio_began_,
+               .ended = audio_ended_,
+               .busy = absl::Seconds(seconds_.codec)});
+    }
+  }
   progress_due_ = true;
 }
 

@@ -141,6 +141,9 @@ class Job final : public std::enable_shared_from_this<Job> {
   absl::Status StartSong();
   // A window was opened: makes the next one's condition, or lets go of what is left.
   void PrepareNextWindow();
+  // Counts work for the next window, from `began` to now, as time of the stage `name`.
+  void CountBeside(const char* name, absl::Duration began, double* seconds)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Goes on once the condition holds what the next window needs, or first has more frames decoded.
   void UseCondition();
   std::shared_ptr<SongListener> NewListener();
@@ -192,6 +195,10 @@ class Job final : public std::enable_shared_from_this<Job> {
   // stage's, tells admission, and marks progress as due. Does nothing if the job has ended.
   void MoveTo(Stage next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool ended() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stage_ == Stage::kEnded; }
+  // Tells the request's observer of a part of the way.
+  void Observe(const StageTime& part) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (request_.observe_stage) request_.observe_stage(part);
+  }
   GenerationProgress Progress() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Sends the reader a progress event if one is due.
   void SendProgress() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -258,6 +265,11 @@ class Job final : public std::enable_shared_from_this<Job> {
   Stage stage_ ABSL_GUARDED_BY(mutex_) = Stage::kUpload;
   Stage ended_in_ ABSL_GUARDED_BY(mutex_) = Stage::kUpload;  // the stage before kEnded
   absl::Duration stage_began_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration condition_taken_ ABSL_GUARDED_BY(mutex_);  // when the engine last got one
+  absl::Duration placed_ ABSL_GUARDED_BY(mutex_);           // when the song got its place
+  // When the first work on the audio began, and the last one ended.
+  std::optional<absl::Duration> audio_began_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration audio_ended_ ABSL_GUARDED_BY(mutex_);
   bool progress_due_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Duration last_sent_ ABSL_GUARDED_BY(mutex_);  // when audio or progress was last sent
   SongId song_id_ ABSL_GUARDED_BY(mutex_) = 0;        // set with Stage::kQueue

@@ -104,7 +104,9 @@ void Job::PumpAudio() {
   if (!chunk.ok()) return End(chunk.status());
   {
     MutexLock lock(&mutex_);
-    seconds_.codec += absl::ToDoubleSeconds(Now() - begin);
+    audio_ended_ = Now();
+    seconds_.codec += absl::ToDoubleSeconds(audio_ended_ - begin);
+    if (!audio_began_) audio_began_ = begin;
   }
   if (*chunk) {
     (*chunk)->variant = input->variant;
@@ -133,6 +135,9 @@ void Job::SendChunk(AudioChunk chunk) {
       if (request_.loudness != LoudnessMode::kReference) {
         context_->metrics->Observe(Histogram::kTimeToFirstAudioSeconds, seconds_.first_audio);
       }
+      // A song that came with all its tokens was never placed.
+      const absl::Duration began = placed_ > absl::ZeroDuration() ? placed_ : stage_began_;
+      Observe({.name = "first_audio", .began = began, .ended = now});
     }
     if (variant.last_chunk) {
       context_->metrics->Observe(Histogram::kInterChunkSeconds,

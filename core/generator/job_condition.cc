@@ -102,6 +102,7 @@ void Job::UseCondition() {
     condition_ready_ = true;
     if (stage_ == Stage::kEncode) return AddSong();
     wanted = std::exchange(wanted_, nullptr);
+    condition_taken_ = Now();
   }
   if (wanted) wanted(condition);
 }
@@ -136,6 +137,7 @@ void Job::GetCondition(const WindowSpec& window, ConditionSource::Ready ready) {
       result = absl::InternalError("the condition of another window is next");
     } else if (condition_ready_) {
       result = condition_;
+      condition_taken_ = Now();
     } else {
       wanted_ = std::move(ready);
       return;
@@ -153,6 +155,10 @@ void Job::PrepareNextWindow() {
     if (ended()) return;
     old = condition_;
     condition_ready_ = false;
+    Observe({.name = "open_window",
+             .began = condition_taken_,
+             .ended = Now(),
+             .window = static_cast<int>(next_window_)});
     if (++next_window_ == windows_.size()) {
       condition_ = {};
       condition_memory_ = nullptr;
@@ -169,6 +175,12 @@ void Job::PrepareNextWindow() {
   }
   old = {};
   UseCondition();
+}
+
+void Job::CountBeside(const char* name, absl::Duration began, double* seconds) {
+  const absl::Duration now = Now();
+  *seconds += absl::ToDoubleSeconds(now - began);
+  Observe({.name = name, .began = began, .ended = now, .window = static_cast<int>(next_window_)});
 }
 
 void Job::DecodeMore() {
@@ -189,7 +201,7 @@ void Job::DecodeMore() {
   }
   {
     MutexLock lock(&mutex_);
-    seconds_.decode += absl::ToDoubleSeconds(Now() - began);
+    CountBeside("decode", began, &seconds_.decode);
   }
   RunOn(context_->encode_pool, &Job::EncodeMore, TaskPriority::kUrgent);
 }
@@ -212,7 +224,7 @@ void Job::EncodeMore() {
   if (!kept.ok()) return End(kept);
   {
     MutexLock lock(&mutex_);
-    seconds_.encode += absl::ToDoubleSeconds(Now() - began);
+    CountBeside("encode", began, &seconds_.encode);
   }
   UseCondition();
 }

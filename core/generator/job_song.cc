@@ -199,6 +199,7 @@ absl::Status Job::StartSong() {
 void Job::SongPlaced() {
   MutexLock lock(&mutex_);
   MoveTo(Stage::kGenerate);
+  placed_ = stage_began_;
   SchedulePump();
 }
 

@@ -11,6 +11,7 @@
 #include "vidmuse/alignment.h"
 #include "vidmuse/audio_format.h"
 #include "vidmuse/sampling_options.h"
+#include "vidmuse/stage_time.h"
 
 namespace vidmuse {
 
@@ -58,6 +59,7 @@ struct GenerationRequest {
   std::optional<ResumePoint> resume;
   // Counts from submission to the end of the stream. A duration, since the wall clock may jump.
   absl::Duration time_limit = absl::InfiniteDuration();
+  StageObserver observe_stage;  // empty: nobody asks
 };
 
 }  // namespace vidmuse

@@ -134,6 +134,8 @@ TEST(OptionsTest, EveryFlagReachesItsField) {
                                        "--max_requests_per_key=24",
                                        "--first_message_timeout_seconds=25",
                                        "--min_upload_bytes_per_second=26",
+                                       "--otlp_endpoint=http://collector:4317",
+                                       "--trace_sample_share=0.29",
                                        "--self_test_seconds=21"});
   const GeneratorOptions& generator = options.generator;
   EXPECT_EQ(generator.codec_dir, "c");
@@ -182,6 +184,8 @@ TEST(OptionsTest, EveryFlagReachesItsField) {
   EXPECT_EQ(options.max_requests_per_key, 24);
   EXPECT_EQ(options.first_message_timeout_seconds, 25);
   EXPECT_EQ(options.min_upload_bytes_per_second, 26);
+  EXPECT_EQ(options.otlp_endpoint, "http://collector:4317");
+  EXPECT_EQ(options.trace_sample_share, 0.29);
   EXPECT_EQ(options.given.size(), ConfigFileFlags().flags().size()) << "a flag is missing here";
 }
 

@@ -1,8 +1,9 @@
-#include "server/trace_context.h"
+#include "telemetry/trace_context.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
 namespace vidmuse {
 namespace {
@@ -32,6 +33,24 @@ TEST(TraceContextTest, InvalidOnes) {
         std::string("00-") + kTrace + "-" + kSpan + "-0g", "00_" + kValid.substr(3)}) {
     EXPECT_FALSE(ParseTraceparent(header).has_value()) << header;
   }
+}
+
+TEST(TraceContextTest, TheLastBitSaysWhetherTheTraceIsRecorded) {
+  const std::string start = std::string("00-") + kTrace + "-" + kSpan;
+  for (const auto& [flags, sampled] :
+       {std::pair("00", false), std::pair("01", true), std::pair("02", false),
+        std::pair("ff", true), std::pair("0a", false), std::pair("0b", true)}) {
+    const auto trace = ParseTraceparent(start + "-" + flags);
+    ASSERT_TRUE(trace.has_value()) << flags;
+    EXPECT_EQ(trace->sampled, sampled) << flags;
+    EXPECT_EQ(Traceparent(*trace), start + (sampled ? "-01" : "-00"));
+  }
+}
+
+TEST(TraceContextTest, TheStateIsPassedOn) {
+  EXPECT_EQ(ParseTraceparent(kValid, "a=1, b=2")->state, "a=1, b=2");
+  EXPECT_EQ(ParseTraceparent(kValid, "a=\n")->state, "");
+  EXPECT_EQ(ParseTraceparent(kValid, std::string(513, 'a'))->state, "");
 }
 
 }  // namespace
