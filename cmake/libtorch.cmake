@@ -3,8 +3,8 @@
 #
 # LIBTORCH_DIR (cache or environment) names a folder with include/ and lib/; the default is the one
 # that deploy/setup.sh unpacked. Its include folders contain another version of Protobuf, so they
-# come last on the search path, and only core/model/{torch,conditioner,gpu}, core/extractors,
-# core/train and their tests may use them.
+# come last on the search path, and only core/model/{torch,conditioner,gpu},
+# core/{extractors,evaluate,train} and their tests may use them.
 
 set(LIBTORCH_DIR "" CACHE PATH "LibTorch: a folder with include/ and lib/")
 set(torch_dir ${LIBTORCH_DIR})

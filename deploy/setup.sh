@@ -28,7 +28,7 @@ PACKAGES=(
   # libraries
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libabsl-dev
   prometheus-cpp-dev libgtest-dev libgmock-dev libbenchmark-dev libyaml-cpp-dev nlohmann-json3-dev
-  libssl-dev libavformat-dev libavcodec-dev libavutil-dev libavfilter-dev libswscale-dev libswresample-dev libebur128-dev
+  libssl-dev libavformat-dev libavcodec-dev libavutil-dev libavfilter-dev libswscale-dev libswresample-dev libsoxr-dev libebur128-dev
   libseccomp-dev libxxhash-dev libmicrohttpd-dev libchromaprint-dev
   # used by tests and the quickstart
   ffmpeg curl clang-format haproxy nginx openssl

@@ -2,13 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "core/base/content_hash.h"
 #include "core/base/status_macros.h"
 #include "core/curate/black_borders.h"
 #include "core/curate/silence.h"
@@ -21,9 +23,18 @@ constexpr int64_t kFirstSeconds = 25;
 constexpr int64_t kEverySeconds = 5;
 constexpr int64_t kMicroseconds = 1'000'000;
 
-// Whether the file is to blame, rather than this machine.
-bool IsOfTheClip(const absl::Status& status) {
-  return absl::IsInvalidArgument(status) || absl::IsNotFound(status);
+constexpr size_t kHashedAtOnce = 1 << 20;
+
+absl::StatusOr<std::string> HashOfFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return absl::NotFoundError(path + ": cannot be read");
+  ContentHash hash;
+  std::vector<char> bytes(kHashedAtOnce);
+  while (file.read(bytes.data(), kHashedAtOnce) || file.gcount() > 0) {
+    hash.Add(bytes.data(), static_cast<size_t>(file.gcount()));
+  }
+  if (file.bad()) return absl::DataLossError(path + ": cannot be read to its end");
+  return hash.Hex();
 }
 
 class ProbeStage final : public Stage {
@@ -36,6 +47,7 @@ class ProbeStage final : public Stage {
 
   absl::StatusOr<Json> Measure(const RawClip& clip, const Measurements&) const override {
     Json measured;
+    ASSIGN_OR_RETURN(measured["video_hash"], HashOfFile(clip.video));
     RETURN_IF_ERROR(MeasureVideo(clip, &measured));
     RETURN_IF_ERROR(MeasureSound(clip, &measured));
     return measured;
@@ -58,7 +70,7 @@ class ProbeStage final : public Stage {
     (*measured)["has_video"] = info.ok();
     if (!info.ok()) {
       (*measured)["video_problem"] = std::string(info.status().message());
-      return IsOfTheClip(info.status()) ? absl::OkStatus() : info.status();
+      return absl::IsInvalidArgument(info.status()) ? absl::OkStatus() : info.status();
     }
     (*measured)["seconds"] = info->seconds;
     (*measured)["width"] = info->width;
@@ -76,7 +88,7 @@ class ProbeStage final : public Stage {
     (*measured)["has_audio"] = sound.ok();
     if (!sound.ok()) {
       (*measured)["audio_problem"] = std::string(sound.status().message());
-      return IsOfTheClip(sound.status()) ? absl::OkStatus() : sound.status();
+      return absl::IsInvalidArgument(sound.status()) ? absl::OkStatus() : sound.status();
     }
     (*measured)["sample_rate"] = sound->sample_rate;
     (*measured)["channels"] = sound->channels.size();

@@ -11,6 +11,7 @@ namespace vidmuse::curate {
 
 // The stage "probe". It measures
 //
+//   video_hash                      of the file's bytes, which tells copies
 //   has_video, has_audio            whether there is a stream that can be decoded
 //   seconds                         of the picture
 //   width, height, frame_rate       as shown

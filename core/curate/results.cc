@@ -1,10 +1,13 @@
 #include "core/curate/results.h"
 
 #include <algorithm>
-#include <filesystem>
+#include <cstddef>
+#include <cstdint>
+#include <map>
 #include <optional>
-#include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
@@ -80,9 +83,18 @@ void MarkDuplicates(std::vector<CuratedClip>* clips) {
     measured->second.erase("fingerprint");
   }
   const std::vector<int64_t> same = FindDuplicates(fingerprints);
+  std::map<std::string, size_t> first_of_hash;
   for (size_t i = 0; i < heard.size(); ++i) {
+    // Copies of a file are the same whatever they sound like.
+    std::optional<size_t> twin;
+    if (same[i] >= 0) twin = same[i];
+    const auto probe = heard[i]->measured.find("probe");
+    if (probe != heard[i]->measured.end()) {
+      const auto [copy, is_new] = first_of_hash.emplace(probe->second.value("video_hash", ""), i);
+      if (!is_new) twin = copy->second;
+    }
     heard[i]->measured["duplicates"]["same_as"] =
-        same[i] < 0 ? Json(nullptr) : Json(heard[same[i]]->clip.id);
+        twin.has_value() ? Json(heard[*twin]->clip.id) : Json(nullptr);
   }
 }
 

@@ -1,31 +1,14 @@
 #include "core/curate/review.h"
 
-#include <filesystem>
-#include <system_error>
+#include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "absl/strings/string_view.h"
 #include "core/curate/review_page.h"
+#include "core/evaluate/html_parts.h"
 
 namespace vidmuse::curate {
 namespace {
-
-// A URL of the path, relative to the folder.
-std::string RelativeUrl(const std::string& path, const std::string& folder) {
-  std::error_code error;
-  const std::string relative = std::filesystem::proximate(path, folder, error).generic_string();
-  std::string url;
-  for (const char c : error ? path : relative) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool plain =
-        absl::ascii_isalnum(byte) || absl::string_view("/-_.~").find(c) != absl::string_view::npos;
-    absl::StrAppend(
-        &url, plain ? std::string(1, c) : absl::StrCat("%", absl::Hex(byte, absl::kZeroPad2)));
-  }
-  return url;
-}
 
 Json Scores(const CuratedClip& clip) {
   Json scores = Json::object();
@@ -49,7 +32,7 @@ std::string ReviewPage(const std::vector<CuratedClip>& clips, const std::string&
     if (!clip.decision.kept) continue;
     Json entry;
     entry["id"] = clip.clip.id;
-    entry["video"] = RelativeUrl(clip.clip.video, folder);
+    entry["video"] = evaluate::Link(clip.clip.video, folder + "/review.html");
     entry["scores"] = Scores(clip);
     list.push_back(std::move(entry));
   }

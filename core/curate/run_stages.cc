@@ -70,7 +70,7 @@ class Run {
   absl::StatusOr<Json> MeasureAndSave(const Stage& stage, const RawClip& clip,
                                       const Measurements& earlier) const {
     absl::StatusOr<Json> result = stage.Measure(clip, earlier);
-    if (absl::IsInvalidArgument(result.status()) || absl::IsNotFound(result.status())) {
+    if (absl::IsInvalidArgument(result.status())) {
       Json refused;
       refused["error"] = std::string(result.status().message());
       result = std::move(refused);

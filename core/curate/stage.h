@@ -26,9 +26,9 @@ class Stage {
   // measurement that was made with others is made anew.
   virtual std::string settings() const = 0;
 
-  // Returns an object. INVALID_ARGUMENT: the clip's files can't be read or are damaged; that is
-  // recorded as a measurement too. Every other error is one of this machine, and the clip is
-  // measured again in the next run.
+  // Returns an object. INVALID_ARGUMENT: the clip's files are damaged or not what they should be;
+  // that is recorded as a measurement too. Every other error, such as a file that isn't there, is
+  // one of this machine, and the clip is measured again in the next run.
   virtual absl::StatusOr<Json> Measure(const RawClip& clip, const Measurements& earlier) const = 0;
 };
 

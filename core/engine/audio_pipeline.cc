@@ -9,7 +9,10 @@
 namespace vidmuse {
 namespace {
 
-constexpr int64_t kFirstChunkFrames = 13;  // 0.26 s
+constexpr int64_t kFirstChunkFrames = 13;  // 0.26 s: of the first audio, and of what is taken first
+constexpr int64_t kSecondChunkFrames = 12;
+// Frames taken at a time while too little audio is there to begin with.
+constexpr int64_t kWaitingFrames = 4;
 constexpr double kMaxChunkSeconds = 2.0;
 
 int64_t MaxChunkFrames(const AudioPipelineOptions& options, const ModelInfo& model) {
@@ -26,6 +29,7 @@ AudioPipeline::AudioPipeline(const AudioPipelineOptions& options, const ModelInf
       max_chunk_frames_(MaxChunkFrames(options, model)),
       max_chunk_samples_(max_chunk_frames_ * model.samples_per_frame),
       total_samples_(options.total_frames * model.samples_per_frame),
+      begun_(options.loudness == LoudnessMode::kReference),
       next_chunk_frames_(std::min(kFirstChunkFrames, max_chunk_frames_)) {}
 
 absl::StatusOr<std::unique_ptr<AudioPipeline>> AudioPipeline::Create(
@@ -47,6 +51,23 @@ int64_t AudioPipeline::frames_needed() const {
   return std::min(next_chunk_frames_, options_.total_frames - frames_taken_);
 }
 
+void AudioPipeline::UpdateChunkFrames(bool last) {
+  if (begun_) {
+    // With kReference nothing is heard before the whole song is made.
+    const int64_t growth = options_.loudness == LoudnessMode::kReference ? next_chunk_frames_
+                                                                         : next_chunk_frames_ / 10;
+    next_chunk_frames_ += std::max<int64_t>(growth, 1);
+  } else {
+    const auto waiting = static_cast<int64_t>(waiting_.size());
+    const int64_t enough =
+        std::min(kFirstChunkFrames, max_chunk_frames_) * max_chunk_samples_ / max_chunk_frames_;
+    begun_ = waiting >= enough || last;
+    if (begun_) ready_ = std::exchange(waiting_, {});
+    next_chunk_frames_ = begun_ ? kSecondChunkFrames : kWaitingFrames;
+  }
+  next_chunk_frames_ = std::min(next_chunk_frames_, max_chunk_frames_);
+}
+
 absl::Status AudioPipeline::TakeFrames(absl::Span<const uint16_t> tokens, AudioChunk* chunk) {
   const int64_t frames = static_cast<int64_t>(tokens.size()) / codebooks_;
   const int64_t first = frames_taken_;
@@ -58,12 +79,8 @@ absl::Status AudioPipeline::TakeFrames(absl::Span<const uint16_t> tokens, AudioC
   RETURN_IF_ERROR(decoder_->Push(codes, last, &samples));
   ready_.clear();
   ready_begin_ = 0;
-  RETURN_IF_ERROR(loudness_->Process(samples, last, &ready_));
-  // Chunks stay small until the loudness stage has released audio. With kReference it releases the
-  // whole song at the end, so they needn't.
-  if (!ready_.empty() || options_.loudness == LoudnessMode::kReference) {
-    next_chunk_frames_ = std::min(2 * next_chunk_frames_, max_chunk_frames_);
-  }
+  RETURN_IF_ERROR(loudness_->Process(samples, last, begun_ ? &ready_ : &waiting_));
+  UpdateChunkFrames(last);
   if (options_.return_tokens && frames_taken_ > options_.known_frames) {
     const int64_t begin = std::max(first, options_.known_frames);
     chunk->first_frame = begin;

@@ -34,8 +34,14 @@ struct AudioPipelineOptions {
 };
 
 // Chunks are cut in the same places on every run, even a resumed one, since the cuts depend on
-// frame numbers alone. From the first audio on, chunks grow from 0.26 s to the longest. Used by one
-// thread at a time.
+// frame numbers alone.
+//
+// The first audio lasts 0.26 s, or as long as the longest chunk, whatever the codec and the
+// loudness stage hold back. Each chunk after it is at most a tenth, or one frame, longer than the
+// one before, up to the longest: so the player of a song that is made at nine tenths of real time
+// or faster never waits for a chunk that takes longer to make than the last one to play.
+//
+// Used by one thread at a time.
 class AudioPipeline {
  public:
   static absl::StatusOr<std::unique_ptr<AudioPipeline>> Create(
@@ -60,6 +66,8 @@ class AudioPipeline {
   AudioPipeline(const AudioPipelineOptions& options, const ModelInfo& model);
 
   absl::Status TakeFrames(absl::Span<const uint16_t> tokens, AudioChunk* chunk);
+  // Decides, once frames were taken, whether the first audio goes out and how many frames are next.
+  void UpdateChunkFrames(bool last);
   // Whether the client had the chunk that is being made with its tokens, before its stream broke.
   bool WasReceived() const;
   // Encodes samples that the loudness stage has released, at most one chunk of them.
@@ -75,6 +83,8 @@ class AudioPipeline {
   std::unique_ptr<AudioEncoder> encoder_;
 
   int64_t frames_taken_ = 0;
+  bool begun_;                  // whether audio goes out as soon as it is released
+  std::vector<float> waiting_;  // samples released before that
   int64_t next_chunk_frames_;
   std::vector<float> ready_;  // samples that the loudness stage has released
   size_t ready_begin_ = 0;    // samples of `ready_` before this one are encoded

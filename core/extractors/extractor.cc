@@ -2,7 +2,12 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/extractors/clap_music.h"
+#include "core/extractors/cnn14.h"
+#include "core/extractors/imagebind_pictures.h"
 #include "core/extractors/imagebind_sound.h"
+#include "core/extractors/read_pictures.h"
+#include "core/extractors/vggish.h"
 
 namespace vidmuse {
 
@@ -10,18 +15,31 @@ absl::StatusOr<std::unique_ptr<SoundExtractor>> OpenSoundExtractor(SoundNetwork 
                                                                    const std::string& folder) {
   const std::string path = absl::StrCat(folder, "/", PublishedFile(network));
   switch (network) {
+    case SoundNetwork::kVggish:
+      return OpenVggish(path);
+    case SoundNetwork::kCnn14At16kHz:
+      return OpenCnn14(path, Cnn14Kind::k16kHz);
+    case SoundNetwork::kCnn14At32kHz:
+      return OpenCnn14(path, Cnn14Kind::k32kHz);
+    case SoundNetwork::kCnn14DecisionLevelMax:
+      return OpenCnn14(path, Cnn14Kind::kDecisionLevelMax);
     case SoundNetwork::kImageBindSound:
       return OpenImageBindSound(path, ImageBindParts::kPublished);
     case SoundNetwork::kImageBindSoundDense:
       return OpenImageBindSound(path, ImageBindParts::kDense);
-    default:
-      return absl::UnimplementedError(path);
+    case SoundNetwork::kClapMusic:
+      return OpenClapMusic(path);
   }
+  return absl::InvalidArgumentError("there is no such network");
 }
 
 absl::StatusOr<std::unique_ptr<PictureExtractor>> OpenPictureExtractor(PictureNetwork network,
                                                                        const std::string& folder) {
-  return absl::UnimplementedError(PublishedFile(network) + " in " + folder);
+  return OpenImageBindPictures(absl::StrCat(folder, "/", PublishedFile(network)),
+                               network == PictureNetwork::kImageBindPicturesDense
+                                   ? ImageBindParts::kDense
+                                   : ImageBindParts::kPublished,
+                               ReadPictures);
 }
 
 std::string PublishedFile(SoundNetwork network) {

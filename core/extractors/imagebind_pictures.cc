@@ -8,11 +8,12 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "core/base/status_macros.h"
 #include "core/extractors/imagebind_clips.h"
+#include "core/extractors/imagebind_file.h"
 #include "core/extractors/imagebind_tower.h"
-#include "core/extractors/published_file.h"
 #include "core/model/torch/run_torch.h"
 
 namespace vidmuse {
@@ -25,6 +26,14 @@ constexpr int64_t kFramesOfView = 2;
 // Windows whose views are held at once, 3.6 MB each. The video is decoded anew for the next ones.
 constexpr size_t kMostAtOnce = 64;
 
+// Scaled so that the shorter side has kImageBindSide pixels, longer ones would take much memory.
+constexpr int kMostRatio = 32;
+
+bool IsTooNarrow(const Picture& picture) {
+  return std::max(picture.width, picture.height) >
+         kMostRatio * std::min(picture.width, picture.height);
+}
+
 Tensor ByColor(std::vector<float> values) { return at::tensor(values).view({3, 1, 1}); }
 
 // Returns where a crop begins: at the start, in the middle or at the end of the longer side.
@@ -34,7 +43,8 @@ int64_t CropBegin(int64_t size, bool longer, int64_t crop) {
   return (size - kImageBindSide + 1) / 2;
 }
 
-// Returns [kCrops, 3, kImageBindSide, kImageBindSide], normalised.
+// Returns [crops, 3, kImageBindSide, kImageBindSide], normalised. The crops of a square picture are
+// all the same, so there is only one, whose vector is the mean of theirs.
 Tensor CropsOf(const Picture& picture) {
   const int64_t shorter = std::min(picture.width, picture.height);
   const auto scaled = [&](int64_t side) {
@@ -53,7 +63,8 @@ Tensor CropsOf(const Picture& picture) {
   const Tensor normal = (small - ByColor({0.48145466f, 0.4578275f, 0.40821073f})) /
                         ByColor({0.26862954f, 0.26130258f, 0.27577711f});
   std::vector<Tensor> crops;
-  for (int64_t crop = 0; crop < kCrops; ++crop) {
+  const int64_t count = height == width ? 1 : kCrops;
+  for (int64_t crop = 0; crop < count; ++crop) {
     crops.push_back(normal.narrow(1, CropBegin(height, height > width, crop), kImageBindSide)
                         .narrow(2, CropBegin(width, height <= width, crop), kImageBindSide));
   }
@@ -63,11 +74,8 @@ Tensor CropsOf(const Picture& picture) {
 class ImageBindPictures final : public PictureExtractor {
  public:
   ImageBindPictures(ExtractorInfo info, ImageBindParts parts,
-                    std::unique_ptr<const ImageBindTower> tower, PictureSource source)
-      : info_(std::move(info)),
-        parts_(parts),
-        tower_(std::move(tower)),
-        source_(std::move(source)) {}
+                    std::shared_ptr<const ImageBindFile> file, PictureSource source)
+      : info_(std::move(info)), parts_(parts), file_(std::move(file)), source_(std::move(source)) {}
 
   const ExtractorInfo& info() const override { return info_; }
 
@@ -79,7 +87,7 @@ class ImageBindPictures final : public PictureExtractor {
             ? PictureWindows(video.frames, video.frame_rate)
             : PictureClips(video.frames, video.frame_rate, kPictureClips);
     Features features;
-    features.embeddings.columns = tower_->columns();
+    features.embeddings.columns = file_->tower->columns();
     for (size_t i = 0; i < stretches.size(); i += kMostAtOnce) {
       const auto some = absl::MakeConstSpan(stretches).subspan(i, kMostAtOnce);
       ASSIGN_OR_RETURN(const std::vector<Tensor> views, ReadViews(path, some));
@@ -89,7 +97,7 @@ class ImageBindPictures final : public PictureExtractor {
   }
 
  private:
-  // Returns [kCrops, 3, kFramesOfView, kImageBindSide, kImageBindSide] of each stretch.
+  // Returns [crops, 3, kFramesOfView, kImageBindSide, kImageBindSide] of each stretch.
   absl::StatusOr<std::vector<Tensor>> ReadViews(const std::string& path,
                                                 absl::Span<const Stretch> stretches) const {
     struct Use {
@@ -108,13 +116,19 @@ class ImageBindPictures final : public PictureExtractor {
     for (const Use& use : uses) order.at.push_back(use.frame);
     std::vector<Tensor> views(stretches.size());
     const auto take = [&](const Picture& picture) {
+      if (IsTooNarrow(picture)) {
+        return absl::InvalidArgumentError(absl::StrCat(path, ": pictures of ", picture.width, "x",
+                                                       picture.height, " pixels have a side over ",
+                                                       kMostRatio, " times the other"));
+      }
       return RunTorch([&] {
         const Use& use = uses[picture.place];
         Tensor& view = views[use.stretch];
+        const Tensor crops = CropsOf(picture);
         if (!view.defined()) {
-          view = at::empty({kCrops, 3, kFramesOfView, kImageBindSide, kImageBindSide});
+          view = at::empty({crops.size(0), 3, kFramesOfView, kImageBindSide, kImageBindSide});
         }
-        view.select(2, use.place).copy_(CropsOf(picture));
+        view.select(2, use.place).copy_(crops);
         return absl::OkStatus();
       });
     };
@@ -125,8 +139,9 @@ class ImageBindPictures final : public PictureExtractor {
   absl::Status Embed(const std::vector<Tensor>& views, FeatureMatrix& embeddings) const {
     return RunTorch([&] {
       std::vector<Tensor> rows;
-      for (const Tensor& view : views) rows.push_back(tower_->Embed(view));
-      Tensor all = at::stack(rows).mean(1);  // over crops
+      for (const Tensor& view : views)
+        rows.push_back(file_->tower->Embed(view).mean(0));  // over crops
+      Tensor all = at::stack(rows);
       if (parts_ == ImageBindParts::kPublished) all = all.mean(0, /*keepdim=*/true);
       all = all.contiguous();
       const auto* values = all.const_data_ptr<float>();
@@ -138,7 +153,7 @@ class ImageBindPictures final : public PictureExtractor {
 
   const ExtractorInfo info_;
   const ImageBindParts parts_;
-  const std::unique_ptr<const ImageBindTower> tower_;
+  const std::shared_ptr<const ImageBindFile> file_;
   const PictureSource source_;
 };
 
@@ -147,17 +162,11 @@ class ImageBindPictures final : public PictureExtractor {
 absl::StatusOr<std::unique_ptr<PictureExtractor>> OpenImageBindPictures(const std::string& path,
                                                                         ImageBindParts parts,
                                                                         PictureSource source) {
-  ExtractorInfo info;
+  ASSIGN_OR_RETURN(std::shared_ptr<const ImageBindFile> file,
+                   OpenImageBindFile(path, ImageBindModality::kPictures));
+  ExtractorInfo info = file->info;
   info.name = parts == ImageBindParts::kDense ? "imagebind_pictures_dense" : "imagebind_pictures";
-  std::unique_ptr<const ImageBindTower> tower;
-  RETURN_IF_ERROR(LoadPublished(
-      path, /*prefix=*/"",
-      [&](WeightReader& weights) -> absl::Status {
-        ASSIGN_OR_RETURN(tower, ImageBindTower::Load(ImageBindModality::kPictures, weights));
-        return absl::OkStatus();
-      },
-      info));
-  return std::make_unique<ImageBindPictures>(std::move(info), parts, std::move(tower),
+  return std::make_unique<ImageBindPictures>(std::move(info), parts, std::move(file),
                                              std::move(source));
 }
 

@@ -11,9 +11,9 @@
 #include "core/base/status_macros.h"
 #include "core/extractors/check_samples.h"
 #include "core/extractors/imagebind_clips.h"
+#include "core/extractors/imagebind_file.h"
 #include "core/extractors/imagebind_tower.h"
 #include "core/extractors/kaldi_fbank.h"
-#include "core/extractors/published_file.h"
 #include "core/extractors/sinc_resampler.h"
 #include "core/model/torch/run_torch.h"
 
@@ -59,8 +59,8 @@ void AppendImage(const FeatureMatrix& bank, std::vector<float>& images) {
 class ImageBindSound final : public SoundExtractor {
  public:
   ImageBindSound(ExtractorInfo info, ImageBindParts parts,
-                 std::unique_ptr<const ImageBindTower> tower)
-      : info_(std::move(info)), parts_(parts), tower_(std::move(tower)) {}
+                 std::shared_ptr<const ImageBindFile> file)
+      : info_(std::move(info)), parts_(parts), file_(std::move(file)) {}
 
   const ExtractorInfo& info() const override { return info_; }
 
@@ -79,7 +79,7 @@ class ImageBindSound final : public SoundExtractor {
                                          : SoundClips(samples, kFbankRate, kSoundClips);
     for (Stretch& stretch : stretches) stretch.end = std::min(stretch.end, samples);
     Features features;
-    features.embeddings.columns = tower_->columns();
+    features.embeddings.columns = file_->tower->columns();
     for (size_t i = 0; i < stretches.size(); i += kMostAtOnce) {
       const auto some = absl::MakeConstSpan(stretches).subspan(i, kMostAtOnce);
       RETURN_IF_ERROR(Embed(some, channels, features.embeddings));
@@ -101,8 +101,8 @@ class ImageBindSound final : public SoundExtractor {
     }
     const auto count = static_cast<int64_t>(stretches.size());
     return RunTorch([&] {
-      at::Tensor rows =
-          tower_->Embed(at::from_blob(images.data(), {count, 1, kFbankBins, kImageBindFrames}));
+      at::Tensor rows = file_->tower->Embed(
+          at::from_blob(images.data(), {count, 1, kFbankBins, kImageBindFrames}));
       if (parts_ == ImageBindParts::kPublished) rows = rows.mean(0, /*keepdim=*/true);
       rows = rows.contiguous();
       const auto* values = rows.const_data_ptr<float>();
@@ -114,25 +114,19 @@ class ImageBindSound final : public SoundExtractor {
 
   const ExtractorInfo info_;
   const ImageBindParts parts_;
-  const std::unique_ptr<const ImageBindTower> tower_;
+  const std::shared_ptr<const ImageBindFile> file_;
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SoundExtractor>> OpenImageBindSound(const std::string& path,
                                                                    ImageBindParts parts) {
-  ExtractorInfo info;
+  ASSIGN_OR_RETURN(std::shared_ptr<const ImageBindFile> file,
+                   OpenImageBindFile(path, ImageBindModality::kSound));
+  ExtractorInfo info = file->info;
   info.name = parts == ImageBindParts::kDense ? "imagebind_sound_dense" : "imagebind_sound";
   info.resampler = "torchaudio sinc_interp_hann 16000 Hz";
-  std::unique_ptr<const ImageBindTower> tower;
-  RETURN_IF_ERROR(LoadPublished(
-      path, /*prefix=*/"",
-      [&](WeightReader& weights) -> absl::Status {
-        ASSIGN_OR_RETURN(tower, ImageBindTower::Load(ImageBindModality::kSound, weights));
-        return absl::OkStatus();
-      },
-      info));
-  return std::make_unique<ImageBindSound>(std::move(info), parts, std::move(tower));
+  return std::make_unique<ImageBindSound>(std::move(info), parts, std::move(file));
 }
 
 }  // namespace vidmuse

@@ -4,15 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "core/extractors/kaldi_fbank.h"
-#include "core/model/torch/device_tensors.h"
+#include "core/extractors/layer_tensors.h"
 #include "core/model/torch/run_torch.h"
 
 namespace vidmuse {
@@ -29,70 +27,26 @@ constexpr double kEpsilon = 1e-6;
 constexpr double kStemEpsilon = 1e-5;
 constexpr double kLargestScale = 100;
 
-struct Norm {
-  Tensor weight, bias;
-  Tensor operator()(const Tensor& input, double epsilon = kEpsilon) const {
-    return at::layer_norm(input, {weight.size(0)}, weight, bias, epsilon);
-  }
-};
-
-struct Linear {
-  Tensor weight, bias;
-  Tensor operator()(const Tensor& input) const { return at::linear(input, weight, bias); }
-};
-
 struct Block {
-  Norm norm_1, norm_2;
-  Linear in, out, up, down;
+  NormLayer norm_1, norm_2;
+  LinearLayerTensors in, out, up, down;
   Tensor extra_key, extra_value;  // [1, 1, width], or undefined: none
 };
 
-// Reads tensors of one tower.
-class Reader {
- public:
-  explicit Reader(WeightReader& weights) : weights_(weights), device_(&weights, "cpu") {}
-
-  absl::StatusOr<std::vector<int64_t>> Shape(const std::string& name, size_t dimensions) {
-    ASSIGN_OR_RETURN(std::vector<int64_t> shape, weights_.Shape(name));
-    const bool positive = std::all_of(shape.begin(), shape.end(), [](int64_t n) { return n > 0; });
-    if (shape.size() == dimensions && positive) return shape;
-    return absl::InvalidArgumentError(
-        absl::StrCat("'", name, "' hasn't ", dimensions, " dimensions"));
-  }
-  absl::StatusOr<Tensor> Read(const std::string& name, const std::vector<int64_t>& shape) {
-    return device_.Read({name, shape});
-  }
-  absl::Status Read(const std::string& name, int64_t width, Norm& norm) {
-    ASSIGN_OR_RETURN(norm.weight, Read(name + ".weight", {width}));
-    ASSIGN_OR_RETURN(norm.bias, Read(name + ".bias", {width}));
-    return absl::OkStatus();
-  }
-  // `separator` is "." or, where the weight belongs to a larger layer, "_".
-  absl::Status Read(const std::string& name, int64_t out, int64_t in, Linear& linear,
-                    const std::string& separator = ".") {
-    ASSIGN_OR_RETURN(linear.weight, Read(name + separator + "weight", {out, in}));
-    ASSIGN_OR_RETURN(linear.bias, Read(name + separator + "bias", {out}));
-    return absl::OkStatus();
-  }
-  absl::StatusOr<Block> ReadBlock(const std::string& name, int64_t width) {
-    Block block;
-    RETURN_IF_ERROR(Read(name + ".norm_1", width, block.norm_1));
-    RETURN_IF_ERROR(Read(name + ".norm_2", width, block.norm_2));
-    RETURN_IF_ERROR(Read(name + ".attn.in_proj", 3 * width, width, block.in, "_"));
-    RETURN_IF_ERROR(Read(name + ".attn.out_proj", width, width, block.out));
-    ASSIGN_OR_RETURN(const std::vector<int64_t> hidden, Shape(name + ".mlp.fc1.bias", 1));
-    RETURN_IF_ERROR(Read(name + ".mlp.fc1", hidden[0], width, block.up));
-    RETURN_IF_ERROR(Read(name + ".mlp.fc2", width, hidden[0], block.down));
-    if (!weights_.Has(name + ".attn.bias_k")) return block;
-    ASSIGN_OR_RETURN(block.extra_key, Read(name + ".attn.bias_k", {1, 1, width}));
-    ASSIGN_OR_RETURN(block.extra_value, Read(name + ".attn.bias_v", {1, 1, width}));
-    return block;
-  }
-
- private:
-  WeightReader& weights_;
-  DeviceReader device_;
-};
+absl::StatusOr<Block> ReadBlock(LayerReader& reader, const std::string& name, int64_t width) {
+  Block block;
+  ASSIGN_OR_RETURN(block.norm_1, reader.Norm(name + ".norm_1", width, kEpsilon));
+  ASSIGN_OR_RETURN(block.norm_2, reader.Norm(name + ".norm_2", width, kEpsilon));
+  ASSIGN_OR_RETURN(block.in, reader.Linear(name + ".attn.in_proj", 3 * width, width, "_"));
+  ASSIGN_OR_RETURN(block.out, reader.Linear(name + ".attn.out_proj", width, width));
+  ASSIGN_OR_RETURN(const std::vector<int64_t> hidden, reader.Shape(name + ".mlp.fc1.bias", 1));
+  ASSIGN_OR_RETURN(block.up, reader.Linear(name + ".mlp.fc1", hidden[0], width));
+  ASSIGN_OR_RETURN(block.down, reader.Linear(name + ".mlp.fc2", width, hidden[0]));
+  if (!reader.Has(name + ".attn.bias_k")) return block;
+  ASSIGN_OR_RETURN(block.extra_key, reader.Read(name + ".attn.bias_k", {1, 1, width}));
+  ASSIGN_OR_RETURN(block.extra_value, reader.Read(name + ".attn.bias_v", {1, 1, width}));
+  return block;
+}
 
 // [N, L, width] -> [N, heads, L, width / heads]
 Tensor ByHead(const Tensor& tokens, int64_t heads) {
@@ -117,12 +71,12 @@ Tensor Attend(const Block& block, const Tensor& input, int64_t heads) {
 
 struct ImageBindTower::Tensors {
   int64_t heads = 0;
-  Tensor patches;  // of sounds [width, 1, 16, 16], of pictures [width, 3, 2, 14, 14]
-  Norm stem_norm;  // sounds only
+  Tensor patches;       // of sounds [width, 1, 16, 16], of pictures [width, 3, 2, 14, 14]
+  NormLayer stem_norm;  // sounds only
   Tensor class_token, positions;
-  Norm first_norm;  // pictures only
+  NormLayer first_norm;  // pictures only
   std::vector<Block> blocks;
-  Norm last_norm;
+  NormLayer last_norm;
   Tensor head;  // [columns, width]
   double scale = 1;
 };
@@ -140,7 +94,7 @@ absl::StatusOr<std::unique_ptr<const ImageBindTower>> ImageBindTower::Load(
 }
 
 absl::Status ImageBindTower::ReadTensors(WeightReader& weights) {
-  Reader reader(weights);
+  LayerReader reader(weights);
   const bool sound = modality_ == ImageBindModality::kSound;
   const std::string modality = sound ? "audio" : "vision";
   const std::string stem = absl::StrCat("modality_preprocessors.", modality, ".");
@@ -160,22 +114,24 @@ absl::Status ImageBindTower::ReadTensors(WeightReader& weights) {
                                               {1, sound ? kSoundTokens : kPictureTokens, width}));
   if (sound) {
     ASSIGN_OR_RETURN(t_->patches, reader.Read(stem + "rgbt_stem.proj.weight", {width, 1, 16, 16}));
-    RETURN_IF_ERROR(reader.Read(stem + "rgbt_stem.norm_layer", width, t_->stem_norm));
+    ASSIGN_OR_RETURN(t_->stem_norm,
+                     reader.Norm(stem + "rgbt_stem.norm_layer", width, kStemEpsilon));
     ASSIGN_OR_RETURN(const Tensor scale,
                      reader.Read("modality_postprocessors.audio.1.log_logit_scale", {}));
     t_->scale = std::min(std::exp(static_cast<double>(scale.item<float>())), kLargestScale);
   } else {
     ASSIGN_OR_RETURN(t_->patches,
                      reader.Read(stem + "rgbt_stem.proj.1.weight", {width, 3, 2, 14, 14}));
-    RETURN_IF_ERROR(reader.Read(trunk + "pre_transformer_layer.0", width, t_->first_norm));
+    ASSIGN_OR_RETURN(t_->first_norm,
+                     reader.Norm(trunk + "pre_transformer_layer.0", width, kEpsilon));
   }
   for (int64_t i = 0; i < kMostBlocks; ++i) {
     const std::string name = absl::StrCat(trunk, "blocks.", i);
-    if (i > 0 && !weights.Has(name + ".norm_1.weight")) break;
-    ASSIGN_OR_RETURN(Block block, reader.ReadBlock(name, width));
+    if (i > 0 && !reader.Has(name + ".norm_1.weight")) break;
+    ASSIGN_OR_RETURN(Block block, ReadBlock(reader, name, width));
     t_->blocks.push_back(std::move(block));
   }
-  RETURN_IF_ERROR(reader.Read(head + "0", width, t_->last_norm));
+  ASSIGN_OR_RETURN(t_->last_norm, reader.Norm(head + "0", width, kEpsilon));
   ASSIGN_OR_RETURN(const std::vector<int64_t> shape, reader.Shape(head + "2.weight", 2));
   columns_ = shape[0];
   ASSIGN_OR_RETURN(t_->head, reader.Read(head + "2.weight", {columns_, width}));
@@ -190,7 +146,7 @@ Tensor ImageBindTower::Embed(const Tensor& input) const {
     patches = at::conv3d(input, t_->patches, {}, t_->patches.sizes().slice(2));
   }
   patches = patches.flatten(2).transpose(1, 2);
-  if (t_->stem_norm.weight.defined()) patches = t_->stem_norm(patches, kStemEpsilon);
+  if (t_->stem_norm.weight.defined()) patches = t_->stem_norm(patches);
   Tensor tokens = at::cat({t_->class_token.expand({input.size(0), -1, -1}), patches}, /*dim=*/1);
   tokens.add_(t_->positions);
   if (t_->first_norm.weight.defined()) tokens = t_->first_norm(tokens);
@@ -199,9 +155,7 @@ Tensor ImageBindTower::Embed(const Tensor& input) const {
     tokens.add_(block.down(at::gelu(block.up(block.norm_2(tokens)))));
   }
   const Tensor vectors = at::linear(t_->last_norm(tokens.select(1, 0)), t_->head);
-  constexpr double kLeastLength = 1e-12;
-  const Tensor length = vectors.norm(2, {1}, /*keepdim=*/true).clamp_min(kLeastLength);
-  return vectors / length * t_->scale;
+  return UnitLength(vectors) * t_->scale;
 }
 
 }  // namespace vidmuse

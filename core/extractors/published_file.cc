@@ -17,12 +17,21 @@
 #include "core/model/checkpoint/tensor_file.h"
 
 namespace vidmuse {
+namespace {
+
+bool HasPrefix(const TensorFile& file, const std::string& prefix) {
+  const auto first = file.tensors().lower_bound(prefix);
+  return first != file.tensors().end() && first->first.starts_with(prefix);
+}
+
+}  // namespace
 
 absl::Status LoadPublished(const std::string& path, const std::string& prefix,
                            absl::FunctionRef<absl::Status(WeightReader&)> load,
                            ExtractorInfo& info) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<TensorFile> file, TensorFile::OpenTorch(path));
-  WeightReader weights(file.get(), prefix);
+  ASSIGN_OR_RETURN(const std::unique_ptr<TensorFile> file,
+                   TensorFile::OpenTorch(path, OtherValues::kSkip));
+  WeightReader weights(file.get(), HasPrefix(*file, prefix) ? prefix : "");
   const absl::Status loaded = load(weights);
   if (absl::IsNotFound(loaded)) return absl::InvalidArgumentError(loaded.message());
   RETURN_IF_ERROR(loaded);

@@ -12,10 +12,10 @@
 
 namespace vidmuse {
 
-// Opens the torch.save file at `path`, calls `load` with its tensors whose names begin with
-// `prefix`, and fills in info.file and info.sha256. NOT_FOUND: there is no such file.
-// INVALID_ARGUMENT names it: it is damaged, or `load` returned NOT_FOUND, so it lacks a tensor.
-// Otherwise the error is that of `load`.
+// Opens the torch.save file at `path`, whatever else it holds, calls `load` with its tensors whose
+// names begin with `prefix`, or with all of them if none does, and fills in info.file and
+// info.sha256. NOT_FOUND: there is no such file. INVALID_ARGUMENT names it: it is damaged, or
+// `load` returned NOT_FOUND, so it lacks a tensor. Otherwise the error is that of `load`.
 absl::Status LoadPublished(const std::string& path, const std::string& prefix,
                            absl::FunctionRef<absl::Status(WeightReader&)> load,
                            ExtractorInfo& info);

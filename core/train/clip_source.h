@@ -41,8 +41,9 @@ std::unique_ptr<ClipSource> SyntheticClips(uint64_t first_seed, int64_t count, i
 VideoFrames SyntheticFrames(uint64_t seed, int seconds);
 
 // Clips from the files that a manifest names. The manifest has one JSON object per line:
-// {"video": PATH, "audio": PATH, "start": S, "seconds": S}. Paths are relative to the manifest's
-// folder; "audio" may be left out if the video file has sound. Every clip is cut to `seconds`, and
+// {"video": PATH, "audio": PATH, "start": S, "seconds": S}, or with the published code's names
+// {"video_path": PATH, "path": PATH, "duration": S}. Paths are relative to the manifest's folder;
+// that of the sound may be left out if the video file has it. Every clip is cut to `seconds`, and
 // shorter clips are skipped. Global frames are sampled from the whole video, as the published model
 // does. Errors name the manifest and the line.
 absl::StatusOr<std::unique_ptr<ClipSource>> ManifestClips(const std::string& path, int seconds);

@@ -41,10 +41,17 @@ absl::StatusOr<ManifestClip> ParseLine(const std::string& line,
   try {
     const nlohmann::json object = nlohmann::json::parse(line);
     ManifestClip clip;
-    clip.video = Path(object, "video", folder);
-    clip.audio = object.contains("audio") ? Path(object, "audio", folder) : clip.video;
+    if (object.contains("video_path")) {  // the published code's names
+      clip.video = Path(object, "video_path", folder);
+      clip.audio = Path(object, "path", folder);
+      clip.seconds = object.at("duration").get<double>();
+    } else {
+      clip.video = Path(object, "video", folder);
+      clip.audio = Path(object, "audio", folder);
+      clip.seconds = object.at("seconds").get<double>();
+    }
+    if (clip.audio.empty()) clip.audio = clip.video;
     clip.start = object.value("start", 0.0);
-    clip.seconds = object.at("seconds").get<double>();
     if (clip.video.empty() || !(clip.start >= 0) || !(clip.seconds > 0)) {
       return absl::InvalidArgumentError("a clip needs a video, a start from 0 on, and seconds");
     }

@@ -5,12 +5,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/video/video_file.h"
 
 namespace vidmuse {
 namespace {
@@ -134,6 +136,38 @@ absl::Status AnswerReader::ReadSoundPart(const AnswerHeader& header, const Sound
     RETURN_IF_ERROR(Read(channel.data(), channel.size() * sizeof(float)));
   }
   return sound->Append(static_cast<int>(header.sample_rate), channels, limits);
+}
+
+absl::StatusOr<PictureInfo> AnswerReader::ReadPictureInfo(const Limits& limits) {
+  PictureInfo info;
+  RETURN_IF_ERROR(Read(&info, sizeof(info)));
+  const bool plausible = info.width >= 0 && info.width <= limits.max_frame_width &&
+                         info.height >= 0 && info.height <= limits.max_frame_height &&
+                         info.frames >= 1 && info.frame_rate > 0 &&
+                         std::isfinite(info.frame_rate) && info.seconds >= 0.5 &&
+                         info.seconds <= limits.max_video_seconds;
+  if (!plausible) return absl::UnknownError("a video that can't be");
+  return info;
+}
+
+absl::StatusOr<Picture> AnswerReader::ReadPicture(const PictureOrder& order, size_t place,
+                                                  const Limits& limits) {
+  PictureSize size;
+  RETURN_IF_ERROR(Read(&size, sizeof(size)));
+  if (place >= order.at.size() || size.width < 1 || size.height < 1 ||
+      !CheckFrameSize(size.width, size.height, limits).ok() ||
+      (order.short_side > 0 && std::min(size.width, size.height) > order.short_side)) {
+    return absl::UnknownError("a picture that nobody asked for");
+  }
+  Picture picture;
+  picture.place = place;
+  picture.width = size.width;
+  picture.height = size.height;
+  picture.channels = order.grey ? 1 : 3;
+  picture.pixels.resize(static_cast<size_t>(size.width) * static_cast<size_t>(size.height) *
+                        static_cast<size_t>(picture.channels));
+  RETURN_IF_ERROR(Read(picture.pixels.data(), picture.pixels.size()));
+  return picture;
 }
 
 absl::StatusOr<std::vector<int>> AnswerReader::ReadIndices(size_t count, uint32_t frames) {

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "core/model/architecture/video_frames.h"
 #include "core/video/decode_watch.h"
+#include "core/video/picture_order.h"
 #include "core/video/sampled_frames.h"
 #include "core/video/sandbox_protocol.h"
 #include "core/video/sound_decoder.h"
@@ -59,6 +60,11 @@ class AnswerReader {
   // Reads what follows the header of a kSoundPart answer, and adds it to `sound`.
   absl::Status ReadSoundPart(const AnswerHeader& header, const SoundLimits& limits,
                              WholeSound* sound);
+  // Reads what follows the header of a kPictureInfo answer.
+  absl::StatusOr<PictureInfo> ReadPictureInfo(const Limits& limits);
+  // Reads what follows the header of a kPicture answer, for the next place in the order.
+  absl::StatusOr<Picture> ReadPicture(const PictureOrder& order, size_t place,
+                                      const Limits& limits);
 
  private:
   absl::Status Read(void* bytes, size_t size);

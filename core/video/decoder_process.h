@@ -27,7 +27,7 @@ class DecoderProcess {
   struct Setup {
     DecoderRole role = DecoderRole::kFirst;
     FramePart part;
-    int source = -1;  // for kWholeSound only: descriptor of the file
+    int source = -1;  // for kWholeSound and kPictures only: descriptor of the file
     // The rest is for kGroups only.
     uint64_t memory_bytes = 0;      // instead of the request's max_decoder_bytes
     int64_t processor_seconds = 0;  // at least 1

@@ -24,6 +24,8 @@
 #include "core/video/ffmpeg_util.h"
 #include "core/video/group_decoder.h"
 #include "core/video/out_of_memory.h"
+#include "core/video/picture_decoder.h"
+#include "core/video/picture_order.h"
 #include "core/video/sandbox_protocol.h"
 #include "core/video/video_sampling.h"
 #include "vidmuse/status_details.h"
@@ -153,7 +155,7 @@ struct MappedSource {
 // Maps the file at kSourceFd, which stays mapped until the process ends. If it is cut meanwhile, a
 // signal ends this process. Returns null unless there is such a file.
 absl::StatusOr<const MappedSource*> MapSource(DecoderRole role) {
-  if (role != DecoderRole::kWholeSound) return nullptr;
+  if (role != DecoderRole::kWholeSound && role != DecoderRole::kPictures) return nullptr;
   struct stat file;
   if (fstat(kSourceFd, &file) != 0) return absl::ErrnoToStatus(errno, "the file");
   static MappedSource source;
@@ -286,6 +288,41 @@ void DecoderAnswers::SoundPart(int sample_rate, const std::vector<std::vector<fl
 
 void DecoderAnswers::SoundEnd() { Answer(AnswerKind::kSoundEnd, ""); }
 
+void DecoderAnswers::Info(const PictureInfo& info) {
+  Answer(AnswerKind::kPictureInfo, "");
+  Write(&info, sizeof(info));
+}
+
+void DecoderAnswers::NextPicture(const Picture& picture) {
+  Answer(AnswerKind::kPicture, "");
+  const PictureSize size = {picture.width, picture.height};
+  Write(&size, sizeof(size));
+  Write(picture.pixels.data(), picture.pixels.size());
+}
+
+void DecoderAnswers::PicturesEnd() { Answer(AnswerKind::kPicturesEnd, ""); }
+
+namespace {
+
+absl::Status AnswerPictures(const DecodeTask& task, const CancelFlag& cancel,
+                            DecoderAnswers& answers) {
+  ASSIGN_OR_RETURN(const PictureOrder order, UnpackPictureOrder(task.order));
+  const auto take_info = [&](const PictureInfo& info, absl::Duration time_limit) {
+    answers.TimeLimit(time_limit);
+    answers.Info(info);
+    return absl::OkStatus();
+  };
+  const auto take = [&](const Picture& picture) {
+    answers.NextPicture(picture);
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(DecodePictures(task.file(), order, task.request.limits, cancel, take_info, take));
+  answers.PicturesEnd();
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::Status DecodeFile(const DecodeTask& task, DecoderAnswers& answers) {
   const CancelFlag never;  // the server ends the process instead
   if (task.role == DecoderRole::kSound) {
@@ -305,6 +342,7 @@ absl::Status DecodeFile(const DecodeTask& task, DecoderAnswers& answers) {
     answers.SoundEnd();
     return absl::OkStatus();
   }
+  if (task.role == DecoderRole::kPictures) return AnswerPictures(task, never, answers);
   EarlyFrames early = DecodeEarly(task, answers);
   const absl::string_view file = task.file();
   const absl::Duration spent = ProcessorTime();
@@ -352,8 +390,8 @@ void RunDecoderProgram(int argc, char** argv, DecodeFunction decode) {
   DecoderAnswers answers;
   GrowingFile file(*source == nullptr ? mapped->file : (*source)->bytes,
                    *source == nullptr ? *mapped->progress : (*source)->progress);
-  const DecodeTask task(file, request, arguments->role, arguments->part, *claims,
-                        arguments->number);
+  const DecodeTask task(file, request, arguments->role, arguments->part, *claims, arguments->number,
+                        {mapped->file, request.capacity});
   if (const absl::Status status = decode(task, answers); !status.ok()) Refuse(status);
   _exit(0);
 }

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "core/model/architecture/video_frames.h"
 #include "core/video/growing_file.h"
+#include "core/video/picture_order.h"
 #include "core/video/sandbox_protocol.h"
 #include "core/video/sound_decoder.h"
 #include "core/video/video_sampling.h"
@@ -22,11 +23,12 @@ namespace vidmuse {
 class DecodeTask {
  public:
   DecodeTask(GrowingFile& growing, const DecodeRequest& request, DecoderRole role,
-             const FramePart& part, GroupClaims* claims, int number)
+             const FramePart& part, GroupClaims* claims, int number, absl::string_view order)
       : growing(growing),
         request(request),
         role(role),
         part(part),
+        order(order),
         claims_(claims),
         number_(number) {}
 
@@ -40,6 +42,7 @@ class DecodeTask {
   const DecodeRequest request;
   const DecoderRole role;
   const FramePart part;
+  const absl::string_view order;  // packed, if role is kPictures
 
  private:
   GroupClaims* const claims_;  // null unless role is kGroups
@@ -64,12 +67,16 @@ class DecoderAnswers {
   // [C][n], where n is at most kMostSoundPart.
   void SoundPart(int sample_rate, const std::vector<std::vector<float>>& channels);
   void SoundEnd();
+  void Info(const PictureInfo& info);
+  void NextPicture(const Picture& picture);
+  void PicturesEnd();
 };
 
 // Answers, or returns why the video is refused.
 using DecodeFunction = absl::Status (*)(const DecodeTask& task, DecoderAnswers& answers);
 
-// Decodes a video or, for DecoderRole::kSound and kWholeSound, a sound, with FFmpeg.
+// Decodes a video or, for DecoderRole::kSound and kWholeSound, a sound, with FFmpeg. For kPictures
+// it decodes pictures of a video.
 absl::Status DecodeFile(const DecodeTask& task, DecoderAnswers& answers);
 
 // The program's main(). Reads the request at kRequestFd, confines the process, calls `decode`, and

@@ -148,6 +148,28 @@ absl::StatusOr<WholeSound> DecoderRun::ReadSoundOrRefusal(const SoundLimits& lim
   return sound;
 }
 
+absl::StatusOr<PictureInfo> DecoderRun::ReadPicturesOrRefusal(const PictureOrder& order,
+                                                              TakePicture take) {
+  ASSIGN_OR_RETURN(AnswerReader::Answer answer, ReadFirstAnswer());
+  if (answer.header.kind == AnswerKind::kRefused) return Refusal(answer);
+  if (answer.header.kind != AnswerKind::kPictureInfo) {
+    return absl::UnknownError("an answer out of order");
+  }
+  ASSIGN_OR_RETURN(const PictureInfo info, reader_.ReadPictureInfo(limits_));
+  ASSIGN_OR_RETURN(answer, reader_.ReadAnswer());
+  size_t place = 0;
+  for (; answer.header.kind == AnswerKind::kPicture; ++place) {
+    ASSIGN_OR_RETURN(Picture picture, reader_.ReadPicture(order, place, limits_));
+    RETURN_IF_ERROR(take(std::move(picture)));
+    ASSIGN_OR_RETURN(answer, reader_.ReadAnswer());
+  }
+  if (answer.header.kind == AnswerKind::kRefused) return Refusal(answer);
+  if (answer.header.kind != AnswerKind::kPicturesEnd || place != order.at.size()) {
+    return absl::UnknownError("an answer out of order");
+  }
+  return info;
+}
+
 absl::Status DecoderRun::Explain(const absl::Status& status) {
   if (absl::IsDataLoss(status)) {
     return Crashed(process_.TakeEnding(), limits_, watch_.subject());
@@ -170,6 +192,17 @@ absl::StatusOr<WholeSound> DecoderRun::ReadWholeSound(const SoundLimits& limits)
   absl::StatusOr<WholeSound> sound = ReadSoundOrRefusal(limits);
   RETURN_IF_ERROR(Explain(sound.status()));
   return sound;
+}
+
+absl::StatusOr<PictureInfo> DecoderRun::ReadPictures(const PictureOrder& order, TakePicture take) {
+  absl::Status taken;
+  const absl::StatusOr<PictureInfo> info = ReadPicturesOrRefusal(order, [&](Picture picture) {
+    taken = take(std::move(picture));
+    return taken;
+  });
+  RETURN_IF_ERROR(taken);
+  RETURN_IF_ERROR(Explain(info.status()));
+  return info;
 }
 
 absl::StatusOr<AnswerHeader> DecoderRun::ReadGroupAnswer() {

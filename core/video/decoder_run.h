@@ -11,6 +11,7 @@
 #include "core/video/answer_reader.h"
 #include "core/video/decode_watch.h"
 #include "core/video/decoder_process.h"
+#include "core/video/picture_order.h"
 #include "vidmuse/limits.h"
 
 namespace vidmuse {
@@ -33,6 +34,10 @@ class DecoderRun {
   // The result of a process that decodes a whole sound, like ReadResult.
   absl::StatusOr<WholeSound> ReadWholeSound(const SoundLimits& limits);
 
+  // The result of a process that decodes pictures, which `take` gets as they come. Errors are those
+  // of ReadResult and of `take`.
+  absl::StatusOr<PictureInfo> ReadPictures(const PictureOrder& order, TakePicture take);
+
   // Reads the next answer of a process that decodes groups: kFrame, kNoMoreGroups, ...
   // After kFrame, ReadPixels must follow.
   absl::StatusOr<AnswerHeader> ReadGroupAnswer();
@@ -41,6 +46,7 @@ class DecoderRun {
  private:
   absl::StatusOr<Result> ReadFramesOrRefusal(const FramePart& part, int max_seconds);
   absl::StatusOr<WholeSound> ReadSoundOrRefusal(const SoundLimits& limits);
+  absl::StatusOr<PictureInfo> ReadPicturesOrRefusal(const PictureOrder& order, TakePicture take);
   // Reads the first answer about the file, and takes the time limit in it.
   absl::StatusOr<AnswerReader::Answer> ReadFirstAnswer();
   // Turns what the reader couldn't read into what that says about the file. Ends a process that

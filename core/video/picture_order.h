@@ -4,10 +4,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <type_traits>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 namespace vidmuse {
 
@@ -19,6 +23,7 @@ struct PictureInfo {
   double frame_rate = 0;  // average frames a second, over 0: the header's, if that is plausible
   double seconds = 0;     // at least 1
 };
+static_assert(std::is_trivially_copyable_v<PictureInfo>);
 
 enum class PicturesBy : uint32_t {
   kNumber,  // frames are counted from 0 in the order in which they are shown
@@ -50,6 +55,11 @@ using TakePicture = absl::FunctionRef<absl::Status(Picture picture)>;
 // INVALID_ARGUMENT: numbers or times are below 0, not ascending or too many, or the size is below
 // 0.
 absl::Status CheckPictureOrder(const PictureOrder& order);
+
+// Turns an order into bytes for another process of this machine, and back. INVALID_ARGUMENT: the
+// bytes are no valid order.
+std::string PackPictureOrder(const PictureOrder& order);
+absl::StatusOr<PictureOrder> UnpackPictureOrder(absl::string_view bytes);
 
 }  // namespace vidmuse
 

@@ -21,6 +21,7 @@
 #include "core/video/decoder_process.h"
 #include "core/video/decoder_run.h"
 #include "core/video/frame_part.h"
+#include "core/video/picture_order.h"
 #include "core/video/sandbox_protocol.h"
 #include "core/video/sound_decoder.h"
 #include "core/video/video_reader.h"
@@ -95,6 +96,13 @@ class VideoSandbox {
   // `most_seconds`, or as DecodeSound says. Other errors are those of DecodeSound.
   absl::StatusOr<WholeSound> DecodeWholeSound(const UniqueFd& file, double most_seconds,
                                               const CancelFlag& cancel) const;
+
+  // Decodes pictures of the video `file`, which is open for reading, as DecodePictures
+  // (picture_decoder.h) does. What `take` takes of the time counts towards the video's time limit.
+  // Errors are those of DecodePictures and of Sample.
+  absl::StatusOr<PictureInfo> ReadPictures(const UniqueFd& file, const PictureOrder& order,
+                                           const Limits& limits, const CancelFlag& cancel,
+                                           TakePicture take) const;
 
  private:
   VideoSandbox(std::string program, Filter filter, const Budget& budget)

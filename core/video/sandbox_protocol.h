@@ -21,6 +21,10 @@
 //     or, for a whole sound:
 //        any number of AnswerHeader kSoundPart, float samples[channels][samples],
 //        then AnswerHeader kSoundEnd
+//     or, for pictures:
+//        AnswerHeader kPictureInfo, PictureInfo,
+//        any number of AnswerHeader kPicture, PictureSize, uint8 pixels[height][width][channels],
+//        then AnswerHeader kPicturesEnd
 //     or, as one of several processes:
 //        any number of AnswerHeader kFrame, uint8 frame[3][224][224],
 //        then AnswerHeader kNoMoreGroups or kUnsure
@@ -52,7 +56,7 @@ inline constexpr int kExitOutOfMemory = 12;
 inline constexpr int kClaimsFd = 3;
 inline constexpr int kMostDecoders = 64;  // of one video
 
-// For kWholeSound, the same descriptor is a file of any size that the program maps.
+// For kWholeSound and kPictures, the same descriptor is a file of any size that the program maps.
 inline constexpr int kSourceFd = kClaimsFd;
 
 struct GroupClaims {
@@ -69,6 +73,7 @@ enum class DecoderRole : uint32_t {
   kOnly = 3,        // decodes packet after packet, since groups gave no sure result
   kSound = 4,       // decodes a sound file instead of a video (sound_decoder.h)
   kWholeSound = 5,  // decodes the file at kSourceFd, which is not in the request
+  kPictures = 6,    // so does this; the request has a packed PictureOrder in the file's place
 };
 
 struct DecodeRequest {
@@ -112,6 +117,9 @@ enum class AnswerKind : uint32_t {
   kBegun = 12,      // a frame was decoded before the whole file was there
   kSoundPart = 13,  // samples of every channel follow
   kSoundEnd = 14,
+  kPictureInfo = 15,
+  kPicture = 16,  // its size and its pixels follow
+  kPicturesEnd = 17,
 };
 
 // Limits that a refusal may name. The answer holds their number, counted from 1, instead of the
@@ -143,6 +151,13 @@ struct AnswerHeader {
   uint32_t decoded_frames = 0;
 };
 static_assert(std::is_trivially_copyable_v<AnswerHeader>);
+
+// What precedes a picture's pixels. Pictures come in the order in which they were asked for.
+struct PictureSize {
+  int32_t width = 0;
+  int32_t height = 0;
+};
+static_assert(std::is_trivially_copyable_v<PictureSize>);
 
 inline constexpr uint32_t kAnswerMagic = 0x766d6131;
 inline constexpr uint32_t kMaxAnswerMessage = 1024;

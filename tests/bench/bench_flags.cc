@@ -28,6 +28,8 @@ FlagTable<BenchFlags> BenchFlagTable() {
       {"variants", &F::variants, BoolType(),
        "the requests are variants of one song, which share the condition's keys and values"},
       {"seconds", &F::seconds, NumberType<int>(1, 30), "length of the video; of the window too"},
+      {"distinct_frames", &F::distinct_frames, NumberType<int>(0, 60),
+       "distinct local frames of the video; 0: all of them"},
       {"steps", &F::steps, NumberType<int>(1, 1 << 20), "decoding steps a measurement"},
       {"rounds", &F::rounds, NumberType<int>(1, 1000), "of --codec: turns of each measurement"},
       {"position", &F::position, NumberType<int>(),

@@ -21,6 +21,7 @@ struct BenchFlags {
   std::vector<std::string> requests = {"1", "2", "4", "8"};
   bool variants = false;
   int seconds = 30;
+  int distinct_frames = 0;
   int steps = 20;
   int rounds = 3;
   int position = -1;

@@ -66,7 +66,7 @@ absl::StatusOr<std::unique_ptr<CpuMusicModel>> MakeModel(const BenchModel& sourc
   return absl::WrapUnique(static_cast<CpuMusicModel*>(model.release()));
 }
 
-VideoFrames RandomVideo(int seconds) {
+VideoFrames RandomVideo(int seconds, int distinct) {
   std::mt19937_64 generator(1);
   VideoFrames video;
   video.seconds = seconds;
@@ -75,7 +75,11 @@ VideoFrames RandomVideo(int seconds) {
     std::vector<uint8_t> frame(3 * kFrameSize * kFrameSize);
     for (uint8_t& value : frame) value = static_cast<uint8_t>(generator());
     video.frames.push_back(std::move(frame));
-    (i < local ? video.local : video.global).push_back(i);
+    if (i < local) {
+      video.local.push_back(distinct > 0 ? i % distinct : i);
+    } else {
+      video.global.push_back(i);
+    }
   }
   return video;
 }

@@ -44,8 +44,9 @@ absl::StatusOr<std::unique_ptr<CpuMusicModel>> MakeModel(const BenchModel& sourc
                                                          const std::string& precision,
                                                          double* load_seconds);
 
-// A video of random pixels: two local frames per second and the global frames, all different.
-VideoFrames RandomVideo(int seconds);
+// A video of random pixels: two local frames per second and the global frames, all different, or
+// `distinct` local frames over and over.
+VideoFrames RandomVideo(int seconds, int distinct = 0);
 
 // One request of a batch.
 struct Stream {

@@ -63,20 +63,22 @@ double PeakRssGb() {
   return static_cast<double>(usage.ru_maxrss) * 1024 / 1e9;
 }
 
-// Bytes that a step of `requests` requests reads.
-double StepBytes(const cpu::TokenModel& lm, size_t requests, int local_frames, double position) {
+// Bytes that a step of `requests` requests reads. Their windows hold `frames` frames each, or, as
+// variants, together.
+double StepBytes(const cpu::TokenModel& lm, size_t requests, bool variants, int frames,
+                 double position) {
   const double token =
       static_cast<double>(lm.CrossCacheBytes(cpu::kKeyPositions)) / cpu::kKeyPositions;
   const double step =
       static_cast<double>(lm.SelfCacheBytes(cpu::kKeyPositions)) / cpu::kKeyPositions;
+  const auto rows = static_cast<double>(requests);
   return static_cast<double>(lm.step_weight_bytes()) +
-         static_cast<double>(requests) *
-             (token * kConditionTokens * (local_frames + 1) + step * 2 * position);
+         token * kConditionTokens * ((variants ? 1 : rows) * frames + 1) +
+         rows * step * 2 * position;
 }
 
 absl::StatusOr<json> MeasureSteps(const BenchFlags& flags, CpuMusicModel& model,
-                                  absl::Span<Stream> streams, int local_frames,
-                                  MachineProbe& probe) {
+                                  absl::Span<Stream> streams, int frames, MachineProbe& probe) {
   const double before = probe.ReadBandwidth();
   const int steps = flags.steps;
   RETURN_IF_ERROR(Step(model, streams, 1));  // allocates scratch memory
@@ -91,7 +93,7 @@ absl::StatusOr<json> MeasureSteps(const BenchFlags& flags, CpuMusicModel& model,
   const double median = times[times.size() / 2];
   const double bandwidth = std::max(before, probe.ReadBandwidth());
   const double bytes =
-      StepBytes(model.token_model(), streams.size(), local_frames, first + steps / 2.0);
+      StepBytes(model.token_model(), streams.size(), flags.variants, frames, first + steps / 2.0);
   json result;
   result["requests"] = streams.size();
   result["position"] = first;
@@ -143,8 +145,8 @@ absl::StatusOr<json> MeasureDecoding(const BenchFlags& flags, CpuMusicModel& mod
     streams[i].sampling.seed = i;
     if (windows.empty()) {
       const Stopwatch watch;
-      ASSIGN_OR_RETURN(windows, model.OpenWindows(condition, 0, local_frames, capacity, together,
-                                                  CancelFlag()));
+      ASSIGN_OR_RETURN(
+          windows, model.OpenWindows(condition, 0, local_frames, capacity, together, CancelFlag()));
       opens.push_back(watch.Seconds());
       open_seconds += watch.Seconds();
     }
@@ -154,14 +156,17 @@ absl::StatusOr<json> MeasureDecoding(const BenchFlags& flags, CpuMusicModel& mod
       RETURN_IF_ERROR(Step(model, {&streams[i], 1}, std::min(left, 128)));
     }
   }
+  const bool merged =
+      flags.distinct_frames > 0 && cpu::IsReduced(model.token_model().cross_format());
+  const int frames = merged ? std::min(flags.distinct_frames, local_frames) : local_frames;
   json result;
   result["window_open_s"] = opens;
   result["prefill_steps_per_s"] =
       static_cast<double>(streams.size()) * position / (prefill.Seconds() - open_seconds);
   for (const int count : request_counts) {
-    ASSIGN_OR_RETURN(json one,
-                     MeasureSteps(flags, model, {streams.data(), static_cast<size_t>(count)},
-                                  local_frames, probe));
+    ASSIGN_OR_RETURN(
+        json one,
+        MeasureSteps(flags, model, {streams.data(), static_cast<size_t>(count)}, frames, probe));
     result["step"].push_back(std::move(one));
   }
   return result;
@@ -226,7 +231,7 @@ absl::StatusOr<json> MeasureModel(const BenchFlags& flags, const BenchModel& sou
       {"step_weights_gb", static_cast<double>(model->token_model().step_weight_bytes()) / 1e9}};
 
   const int seconds = flags.seconds;
-  const VideoFrames video = RandomVideo(seconds);
+  const VideoFrames video = RandomVideo(seconds, flags.distinct_frames);
   const Stopwatch encoding;
   ASSIGN_OR_RETURN(const auto condition, model->EncodeVideo(video, CancelFlag()));
   result["encode_video_s"] = encoding.Seconds();

@@ -8,14 +8,16 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
-#include "absl/strings/substitute.h"
+#include "absl/strings/string_view.h"
 #include "tests/e2e/harness.h"
 
 namespace vidmuse {
@@ -41,41 +43,38 @@ const std::string& EnvoyPath() {
 // Envoy's notation for an address such as "127.0.0.1:80".
 std::string EnvoyAddress(const std::string& address) {
   const std::vector<std::string> parts = absl::StrSplit(address, ':');
-  return absl::StrCat("{socket_address: {address: ", parts[0], ", port_value: ", parts[1], "}}");
+  return absl::StrCat("address: ", parts[0], ", port_value: ", parts[1]);
 }
 
-// Disables Envoy's timeouts for streams, which are shorter than a song may take.
-constexpr char kEnvoyConfig[] = R"(
-static_resources:
-  listeners:
-  - address: $0
-    filter_chains:
-    - filters:
-      - name: envoy.filters.network.http_connection_manager
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: in
-          stream_idle_timeout: 0s
-          route_config:
-            virtual_hosts:
-            - name: all
-              domains: ["*"]
-              routes: [{match: {prefix: "/"}, route: {cluster: replicas, timeout: 0s}}]
-          http_filters:
-          - name: envoy.filters.http.router
-            typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
-  clusters:
-  - name: replicas
-    connect_timeout: 1s
-    lb_policy: ROUND_ROBIN
-    typed_extension_protocol_options:
-      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
-        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-        explicit_http_config: {http2_protocol_options: {}}
-    load_assignment:
-      cluster_name: replicas
-      endpoints: [{lb_endpoints: [$1]}]
-)";
+// A configuration of deploy/ for other addresses. It listens on one address and has one line a
+// server, which `notation` writes as the file does.
+std::string DeployedConfig(const std::string& path, const std::string& listen,
+                           const std::vector<std::string>& servers,
+                           const std::function<std::string(const std::string&)>& notation) {
+  const std::string listens = notation("127.0.0.1:8443"), server = notation("127.0.0.1:50051");
+  std::string config;
+  int found = 0;
+  for (absl::string_view line :
+       absl::StrSplit(ReadFile(absl::StrCat(VIDMUSE_SOURCE_DIR "/deploy/", path)), '\n')) {
+    if (!absl::StrContains(line, server)) {
+      found += absl::StrContains(line, listens);
+      absl::StrAppend(&config, absl::StrReplaceAll(line, {{listens, notation(listen)}}), "\n");
+      continue;
+    }
+    ++found;
+    for (size_t i = 0; i < servers.size(); ++i) {
+      // HAProxy's servers have names.
+      absl::StrAppend(&config,
+                      absl::StrReplaceAll(line, {{server, notation(servers[i])},
+                                                 {"server s1 ", absl::StrCat("server s", i, " ")}}),
+                      "\n");
+    }
+  }
+  EXPECT_EQ(found, 2) << path << " has other addresses";
+  return config;
+}
+
+std::string AsIs(const std::string& address) { return address; }
 
 }  // namespace
 
@@ -114,51 +113,29 @@ LoadBalancer::LoadBalancer(Kind kind, const std::vector<std::string>& servers)
 
 void LoadBalancer::StartHaproxy(const std::vector<std::string>& servers) {
   const std::string path = TempFile("haproxy.cfg");
-  std::ofstream config(path);
-  config << "global\n  maxconn 100\n"
-            "defaults\n  mode http\n  retries 2\n  option redispatch\n  timeout connect 1s\n"
-            "  timeout client 60s\n  timeout server 60s\n"
-            "frontend in\n  bind "
-         << address_
-         << " proto h2\n  default_backend replicas\nbackend replicas\n  balance roundrobin\n";
-  for (size_t i = 0; i < servers.size(); ++i) {
-    config << "  server s" << i << " " << servers[i]
-           << " proto h2 check inter 200ms fall 1 rise 1\n";
-  }
-  config.close();
+  std::ofstream(path) << DeployedConfig("haproxy/haproxy.cfg", address_, servers, AsIs);
   Start({kHaproxy, "-db", "-f", path});
 }
 
 void LoadBalancer::StartNginx(const std::vector<std::string>& servers) {
   const std::string folder = TempFile("nginx");
   std::filesystem::create_directories(folder);
-  std::ofstream config(folder + "/nginx.conf");
-  config << "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log stderr;\n"
-            "events { worker_connections 100; }\n"
-            "http {\n  access_log off;\n";
+  std::string folders = "http {\n";
   for (const char* name : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"}) {
-    config << "  " << name << "_temp_path " << name << ";\n";
+    absl::StrAppend(&folders, "  ", name, "_temp_path ", name, ";\n");
   }
-  config << "  upstream replicas {\n";
-  for (const std::string& server : servers) {
-    config << "    server " << server << " max_fails=1 fail_timeout=5s;\n";
-  }
-  // Allows uploads of any size and long silences in both directions.
-  config << "  }\n  server {\n    listen " << address_
-         << " http2;\n    client_max_body_size 0;\n    client_body_timeout 600s;\n"
-            "    grpc_read_timeout 600s;\n    grpc_send_timeout 600s;\n"
-            "    location / { grpc_pass grpc://replicas; }\n  }\n}\n";
-  config.close();
-  Start({kNginx, "-p", folder, "-c", folder + "/nginx.conf"});
+  std::ofstream(folder + "/nginx.conf") << absl::StrReplaceAll(
+      DeployedConfig("nginx/nginx.conf", address_, servers, AsIs), {{"http {\n", folders}});
+  Start({kNginx, "-p", folder, "-c", folder + "/nginx.conf", "-g",
+         "daemon off; master_process off; pid nginx.pid; error_log stderr;"});
 }
 
 void LoadBalancer::StartEnvoy(const std::vector<std::string>& servers) {
-  const auto endpoint = [](std::string* out, const std::string& server) {
-    absl::StrAppend(out, "{endpoint: {address: ", EnvoyAddress(server), "}}");
-  };
   const std::string path = TempFile("envoy.yaml");
-  std::ofstream(path) << absl::Substitute(kEnvoyConfig, EnvoyAddress(address_),
-                                          absl::StrJoin(servers, ", ", endpoint));
+  // Port 0: a free one for the administrator, whom nobody asks.
+  std::ofstream(path) << absl::StrReplaceAll(
+      DeployedConfig("envoy/grpc.yaml", address_, servers, EnvoyAddress),
+      {{"port_value: 9901", "port_value: 0"}});
   Start({EnvoyPath(), "--disable-hot-restart", "--concurrency", "1", "--log-level", "warning", "-c",
          path});
 }

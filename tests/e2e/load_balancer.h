@@ -13,10 +13,9 @@ namespace vidmuse {
 // A port that was free a moment ago.
 int FreePort();
 
-// HAProxy, nginx or Envoy, speaking HTTP/2 both ways. Destruction kills it.
+// HAProxy, nginx or Envoy with their configurations in deploy/. Destruction kills it.
 class LoadBalancer {
  public:
-  // Envoy does no health checks and no retries, which are its defaults.
   enum class Kind { kHaproxy, kNginx, kEnvoy };
 
   // Whether the proxy can be run. Envoy is installed from PyPI if that can be reached.

@@ -24,6 +24,10 @@ class Program:
         assert self.ports, "".join(log)
         threading.Thread(target=self._process.stderr.read, daemon=True).start()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def __enter__(self) -> Program:
         return self
 

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "core/video/frame_sampler.h"
+#include "core/video/picture_decoder.h"
+#include "core/video/picture_order.h"
 #include "tests/fuzz/require.h"
 #include "vidmuse/limits.h"
 
@@ -41,6 +43,28 @@ void CheckFrames(const vidmuse::VideoFrames& video, const vidmuse::Limits& limit
   }
 }
 
+// Requires each picture that was asked for, of its size, unless there is an error.
+void CheckPictures(const std::string& file, const vidmuse::PictureOrder& order,
+                   const vidmuse::Limits& limits) {
+  const vidmuse::CancelFlag cancel;
+  size_t taken = 0;
+  const auto take_info = [&](const vidmuse::PictureInfo& info, absl::Duration) {
+    FUZZ_REQUIRE(info.frames >= 1 && info.frame_rate > 0 && info.seconds > 0);
+    return absl::OkStatus();
+  };
+  const auto take = [&](const vidmuse::Picture& picture) {
+    FUZZ_REQUIRE(picture.place == taken++);
+    FUZZ_REQUIRE(picture.width >= 1 && picture.width <= limits.max_frame_width);
+    FUZZ_REQUIRE(picture.height >= 1 && picture.height <= limits.max_frame_height);
+    FUZZ_REQUIRE(picture.pixels.size() ==
+                 static_cast<size_t>(picture.width) * picture.height * picture.channels);
+    return absl::OkStatus();
+  };
+  const absl::Status status = vidmuse::DecodePictures(file, order, limits, cancel, take_info, take);
+  FUZZ_REQUIRE(!status.ok() || taken == order.at.size());
+  FUZZ_REQUIRE(status.ok() || status.code() == absl::StatusCode::kInvalidArgument);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -58,5 +82,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       FUZZ_REQUIRE(video.status().code() == absl::StatusCode::kInvalidArgument);
     }
   }
+  CheckPictures(file, {.at = {0, 7, 1000}}, limits);
+  CheckPictures(file,
+                {.by = vidmuse::PicturesBy::kTime,
+                 .at = {0, 999'999, 3'000'000},
+                 .short_side = 9,
+                 .grey = true},
+                limits);
   return 0;
 }

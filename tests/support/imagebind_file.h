@@ -9,7 +9,7 @@
 
 namespace vidmuse {
 
-// The default is what the goldens were recorded with. Published: 1280, 32, 768, 12, 1024.
+// The default is what the goldens were recorded with.
 struct ImageBindSizes {
   int64_t picture_width = 32;
   int picture_blocks = 2;
@@ -17,6 +17,8 @@ struct ImageBindSizes {
   int sound_blocks = 2;
   int64_t columns = 24;
 };
+
+inline constexpr ImageBindSizes kPublishedImageBind = {1280, 32, 768, 12, 1024};
 
 // Writes the towers of sounds and pictures to `path`, one tensor at a time.
 absl::Status WriteImageBind(const ImageBindSizes& sizes, const std::string& path);

@@ -24,6 +24,7 @@ struct ParsedFile : TensorFile {
 
   const std::map<std::string, TensorView>& tensors() const override { return tensor_map; }
   const std::map<std::string, std::string>& strings() const override { return string_map; }
+  const std::map<std::string, double>& numbers() const override { return number_map; }
   const std::string& name() const override { return file_name; }
 
   absl::Status ReadBytes(const TensorView& tensor, int64_t first, size_t bytes,
@@ -39,6 +40,7 @@ struct ParsedFile : TensorFile {
   std::vector<std::unique_ptr<char[]>> copies;  // of tensors that were not contiguous
   std::map<std::string, TensorView> tensor_map;
   std::map<std::string, std::string> string_map;
+  std::map<std::string, double> number_map;
 };
 
 // Computes the product of `shape` times the element's size. Returns false if a size is negative or

@@ -188,9 +188,10 @@ absl::Status Unpickler::PushLong(size_t size) {
 }
 
 absl::Status Unpickler::PushFloat() {
-  // The value isn't needed, only its place on the stack.
-  RETURN_IF_ERROR(Take(sizeof(double)).status());
-  Push(Kind::kFloat);
+  ASSIGN_OR_RETURN(const absl::string_view bytes, Take(sizeof(double)));
+  // The pickle's only number whose first byte is the highest.
+  std::string reversed(bytes.rbegin(), bytes.rend());
+  Push(Kind::kFloat)->real = LoadLittle<double>(reversed.data());
   return absl::OkStatus();
 }
 

@@ -37,6 +37,7 @@ struct PickleValue {
   Kind kind = Kind::kNone;
   // kBool and kInt: the value. kStorage and kTensor: the number of elements of the storage.
   int64_t integer = 0;
+  double real = 0;  // kFloat
   // kString, kGlobal and kOpaque: the text. kStorage and kTensor: the storage's key.
   absl::string_view text;
   // kStorage and kTensor: the element type. kGlobal: the element type of a storage class.

@@ -48,15 +48,18 @@ enum class OtherValues {
   kSkip,    // they are left out
 };
 
-// A checkpoint file with tensors and strings by name. Immutable and thread-safe. As the file is
-// mapped, reading a tensor's `data` kills the process if the file was truncated after it was
-// opened. ReadBytes returns an error instead.
+// A checkpoint file with tensors, strings and numbers by name. Immutable and thread-safe. As the
+// file is mapped, reading a tensor's `data` kills the process if the file was truncated after it
+// was opened. ReadBytes returns an error instead.
 class TensorFile {
  public:
   // Reads a `torch.save` file, a zip or in the legacy format of versions before 1.6 (a pickle
   // subset: tensors, strings, numbers, containers, OrderedDict, and others as `other` says).
   // The name of a tensor or string in nested dicts is its keys joined by '/', for example
-  // "best_state/emb.0.weight"; in a flat dict it is the key. NOT_FOUND: there is no such file.
+  // "best_state/emb.0.weight"; in a flat dict it is the key. A string or number in a list or tuple
+  // of up to kMaxListed items has its place as the last key: "sources/0". Numbers are integers,
+  // booleans (0 or 1), floats and, if `other` is kSkip, fractions.Fraction. NOT_FOUND: there is no
+  // such file.
   // INVALID_ARGUMENT says what is wrong and where (truncated, a global that isn't
   // allowed, offsets outside the file, ...).
   static absl::StatusOr<std::unique_ptr<TensorFile>> OpenTorch(
@@ -70,9 +73,13 @@ class TensorFile {
   static absl::StatusOr<std::unique_ptr<TensorFile>> ParseSafetensors(absl::string_view bytes,
                                                                       const std::string& name);
 
+  static constexpr size_t kMaxListed = 64;
+
   virtual ~TensorFile() = default;
   virtual const std::map<std::string, TensorView>& tensors() const = 0;
   virtual const std::map<std::string, std::string>& strings() const = 0;
+  // Empty unless OpenTorch or ParseTorch read the file.
+  virtual const std::map<std::string, double>& numbers() const;
   virtual const std::string& name() const = 0;
   // Copies bytes [first, first + bytes) of the tensor. DATA_LOSS: the file was truncated after it
   // was opened, or the disk fails.

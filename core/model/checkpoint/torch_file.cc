@@ -1,12 +1,15 @@
 // Reads torch.save's files. In a zip file `X/data.pkl` describes the values, and `X/data/KEY` is
 // storage KEY.
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "core/base/status_macros.h"
 #include "core/model/checkpoint/legacy_torch_file.h"
@@ -19,7 +22,46 @@ namespace {
 
 constexpr int kMaxDepth = 16;
 constexpr absl::string_view kPickleName = "data.pkl";
+constexpr absl::string_view kFraction = "fractions.Fraction";
+
 absl::Status Invalid(absl::string_view what) { return absl::InvalidArgumentError(what); }
+
+// The arguments are ("39/5",) or (39, 5), as Python's version has it.
+std::optional<double> FractionOf(const std::vector<const PickleValue*>& arguments) {
+  int64_t above = 0, below = 0;
+  if (arguments.size() == 1 && arguments[0]->kind == PickleValue::Kind::kString) {
+    const std::pair<absl::string_view, absl::string_view> parts =
+        absl::StrSplit(arguments[0]->text, absl::MaxSplits('/', 1));
+    if (!absl::SimpleAtoi(parts.first, &above)) return std::nullopt;
+    below = 1;
+    if (!parts.second.empty() && !absl::SimpleAtoi(parts.second, &below)) return std::nullopt;
+  } else if (arguments.size() == 2 && arguments[0]->kind == PickleValue::Kind::kInt &&
+             arguments[1]->kind == PickleValue::Kind::kInt) {
+    above = arguments[0]->integer;
+    below = arguments[1]->integer;
+  }
+  if (below <= 0) return std::nullopt;
+  return static_cast<double>(above) / static_cast<double>(below);
+}
+
+// Returns nothing for what isn't a number.
+std::optional<double> NumberOf(const PickleValue& value) {
+  switch (value.kind) {
+    case PickleValue::Kind::kBool:
+    case PickleValue::Kind::kInt:
+      return static_cast<double>(value.integer);
+    case PickleValue::Kind::kFloat:
+      return value.real;
+    case PickleValue::Kind::kOpaque:
+      if (value.text == kFraction && value.items.size() == 1 &&
+          value.items[0]->kind == PickleValue::Kind::kTuple) {
+        return FractionOf(value.items[0]->items);
+      }
+      return std::nullopt;
+    default:
+      return std::nullopt;
+  }
+}
 
 class TorchReader {
  public:
@@ -76,8 +118,7 @@ class TorchReader {
     for (size_t i = 0; i + 1 < dict.items.size(); i += 2) {
       const PickleValue& key = *dict.items[i];
       const PickleValue& value = *dict.items[i + 1];
-      // A dict may occur in many places, so the walk is limited too, not just the number of values.
-      if (++visited_ > kMaxNames) return Invalid(absl::StrCat("more than ", kMaxNames, " names"));
+      RETURN_IF_ERROR(CountVisit());
       if (key.kind != PickleValue::Kind::kString) continue;
       if (prefix.size() + key.text.size() >= kMaxNameLength) return Invalid("a name is too long");
       const std::string name = absl::StrCat(prefix, key.text);
@@ -85,16 +126,40 @@ class TorchReader {
         case PickleValue::Kind::kDict:
           RETURN_IF_ERROR(AddDict(value, name + "/", depth + 1));
           break;
-        case PickleValue::Kind::kString:
-          RETURN_IF_ERROR(AddString(name, value.text));
-          break;
         case PickleValue::Kind::kTensor:
           RETURN_IF_ERROR(AddTensor(name, value));
           break;
-        default:
+        case PickleValue::Kind::kList:
+        case PickleValue::Kind::kTuple:
+          RETURN_IF_ERROR(AddList(value, name));
           break;
+        default:
+          RETURN_IF_ERROR(AddPlain(name, value));
       }
     }
+    return absl::OkStatus();
+  }
+
+  // A dict may occur in many places, so the walk is limited too, not just the number of values.
+  absl::Status CountVisit() {
+    if (++visited_ > kMaxNames) return Invalid(absl::StrCat("more than ", kMaxNames, " names"));
+    return absl::OkStatus();
+  }
+
+  absl::Status AddList(const PickleValue& list, const std::string& name) {
+    if (list.items.size() > TensorFile::kMaxListed) return absl::OkStatus();
+    for (size_t i = 0; i < list.items.size(); ++i) {
+      RETURN_IF_ERROR(CountVisit());
+      RETURN_IF_ERROR(AddPlain(absl::StrCat(name, "/", i), *list.items[i]));
+    }
+    return absl::OkStatus();
+  }
+
+  // Adds a string or number, and leaves other values out.
+  absl::Status AddPlain(const std::string& name, const PickleValue& value) {
+    if (value.kind == PickleValue::Kind::kString) return AddString(name, value.text);
+    const std::optional<double> number = NumberOf(value);
+    if (number.has_value() && !file_->number_map.emplace(name, *number).second) return Twice(name);
     return absl::OkStatus();
   }
 

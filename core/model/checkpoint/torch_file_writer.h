@@ -30,15 +30,14 @@ class TorchFileWriter {
   // used before.
   absl::Status AddTensor(absl::string_view name, const TensorView& tensor);
   absl::Status AddString(absl::string_view name, absl::string_view text);
+  // `value`: any value, in the opcodes of pickle's protocol 2.
+  absl::Status AddPickled(absl::string_view name, absl::string_view value);
 
   // Completes the file. Nothing may be called afterwards.
   absl::Status Finish();
 
  private:
   explicit TorchFileWriter(std::unique_ptr<ZipWriter> zip) : zip_(std::move(zip)) {}
-
-  // Adds `value`, in pickle's opcodes, to the dict that `name` belongs to.
-  absl::Status AddPickled(absl::string_view name, absl::string_view value);
 
   const std::unique_ptr<ZipWriter> zip_;
   int64_t storages_ = 0;

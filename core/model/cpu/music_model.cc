@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <exception>
 #include <new>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,6 +17,19 @@ namespace {
 // Condition rows are projected this many at a time, which takes a few milliseconds, so that a
 // cancelled request stops soon.
 constexpr int kProjectRows = 96;
+// Rows of a condition that tell how large its keys are.
+constexpr int kFittedRows = 32;
+
+// The frames whose keys and values a window holds: all of them as published, or the distinct ones
+// in a reduced precision. Merging equal frames changes no more than the rounding.
+cpu::DistinctFrames FramesToHold(const float* rows, int count, size_t size, cpu::KvFormat format) {
+  if (cpu::IsReduced(format)) return cpu::FindDistinctFrames(rows, count, size);
+  cpu::DistinctFrames all;
+  all.frames.resize(count);
+  std::iota(all.frames.begin(), all.frames.end(), 0);
+  all.counts.assign(count, 1);
+  return all;
+}
 
 // Runs `part`, which may throw std::bad_alloc.
 template <typename Part>
@@ -104,21 +118,33 @@ size_t CpuMusicModel::WindowsBytes(int local_frames, int steps, int count) const
          2 * count * lm_->SelfCacheBytes(steps);
 }
 
-absl::Status CpuMusicModel::Project(const float* rows, int tokens, const CancelFlag& cancel,
-                                    cpu::KvCache* cache) {
+absl::Status CpuMusicModel::Project(const float* rows, const cpu::DistinctFrames& distinct,
+                                    const CancelFlag& cancel, cpu::KvCache* cache) {
+  const int tokens = static_cast<int>(distinct.frames.size()) * kTokensPerFrame;
+  const int dim = lm_->config().dim;
+  const auto copy_row = [&](int token, float* out) {
+    const int frame = distinct.frames[token / kTokensPerFrame];
+    const size_t row = size_t{kTokensPerFrame} * frame + token % kTokensPerFrame;
+    std::copy_n(rows + row * dim, dim, out);
+  };
   if (cpu::IsInteger(cache->format())) {
+    const int count = std::min(kFittedRows, tokens);
+    std::vector<float> some(size_t{1} * count * dim);
+    for (int i = 0; i < count; ++i) copy_row(tokens * i / count, &some[size_t{1} * i * dim]);
     RETURN_IF_ERROR(pool_.Run(lm_->config().num_layers, cancel, [&](int layer) {
-      return RunInMemory([&] { lm_->FitKeys(layer, rows, tokens, cache); });
+      return RunInMemory([&] { lm_->FitKeys(layer, some.data(), count, cache); });
     }));
     cache->set_fitted();
   }
   const int chunks = (tokens + kProjectRows - 1) / kProjectRows;
-  const size_t dim = lm_->config().dim;
   return pool_.Run(lm_->config().num_layers * chunks, cancel, [&](int index) {
     const int first = index % chunks * kProjectRows;
     const int count = std::min(kProjectRows, tokens - first);
-    return RunInMemory(
-        [&] { lm_->ProjectCondition(index / chunks, rows + first * dim, count, first, cache); });
+    return RunInMemory([&] {
+      std::vector<float> some(size_t{1} * count * dim);
+      for (int i = 0; i < count; ++i) copy_row(first + i, &some[size_t{1} * i * dim]);
+      lm_->ProjectCondition(index / chunks, some.data(), count, first, cache);
+    });
   });
 }
 
@@ -137,14 +163,25 @@ absl::StatusOr<std::vector<std::unique_ptr<Window>>> CpuMusicModel::OpenWindows(
   const auto& own = static_cast<const HostCondition&>(condition);
   RETURN_IF_ERROR(CheckWindow(first_frame, frame_count, own.local_frames(), own.local_frames(),
                               steps, lm_->max_positions()));
-  const int tokens = frame_count * kTokensPerFrame;
+  const float* rows = own.rows(first_frame);
+  const cpu::DistinctFrames distinct = FramesToHold(
+      rows, frame_count, size_t{kTokensPerFrame} * lm_->config().dim, lm_->cross_format());
+  const auto held = static_cast<int>(distinct.frames.size());
+  const int tokens = held * kTokensPerFrame;
   std::shared_ptr<cpu::KvCache> cross = lm_->NewCrossCache(tokens);
+  if (held < frame_count) {
+    std::vector<float> counts;
+    for (const int count : distinct.counts) {
+      counts.insert(counts.end(), kTokensPerFrame, static_cast<float>(count));
+    }
+    cross->set_counts(std::move(counts));
+  }
   std::vector<std::unique_ptr<Window>> windows;
   windows.reserve(count);
   for (int i = 0; i < count; ++i) {
     windows.push_back(std::make_unique<CpuWindow>(*lm_, cross, tokens, steps));
   }
-  RETURN_IF_ERROR(Project(own.rows(first_frame), tokens, cancel, cross.get()));
+  RETURN_IF_ERROR(Project(rows, distinct, cancel, cross.get()));
   return windows;
 } catch (const std::bad_alloc&) {
   return absl::ResourceExhaustedError(absl::StrCat(

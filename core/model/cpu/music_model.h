@@ -10,6 +10,7 @@
 #include "core/model/conditioner/chunk_pool.h"
 #include "core/model/conditioner/video_encoder.h"
 #include "core/model/cpu/codec.h"
+#include "core/model/cpu/equal_frames.h"
 #include "core/model/cpu/kv/kv_cache.h"
 #include "core/model/cpu/thread_team.h"
 #include "core/model/cpu/token_model.h"
@@ -58,9 +59,10 @@ class CpuMusicModel final : public MusicModel {
                                                    const CancelFlag& cancel) override;
 
  private:
-  // Computes every layer's keys and values of `tokens` condition rows, on the pool's threads.
-  absl::Status Project(const float* rows, int tokens, const CancelFlag& cancel,
-                       cpu::KvCache* cache);
+  // Computes every layer's keys and values of a window's condition, on the pool's threads. `rows`
+  // are those of all its frames, of which the distinct ones are kept.
+  absl::Status Project(const float* rows, const cpu::DistinctFrames& distinct,
+                       const CancelFlag& cancel, cpu::KvCache* cache);
   absl::Status Finish(StepRequest& request, size_t index, Sampler& sampler);
 
   // Constant after construction.

@@ -7,12 +7,6 @@
 #include "core/model/cpu/key_factors.h"
 
 namespace vidmuse::cpu {
-namespace {
-
-// Rows of a condition that tell how large its keys are.
-constexpr int kFittedRows = 32;
-
-}  // namespace
 
 size_t TokenModel::step_weight_bytes() const {
   size_t bytes = heads_.bytes();
@@ -36,15 +30,10 @@ int64_t TokenModel::Scratch(int64_t rows, int64_t k) const {
   return std::max(LinearScratch(precision_, rows, k), LinearScratch(SidePrecision(), rows, k));
 }
 
-void TokenModel::FitKeys(int layer, const float* rows, int tokens, KvCache* cache) const {
+void TokenModel::FitKeys(int layer, const float* rows, int count, KvCache* cache) const {
   const int dim = config_.dim;
-  const int count = std::min(kFittedRows, tokens);
-  std::vector<float> some(size_t{1} * count * dim), kv(size_t{2} * count * dim);
-  for (int i = 0; i < count; ++i) {
-    std::copy_n(rows + int64_t{tokens} * i / count * dim, dim, some.data() + size_t{1} * i * dim);
-  }
-  std::vector<float> scratch(Scratch(count, dim));
-  layers_[layer].cross_kv.Apply(kernels_, some.data(), dim, count, kv.data(), 2 * dim, false,
+  std::vector<float> kv(size_t{2} * count * dim), scratch(Scratch(count, dim));
+  layers_[layer].cross_kv.Apply(kernels_, rows, dim, count, kv.data(), 2 * dim, false,
                                 scratch.data());
   std::vector<double> sizes(dim);
   for (int c = 0; c < dim; ++c) {

@@ -54,12 +54,13 @@ class TokenModel {
   std::unique_ptr<KvCache> NewCrossCache(int tokens) const {
     return NewCache(CrossFormat(precision_), tokens);
   }
+  KvFormat cross_format() const { return CrossFormat(precision_); }
   size_t SelfCacheBytes(int steps) const { return CacheBytes(SelfFormat(precision_), steps); }
   size_t CrossCacheBytes(int tokens) const { return CacheBytes(CrossFormat(precision_), tokens); }
 
-  // Fits one layer's factors of keys in `cache` to a condition, [tokens][dim], of which it looks at
-  // a few rows. Thread-safe for different layers. The cache is `fitted` once all layers are.
-  void FitKeys(int layer, const float* rows, int tokens, KvCache* cache) const;
+  // Fits one layer's factors of keys in `cache` to some rows of a condition, [count][dim].
+  // Thread-safe for different layers. The cache is `fitted` once all layers are.
+  void FitKeys(int layer, const float* rows, int count, KvCache* cache) const;
 
   // Computes keys and values of one layer for condition tokens [position, position + count) and
   // stores them in `cache`. `rows` is [count][dim], and `position` is a multiple of kTile.

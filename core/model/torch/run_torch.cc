@@ -36,21 +36,28 @@ class WarnOnce final : public c10::WarningHandler {
   std::set<std::string> said_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Makes the settings that Torch keeps for each thread.
-bool SetUpThread() {
+// Torch keeps these settings for each thread.
+bool HandleWarnings() {
   static auto* const warnings = new WarnOnce();
   c10::WarningUtils::set_warning_handler(warnings);
-  // Turns OpenMP off, because chunks already run in parallel.
-  at::set_num_threads(1);
+  return true;
+}
+
+bool UseThisThreadAlone() {
+  at::set_num_threads(1);  // turns OpenMP off
   return true;
 }
 
 }  // namespace
 
-absl::Status RunTorch(absl::FunctionRef<absl::Status()> body) {
+absl::Status RunTorch(absl::FunctionRef<absl::Status()> body, TorchThreads threads) {
   try {
-    thread_local const bool is_set_up = SetUpThread();
-    static_cast<void>(is_set_up);
+    thread_local const bool warnings_handled = HandleWarnings();
+    static_cast<void>(warnings_handled);
+    if (threads == TorchThreads::kOne) {
+      thread_local const bool alone = UseThisThreadAlone();
+      static_cast<void>(alone);
+    }
     c10::InferenceMode inference;
     return body();
   } catch (const std::bad_alloc&) {

@@ -9,10 +9,16 @@
 
 namespace vidmuse {
 
-// Runs `body` in inference mode, with Torch on this thread alone; that setting stays for the
-// process. Torch's exceptions become errors: RESOURCE_EXHAUSTED if memory is short, else INTERNAL.
-// Each of its warnings goes once to WarnOfLibrary.
-absl::Status RunTorch(absl::FunctionRef<absl::Status()> body);
+// How many threads Torch computes with.
+enum class TorchThreads {
+  kOne,        // this thread alone; that setting stays for the thread
+  kAsTheyAre,  // as many as the process has set, or Torch's default
+};
+
+// Runs `body` in inference mode. Torch's exceptions become errors: RESOURCE_EXHAUSTED if memory is
+// short, else INTERNAL. Each of its warnings goes once to WarnOfLibrary.
+absl::Status RunTorch(absl::FunctionRef<absl::Status()> body,
+                      TorchThreads threads = TorchThreads::kOne);
 
 // LibTorch's version, and the instruction set that it chose for this CPU: "AVX2", "AVX512", ...
 std::string TorchVersion();

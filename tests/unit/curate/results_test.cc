@@ -62,6 +62,25 @@ TEST(Results, SaysWhatIsNotMeasuredYet) {
   EXPECT_EQ(clips[1].decision.reason, "probe: seconds 4, under 30");
 }
 
+TEST(Results, CopiesOfAFileAreDuplicatesWhateverTheySoundLike) {
+  const Folder folder;
+  const MeasurementStore store(folder.path());
+  const std::vector<RawClip> raw = {Clip("a", 0).clip, Clip("b", 0).clip, Clip("c", 0).clip};
+  for (const RawClip& clip : raw) {
+    const std::string hash = clip.id == "b" ? "other" : "same";
+    ASSERT_TRUE(store.Save("probe", "1", clip.id, {{"seconds", 40}, {"video_hash", hash}}).ok());
+    ASSERT_TRUE(store.Save("duplicates", "1", clip.id, {{"fingerprint", ""}}).ok());
+  }
+  Rules rules;
+  const std::vector<StageKey> stages = {{"probe", "1"}, {"duplicates", "1"}};
+  EXPECT_TRUE(Collect(raw, rules, store, stages)[2].decision.kept);
+  rules.drop_duplicates = true;
+  const auto clips = Collect(raw, rules, store, stages);
+  EXPECT_TRUE(clips[0].decision.kept);
+  EXPECT_TRUE(clips[1].decision.kept);
+  EXPECT_EQ(clips[2].decision.reason, "duplicates: sounds like a");
+}
+
 TEST(ReviewPage, HoldsTheKeptClipsAndNothingThatTheyCouldRun) {
   std::vector<CuratedClip> clips = {Clip("a", 0.25), Clip("b", 0.5, false)};
   clips[0].clip.video = "/data/v/a #1.mp4";

@@ -17,6 +17,7 @@
 #include "core/curate/silence.h"
 #include "core/curate/static_stage.h"
 #include "core/curate/structural_similarity.h"
+#include "tests/support/test_data.h"
 
 namespace vidmuse::curate {
 namespace {
@@ -35,7 +36,10 @@ Picture Grey(const std::function<int(int x, int y)>& pixel) {
 
 int Wave(int x, int y) { return (x * x + 3 * y * y + x * y) % 251; }
 
-RawClip Clip() { return {.id = "a", .video = "v", .sound = "s", .source = Json::object()}; }
+// A clip whose video is a file that is there, but no video.
+RawClip Clip() {
+  return {.id = "a", .video = TestData("demo/README.md"), .sound = "s", .source = Json::object()};
+}
 
 // Ten seconds of a video that shows `picture` at each second.
 PictureSource Video(std::function<Picture(int64_t second)> picture) {
@@ -114,6 +118,7 @@ TEST(ProbeStage, MeasuresBothStreams) {
                                          return Grey([](int, int y) { return y < 9 ? 0 : 100; });
                                        }))
                              ->Measure(Clip(), {});
+  EXPECT_EQ(measured["video_hash"].get<std::string>().size(), 32U);
   EXPECT_EQ(measured["has_video"], true);
   EXPECT_EQ(measured["has_audio"], true);
   EXPECT_EQ(measured["seconds"], 10);

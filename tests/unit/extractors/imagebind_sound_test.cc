@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/extractors/extractor.h"
+#include "core/extractors/imagebind_file.h"
 #include "core/model/synthetic/hash_values.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -91,6 +92,23 @@ TEST_F(ImageBindSoundTest, RefusesWhatIsNoSound) {
   Sound damaged = Noise(3);
   damaged.channels[0][17] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_THAT(refusal(damaged), HasSubstr("finite"));
+}
+
+TEST_F(ImageBindSoundTest, TowersInUseAreShared) {
+  const auto open = [&](ImageBindModality modality) {
+    return OpenImageBindFile(file_, modality).value();
+  };
+  auto first = open(ImageBindModality::kSound);
+  EXPECT_EQ(open(ImageBindModality::kSound), first);
+  EXPECT_NE(open(ImageBindModality::kPictures), first);
+  // A file that changed is read again.
+  ASSERT_TRUE(WriteImageBind({.columns = 20}, file_).ok());
+  EXPECT_EQ(open(ImageBindModality::kSound)->tower->columns(), 20);
+  EXPECT_EQ(first->tower->columns(), 24);
+  // Nobody holds a tower that isn't used.
+  const std::weak_ptr<const ImageBindFile> unused = first;
+  first = nullptr;
+  EXPECT_TRUE(unused.expired());
 }
 
 TEST_F(ImageBindSoundTest, RefusesOtherFiles) {

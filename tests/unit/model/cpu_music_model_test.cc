@@ -33,10 +33,10 @@ HashModelSizes Sizes() {
   return sizes;
 }
 
-std::unique_ptr<MusicModel> Load(int device_threads) {
+std::unique_ptr<MusicModel> Load(int device_threads, const char* precision = "fp32") {
   ModelOptions options;
   options.name = "unit";
-  options.precision = "fp32";
+  options.precision = precision;
   options.device_threads = device_threads;
   options.encode_threads = 2;
   auto model = LoadModelFromFiles(HashLmFile(Sizes()), HashCodecFile(Sizes()), options);
@@ -179,6 +179,56 @@ TEST_F(CpuMusicModelTest, WindowsOpenedTogetherAreThoseOpenedAlone) {
   for (int i = 0; i < count; ++i) {
     EXPECT_EQ(variants[i].drawn, alone[i].drawn) << "variant " << i;
     EXPECT_EQ(variants[i].logits, alone[i].logits) << "variant " << i;
+  }
+}
+
+// The local frames are frames[0], frames[1] and so on of a grey video, as many as `frames` has.
+VideoFrames Arranged(const std::vector<int>& frames) {
+  VideoFrames video = GreyVideo(4, 250);
+  video.local = frames;
+  video.seconds = static_cast<int>(frames.size()) / 2;
+  return video;
+}
+
+// The guided logits of five steps in a window of all frames of the video.
+std::vector<float> Logits(MusicModel& model, const std::vector<int>& frames) {
+  auto condition = model.EncodeVideo(Arranged(frames), CancelFlag());
+  EXPECT_TRUE(condition.ok()) << condition.status();
+  Song song;
+  song.sampling.greedy = true;
+  const auto count = static_cast<int>(frames.size());
+  auto window = model.OpenWindow(**condition, 0, count, 5, CancelFlag());
+  EXPECT_TRUE(window.ok()) << window.status();
+  song.window = *std::move(window);
+  for (int step = 0; step < 5; ++step) {
+    song.fed.resize(kCodebooks * song.window->length(), 7);  // the same tokens for all
+    song.fed.resize(song.fed.size() + kCodebooks, 9);
+    Step(model, {&song});
+  }
+  return song.logits;
+}
+
+float Farthest(const std::vector<float>& a, const std::vector<float>& b) {
+  float most = 0;
+  for (size_t i = 0; i < a.size(); ++i) most = std::max(most, std::abs(a[i] - b[i]));
+  return most;
+}
+
+// Frames that are equal are held once and count several times. A number of copies that is a power
+// of two doesn't even change a bit.
+TEST_F(CpuMusicModelTest, EqualFramesAreHeldOnceInReducedPrecision) {
+  const std::vector<int> slides = {5, 5, 5, 1, 1, 5, 7, 7}, distinct = {0, 1, 2, 3, 4, 5, 6, 7};
+  const std::vector<float> published = Logits(*model_, slides);
+  const std::vector<float> published_distinct = Logits(*model_, distinct);
+  for (const char* precision : {"fp16", "int8"}) {
+    const auto model = Load(2, precision);
+    EXPECT_EQ(Logits(*model, {5, 5, 5, 5}), Logits(*model, {5, 5})) << precision;
+    EXPECT_EQ(Logits(*model, {5, 5, 1, 1, 5, 5, 1, 1}), Logits(*model, {5, 1})) << precision;
+    // The error is that of the precision.
+    const float error = Farthest(Logits(*model, slides), published);
+    const float usual = Farthest(Logits(*model, distinct), published_distinct);
+    EXPECT_LT(error, 1.5f * usual) << precision;
+    EXPECT_NE(Logits(*model, {5, 5, 5, 1}), Logits(*model, {5, 1})) << precision;
   }
 }
 

@@ -376,6 +376,36 @@ TEST_P(CpuTokenModelTest, TheConditionMayBeProjectedInPieces) {
   EXPECT_EQ(whole.logits, pieces.logits);
 }
 
+TEST_P(CpuTokenModelTest, RowsThatAreEqualMayBeHeldOnce) {
+  ThreadTeam team(2);
+  // The first rows come 24 times, the others twice.
+  const int distinct = 33, often = 5, repeated = 22 * often;
+  Sequence held = Start(*model_, 6, distinct, 5);
+  Sequence all = Start(*model_, 6, 2 * distinct + repeated, 5);
+  const std::vector<float> condition = Condition(distinct, 5);
+  std::vector<float> copies;
+  for (int row = 0; row < all.condition_tokens; ++row) {
+    const int source = row < repeated ? row % often : (row - repeated) % distinct;
+    copies.insert(copies.end(), &condition[source * config_.dim],
+                  &condition[source * config_.dim] + config_.dim);
+  }
+  for (int layer = 0; layer < config_.num_layers; ++layer) {
+    model_->ProjectCondition(layer, copies.data(), all.condition_tokens, 0, all.cross.get());
+  }
+  std::vector<float> counts(distinct, 2);
+  std::fill_n(counts.begin(), often, 24.0f);
+  held.cross->set_counts(counts);
+  // Weights are rounded differently, which is little beside the precision's own rounding.
+  const double tolerance = std::max(2e-5, Tolerance(GetParam().precision) / 8);
+  for (int step = 0; step < 6; ++step) {
+    Feed(*model_, team, {&held}, {1});
+    Feed(*model_, team, {&all}, {1});
+    for (size_t i = 0; i < all.logits.size(); ++i) {
+      ASSERT_NEAR(held.logits[i], all.logits[i], tolerance) << "step " << step;
+    }
+  }
+}
+
 // Sequences that draw nothing only fill their caches.
 TEST_P(CpuTokenModelTest, LogitsAreOptional) {
   ThreadTeam team(2);

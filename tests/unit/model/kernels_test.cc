@@ -300,7 +300,8 @@ struct Head {
     return out;
   }
 
-  std::vector<double> Expected(const float* q, int length) const {
+  std::vector<double> Expected(const float* q, int length,
+                               const std::vector<float>& counts = {}) const {
     std::vector<double> weights(length);
     double peak = -INFINITY, sum = 0;
     for (int t = 0; t < length; ++t) {
@@ -309,7 +310,10 @@ struct Head {
       weights[t] = score / std::sqrt(double(dim));
       peak = std::max(peak, weights[t]);
     }
-    for (double& weight : weights) sum += weight = std::exp(weight - peak);
+    for (int t = 0; t < length; ++t) {
+      weights[t] = std::exp(weights[t] - peak) * (counts.empty() ? 1 : counts[t]);
+      sum += weights[t];
+    }
     std::vector<double> out(dim);
     for (int t = 0; t < length; ++t) {
       for (int d = 0; d < dim; ++d) out[d] += weights[t] / sum * values[t * dim + d];
@@ -321,6 +325,28 @@ struct Head {
   KvCache cache;
   std::vector<float> keys, values;  // as kept
 };
+
+// A position that counts n times is n positions with the same key and value.
+TEST_P(KvKernelsTest, APositionMayCountSeveralTimes) {
+  const double tolerance = IsInteger(format()) ? 1e-4 : 3e-6;
+  const int dim = 24, positions = 150;
+  Head head(dim, positions, 7, format());
+  std::vector<float> counts(positions);
+  for (int t = 0; t < positions; ++t) counts[t] = static_cast<float>(1 + t % 7 * t % 11);
+  head.cache.set_counts(counts);
+  const std::vector<float> q = Random(5 * dim, 9, 2.0f);
+  const std::vector<int> lengths = {150, 131, 16, 3, 77};
+  // Each query alone and all of them together.
+  const std::vector<float> out = head.Attend(kernels(), q.data(), lengths);
+  for (size_t r = 0; r < lengths.size(); ++r) {
+    const std::vector<double> expected = head.Expected(&q[r * dim], lengths[r], counts);
+    for (int d = 0; d < dim; ++d) {
+      ASSERT_NEAR(out[r * dim + d], expected[d], tolerance) << "query " << r;
+    }
+    const std::vector<float> alone = head.Attend(kernels(), &q[r * dim], {lengths[r]});
+    EXPECT_TRUE(std::equal(alone.begin(), alone.end(), &out[r * dim])) << "query " << r;
+  }
+}
 
 TEST_P(KvKernelsTest, AttentionIsTheWeightedMean) {
   // Queries and weights are rounded to 16 bits beside integers.

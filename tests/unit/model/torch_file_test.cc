@@ -17,6 +17,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pair;
+using ::testing::UnorderedElementsAre;
 
 template <typename T>
 std::vector<T> Values(const TensorFile& file, const std::string& name) {
@@ -89,9 +91,18 @@ TEST_F(FeaturesTest, ReadsParametersModulesAndStrings) {
   EXPECT_THAT(Values<float>(*file_, "module/0.weight"), ElementsAre(1, 1, 1, 1, 1, 1));
   EXPECT_THAT(Values<int64_t>(*file_, "module/1.num_batches_tracked"), ElementsAre(0));
   EXPECT_EQ(file_->tensors().size(), 25u);
-  EXPECT_EQ(file_->strings().size(), 2u);
+  EXPECT_EQ(file_->strings().size(), 3u);
   EXPECT_EQ(file_->strings().at("xp.cfg"), "dim: 4\n");
   EXPECT_EQ(file_->strings().at("unicode"), "h\u00e9");
+  EXPECT_EQ(file_->strings().at("list/1"), "a");
+}
+
+TEST_F(FeaturesTest, ReadsNumbers) {
+  EXPECT_THAT(file_->numbers(),
+              UnorderedElementsAre(Pair("exported", 1), Pair("step", 7),
+                                   Pair("long", double{int64_t{1} << 40}), Pair("negative", -5),
+                                   Pair("rate", 0.5), Pair("list/0", 1), Pair("tuple/0", 1),
+                                   Pair("tuple/1", 2)));
 }
 
 TEST(TorchFileTest, AFlatDictKeepsItsNames) {
@@ -100,6 +111,32 @@ TEST(TorchFileTest, AFlatDictKeepsItsNames) {
   EXPECT_EQ((*file)->tensors().size(), 2u);
   EXPECT_EQ((*file)->tensors().at("weight").ShapeString(), "[2, 3, 4]");
   EXPECT_EQ((*file)->name(), DataPath("checkpoint/flat.pt"));
+}
+
+TEST(TorchFileTest, ReadsFractions) {
+  const auto numbers = [](const std::string& arguments) {
+    // {"a": fractions.Fraction(arguments)}
+    constexpr char kBegin[] =
+        "\x80\x02}X\x01\x00\x00\x00"
+        "acfractions\nFraction\n";
+    const std::string pickle =
+        absl::StrCat(absl::string_view(kBegin, sizeof(kBegin) - 1), arguments, "Rs.");
+    const std::string zip = MakeZip({{"a/data.pkl", pickle}});
+    const auto file = TensorFile::ParseTorch(zip, "x", OtherValues::kSkip);
+    EXPECT_TRUE(file.ok()) << file.status();
+    return file.ok() ? (*file)->numbers() : std::map<std::string, double>();
+  };
+  const auto text = [](const std::string& value) {
+    const auto size = static_cast<char>(value.size());
+    return absl::StrCat("X", absl::string_view(&size, 1), absl::string_view("\0\0\0", 3), value,
+                        "\x85");
+  };
+  EXPECT_THAT(numbers(text("39/5")), UnorderedElementsAre(Pair("a", 7.8)));
+  EXPECT_THAT(numbers(text("10")), UnorderedElementsAre(Pair("a", 10)));
+  EXPECT_THAT(numbers("K\x27K\x05\x86"), UnorderedElementsAre(Pair("a", 7.8)));
+  for (const char* bad : {"39/0", "39/-5", "39/x", "", "/5"}) {
+    EXPECT_THAT(numbers(text(bad)), IsEmpty()) << bad;
+  }
 }
 
 TEST(TorchFileTest, NothingExecutes) {

@@ -43,6 +43,24 @@ TEST(ClipFilesTest, AreReadAsTheyWereMade) {
       (*clips)->GlobalFrames(0, {0, 31}, std::vector<uint8_t>(2 * kFrameBytes).data()).ok());
 }
 
+// The published code's manifest, which vidmuse_curate writes too.
+TEST(ClipFilesTest, AreReadByThePublishedNames) {
+  const std::string folder = FreshFolder();
+  ASSERT_TRUE(WriteClips(5, 1, 3, folder).ok());
+  const std::string path = folder + "/published.jsonl";
+  std::ofstream(path) << R"({"path": "clip_5.wav", "video_path": "clip_5.mp4", "duration": 3.0, )"
+                         R"("sample_rate": 32000, "amplitude": null, "weight": null, )"
+                         R"("info_path": null})"
+                      << "\n";
+  const auto clips = ManifestClips(path, 2);
+  ASSERT_TRUE(clips.ok()) << clips.status();
+  const auto audio = (*clips)->Audio(0);
+  ASSERT_TRUE(audio.ok()) << audio.status();
+  const auto own = ManifestClips(folder + "/manifest.jsonl", 2);
+  ASSERT_TRUE(own.ok()) << own.status();
+  EXPECT_EQ(*audio, *(*own)->Audio(0));
+}
+
 TEST(ClipFilesTest, ErrorsNameTheFileAndTheLine) {
   const std::string folder = FreshFolder();
   const std::string path = folder + "/manifest.jsonl";

@@ -14,7 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "tests/support/subprocess.h"
-#include "tests/unit/train/fresh_folder.h"
+#include "tests/support/fresh_folder.h"
 
 namespace vidmuse::train {
 namespace {

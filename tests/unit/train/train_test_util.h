@@ -14,7 +14,7 @@
 #include "core/model/synthetic/hash_model.h"
 #include "core/train/parameters.h"
 #include "core/train/random.h"
-#include "tests/unit/train/fresh_folder.h"
+#include "tests/support/fresh_folder.h"
 
 namespace vidmuse::train {
 

@@ -118,6 +118,30 @@ AnswerHeader SoundEnd() {
   return header;
 }
 
+void SendInfo(const PictureInfo& info) {
+  const AnswerHeader header = {kAnswerMagic, AnswerKind::kPictureInfo, 0, 0, 0};
+  Send(&header, sizeof(header));
+  Send(&info, sizeof(info));
+}
+
+void SendPicture(const PictureSize& size, const std::vector<uint8_t>& pixels) {
+  const AnswerHeader header = {kAnswerMagic, AnswerKind::kPicture, 0, 0, 0};
+  Send(&header, sizeof(header));
+  Send(&size, sizeof(size));
+  Send(pixels.data(), pixels.size());
+}
+
+constexpr PictureInfo kPlausible = {4, 2, 10, 25, 2};
+
+absl::Status SendPictures(const PictureInfo& info, const PictureSize& size, size_t bytes,
+                          int count) {
+  SendInfo(info);
+  for (int i = 0; i < count; ++i) SendPicture(size, std::vector<uint8_t>(bytes));
+  const AnswerHeader header = {kAnswerMagic, AnswerKind::kPicturesEnd, 0, 0, 0};
+  Send(&header, sizeof(header));
+  _exit(0);
+}
+
 const std::map<std::string, std::function<absl::Status()>>& Deeds() {
   static const auto* deeds = new std::map<std::string, std::function<absl::Status()>>{
       {"crash", [] { return Tried("raise", raise(SIGSEGV)); }},
@@ -225,6 +249,11 @@ const std::map<std::string, std::function<absl::Status()>>& Deeds() {
       {"sound at no rate", [] { return SendSound(0, 32000, std::vector<float>(32000)); }},
       {"part without end",
        [] { return SendParts({SoundPart(8000, 1, std::numeric_limits<uint64_t>::max())}, {}); }},
+      {"part too long",
+       [] {
+         return SendParts({SoundPart(8000, 1, kMostSoundPart + 1), SoundEnd()},
+                          std::vector<float>(kMostSoundPart + 1));
+       }},
       {"part cut", [] { return SendParts({SoundPart(8000, 1, 8)}, std::vector<float>(7)); }},
       {"part without channels",
        [] {
@@ -255,6 +284,39 @@ const std::map<std::string, std::function<absl::Status()>>& Deeds() {
                           std::vector<float>(8));
        }},
       {"no parts", [] { return SendParts({SoundEnd()}, {}); }},
+      {"two pictures",
+       [] {
+         return SendPictures(kPlausible, {4, 2}, 24, 2);
+       }},
+      {"one picture",
+       [] {
+         return SendPictures(kPlausible, {4, 2}, 24, 1);
+       }},
+      {"three pictures",
+       [] {
+         return SendPictures(kPlausible, {4, 2}, 24, 3);
+       }},
+      {"pictures cut",
+       [] {
+         return SendPictures(kPlausible, {4, 2}, 23, 1);
+       }},
+      {"huge pictures",
+       [] {
+         return SendPictures(kPlausible, {1 << 30, 1 << 30}, 24, 2);
+       }},
+      {"pictures below nothing",
+       [] {
+         return SendPictures(kPlausible, {-4, -2}, 24, 2);
+       }},
+      {"pictures of no frames",
+       [] {
+         return SendPictures({4, 2, 0, 25, 2}, {4, 2}, 24, 2);
+       }},
+      {"pictures at no rate",
+       [] {
+         return SendPictures({4, 2, 10, std::numeric_limits<double>::quiet_NaN(), 2}, {4, 2}, 24,
+                             2);
+       }},
       {"frames cut", [] { return SendFrames(2, 1, std::vector<int32_t>(4 + kGlobalFrames)); }},
   };
   return *deeds;

@@ -79,8 +79,8 @@ void Scores(const AttentionArgs& a, Queries<R>& queries, ReadAhead& ahead) {
   ScoresFrom<format, R, 1>(a, queries, position, ahead);
 }
 
-// Turns scores into weights, which are 0 past a row's length. For integer values, each weight is
-// multiplied by its value's scale.
+// Turns scores into weights, which are 0 past a row's length and count as often as `counts` says.
+// For integer values, each weight is multiplied by its value's scale.
 template <KvFormat format, int R>
 void Softmax(const AttentionArgs& a, Queries<R>& queries, ReadAhead& ahead) {
   for (int r = 0; r < R; ++r) {
@@ -96,6 +96,7 @@ void Softmax(const AttentionArgs& a, Queries<R>& queries, ReadAhead& ahead) {
         const int64_t at = i + v * kLanes;
         if (r == 0) ahead.Next(kPrefetchWeights);
         Vec weight = Exp(Load(row + at) - peak);
+        if (a.counts != nullptr) weight = Rounded(weight * Load(a.counts + at));
         sum[v] += weight;
         if constexpr (IsInteger(format)) {
           weight *= Stored<Precision::kBf16>::Widen(a.value_scales + at);

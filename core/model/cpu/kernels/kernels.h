@@ -110,6 +110,8 @@ struct AttentionArgs {
   // Scales of integer formats: [positions] bfloat16, padded to whole tiles.
   const uint16_t* key_scales = nullptr;
   const uint16_t* value_scales = nullptr;
+  // [positions], padded to whole tiles: how often each position's weight counts. Null: once each.
+  const float* counts = nullptr;
   int head_dim = 0;
   const void* next = nullptr;  // keys that the next call reads, to prefetch, or null
   int64_t next_bytes = 0;

@@ -67,6 +67,7 @@ void KvCache::Describe(int layer, int head, AttentionArgs* args) const {
   args->value_block = static_cast<int64_t>(ValueBlock());
   args->key_scales = found.key_scales;
   args->value_scales = found.value_scales;
+  args->counts = counts_.empty() ? nullptr : counts_.data();
   args->head_dim = head_dim_;
 }
 
@@ -156,6 +157,11 @@ void KvCache::WriteAs(const Head& head, int position, int count, const float* ke
     position += written, count -= written;
     keys += written * stride, values += written * stride;
   }
+}
+
+void KvCache::set_counts(std::vector<float> counts) {
+  counts_ = std::move(counts);
+  counts_.resize(sizes_.capacity);
 }
 
 void KvCache::PrefetchPosition(int layer, int head, int position) const {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "core/model/cpu/kernels/aligned_buffer.h"
 #include "core/model/cpu/kernels/kernels.h"
@@ -54,6 +55,10 @@ class KvCache {
   }
   bool fitted() const { return fitted_; }
   void set_fitted() { fitted_ = true; }
+
+  // Says how often the weight of each position counts, for the positions that are written; without
+  // it, once.
+  void set_counts(std::vector<float> counts);
 
   // Prefetches the memory that Write() of `position` will touch.
   void PrefetchPosition(int layer, int head, int position) const;
@@ -108,6 +113,7 @@ class KvCache {
   AlignedBuffer data_;
   char* base_;  // start of data_
   bool fitted_ = false;
+  std::vector<float> counts_;  // padded with zeros to `capacity`; empty: each position counts once
 };
 
 }  // namespace vidmuse::cpu

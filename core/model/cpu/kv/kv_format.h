@@ -59,6 +59,9 @@ static constexpr KvFormat CrossFormat(Precision weights) {
   return weights == Precision::kInt4 ? KvFormat::kInt4 : SelfFormat(weights);
 }
 
+// Formats of the precisions that don't promise the published model's tokens.
+static constexpr bool IsReduced(KvFormat format) { return format >= KvFormat::kFp16; }
+
 static constexpr bool IsInteger(KvFormat format) { return format >= KvFormat::kInt8; }
 
 inline constexpr int kTile = 16;          // lanes of a tile, and numbers in each lane

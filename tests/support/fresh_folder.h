@@ -1,13 +1,13 @@
 // A place for a test's files.
-#ifndef VIDMUSE_TESTS_UNIT_TRAIN_FRESH_FOLDER_H_
-#define VIDMUSE_TESTS_UNIT_TRAIN_FRESH_FOLDER_H_
+#ifndef VIDMUSE_TESTS_SUPPORT_FRESH_FOLDER_H_
+#define VIDMUSE_TESTS_SUPPORT_FRESH_FOLDER_H_
 
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <string>
 
-namespace vidmuse::train {
+namespace vidmuse {
 
 // A folder of this test's own, empty.
 inline std::string FreshFolder() {
@@ -18,6 +18,6 @@ inline std::string FreshFolder() {
   return folder;
 }
 
-}  // namespace vidmuse::train
+}  // namespace vidmuse
 
-#endif  // VIDMUSE_TESTS_UNIT_TRAIN_FRESH_FOLDER_H_
+#endif  // VIDMUSE_TESTS_SUPPORT_FRESH_FOLDER_H_

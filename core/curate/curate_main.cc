@@ -1,0 +1,127 @@
+// vidmuse_curate: makes a training set of raw videos.
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/base/catch_exceptions.h"
+#include "core/base/interrupt.h"
+#include "core/base/status_macros.h"
+#include "core/base/version.h"
+#include "core/curate/curate_flags.h"
+#include "core/curate/measurement_store.h"
+#include "core/curate/open_stages.h"
+#include "core/curate/report.h"
+#include "core/curate/results.h"
+#include "core/curate/review.h"
+#include "core/curate/reviews.h"
+#include "core/curate/run_stages.h"
+#include "core/evaluate/progress.h"
+#include "core/extractors/read_pictures.h"
+#include "core/extractors/read_sound.h"
+
+namespace vidmuse::curate {
+namespace {
+
+bool Has(const CurateFlags& flags, const std::string& stage) {
+  return std::find(flags.stages.begin(), flags.stages.end(), stage) != flags.stages.end();
+}
+
+// Tells what the run did, and fails if a clip couldn't be measured for a reason of this machine.
+absl::Status Tell(const RunReport& report) {
+  int64_t failed = 0;
+  for (const auto& [stage, work] : report.stages) {
+    const double seconds = absl::ToDoubleSeconds(work.busy);
+    std::fprintf(
+        stderr, "%s\n",
+        absl::StrFormat(
+            "%-10s %7d measured, %7d known, %7d failed; %.1f s, %.0f clips an hour of one worker",
+            stage, work.measured, work.reused, work.failed, seconds,
+            seconds > 0 ? 3600 * static_cast<double>(work.measured) / seconds : 0)
+            .c_str());
+    failed += work.failed;
+  }
+  if (failed == 0) return absl::OkStatus();
+  const auto& [stage, status] = *report.failures.begin();
+  return absl::UnavailableError(
+      absl::StrCat(failed, " clips couldn't be measured; run again. The first in ", stage, ": ",
+                   status.ToString()));
+}
+
+absl::Status Split(const CurateFlags& flags, const std::vector<RawClip>& clips,
+                   const OpenedStages& opened, const MeasurementStore& store) {
+  std::vector<StageKey> keys;
+  for (const std::unique_ptr<Stage>& stage : opened.stages) {
+    keys.push_back({stage->name(), stage->settings()});
+  }
+  ASSIGN_OR_RETURN(const Reviews reviews, ReadReviews(flags.decisions));
+  const std::vector<CuratedClip> curated = Collect(clips, flags.rules, store, keys);
+  const curate::Split split = SplitClips(curated, flags.rules, reviews);
+  RETURN_IF_ERROR(WriteResults(curated, split, flags.out));
+  RETURN_IF_ERROR(
+      WriteWhole(absl::StrCat(flags.out, "/report.html"), CurationReport(curated, split, reviews)));
+  RETURN_IF_ERROR(
+      WriteWhole(absl::StrCat(flags.out, "/review.html"), ReviewPage(curated, flags.out)));
+  for (const Drops& drop : CountDrops(curated)) {
+    std::printf("%7d dropped by %s: %s\n", static_cast<int>(drop.clips), drop.stage.c_str(),
+                drop.rule.c_str());
+  }
+  std::printf("%7zu for pretraining, %zu of them for finetuning, %zu for the benchmark, of %zu\n",
+              split.pretrain.size(), split.finetune.size(), split.benchmark.size(), clips.size());
+  return absl::OkStatus();
+}
+
+absl::Status Run(const CurateFlags& flags) {
+  if (flags.manifest.empty()) return absl::InvalidArgumentError("--manifest is needed");
+  at::set_num_threads(1);  // clips are what runs side by side
+  ASSIGN_OR_RETURN(const std::vector<RawClip> all, ReadRawManifest(flags.manifest));
+  const std::vector<RawClip> clips = ClipsOfShard(all, flags.shard.index, flags.shard.count);
+  const MeasurementStore store(absl::StrCat(flags.out, "/stages"));
+  ASSIGN_OR_RETURN(const OpenedStages opened,
+                   OpenStages(flags.stages, flags.extractors, ReadSound, ReadPictures, &store));
+  const Interrupt interrupt("vidmuse_curate");
+  evaluate::Progress progress("clips", clips.size(), true);
+  ASSIGN_OR_RETURN(const RunReport report, RunStages(clips, opened.stages, flags.rules, store,
+                                                     {.workers = flags.workers,
+                                                      .on_clip = [&](int64_t) { progress.Add(); }},
+                                                     interrupt.cancel()));
+  // One shard alone has no lists.
+  if (Has(flags, "split") && flags.shard.count == 1) {
+    RETURN_IF_ERROR(Split(flags, all, opened, store));
+  }
+  return Tell(report);
+}
+
+constexpr char kUsage[] =
+    "Makes a training set of raw videos (core/curate/curation.md):\n\n"
+    "  vidmuse_curate --manifest raw.jsonl --out DIR --extractors DIR\n\n"
+    "It may be stopped at any time, and goes on where it was when it is started again.\n\n";
+
+int Main(int argc, char** argv) {
+  const absl::StatusOr<std::optional<CurateFlags>> flags =
+      ParseCurateFlags(std::vector<std::string>(argv + 1, argv + argc));
+  if (flags.ok() && !flags->has_value()) {
+    std::printf("%s%s", kUsage, CurateFlagTable().Help().c_str());
+    return 0;
+  }
+  const absl::Status status =
+      flags.ok() ? CatchExceptions("curation", [&] { return Run(**flags); }) : flags.status();
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "vidmuse_curate: %s\n", std::string(status.message()).c_str());
+  return absl::IsCancelled(status) ? kInterruptedExitCode : 1;
+}
+
+}  // namespace
+}  // namespace vidmuse::curate
+
+int main(int argc, char** argv) {
+  if (vidmuse::PrintVersionIfAsked(argc, argv)) return 0;
+  return vidmuse::curate::Main(argc, argv);
+}

@@ -1,0 +1,126 @@
+// How a song is cut into chunks while it is made.
+#include "core/engine/audio_pipeline.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace vidmuse {
+namespace {
+
+constexpr int kCodebooks = 4;
+constexpr int kFrameSamples = 640;
+constexpr int kFrames = 1500;  // 30 s
+
+// Holds back as many samples as the published codec does.
+class DelayedDecoder final : public AudioDecoder {
+ public:
+  absl::Status Push(absl::Span<const int32_t> codes, bool last,
+                    std::vector<float>* samples) override {
+    made_ += static_cast<int64_t>(codes.size()) / kCodebooks * kFrameSamples;
+    const int64_t end = last ? made_ : std::max<int64_t>(out_, made_ - 2402);
+    for (; out_ < end; ++out_) samples->push_back(out_ / 40 % 2 ? 0.1f : -0.1f);
+    return absl::OkStatus();
+  }
+
+ private:
+  int64_t made_ = 0, out_ = 0;
+};
+
+struct Cut {
+  int64_t frames;  // that the chunk takes
+  double seconds;  // of audio in it
+};
+
+std::vector<Cut> Cuts(LoudnessMode loudness, double chunk_seconds = 0, int64_t frames = kFrames) {
+  ModelInfo model;
+  model.codebooks = kCodebooks;
+  model.samples_per_frame = kFrameSamples;
+  model.sample_rate = 32000;
+  model.frame_rate = 50;
+  model.channels = 1;
+  AudioPipelineOptions options;
+  options.format = AudioFormat::kPcmS16le;
+  options.loudness = loudness;
+  options.total_frames = frames;
+  options.chunk_seconds = chunk_seconds;
+  auto pipeline = AudioPipeline::Create(options, model, std::make_unique<DelayedDecoder>());
+  EXPECT_TRUE(pipeline.ok()) << pipeline.status();
+  std::vector<Cut> cuts;
+  while (!(*pipeline)->done()) {
+    const int64_t needed = (*pipeline)->frames_needed();
+    const std::vector<uint16_t> tokens(needed * kCodebooks, 7);
+    const auto chunk = (*pipeline)->Next(tokens);
+    EXPECT_TRUE(chunk.ok()) << chunk.status();
+    if (!chunk.ok()) break;
+    cuts.push_back({needed, *chunk ? static_cast<double>((*chunk)->num_samples) / 32000 : 0});
+  }
+  return cuts;
+}
+
+// The least time that a player has left when a chunk comes, if each frame takes `frame_seconds`.
+double LeastLead(const std::vector<Cut>& cuts, double frame_seconds) {
+  double now = 0, least = 1e9;
+  std::optional<double> plays_until;
+  for (const Cut& cut : cuts) {
+    now += static_cast<double>(cut.frames) * frame_seconds;
+    if (cut.seconds == 0) continue;
+    if (plays_until) least = std::min(least, *plays_until - now);
+    plays_until = std::max(plays_until.value_or(now), now) + cut.seconds;
+  }
+  return least;
+}
+
+double Seconds(const std::vector<Cut>& cuts) {
+  double sum = 0;
+  for (const Cut& cut : cuts) sum += cut.seconds;
+  return sum;
+}
+
+TEST(AudioPipelineTest, ASongMadeAlmostInRealTimeNeverRunsDry) {
+  for (const LoudnessMode loudness : {LoudnessMode::kNone, LoudnessMode::kStreaming}) {
+    const std::vector<Cut> cuts = Cuts(loudness);
+    EXPECT_NEAR(Seconds(cuts), 30, 1e-9);
+    EXPECT_GT(LeastLead(cuts, 0.9 * 0.02), 0.01);
+    EXPECT_GT(LeastLead(cuts, 0.75 * 0.02), 0.05);
+    EXPECT_EQ(std::max_element(cuts.begin(), cuts.end(),
+                               [](const Cut& a, const Cut& b) { return a.frames < b.frames; })
+                  ->frames,
+              100);
+  }
+}
+
+TEST(AudioPipelineTest, TheFirstAudioIsLongEnoughAndNotLate) {
+  for (const auto& [loudness, most_frames] :
+       {std::pair(LoudnessMode::kNone, 17), {LoudnessMode::kStreaming, 41}}) {
+    int64_t frames = 0;
+    double first = 0;
+    for (const Cut& cut : Cuts(loudness)) {
+      frames += cut.frames;
+      first = cut.seconds;
+      if (first > 0) break;
+    }
+    EXPECT_GE(first, 0.26);
+    EXPECT_LE(frames, most_frames);
+  }
+}
+
+TEST(AudioPipelineTest, ShortChunksAndShortSongs) {
+  for (const LoudnessMode loudness :
+       {LoudnessMode::kNone, LoudnessMode::kStreaming, LoudnessMode::kReference}) {
+    for (const Cut& cut : Cuts(loudness, 0.1, 100)) {
+      EXPECT_LE(cut.frames, 5);
+      EXPECT_LE(cut.seconds, loudness == LoudnessMode::kReference ? 0.1 : 0.6);
+    }
+    for (const int64_t frames : {1, 12, 13, 14, 40, 60}) {
+      EXPECT_NEAR(Seconds(Cuts(loudness, 0, frames)), 0.02 * static_cast<double>(frames), 1e-9);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace vidmuse
