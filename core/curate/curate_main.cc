@@ -14,6 +14,7 @@
 #include "core/base/catch_exceptions.h"
 #include "core/base/interrupt.h"
 #include "core/base/status_macros.h"
+#include "core/base/version.h"
 #include "core/curate/curate_flags.h"
 #include "core/curate/measurement_store.h"
 #include "core/curate/open_stages.h"
@@ -155,4 +156,7 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace vidmuse::curate
 
-int main(int argc, char** argv) { return vidmuse::curate::Main(argc, argv); }
+int main(int argc, char** argv) {
+  if (vidmuse::PrintVersionIfAsked(argc, argv)) return 0;
+  return vidmuse::curate::Main(argc, argv);
+}
