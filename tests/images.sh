@@ -150,7 +150,7 @@ run_cpu() {  # the server's folder, the gateway's
   mapfile -t healthy < <(field "vidmuse:$version" "config['Healthcheck']['Test'][1:]")
   mapfile -t gateway_entry < <(field "vidmuse-gateway:$version" "config['Entrypoint']")
   mapfile -t gateway_healthy < <(field "vidmuse-gateway:$version" "config['Healthcheck']['Test'][1:]")
-  declare -p server gateway entry healthy gateway_entry gateway_healthy >"$work/variables"
+  declare -p version server gateway entry healthy gateway_entry gateway_healthy >"$work/variables"
   alone '
     . "$1"
     prepare "$server"; prepare "$gateway"
@@ -161,6 +161,8 @@ run_cpu() {  # the server's folder, the gateway's
       done
       echo "images: not healthy after two minutes" >&2; return 1
     }
+    [ "$(in_image "$server" vidmuse_server --version)" = "vidmuse_server $version" ]
+    [ "$(in_image "$gateway" vidmuse_gateway --version)" = "vidmuse_gateway $version" ]
     in_image "$server" vidmuse_server --self_test --device cpu
     if in_image "$server" touch /opt/vidmuse/x 2>/dev/null; then echo "images: the root can be written" >&2; exit 1; fi
     become "$server" "${entry[@]}" 2>/tmp/server.$$ & program=$!
