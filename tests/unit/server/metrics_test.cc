@@ -83,6 +83,8 @@ TEST_F(MetricsTest, AlertsAndDashboardNameWhatThereIs) {
     const std::string all = text.str();
     const std::regex pattern("vidmuse_[a-z_]+");
     for (std::sregex_iterator found(all.begin(), all.end(), pattern), end; found != end; ++found) {
+      // The gateway's own are held against its page by tests/deploy/monitoring_test.py.
+      if (absl::StartsWith(found->str(), "vidmuse_gateway_")) continue;
       ++names;
       EXPECT_THAT(page, HasSubstr(absl::StrCat("\n", found->str(), "{"))) << file;
     }
