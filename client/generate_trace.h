@@ -11,8 +11,8 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "telemetry/trace_context.h"
-#include "telemetry/tracer.h"
+#include "client/telemetry/trace_context.h"
+#include "client/telemetry/tracer.h"
 
 namespace vidmuse {
 

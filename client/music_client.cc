@@ -9,10 +9,10 @@
 #include "client/request_id.h"
 #include "client/resumable_call.h"
 #include "client/retry_policy.h"
+#include "client/telemetry/trace_context.h"
 #include "core/base/mutex.h"
 #include "core/base/status_macros.h"
 #include "grpc/health/v1/health.grpc.pb.h"
-#include "telemetry/trace_context.h"
 
 namespace vidmuse {
 namespace {

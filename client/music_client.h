@@ -21,8 +21,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/telemetry/tracer.h"
 #include "client/video_source.h"
-#include "telemetry/tracer.h"
 #include "vidmuse/v1/music.grpc.pb.h"
 
 namespace vidmuse {

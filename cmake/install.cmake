@@ -19,8 +19,8 @@ install(FILES client/music_client.h client/video_source.h
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/client COMPONENT client)
 install(FILES core/base/origin_mark.h
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/core/base COMPONENT client)
-install(FILES telemetry/span.h telemetry/trace_context.h telemetry/tracer.h
-  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/telemetry COMPONENT client)
+install(FILES client/telemetry/span.h client/telemetry/trace_context.h client/telemetry/tracer.h
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/client/telemetry COMPONENT client)
 install(FILES client/mux/mux_video.h
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/client/mux COMPONENT client)
 install(FILES ${CMAKE_BINARY_DIR}/proto/vidmuse/v1/music.pb.h ${CMAKE_BINARY_DIR}/proto/vidmuse/v1/music.grpc.pb.h

@@ -10,9 +10,9 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "client/telemetry/trace_context.h"
+#include "client/telemetry/tracer.h"
 #include "server/request_log.h"
-#include "telemetry/trace_context.h"
-#include "telemetry/tracer.h"
 #include "vidmuse/stage_time.h"
 
 namespace vidmuse {

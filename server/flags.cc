@@ -7,10 +7,10 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "client/telemetry/otlp_options.h"
 #include "core/base/flag_type.h"
 #include "core/base/origin_mark.h"
 #include "core/base/status_macros.h"
-#include "telemetry/otlp_options.h"
 #include "vidmuse/generator.h"
 #include "vidmuse/limits.h"
 

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "client/telemetry/library_log.h"
 #include "core/base/clock.h"
 #include "core/base/log_writer.h"
 #include "core/base/shutdown_signal.h"
@@ -20,7 +21,6 @@
 #include "server/options.h"
 #include "server/server.h"
 #include "server/watchdog.h"
-#include "telemetry/library_log.h"
 #include "vidmuse/generator.h"
 #include "vidmuse/self_test.h"
 

@@ -12,9 +12,9 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "client/telemetry/log_line.h"
+#include "client/telemetry/trace_context.h"
 #include "core/base/log_writer.h"
-#include "telemetry/log_line.h"
-#include "telemetry/trace_context.h"
 #include "vidmuse/events.h"
 
 namespace vidmuse {

@@ -14,13 +14,13 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "client/telemetry/tracer.h"
 #include "core/base/clock.h"
 #include "core/base/loopback.h"
 #include "core/base/status_macros.h"
 #include "server/credentials.h"
 #include "server/descriptor_limit.h"
 #include "server/tls_files.h"
-#include "telemetry/tracer.h"
 
 namespace vidmuse {
 namespace {

@@ -12,6 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/telemetry/otlp_exporter.h"
 #include "core/base/clock.h"
 #include "core/base/mutex.h"
 #include "server/api_keys.h"
@@ -28,7 +29,6 @@
 #include "server/music_service.h"
 #include "server/options.h"
 #include "server/request_log.h"
-#include "telemetry/otlp_exporter.h"
 #include "vidmuse/generator.h"
 
 namespace vidmuse {

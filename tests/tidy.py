@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs clang-tidy, with the checks of .clang-tidy, over core/, telemetry/, server/ and client/ in about a minute.
+"""Runs clang-tidy, with the checks of .clang-tidy, over core/, server/ and client/ in about a minute.
 
 tests/tidy.py [FOLDER...]    only files under these folders, e.g. core/engine
 
@@ -76,7 +76,7 @@ def check(job: tuple[tuple[str, ...], list[Path]]) -> str:
 
 def main() -> int:
     configure()
-    jobs = list(libraries(sys.argv[1:] or ["core", "telemetry", "server", "client"]).items())
+    jobs = list(libraries(sys.argv[1:] or ["core", "server", "client"]).items())
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         output = "".join(pool.map(check, jobs))
     print(output, end="")

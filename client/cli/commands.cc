@@ -22,12 +22,12 @@
 #include "client/cli/progress.h"
 #include "client/cli/tokens_file.h"
 #include "client/cli/video_output.h"
+#include "client/telemetry/otlp_exporter.h"
+#include "client/telemetry/trace_context.h"
+#include "client/telemetry/tracer.h"
 #include "client/variant_state.h"
 #include "core/base/small_file.h"
 #include "core/base/status_macros.h"
-#include "telemetry/otlp_exporter.h"
-#include "telemetry/trace_context.h"
-#include "telemetry/tracer.h"
 
 namespace vidmuse {
 namespace {

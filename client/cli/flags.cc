@@ -7,9 +7,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/telemetry/otlp_options.h"
 #include "core/base/flag_type.h"
 #include "core/base/status_macros.h"
-#include "telemetry/otlp_options.h"
 
 namespace vidmuse {
 namespace {

@@ -20,12 +20,12 @@
 #include "client/gateway/page_files.h"
 #include "client/gateway/service_info.h"
 #include "client/request_id.h"
+#include "client/telemetry/otlp_exporter.h"
+#include "client/telemetry/tracer.h"
 #include "core/base/clock.h"
 #include "core/base/listen_socket.h"
 #include "core/base/small_file.h"
 #include "core/base/status_macros.h"
-#include "telemetry/otlp_exporter.h"
-#include "telemetry/tracer.h"
 
 namespace vidmuse {
 namespace {

@@ -9,11 +9,11 @@
 #include "absl/strings/str_format.h"
 #include "client/gateway/gateway.h"
 #include "client/gateway/gateway_options.h"
+#include "client/telemetry/library_log.h"
+#include "client/telemetry/log_line.h"
 #include "core/base/log_writer.h"
 #include "core/base/shutdown_signal.h"
 #include "core/base/version.h"
-#include "telemetry/library_log.h"
-#include "telemetry/log_line.h"
 
 namespace vidmuse {
 namespace {

@@ -1,8 +1,8 @@
 #include "client/gateway/gateway_options.h"
 
 #include "absl/strings/str_cat.h"
+#include "client/telemetry/otlp_options.h"
 #include "core/base/status_macros.h"
-#include "telemetry/otlp_options.h"
 
 namespace vidmuse {
 namespace {

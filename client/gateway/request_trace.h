@@ -8,8 +8,8 @@
 
 #include "absl/time/time.h"
 #include "client/gateway/service_info.h"
-#include "telemetry/trace_context.h"
-#include "telemetry/tracer.h"
+#include "client/telemetry/trace_context.h"
+#include "client/telemetry/tracer.h"
 
 namespace vidmuse {
 

@@ -7,8 +7,8 @@
 #include <variant>
 #include <vector>
 
+#include "client/telemetry/tracer.h"
 #include "core/base/mutex.h"
-#include "telemetry/tracer.h"
 #include "tests/unit/client/client_test.h"
 
 namespace vidmuse {

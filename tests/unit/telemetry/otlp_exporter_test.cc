@@ -1,4 +1,4 @@
-#include "telemetry/otlp_exporter.h"
+#include "client/telemetry/otlp_exporter.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "telemetry/trace_context.h"
+#include "client/telemetry/trace_context.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "telemetry/tracer.h"
+#include "client/telemetry/tracer.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // Sends spans to an OpenTelemetry collector, by OTLP over gRPC.
-#ifndef VIDMUSE_TELEMETRY_OTLP_EXPORTER_H_
-#define VIDMUSE_TELEMETRY_OTLP_EXPORTER_H_
+#ifndef VIDMUSE_CLIENT_TELEMETRY_OTLP_EXPORTER_H_
+#define VIDMUSE_CLIENT_TELEMETRY_OTLP_EXPORTER_H_
 
 #include <grpcpp/grpcpp.h>
 
@@ -15,10 +15,10 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "client/telemetry/otlp_options.h"
+#include "client/telemetry/span.h"
 #include "core/base/mutex.h"
 #include "opentelemetry/proto/collector/trace/v1/trace_service.grpc.pb.h"
-#include "telemetry/otlp_options.h"
-#include "telemetry/span.h"
 
 namespace vidmuse {
 
@@ -79,4 +79,4 @@ class OtlpExporter final : public SpanSink {
 
 }  // namespace vidmuse
 
-#endif  // VIDMUSE_TELEMETRY_OTLP_EXPORTER_H_
+#endif  // VIDMUSE_CLIENT_TELEMETRY_OTLP_EXPORTER_H_

@@ -1,4 +1,4 @@
-#include "telemetry/otlp_options.h"
+#include "client/telemetry/otlp_options.h"
 
 #include <unistd.h>
 

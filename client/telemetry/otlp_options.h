@@ -1,6 +1,6 @@
 // Where traces are sent.
-#ifndef VIDMUSE_TELEMETRY_OTLP_OPTIONS_H_
-#define VIDMUSE_TELEMETRY_OTLP_OPTIONS_H_
+#ifndef VIDMUSE_CLIENT_TELEMETRY_OTLP_OPTIONS_H_
+#define VIDMUSE_CLIENT_TELEMETRY_OTLP_OPTIONS_H_
 
 #include <cstddef>
 #include <string>
@@ -9,8 +9,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "client/telemetry/span.h"
 #include "core/base/flag_type.h"
-#include "telemetry/span.h"
 
 namespace vidmuse {
 
@@ -43,4 +43,4 @@ absl::StatusOr<OtlpOptions> MakeOtlpOptions(absl::string_view endpoint, absl::st
 
 }  // namespace vidmuse
 
-#endif  // VIDMUSE_TELEMETRY_OTLP_OPTIONS_H_
+#endif  // VIDMUSE_CLIENT_TELEMETRY_OTLP_OPTIONS_H_

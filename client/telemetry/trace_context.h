@@ -1,7 +1,7 @@
 // W3C Trace Context, which says what trace a call belongs to.
 // See https://www.w3.org/TR/trace-context/.
-#ifndef VIDMUSE_TELEMETRY_TRACE_CONTEXT_H_
-#define VIDMUSE_TELEMETRY_TRACE_CONTEXT_H_
+#ifndef VIDMUSE_CLIENT_TELEMETRY_TRACE_CONTEXT_H_
+#define VIDMUSE_CLIENT_TELEMETRY_TRACE_CONTEXT_H_
 
 #include <optional>
 #include <string>
@@ -36,4 +36,4 @@ TraceContext NewTrace();
 
 }  // namespace vidmuse
 
-#endif  // VIDMUSE_TELEMETRY_TRACE_CONTEXT_H_
+#endif  // VIDMUSE_CLIENT_TELEMETRY_TRACE_CONTEXT_H_

@@ -1,4 +1,4 @@
-#include "telemetry/otlp_convert.h"
+#include "client/telemetry/otlp_convert.h"
 
 #include <algorithm>
 #include <cstdint>

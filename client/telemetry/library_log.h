@@ -1,6 +1,6 @@
 // Routes what libraries have to say to the program's log.
-#ifndef VIDMUSE_TELEMETRY_LIBRARY_LOG_H_
-#define VIDMUSE_TELEMETRY_LIBRARY_LOG_H_
+#ifndef VIDMUSE_CLIENT_TELEMETRY_LIBRARY_LOG_H_
+#define VIDMUSE_CLIENT_TELEMETRY_LIBRARY_LOG_H_
 
 #include <memory>
 
@@ -16,4 +16,4 @@ void SendLibraryLogsTo(std::shared_ptr<LogWriter> log);
 
 }  // namespace vidmuse
 
-#endif  // VIDMUSE_TELEMETRY_LIBRARY_LOG_H_
+#endif  // VIDMUSE_CLIENT_TELEMETRY_LIBRARY_LOG_H_

@@ -1,6 +1,6 @@
 // The lines that programs log about themselves.
-#ifndef VIDMUSE_TELEMETRY_LOG_LINE_H_
-#define VIDMUSE_TELEMETRY_LOG_LINE_H_
+#ifndef VIDMUSE_CLIENT_TELEMETRY_LOG_LINE_H_
+#define VIDMUSE_CLIENT_TELEMETRY_LOG_LINE_H_
 
 #include <string>
 
@@ -16,4 +16,4 @@ std::string NoticeLine(absl::string_view event, absl::string_view message,
 
 }  // namespace vidmuse
 
-#endif  // VIDMUSE_TELEMETRY_LOG_LINE_H_
+#endif  // VIDMUSE_CLIENT_TELEMETRY_LOG_LINE_H_

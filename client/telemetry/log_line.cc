@@ -1,4 +1,4 @@
-#include "telemetry/log_line.h"
+#include "client/telemetry/log_line.h"
 
 #include <nlohmann/json.hpp>
 

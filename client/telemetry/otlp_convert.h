@@ -1,11 +1,11 @@
 // Spans as OpenTelemetry's messages.
-#ifndef VIDMUSE_TELEMETRY_OTLP_CONVERT_H_
-#define VIDMUSE_TELEMETRY_OTLP_CONVERT_H_
+#ifndef VIDMUSE_CLIENT_TELEMETRY_OTLP_CONVERT_H_
+#define VIDMUSE_CLIENT_TELEMETRY_OTLP_CONVERT_H_
 
 #include <vector>
 
+#include "client/telemetry/span.h"
 #include "opentelemetry/proto/collector/trace/v1/trace_service.pb.h"
-#include "telemetry/span.h"
 
 namespace vidmuse {
 
@@ -18,4 +18,4 @@ opentelemetry::proto::collector::trace::v1::ExportTraceServiceRequest ToExportRe
 
 }  // namespace vidmuse
 
-#endif  // VIDMUSE_TELEMETRY_OTLP_CONVERT_H_
+#endif  // VIDMUSE_CLIENT_TELEMETRY_OTLP_CONVERT_H_

@@ -1,13 +1,13 @@
 // Decides which traces are recorded.
-#ifndef VIDMUSE_TELEMETRY_TRACER_H_
-#define VIDMUSE_TELEMETRY_TRACER_H_
+#ifndef VIDMUSE_CLIENT_TELEMETRY_TRACER_H_
+#define VIDMUSE_CLIENT_TELEMETRY_TRACER_H_
 
 #include <memory>
 #include <optional>
 #include <utility>
 
-#include "telemetry/span.h"
-#include "telemetry/trace_context.h"
+#include "client/telemetry/span.h"
+#include "client/telemetry/trace_context.h"
 
 namespace vidmuse {
 
@@ -34,4 +34,4 @@ class Tracer {
 
 }  // namespace vidmuse
 
-#endif  // VIDMUSE_TELEMETRY_TRACER_H_
+#endif  // VIDMUSE_CLIENT_TELEMETRY_TRACER_H_

@@ -1,4 +1,4 @@
-#include "telemetry/otlp_exporter.h"
+#include "client/telemetry/otlp_exporter.h"
 
 #include <pthread.h>
 
@@ -8,8 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "client/telemetry/otlp_convert.h"
 #include "core/base/catch_exceptions.h"
-#include "telemetry/otlp_convert.h"
 
 namespace vidmuse {
 namespace {

@@ -1,6 +1,6 @@
 // What a trace tells of one piece of work.
-#ifndef VIDMUSE_TELEMETRY_SPAN_H_
-#define VIDMUSE_TELEMETRY_SPAN_H_
+#ifndef VIDMUSE_CLIENT_TELEMETRY_SPAN_H_
+#define VIDMUSE_CLIENT_TELEMETRY_SPAN_H_
 
 #include <cstdint>
 #include <string>
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "telemetry/trace_context.h"
+#include "client/telemetry/trace_context.h"
 
 namespace vidmuse {
 
@@ -44,4 +44,4 @@ class SpanSink {
 
 }  // namespace vidmuse
 
-#endif  // VIDMUSE_TELEMETRY_SPAN_H_
+#endif  // VIDMUSE_CLIENT_TELEMETRY_SPAN_H_

@@ -1,4 +1,4 @@
-#include "telemetry/library_log.h"
+#include "client/telemetry/library_log.h"
 
 #include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
@@ -8,8 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "client/telemetry/log_line.h"
 #include "core/base/library_warnings.h"
-#include "telemetry/log_line.h"
 
 namespace vidmuse {
 namespace {
