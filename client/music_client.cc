@@ -12,6 +12,7 @@
 #include "core/base/mutex.h"
 #include "core/base/status_macros.h"
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "telemetry/trace_context.h"
 
 namespace vidmuse {
 namespace {
@@ -171,6 +172,9 @@ absl::Status MusicClient::Generate(const GenerateOptions& options, const VideoSo
   if (!IsVisible(options.request_id) || !IsVisible(options.traceparent)) {
     return absl::InvalidArgumentError(
         "request_id or traceparent has characters that are not visible ASCII");
+  }
+  if (!options.tracestate.empty() && !IsTracestate(options.tracestate)) {
+    return absl::InvalidArgumentError("tracestate is not at most 512 printable ASCII characters");
   }
   RETURN_IF_ERROR(CheckApiKey(options_, options.api_key));
   ResumableCall call(options_, options, video, sink);

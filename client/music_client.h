@@ -22,6 +22,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/video_source.h"
+#include "telemetry/tracer.h"
 #include "vidmuse/v1/music.grpc.pb.h"
 
 namespace vidmuse {
@@ -51,6 +52,10 @@ struct ClientOptions {
   // answer that they have no server (UNAVAILABLE). If zero, the call fails at once on a busy
   // server, and UNAVAILABLE answers count against max_retries.
   absl::Duration max_busy_wait = absl::Minutes(2);
+
+  // Records a span for each song and one for each of its attempts. Null: none; then a song's
+  // `traceparent` is only passed on.
+  std::shared_ptr<const Tracer> tracer = nullptr;
 
   // For tests: replaces the wait between attempts. Cancellation::Cancel ends only the real wait.
   std::function<void(absl::Duration)> sleep = nullptr;
@@ -88,8 +93,10 @@ struct GenerateOptions {
   // Sent as `x-request-id` with every attempt, so that the servers' logs can be joined. Attempts
   // are counted from 1 in `x-vidmuse-attempt`. Visible ASCII; if empty, a random one is used.
   std::string request_id = {};
-  // Sent as `traceparent` (W3C Trace Context) with every attempt. Visible ASCII; not sent if empty.
+  // The caller's span, by W3C Trace Context: sent with every attempt, or with a tracer the parent
+  // of the song's span. Visible ASCII. Empty: there is none.
   std::string traceparent = {};
+  std::string tracestate = {};  // goes with `traceparent`; printable ASCII, or empty
 };
 
 // Describes a song whose second part was made by a server that may round differently from the first

@@ -36,6 +36,7 @@ ResumableCall::ResumableCall(const ClientOptions& client, const GenerateOptions&
       sink_(sink),
       deadline_(Now() + options.deadline),
       request_id_(options.request_id.empty() ? NewRequestId() : options.request_id),
+      trace_(client.tracer, options.traceparent, options.tracestate, request_id_),
       cancellation_(options.cancellation != nullptr ? options.cancellation : &own_cancellation_),
       state_(options.config.resume(), VariantsOf(options.config)),
       plan_({.addresses = static_cast<int>(client.addresses.size()),
@@ -45,12 +46,18 @@ ResumableCall::ResumableCall(const ClientOptions& client, const GenerateOptions&
       piece_bytes_(kPieceBytes) {}
 
 absl::Status ResumableCall::Run(const std::function<Stub*(int attempt)>& stub) {
+  const absl::Status status = RunAttempts(stub);
+  trace_.End(attempts_, status);
+  return status;
+}
+
+absl::Status ResumableCall::RunAttempts(const std::function<Stub*(int attempt)>& stub) {
   uint64_t progress = state_.progress();
   for (int attempt = 0;; ++attempt) {
     if (cancellation_->cancelled()) return absl::CancelledError("cancelled by the caller");
     state_.BeginAttempt();
     Stub* const server = stub(attempt);
-    const Outcome outcome = RunAttempt(server, attempt);
+    const Outcome outcome = RunTracedAttempt(server, attempt);
     // The status is OK once `finished` has come, however the connection ended.
     if (outcome.status.ok() || outcome.local) return outcome.status;
     if (std::exchange(progress, state_.progress()) != progress) retries_.OnProgress();
@@ -107,14 +114,26 @@ absl::StatusOr<bool> ResumableCall::ShortenPieces(Stub* stub, const Outcome& out
   return true;
 }
 
-void ResumableCall::FillContext(int attempt, grpc::ClientContext* context) const {
+ResumableCall::Outcome ResumableCall::RunTracedAttempt(Stub* stub, int attempt) {
+  ++attempts_;
+  const GenerateTrace::Part trace = trace_.BeginAttempt();
+  const uint64_t held_frames = state_.held_frames(0);
+  Outcome outcome = RunAttempt(stub, attempt, trace);
+  const std::string& address =
+      client_.addresses[static_cast<size_t>(attempt) % client_.addresses.size()];
+  trace_.EndAttempt(trace, attempts_, address, held_frames, outcome.status);
+  return outcome;
+}
+
+void ResumableCall::FillContext(int attempt, const GenerateTrace::Part& trace,
+                                grpc::ClientContext* context) const {
   if (deadline_ != absl::InfiniteDuration()) {
     context->set_deadline(absl::ToChronoTime(absl::Now() + (deadline_ - Now())));
   }
   AddApiKey(options_.api_key.empty() ? client_.api_key : options_.api_key, context);
   context->AddMetadata("x-request-id", request_id_);
   context->AddMetadata("x-vidmuse-attempt", absl::StrCat(attempt + 1));
-  if (!options_.traceparent.empty()) context->AddMetadata("traceparent", options_.traceparent);
+  trace_.AddHeaders(trace, context);
 }
 
 v1::GenerateMusicConfig ResumableCall::AttemptConfig() const {
@@ -125,9 +144,10 @@ v1::GenerateMusicConfig ResumableCall::AttemptConfig() const {
   return config;
 }
 
-ResumableCall::Outcome ResumableCall::RunAttempt(Stub* stub, int attempt) {
+ResumableCall::Outcome ResumableCall::RunAttempt(Stub* stub, int attempt,
+                                                 const GenerateTrace::Part& trace) {
   grpc::ClientContext context;
-  FillContext(attempt, &context);
+  FillContext(attempt, trace, &context);
   cancellation_->Attach(&context);
   auto detach = absl::MakeCleanup([&] { cancellation_->Detach(); });
   const std::unique_ptr<Stream> stream = stub->GenerateMusic(&context);

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/generate_trace.h"
 #include "client/music_client.h"
 #include "client/resume_plan.h"
 #include "client/retry_policy.h"
@@ -42,8 +43,12 @@ class ResumableCall {
     Trailers trailers = {};
   };
 
-  Outcome RunAttempt(Stub* stub, int attempt);
-  void FillContext(int attempt, grpc::ClientContext* context) const;
+  // Makes attempts until the song is made or the call has failed, and counts them.
+  absl::Status RunAttempts(const std::function<Stub*(int attempt)>& stub);
+  Outcome RunTracedAttempt(Stub* stub, int attempt);
+  Outcome RunAttempt(Stub* stub, int attempt, const GenerateTrace::Part& trace);
+  void FillContext(int attempt, const GenerateTrace::Part& trace,
+                   grpc::ClientContext* context) const;
   v1::GenerateMusicConfig AttemptConfig() const;
   // Returns how long to wait before the next attempt. An error ends the call.
   absl::StatusOr<absl::Duration> PlanNext(Stub* stub, const Outcome& outcome);
@@ -63,6 +68,8 @@ class ResumableCall {
   const GenerateSink& sink_;
   const absl::Duration deadline_;  // by Clock::Monotonic(), because the wall clock may jump
   const std::string request_id_;
+  const GenerateTrace trace_;
+  int attempts_ = 0;
   Cancellation own_cancellation_;
   Cancellation* const cancellation_;
   StreamState state_;

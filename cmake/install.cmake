@@ -12,13 +12,15 @@ include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/vidmuse_client)
 target_include_directories(vidmuse_client INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_include_directories(vidmuse_mux INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-install(TARGETS vidmuse_client vidmuse_mux vidmuse_base vidmuse_proto vidmuse_health_proto
+install(TARGETS vidmuse_client vidmuse_mux vidmuse_base vidmuse_telemetry vidmuse_proto vidmuse_health_proto
   EXPORT vidmuse_client ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}/vidmuse COMPONENT client)
 install(TARGETS vidmuse RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT client)
 install(FILES client/music_client.h client/video_source.h
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/client COMPONENT client)
 install(FILES core/base/origin_mark.h
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/core/base COMPONENT client)
+install(FILES telemetry/span.h telemetry/trace_context.h telemetry/tracer.h
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/telemetry COMPONENT client)
 install(FILES client/mux/mux_video.h
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/client/mux COMPONENT client)
 install(FILES ${CMAKE_BINARY_DIR}/proto/vidmuse/v1/music.pb.h ${CMAKE_BINARY_DIR}/proto/vidmuse/v1/music.grpc.pb.h

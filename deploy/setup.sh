@@ -3,17 +3,19 @@
 # Safe to run again: what is already there is left alone.
 #
 #   deploy/setup.sh          CPU only
-#   deploy/setup.sh --cuda   LibTorch's CUDA half as well (4.7 GB), and CUDA's compiler (0.3 GB)
+#   deploy/setup.sh --cuda   LibTorch's CUDA half as well (2.7 GB), and CUDA's compiler (0.3 GB)
 #
 # LIBTORCH_DIR=/path/to/torch uses a LibTorch that is already on the machine.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-TORCH_VERSION=2.11.0
-CUDART_VERSION=13.0.96  # what libtorch_cpu.so needs of CUDA, in the releases that torch pins
-CUPTI_VERSION=13.0.85
-CRT_VERSION=13.0.88  # headers that the runtime's own headers include
-NVCC_VERSION=13.0.88
+# The wheels' versions and hashes are in deploy/wheels.
+version_of() {  # list, wheel
+  sed -n "s/^$2==\([^ ]*\) .*/\1/p" "deploy/wheels/$1.txt"
+}
+TORCH_VERSION=$(version_of cpu torch)
+CRT_VERSION=$(version_of cpu nvidia-cuda-crt)
+NVCC_VERSION=$(version_of nvcc nvidia-cuda-nvcc)
 CUDA=0
 for arg in "$@"; do
   case "$arg" in
@@ -47,9 +49,9 @@ if ((${#missing[@]})); then
   $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
-# Unpacks wheels into a folder: LibTorch's shared libraries need no Python at run time.
-unpack_wheels() {  # folder, pip download arguments...
-  local folder=$1; shift
+# Unpacks the wheels of a list into a folder, each by its hash: LibTorch's shared libraries need no Python at run time.
+unpack_wheels() {  # list, folder
+  local list=deploy/wheels/$1.txt folder=$2
   wheels=$(mktemp -d)
   # Every glibc up to Debian 12's own and the older names: pip takes only what is listed.
   local platforms=(--platform manylinux2014_x86_64 --platform manylinux1_x86_64)
@@ -58,7 +60,7 @@ unpack_wheels() {  # folder, pip download arguments...
   # Debian's own python3, which has the pip of python3-pip: another on the PATH may lack it.
   /usr/bin/python3 -m pip download --quiet --disable-pip-version-check --dest "$wheels" --only-binary=:all: \
     --implementation cp --python-version 3.11 --abi cp311 --abi abi3 --abi none \
-    "${platforms[@]}" --platform linux_x86_64 "$@"
+    "${platforms[@]}" --platform linux_x86_64 --no-deps --require-hashes --requirement "$list"
   mkdir -p "$folder"
   for wheel in "$wheels"/*.whl; do unzip -q -o "$wheel" -d "$folder"; done
   rm -rf "$wheels"
@@ -88,14 +90,9 @@ if [ -z "${LIBTORCH_DIR:-}" ]; then
   if [ "$have" != "$want" ] && [ "$have" != "$parts, cuda" ]; then
     echo "setup: unpacking LibTorch $TORCH_VERSION under .deps/"
     rm -rf .deps/wheels .deps/torch.stamp
-    if ((CUDA)); then
-      unpack_wheels .deps/wheels "torch==$TORCH_VERSION"
-      unpack_wheels .deps/wheels --no-deps "nvidia-cuda-crt==$CRT_VERSION"
-    else
-      unpack_wheels .deps/wheels --no-deps "torch==$TORCH_VERSION"
-      unpack_wheels .deps/wheels --no-deps "nvidia-cuda-runtime==$CUDART_VERSION" \
-        "nvidia-cuda-cupti==$CUPTI_VERSION" "nvidia-cuda-crt==$CRT_VERSION"
-    fi
+    list=cpu
+    ((CUDA)) && list=cuda
+    unpack_wheels "$list" .deps/wheels
     echo "$want" >.deps/torch.stamp
   fi
 fi
@@ -103,8 +100,7 @@ fi
 if ((CUDA)) && [ "$(cat .deps/cuda.stamp 2>/dev/null || true)" != "nvcc $NVCC_VERSION" ]; then
   echo "setup: unpacking CUDA's compiler $NVCC_VERSION under .deps/"
   rm -rf .deps/cuda .deps/cuda.stamp
-  unpack_wheels .deps/cuda --no-deps "nvidia-cuda-nvcc==$NVCC_VERSION" "nvidia-nvvm==$NVCC_VERSION" \
-    "nvidia-cuda-crt==$CRT_VERSION" "nvidia-cuda-runtime==$CUDART_VERSION" nvidia-cuda-cccl==13.0.85
+  unpack_wheels nvcc .deps/cuda
   # For all users: unzip lets only the owner run them.
   chmod a+x .deps/cuda/nvidia/cu13/bin/* .deps/cuda/nvidia/cu13/nvvm/bin/*
   echo "nvcc $NVCC_VERSION" >.deps/cuda.stamp

@@ -7,26 +7,12 @@
 #include "absl/time/clock.h"
 #include "core/base/catch_exceptions.h"
 #include "server/call_metadata.h"
+#include "server/grpc_status.h"
 
 namespace vidmuse {
 namespace {
 
 constexpr char kService[] = "vidmuse.v1.MusicService";
-
-// Whether the status is the server's fault, by OpenTelemetry's conventions for gRPC servers.
-bool IsServerFault(absl::StatusCode code) {
-  switch (code) {
-    case absl::StatusCode::kUnknown:
-    case absl::StatusCode::kDeadlineExceeded:
-    case absl::StatusCode::kUnimplemented:
-    case absl::StatusCode::kInternal:
-    case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kDataLoss:
-      return true;
-    default:
-      return false;
-  }
-}
 
 void RecordStage(const Tracer& tracer, const TraceContext& call, absl::Time epoch,
                  const StageTime& stage) {

@@ -46,6 +46,7 @@ absl::Status CheckCall(ApiKeys* keys, const grpc_metadata* metadata, size_t coun
   if (keys == nullptr) return absl::OkStatus();
   const absl::string_view path = Find(metadata, count, ":path");
   if (absl::StartsWith(path, "/grpc.health.v1.Health/") ||
+      absl::StartsWith(path, "/xds.service.orca.v3.OpenRcaService/") ||
       path == "/vidmuse.v1.MusicService/GenerateMusic") {
     return absl::OkStatus();
   }

@@ -35,6 +35,11 @@ void DeviceMetrics::Set(Gauge gauge, double value) {
   if (metrics != nullptr) metrics->gauges[Index(gauge)]->Set(value);
 }
 
+double DeviceMetrics::ValueOf(Gauge gauge) const {
+  const Metrics* metrics = published_.load(std::memory_order_acquire);
+  return metrics == nullptr ? 0 : metrics->gauges[Index(gauge)]->Value();
+}
+
 void DeviceMetrics::Observe(Histogram histogram, double value, absl::string_view /*label*/) {
   const Metrics* metrics = published_.load(std::memory_order_acquire);
   if (metrics != nullptr) metrics->histograms[Index(histogram)]->Observe(value);

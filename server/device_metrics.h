@@ -18,8 +18,8 @@
 
 namespace vidmuse {
 
-// Drops everything that is reported before Describe. Add, Set and Observe are thread-safe, and must
-// be called only with metrics that engines report.
+// Drops everything that is reported before Describe. Add, Set, ValueOf and Observe are thread-safe,
+// and must be called only with metrics that engines report.
 class DeviceMetrics final : public MetricsSink {
  public:
   explicit DeviceMetrics(absl::string_view device) : device_(device) {}
@@ -31,6 +31,7 @@ class DeviceMetrics final : public MetricsSink {
 
   void Add(Counter counter, double value, absl::string_view label) override;
   void Set(Gauge gauge, double value) override;
+  double ValueOf(Gauge gauge) const;
   void Observe(Histogram histogram, double value, absl::string_view label) override;
 
  private:

@@ -117,7 +117,9 @@ std::vector<Flag<ServerOptions>> ConnectionFlags() {
        "authorities in PEM; set: a client needs a certificate of theirs"},
       {"api_keys_file", &ServerOptions::api_keys_file, TextType(),
        "SHA-256 hashes of the keys that clients may call with, one \"HASH [NAME]\" a line; read "
-       "again when it changes; while it holds none, nobody may call. Health checks need no key. "
+       "again when it changes; while it holds none, nobody may call. Health checks and load "
+       "reports "
+       "need no key. "
        "Empty: no call does"},
       {"max_connection_age_seconds", &ServerOptions::max_connection_age_seconds,
        NumberType<double>(0, kMaxSeconds),

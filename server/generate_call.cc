@@ -315,6 +315,8 @@ void GenerateCall::MaybeFinish() {
     // A refused call sends no headers (see OnConfig), so its trailers carry the request ID.
     if (stream_ == nullptr) context_->AddTrailingMetadata(kRequestIdKey, request_id_);
   }
+  environment_.load->OnCallEnd(record.status.code());
+  context_->AddTrailingMetadata(kLoadReportKey, environment_.load->Report().SerializeAsString());
   if (!submitted) {
     environment_.metrics->Add(Counter::kRequests, 1,
                               absl::StrCat(absl::StatusCodeToString(record.status.code()), "/",

@@ -20,6 +20,7 @@
 #include "server/call_registry.h"
 #include "server/call_slots.h"
 #include "server/call_trace.h"
+#include "server/load_meter.h"
 #include "server/options.h"
 #include "server/request_log.h"
 #include "server/tracked_call.h"
@@ -37,7 +38,8 @@ struct CallEnvironment {
   CallRegistry* calls;
   ApiKeys* keys;  // null: no keys are needed
   const ServerOptions* options;
-  const Clock* clock;                    // for all timeouts except the call's deadline
+  const Clock* clock;  // for all timeouts except the call's deadline
+  LoadMeter* load;
   std::shared_ptr<const Tracer> tracer;  // null: no traces are recorded
 };
 

@@ -21,6 +21,9 @@ inline constexpr char kFingerprintKey[] = "vidmuse-fingerprint";
 // on a server whose fingerprint is `own`.
 absl::Status FingerprintMismatch(absl::string_view wanted, absl::string_view own);
 
+// Whether the status is the server's fault, by OpenTelemetry's conventions for gRPC servers.
+bool IsServerFault(absl::StatusCode code);
+
 // Keeps the code and the message (cut at 1 KiB), and adds google.rpc's error details. If the status
 // carries a delay (RetryAfter) or a fingerprint (FingerprintMismatch), adds it to the trailing
 // metadata of `context`. So this must be called only once per call, before Finish.

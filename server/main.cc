@@ -14,12 +14,13 @@
 #include "core/base/clock.h"
 #include "core/base/log_writer.h"
 #include "core/base/shutdown_signal.h"
-#include "server/library_log.h"
+#include "core/base/version.h"
 #include "server/live_watch.h"
 #include "server/metrics.h"
 #include "server/options.h"
 #include "server/server.h"
 #include "server/watchdog.h"
+#include "telemetry/library_log.h"
 #include "vidmuse/generator.h"
 #include "vidmuse/self_test.h"
 
@@ -158,5 +159,6 @@ int Main(const std::vector<std::string>& args) {
 }  // namespace vidmuse
 
 int main(int argc, char** argv) {
+  if (vidmuse::PrintVersionIfAsked(argc, argv)) return 0;
   return vidmuse::Main(std::vector<std::string>(argv + 1, argv + argc));
 }

@@ -134,6 +134,16 @@ void PrometheusMetrics::Set(Gauge gauge, double value) {
   if (handles != nullptr) handles->gauges[Index(gauge)]->Set(value);
 }
 
+std::vector<double> PrometheusMetrics::ValuesOf(Gauge gauge) const {
+  std::vector<double> values;
+  if (ReportedByEngine(gauge) && !devices_.empty()) {
+    for (const auto& device : devices_) values.push_back(device->ValueOf(gauge));
+  } else if (const Handles* handles = published_.load(std::memory_order_acquire)) {
+    values.push_back(handles->gauges[Index(gauge)]->Value());
+  }
+  return values;
+}
+
 void PrometheusMetrics::Observe(Histogram histogram, double value, absl::string_view label) {
   Handles* handles = published_.load(std::memory_order_acquire);
   if (handles == nullptr) return;

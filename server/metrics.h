@@ -18,8 +18,8 @@
 
 namespace vidmuse {
 
-// Names start with `vidmuse_`. Each metric has the labels `model` and `device`. Add, Set and
-// Observe are thread-safe; the other methods must be called by one thread at a time.
+// Names start with `vidmuse_`. Each metric has the labels `model` and `device`. Add, Set,
+// Observe and ValuesOf are thread-safe; the other methods must be called by one thread at a time.
 class PrometheusMetrics final : public MetricsSink {
  public:
   PrometheusMetrics();
@@ -33,6 +33,9 @@ class PrometheusMetrics final : public MetricsSink {
   void Set(Gauge gauge, double value) override;
   void Observe(Histogram histogram, double value, absl::string_view label = "") override;
   MetricsSink* ForDevice(absl::string_view device) override;
+
+  // The gauge as it is now, of each device if engines report it.
+  std::vector<double> ValuesOf(Gauge gauge) const;
 
   std::shared_ptr<prometheus::Registry> registry() const { return registry_; }
   // The metrics page: everything that was reported, and `more`.

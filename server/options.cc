@@ -73,7 +73,8 @@ std::string OptionsHelp() {
   return absl::StrCat(
       "Usage: vidmuse_server --model_dir DIR [--name=value | --name value]...\n"
       "Serves VidMuse, music for videos, over gRPC.\n\n",
-      CommandLineFlags().Help(), FlagHelp("help", "no value", "", "prints this"));
+      CommandLineFlags().Help(), FlagHelp("help", "no value", "", "prints this"),
+      FlagHelp("version", "no value", "", "prints the version; must come first"));
 }
 
 }  // namespace vidmuse

@@ -23,18 +23,6 @@ nlohmann::ordered_json ToJson(const StageSeconds& seconds) {
           {"first_audio", seconds.first_audio}};
 }
 
-const char* Name(Severity severity) {
-  switch (severity) {
-    case Severity::kInfo:
-      return "info";
-    case Severity::kWarning:
-      return "warning";
-    case Severity::kError:
-      return "error";
-  }
-  return "";
-}
-
 std::string Now() { return absl::FormatTime(absl::RFC3339_full, absl::Now(), absl::UTCTimeZone()); }
 
 // Replaces what is not UTF-8, because messages may quote a client's bytes.
@@ -71,10 +59,7 @@ void RequestLog::Write(const RequestRecord& record) {
 }
 
 void RequestLog::Notice(absl::string_view event, absl::string_view message, Severity severity) {
-  out_->Write(Dump({{"time", Now()},
-                    {"event", std::string(event)},
-                    {"severity", Name(severity)},
-                    {"message", std::string(message)}}));
+  out_->Write(NoticeLine(event, message, severity));
 }
 
 std::string ChooseRequestId(absl::string_view proposed) {

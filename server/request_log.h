@@ -13,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "core/base/log_writer.h"
+#include "telemetry/log_line.h"
 #include "telemetry/trace_context.h"
 #include "vidmuse/events.h"
 
@@ -32,8 +33,6 @@ struct RequestRecord {
   uint64_t audio_bytes = 0;             // sent
   std::optional<StageSeconds> seconds;  // set if the song was completed
 };
-
-enum class Severity { kInfo, kWarning, kError };
 
 // Thread-safe. No method blocks.
 class RequestLog {

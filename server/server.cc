@@ -20,7 +20,6 @@
 #include "server/credentials.h"
 #include "server/descriptor_limit.h"
 #include "server/tls_files.h"
-#include "telemetry/otlp_options.h"
 #include "telemetry/tracer.h"
 
 namespace vidmuse {
@@ -34,6 +33,9 @@ constexpr absl::Duration kLeastHandOver = absl::Milliseconds(200);
 constexpr absl::Duration kShutdownGrace = absl::Milliseconds(200);
 // Time at the end of a drain to send the last spans; at most half of what is left of its grace.
 constexpr absl::Duration kLongestFlush = absl::Seconds(2);
+// Each of a balancer's clients has one stream of load reports; its request may fill memory like a
+// health check's.
+constexpr size_t kMostLoadStreams = 64;
 // Threads that gRPC may have for calls of reflection, of which each takes one; further calls get
 // RESOURCE_EXHAUSTED. All other methods share gRPC's own few threads.
 constexpr int kReflectionThreads = 32;
@@ -91,13 +93,6 @@ void SetTransportLimits(const ServerOptions& options, grpc::ServerBuilder& build
 }
 
 // Null: no traces are recorded.
-absl::StatusOr<std::shared_ptr<OtlpExporter>> MakeExporter(const ServerOptions& options) {
-  const std::string endpoint = OtlpEndpoint(options.otlp_endpoint);
-  if (endpoint.empty()) return nullptr;
-  ASSIGN_OR_RETURN(OtlpOptions otlp, MakeOtlpOptions(endpoint, "vidmuse_server", VIDMUSE_VERSION));
-  return std::make_shared<OtlpExporter>(std::move(otlp));
-}
-
 std::shared_ptr<const Tracer> MakeTracer(const ServerOptions& options,
                                          std::shared_ptr<OtlpExporter> exporter) {
   if (exporter == nullptr) return nullptr;
@@ -156,10 +151,12 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
         Severity::kWarning);
   }
   WarnOfOptions(options, generator->model_info(), request_log.get());
-  absl::StatusOr<std::shared_ptr<OtlpExporter>> exporter = MakeExporter(options);
-  if (!exporter.ok()) return Annotated("--otlp_endpoint: ", exporter.status());
+  // Without a drain nobody waits for spans.
+  ASSIGN_OR_RETURN(
+      std::shared_ptr<OtlpExporter> exporter,
+      OtlpExporter::Open(options.otlp_endpoint, "vidmuse_server", absl::ZeroDuration()));
   std::unique_ptr<Server> server(new Server(options, generator, metrics, std::move(log),
-                                            request_log, keys, *std::move(exporter), clock));
+                                            request_log, keys, std::move(exporter), clock));
   absl::StatusOr<std::unique_ptr<ConnectionListener>> listener =
       ConnectionListener::Listen(options.listen, *connections);
   if (!listener.ok()) return Annotated("--listen: ", listener.status());
@@ -183,10 +180,20 @@ Server::Server(const ServerOptions& options, Generator* generator, PrometheusMet
       exporter_(std::move(exporter)),
       slots_(LimitsOfCalls(options)),
       call_timer_(&calls_, clock),
-      service_({generator, metrics, log_.get(), &slots_, &calls_, keys_.get(), &options_, clock,
-                MakeTracer(options_, exporter_)},
+      load_(metrics, options.generator.limits.max_batch, clock),
+      service_({.generator = generator,
+                .metrics = metrics,
+                .log = log_.get(),
+                .slots = &slots_,
+                .calls = &calls_,
+                .keys = keys_.get(),
+                .options = &options_,
+                .clock = clock,
+                .load = &load_,
+                .tracer = MakeTracer(options_, exporter_)},
                VIDMUSE_VERSION),
-      health_service_(MostHealthReads(options)) {}
+      health_service_(MostHealthReads(options)),
+      load_service_(&load_, kMostLoadStreams, clock) {}
 
 Server::~Server() { Shutdown(); }
 
@@ -237,6 +244,7 @@ absl::Status Server::ListenForCalls() {
       MakeServerCredentials(std::move(tls), keys_, draining_));
   builder.RegisterService(&service_);
   builder.RegisterService(&health_service_);
+  builder.RegisterService(&load_service_);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr) return absl::InternalError("gRPC's server does not start");
   listener_->Start(std::move(acceptor), [this] {

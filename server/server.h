@@ -21,6 +21,8 @@
 #include "server/connection_listener.h"
 #include "server/health.h"
 #include "server/health_service.h"
+#include "server/load_meter.h"
+#include "server/load_service.h"
 #include "server/metrics.h"
 #include "server/metrics_listener.h"
 #include "server/music_service.h"
@@ -81,8 +83,10 @@ class Server {
   CallSlots slots_;
   CallRegistry calls_;
   CallTimer call_timer_;
+  LoadMeter load_;
   MusicService service_;
   HealthService health_service_;
+  LoadService load_service_;
   int port_ = 0;
   std::unique_ptr<ConnectionListener> listener_;
   std::unique_ptr<MetricsListener> metrics_listener_;

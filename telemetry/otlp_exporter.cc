@@ -3,8 +3,10 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/base/catch_exceptions.h"
 #include "telemetry/otlp_convert.h"
@@ -50,6 +52,23 @@ bool IsRetryable(grpc::StatusCode code) {
 
 OtlpExporter::OtlpExporter(OtlpOptions options)
     : options_(std::move(options)), collector_(Connect(options_)), thread_([this] { Run(); }) {}
+
+absl::StatusOr<std::shared_ptr<OtlpExporter>> OtlpExporter::Open(absl::string_view flag,
+                                                                 absl::string_view service,
+                                                                 absl::Duration flush) {
+  const std::string endpoint = OtlpEndpoint(flag);
+  if (endpoint.empty()) return nullptr;
+  absl::StatusOr<OtlpOptions> options = MakeOtlpOptions(endpoint, service);
+  if (!options.ok()) {
+    return absl::Status(options.status().code(),
+                        absl::StrCat("--otlp_endpoint: ", options.status().message()));
+  }
+  return std::shared_ptr<OtlpExporter>(new OtlpExporter(*std::move(options)),
+                                       [flush](OtlpExporter* exporter) {
+                                         exporter->Close(flush);
+                                         delete exporter;
+                                       });
+}
 
 OtlpExporter::~OtlpExporter() {
   Close(absl::ZeroDuration());

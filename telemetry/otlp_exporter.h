@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "core/base/mutex.h"
 #include "opentelemetry/proto/collector/trace/v1/trace_service.grpc.pb.h"
@@ -25,6 +27,12 @@ namespace vidmuse {
 class OtlpExporter final : public SpanSink {
  public:
   explicit OtlpExporter(OtlpOptions options);
+  // An exporter to the endpoint in force (see OtlpEndpoint), which is closed with the timeout
+  // `flush` before it is destroyed; null if there is no endpoint. INVALID_ARGUMENT: it is no
+  // address. `service` is the program's name.
+  static absl::StatusOr<std::shared_ptr<OtlpExporter>> Open(absl::string_view flag,
+                                                            absl::string_view service,
+                                                            absl::Duration flush);
   // Drops what is left. See Close.
   ~OtlpExporter() override;
   OtlpExporter(const OtlpExporter&) = delete;

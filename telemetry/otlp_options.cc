@@ -13,6 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "core/base/status_macros.h"
+#include "core/base/version.h"
 
 namespace vidmuse {
 namespace {
@@ -63,13 +64,12 @@ std::string OtlpEndpoint(absl::string_view flag) {
   return std::string(traces.empty() ? Variable("OTEL_EXPORTER_OTLP_ENDPOINT") : traces);
 }
 
-absl::StatusOr<OtlpOptions> MakeOtlpOptions(absl::string_view endpoint, absl::string_view service,
-                                            absl::string_view version) {
+absl::StatusOr<OtlpOptions> MakeOtlpOptions(absl::string_view endpoint, absl::string_view service) {
   OtlpOptions options;
   ASSIGN_OR_RETURN(std::tie(options.target, options.tls), ParseEndpoint(endpoint));
   std::vector<SpanAttribute>* const resource = &options.resource;
   SetAttribute("service.name", service, resource);
-  SetAttribute("service.version", version, resource);
+  SetAttribute("service.version", Version(), resource);
   char host[256] = {};
   if (gethostname(host, sizeof(host) - 1) == 0) SetAttribute("host.name", host, resource);
   resource->push_back({"process.pid", int64_t{getpid()}});

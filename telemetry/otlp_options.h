@@ -39,8 +39,7 @@ std::string OtlpEndpoint(absl::string_view flag);
 
 // Fills the target and the resource. The variables OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES
 // override and add to it. INVALID_ARGUMENT: `endpoint` is empty or no address.
-absl::StatusOr<OtlpOptions> MakeOtlpOptions(absl::string_view endpoint, absl::string_view service,
-                                            absl::string_view version);
+absl::StatusOr<OtlpOptions> MakeOtlpOptions(absl::string_view endpoint, absl::string_view service);
 
 }  // namespace vidmuse
 

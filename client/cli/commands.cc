@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -24,12 +25,23 @@
 #include "client/variant_state.h"
 #include "core/base/small_file.h"
 #include "core/base/status_macros.h"
+#include "telemetry/otlp_exporter.h"
+#include "telemetry/trace_context.h"
+#include "telemetry/tracer.h"
 
 namespace vidmuse {
 namespace {
 
 // Largest video from standard input. By default, servers accept less.
 constexpr uint64_t kMaxSpoolBytes = 2ull << 30;
+// For a collector to take the last spans.
+constexpr absl::Duration kTraceFlush = absl::Seconds(2);
+
+// Empty if it isn't set.
+std::string Variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
 
 // Largest prompt that is sent. By default, servers accept less.
 constexpr size_t kMaxPromptBytes = 64 << 20;
@@ -107,6 +119,14 @@ absl::StatusOr<std::unique_ptr<MusicClient>> Connect(const CliOptions& options) 
   ASSIGN_OR_RETURN(client.credentials, ChannelCredentials(options));
   ASSIGN_OR_RETURN(client.api_key, ApiKey(options));
   client.allow_plaintext_api_key = options.allow_plaintext_api_key;
+  const bool makes_songs =
+      options.command == Command::kGenerate || options.command == Command::kLoad;
+  if (makes_songs) {
+    // With the client's end the last spans are sent.
+    ASSIGN_OR_RETURN(std::shared_ptr<OtlpExporter> exporter,
+                     OtlpExporter::Open(options.otlp_endpoint, "vidmuse", kTraceFlush));
+    if (exporter != nullptr) client.tracer = std::make_shared<const Tracer>(std::move(exporter));
+  }
   return MusicClient::Create(std::move(client));
 }
 
@@ -167,6 +187,12 @@ absl::Status Stream(const CliOptions& options, const v1::GenerateMusicConfig& co
   generate.config = config;
   generate.deadline = options.deadline;
   generate.cancellation = cancellation;
+  // As OpenTelemetry hands a trace on in the environment.
+  const std::string parent = Variable("TRACEPARENT");
+  if (ParseTraceparent(parent)) {
+    generate.traceparent = parent;
+    if (IsTracestate(Variable("TRACESTATE"))) generate.tracestate = Variable("TRACESTATE");
+  }
   const absl::Status status =
       client->Generate(generate, video, MakeSink(options, outputs, &progress, song));
   progress.Close();

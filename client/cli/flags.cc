@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "core/base/flag_type.h"
 #include "core/base/status_macros.h"
+#include "telemetry/otlp_options.h"
 
 namespace vidmuse {
 namespace {
@@ -124,6 +125,12 @@ Flags CommonFlags() {
   };
 }
 
+Flags TraceFlags() {
+  return {{"otlp_endpoint", &CliOptions::otlp_endpoint, OtlpEndpointType(),
+           "OpenTelemetry collector that gets a trace of each song, by OTLP over gRPC, under the "
+           "variable TRACEPARENT (the variable OTEL_EXPORTER_OTLP_ENDPOINT, or none)"}};
+}
+
 Flags HealthFlags() {
   return {{"service", &CliOptions::service, NonEmptyTextType(),
            "of the health service: readiness or liveness (the server as a whole)"}};
@@ -227,7 +234,7 @@ Flags LoadFlags() {
 }
 
 Flags GenerateFlags() {
-  return Concat<CliOptions>({FileFlags(), MuxFlags(), SamplingFlags(), SongFlags()});
+  return Concat<CliOptions>({FileFlags(), MuxFlags(), SamplingFlags(), SongFlags(), TraceFlags()});
 }
 
 absl::StatusOr<Command> ParseCommand(const std::string& name) {
@@ -311,8 +318,8 @@ FlagTable<CliOptions> FlagsOf(Command command) {
     case Command::kGenerate:
       return FlagTable<CliOptions>(Concat<CliOptions>({CommonFlags(), GenerateFlags()}));
     case Command::kLoad:
-      return FlagTable<CliOptions>(
-          Concat<CliOptions>({CommonFlags(), LoadFlags(), SamplingFlags(), SongFlags()}));
+      return FlagTable<CliOptions>(Concat<CliOptions>(
+          {CommonFlags(), LoadFlags(), SamplingFlags(), SongFlags(), TraceFlags()}));
   }
   return FlagTable<CliOptions>({});
 }
@@ -351,7 +358,8 @@ std::string HelpText() {
       "usage: vidmuse generate --video FILE --output FILE [flags]\n"
       "       vidmuse models [--server ADDR]   what model a server runs and what it accepts\n"
       "       vidmuse health [--server ADDR]   exit code 0 only if it serves\n"
-      "       vidmuse load --video FILE_OR_FOLDER (--concurrency N | --rate R) [flags]\n\n"
+      "       vidmuse load --video FILE_OR_FOLDER (--concurrency N | --rate R) [flags]\n"
+      "       vidmuse --version\n\n"
       "A flag is --name value or --name=value. Defaults that the server knows are in brackets.\n\n"
       "flags of every command:\n",
       FlagTable<CliOptions>(CommonFlags()).Help(), "\nflags of generate:\n",

@@ -25,12 +25,13 @@ struct CliOptions {
   std::string tls_key;
   std::string api_key_file;  // empty: the key in the environment, if there is one
   bool allow_plaintext_api_key = false;
-  std::string service;  // for `health`; empty: the server as a whole
-  std::string video;    // "-": standard input
-  std::string output;   // "-": standard output
-  std::string prompt;   // empty: the song begins with no tune
-  std::string tokens;   // empty: no tokens are written
-  std::string resume;   // empty: the song begins at its start
+  std::string otlp_endpoint;  // for `generate` and `load`; empty: see OtlpEndpoint
+  std::string service;        // for `health`; empty: the server as a whole
+  std::string video;          // "-": standard input
+  std::string output;         // "-": standard output
+  std::string prompt;         // empty: the song begins with no tune
+  std::string tokens;         // empty: no tokens are written
+  std::string resume;         // empty: the song begins at its start
   OriginalAudio original_audio = OriginalAudio::kDrop;  // if the output is a video
   double music_gain_db = 0;                             // if the output is a video
   int concurrency = 0;       // for `load`: songs at once; 0: `rate` is set

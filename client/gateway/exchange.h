@@ -14,6 +14,7 @@
 #include "client/gateway/music_exchange.h"
 #include "client/gateway/page_files.h"
 #include "client/gateway/request_body.h"
+#include "client/gateway/request_trace.h"
 
 namespace vidmuse {
 
@@ -25,6 +26,7 @@ bool MayBePassedOn(absl::string_view text);
 struct Exchange {
   MHD_Connection* connection = nullptr;
   std::string method, route, request_id;
+  RequestTrace trace;  // of a song
   absl::Duration begin = absl::ZeroDuration();
   absl::Duration first_byte = absl::InfiniteDuration();
   int code = 0;

@@ -24,6 +24,8 @@
 #include "core/base/listen_socket.h"
 #include "core/base/small_file.h"
 #include "core/base/status_macros.h"
+#include "telemetry/otlp_exporter.h"
+#include "telemetry/tracer.h"
 
 namespace vidmuse {
 namespace {
@@ -35,6 +37,8 @@ constexpr size_t kMaxFields = 64;  // of a query
 // Of the fields of all forms at once, and of those of one client.
 constexpr uint64_t kMaxFieldsBytes = 256 << 20;
 constexpr uint64_t kMaxClientFieldsBytes = 32 << 20;
+// For a collector to take the last spans.
+constexpr absl::Duration kTraceFlush = absl::Seconds(2);
 constexpr char kRetryAfterSeconds[] = "5";
 // MHD cuts an idle connection this much later than the watch gives it up.
 constexpr int kAfterWatchSeconds = 5;
@@ -74,6 +78,12 @@ class HttpGateway final : public Gateway {
     client.allow_plaintext_api_key = options_.servers.allow_plaintext_api_key;
     client.max_busy_wait = absl::Seconds(options_.busy_wait_seconds);
     ASSIGN_OR_RETURN(info_, ServiceInfo::Create(client));
+    ASSIGN_OR_RETURN(exporter_,
+                     OtlpExporter::Open(options_.otlp_endpoint, "vidmuse_gateway", kTraceFlush));
+    if (exporter_ != nullptr) {
+      tracer_ = std::make_shared<const Tracer>(exporter_, options_.trace_sample_share);
+    }
+    client.tracer = tracer_;
     ASSIGN_OR_RETURN(client_, MusicClient::Create(client));
     if (!options_.tls_cert.empty()) {
       ASSIGN_OR_RETURN(certificate_, ReadNonEmptyFile(options_.tls_cert));
@@ -185,9 +195,10 @@ class HttpGateway final : public Gateway {
     MusicExchange::Request request;
     request.request_id = exchange.request_id;
     request.api_key = ApiKeyOf(exchange);
-    if (const std::string trace = exchange.Header("traceparent"); MayBePassedOn(trace)) {
-      request.traceparent = trace;
-    }
+    exchange.trace =
+        RequestTrace(tracer_, exchange.Header("traceparent"), exchange.Header("tracestate"));
+    request.traceparent = exchange.trace.traceparent();
+    request.tracestate = exchange.trace.tracestate();
     const std::string length = exchange.Header("content-length");
     uint64_t bytes = 0;
     if (!length.empty() && absl::SimpleAtoi(length, &bytes)) request.video_bytes = bytes;
@@ -322,8 +333,9 @@ class HttpGateway final : public Gateway {
     MHD_add_response_header(response, "allow", Methods(exchange));
     if (!options_.cors_origin.empty()) {
       MHD_add_response_header(response, "access-control-allow-methods", Methods(exchange));
-      MHD_add_response_header(response, "access-control-allow-headers",
-                              "authorization, content-type, traceparent, x-api-key, x-request-id");
+      MHD_add_response_header(
+          response, "access-control-allow-headers",
+          "authorization, content-type, traceparent, tracestate, x-api-key, x-request-id");
       MHD_add_response_header(response, "access-control-max-age", "3600");
     }
     return Queue(exchange, 204, response);
@@ -386,14 +398,17 @@ class HttpGateway final : public Gateway {
     const absl::Duration took = Now() - exchange->begin;
     gateway->metrics_.OnEnd(exchange->route, exchange->code, took, exchange->first_byte, received,
                             exchange->sent);
-    gateway->log_->Write(AccessLogLine({.request_id = exchange->request_id,
-                                        .method = exchange->method,
-                                        .route = exchange->route,
-                                        .code = exchange->code,
-                                        .status = exchange->failure,
-                                        .took = took,
-                                        .received = received,
-                                        .sent = exchange->sent}));
+    const AccessRecord record = {.request_id = exchange->request_id,
+                                 .method = exchange->method,
+                                 .route = exchange->route,
+                                 .trace_id = exchange->trace.trace_id(),
+                                 .code = exchange->code,
+                                 .status = exchange->failure,
+                                 .took = took,
+                                 .received = received,
+                                 .sent = exchange->sent};
+    exchange->trace.End(record);
+    gateway->log_->Write(AccessLogLine(record));
   }
 
   const GatewayOptions options_;
@@ -403,6 +418,8 @@ class HttpGateway final : public Gateway {
   UploadBudget budget_;  // of videos, on disk
   UploadBudget fields_;  // of forms' fields, in memory
   GatewayMetrics metrics_;
+  std::shared_ptr<OtlpExporter> exporter_;  // null: no traces are recorded
+  std::shared_ptr<const Tracer> tracer_;    // null too then
   std::unique_ptr<ServiceInfo> info_;
   std::unique_ptr<MusicClient> client_;
   ConnectionWatch watch_;

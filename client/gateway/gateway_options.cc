@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "telemetry/otlp_options.h"
 
 namespace vidmuse {
 namespace {
@@ -44,7 +45,12 @@ FlagTable<O> Table() {
         {"busy_wait_seconds", &O::busy_wait_seconds, NumberType<int>(0, 3600),
          "to wait for a server that isn't busy, before the answer is 429"},
         {"drain_seconds", &O::drain_seconds, NumberType<int>(0, 86400),
-         "after SIGTERM, for requests that run"}},
+         "after SIGTERM, for requests that run"},
+        {"otlp_endpoint", &O::otlp_endpoint, OtlpEndpointType(),
+         "OpenTelemetry collector that gets a trace of each song, by OTLP over gRPC (the variable "
+         "OTEL_EXPORTER_OTLP_ENDPOINT, or none)"},
+        {"trace_sample_share", &O::trace_sample_share, NumberType<double>(0, 1),
+         "of the songs without a traceparent that are traced; one with it says so itself"}},
        ServerFlags()}));
 }
 
@@ -63,7 +69,8 @@ absl::StatusOr<GatewayOptions> ParseGatewayFlags(const std::vector<std::string>&
 std::string GatewayHelp() {
   return absl::StrCat(
       "HTTP for a vidmuse service: a video in, its music out.\n\n"
-      "usage: vidmuse_gateway --server ADDR[,ADDR...] [flags]\n\n",
+      "usage: vidmuse_gateway --server ADDR[,ADDR...] [flags]\n"
+      "       vidmuse_gateway --version\n\n",
       Table().Help());
 }
 

@@ -28,6 +28,8 @@ struct GatewayOptions {
   int request_timeout_seconds = 3600;
   int busy_wait_seconds = 10;
   int drain_seconds = 30;
+  std::string otlp_endpoint;      // empty: see OtlpEndpoint
+  double trace_sample_share = 1;  // of the traces that begin here
 };
 
 // INVALID_ARGUMENT: see FlagTable; or flags that don't go together.

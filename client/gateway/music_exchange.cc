@@ -78,6 +78,7 @@ absl::Status MusicExchange::Start() {
   options.api_key = request_.api_key;
   options.request_id = request_.request_id;
   options.traceparent = request_.traceparent;
+  options.tracestate = request_.tracestate;
   song_ = std::make_unique<SongStream>(client_, std::move(options), upload_, query_.form());
   return absl::OkStatus();
 }

@@ -27,8 +27,8 @@ class MusicExchange {
  public:
   struct Request {
     std::string request_id;
-    std::string api_key;      // of the HTTP client; empty: none
-    std::string traceparent;  // empty: none
+    std::string api_key;                  // of the HTTP client; empty: none
+    std::string traceparent, tracestate;  // empty: none
     std::optional<uint64_t> video_bytes;
     bool events = false;  // the answer is events
     bool form = false;    // the video is a field of a form, and others may come after it

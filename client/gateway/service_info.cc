@@ -53,9 +53,9 @@ absl::StatusOr<std::string> ServiceInfo::ModelJson(const std::string& api_key) {
 }
 
 std::string AccessLogLine(const AccessRecord& record) {
-  const nlohmann::json line = {
+  nlohmann::json line = {
       {"time", absl::FormatTime(absl::RFC3339_full, absl::Now(), absl::UTCTimeZone())},
-      {"severity", record.code >= 500 ? "ERROR" : "INFO"},
+      {"severity", record.code >= 500 ? "error" : "info"},
       {"request_id", record.request_id},
       {"method", record.method},
       {"route", record.route},
@@ -65,6 +65,7 @@ std::string AccessLogLine(const AccessRecord& record) {
       {"seconds", absl::ToDoubleSeconds(record.took)},
       {"video_bytes", record.received},
       {"music_bytes", record.sent}};
+  if (!record.trace_id.empty()) line["trace_id"] = record.trace_id;
   return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

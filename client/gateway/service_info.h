@@ -31,7 +31,8 @@ class ServiceInfo {
 
 struct AccessRecord {
   std::string request_id, method, route;
-  int code = 0;  // 0: there was no answer
+  std::string trace_id;  // empty: none
+  int code = 0;          // 0: there was no answer
   absl::Status status;
   absl::Duration took;
   uint64_t received = 0, sent = 0;  // bytes of videos and of music

@@ -14,6 +14,7 @@
 #include "core/base/catch_exceptions.h"
 #include "core/base/interrupt.h"
 #include "core/base/status_macros.h"
+#include "core/base/version.h"
 #include "core/curate/curate_flags.h"
 #include "core/curate/measurement_store.h"
 #include "core/curate/open_stages.h"
@@ -54,26 +55,40 @@ absl::Status Tell(const RunReport& report) {
                    status.ToString()));
 }
 
-absl::Status Split(const CurateFlags& flags, const std::vector<RawClip>& clips,
-                   const OpenedStages& opened, const MeasurementStore& store) {
+// What is known of all clips of the manifest.
+struct Known {
+  std::vector<CuratedClip> clips;
+  Reviews reviews;
+};
+
+absl::StatusOr<Known> CollectKnown(const CurateFlags& flags, const std::vector<RawClip>& clips,
+                                   const OpenedStages& opened, const MeasurementStore& store) {
   std::vector<StageKey> keys;
   for (const std::unique_ptr<Stage>& stage : opened.stages) {
     keys.push_back({stage->name(), stage->settings()});
   }
-  ASSIGN_OR_RETURN(const Reviews reviews, ReadReviews(flags.decisions));
-  const std::vector<CuratedClip> curated = Collect(clips, flags.rules, store, keys);
-  const curate::Split split = SplitClips(curated, flags.rules, reviews);
-  RETURN_IF_ERROR(WriteResults(curated, split, flags.out));
+  Known known;
+  ASSIGN_OR_RETURN(known.reviews, ReadReviews(flags.decisions));
+  known.clips = Collect(clips, flags.rules, store, keys);
+  return known;
+}
+
+absl::Status WritePage(const CurateFlags& flags, const std::string& name, const std::string& page) {
+  return WriteWhole(absl::StrCat(flags.out, "/", name), page);
+}
+
+absl::Status Split(const CurateFlags& flags, const Known& known) {
+  const curate::Split split = SplitClips(known.clips, flags.rules, known.reviews);
+  RETURN_IF_ERROR(WriteResults(known.clips, split, flags.out));
   RETURN_IF_ERROR(
-      WriteWhole(absl::StrCat(flags.out, "/report.html"), CurationReport(curated, split, reviews)));
-  RETURN_IF_ERROR(
-      WriteWhole(absl::StrCat(flags.out, "/review.html"), ReviewPage(curated, flags.out)));
-  for (const Drops& drop : CountDrops(curated)) {
+      WritePage(flags, "report.html", CurationReport(known.clips, split, known.reviews)));
+  for (const Drops& drop : CountDrops(known.clips)) {
     std::printf("%7d dropped by %s: %s\n", static_cast<int>(drop.clips), drop.stage.c_str(),
                 drop.rule.c_str());
   }
   std::printf("%7zu for pretraining, %zu of them for finetuning, %zu for the benchmark, of %zu\n",
-              split.pretrain.size(), split.finetune.size(), split.benchmark.size(), clips.size());
+              split.pretrain.size(), split.finetune.size(), split.benchmark.size(),
+              known.clips.size());
   return absl::OkStatus();
 }
 
@@ -93,25 +108,46 @@ absl::Status Run(const CurateFlags& flags) {
                                                      interrupt.cancel()));
   // One shard alone has no lists.
   if (Has(flags, "split") && flags.shard.count == 1) {
-    RETURN_IF_ERROR(Split(flags, all, opened, store));
+    ASSIGN_OR_RETURN(const Known known, CollectKnown(flags, all, opened, store));
+    RETURN_IF_ERROR(Split(flags, known));
   }
   return Tell(report);
 }
 
+// Writes the page for reviewers, of what is measured so far.
+absl::Status Review(const CurateFlags& flags) {
+  if (flags.manifest.empty()) return absl::InvalidArgumentError("--manifest is needed");
+  ASSIGN_OR_RETURN(const std::vector<RawClip> clips, ReadRawManifest(flags.manifest));
+  const MeasurementStore store(absl::StrCat(flags.out, "/stages"));
+  ASSIGN_OR_RETURN(const OpenedStages opened,
+                   OpenStages(flags.stages, flags.extractors, ReadSound, ReadPictures, &store));
+  ASSIGN_OR_RETURN(const Known known, CollectKnown(flags, clips, opened, store));
+  RETURN_IF_ERROR(WritePage(flags, "review.html", ReviewPage(known.clips, flags.out)));
+  std::printf("%s/review.html\n%s\n", flags.out.c_str(), AgreementText(known.reviews).c_str());
+  return absl::OkStatus();
+}
+
 constexpr char kUsage[] =
     "Makes a training set of raw videos (core/curate/curation.md):\n\n"
-    "  vidmuse_curate --manifest raw.jsonl --out DIR --extractors DIR\n\n"
+    "  vidmuse_curate --manifest raw.jsonl --out DIR --extractors DIR\n"
+    "  vidmuse_curate review ...    the same flags: writes DIR/review.html for reviewers, and "
+    "says\n"
+    "                               how far those agree whose --decisions are given\n\n"
     "It may be stopped at any time, and goes on where it was when it is started again.\n\n";
 
 int Main(int argc, char** argv) {
-  const absl::StatusOr<std::optional<CurateFlags>> flags =
-      ParseCurateFlags(std::vector<std::string>(argv + 1, argv + argc));
+  std::vector<std::string> args(argv + 1, argv + argc);
+  const bool review = !args.empty() && args[0] == "review";
+  if (review) args.erase(args.begin());
+  const absl::StatusOr<std::optional<CurateFlags>> flags = ParseCurateFlags(args);
   if (flags.ok() && !flags->has_value()) {
     std::printf("%s%s", kUsage, CurateFlagTable().Help().c_str());
     return 0;
   }
   const absl::Status status =
-      flags.ok() ? CatchExceptions("curation", [&] { return Run(**flags); }) : flags.status();
+      flags.ok()
+          ? CatchExceptions("curation", [&] { return review ? Review(**flags) : Run(**flags); })
+          : flags.status();
   if (status.ok()) return 0;
   std::fprintf(stderr, "vidmuse_curate: %s\n", std::string(status.message()).c_str());
   return absl::IsCancelled(status) ? kInterruptedExitCode : 1;
@@ -120,4 +156,7 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace vidmuse::curate
 
-int main(int argc, char** argv) { return vidmuse::curate::Main(argc, argv); }
+int main(int argc, char** argv) {
+  if (vidmuse::PrintVersionIfAsked(argc, argv)) return 0;
+  return vidmuse::curate::Main(argc, argv);
+}

@@ -59,17 +59,6 @@ std::string Row(const std::string& first, const std::string& second, int64_t cou
                       evaluate::Escape(second), "</td><td>", count, "</td></tr>\n");
 }
 
-std::string AgreementText(const Reviews& reviews) {
-  const Agreement agreement = AgreementOf(reviews);
-  std::string text = absl::StrFormat("%d reviewers; %d clips were seen by two or more of them",
-                                     agreement.reviewers, agreement.clips);
-  if (agreement.clips > 0)
-    absl::StrAppendFormat(&text, ", who agree in %.0f%% of pairs", 100 * agreement.same);
-  if (agreement.alpha.has_value())
-    absl::StrAppendFormat(&text, " (Krippendorff's alpha %.2f)", *agreement.alpha);
-  return text + ".";
-}
-
 }  // namespace
 
 std::vector<Drops> CountDrops(const std::vector<CuratedClip>& clips) {
@@ -86,6 +75,17 @@ std::vector<Drops> CountDrops(const std::vector<CuratedClip>& clips) {
     return place(a) != place(b) ? place(a) < place(b) : a.clips > b.clips;
   });
   return drops;
+}
+
+std::string AgreementText(const Reviews& reviews) {
+  const Agreement agreement = AgreementOf(reviews);
+  std::string text = absl::StrFormat("%d reviewers; %d clips were seen by two or more of them",
+                                     agreement.reviewers, agreement.clips);
+  if (agreement.clips > 0)
+    absl::StrAppendFormat(&text, ", who agree in %.0f%% of pairs", 100 * agreement.same);
+  if (agreement.alpha.has_value())
+    absl::StrAppendFormat(&text, " (Krippendorff's alpha %.2f)", *agreement.alpha);
+  return text + ".";
 }
 
 std::string CurationReport(const std::vector<CuratedClip>& clips, const Split& split,

@@ -20,6 +20,9 @@ struct Drops {
 // Counts the dropped clips' reasons, in the order of stages, most frequent rules first.
 std::vector<Drops> CountDrops(const std::vector<CuratedClip>& clips);
 
+// How many people reviewed, and how far they agree, as a sentence.
+std::string AgreementText(const Reviews& reviews);
+
 // Returns an HTML page without outside resources: the clips kept and dropped by each rule, the
 // lists' sizes, the reviewers' agreement, and a histogram of every measured number, of all clips
 // that got that far and of those that are kept.

@@ -9,10 +9,11 @@
 namespace vidmuse {
 namespace {
 
-constexpr int64_t kFirstChunkFrames = 13;  // 0.26 s: of the first audio, and of what is taken first
-constexpr int64_t kSecondChunkFrames = 12;
-// Frames taken at a time while too little audio is there to begin with.
-constexpr int64_t kWaitingFrames = 4;
+constexpr int64_t kFirstFrames = 16;        // taken first
+constexpr int64_t kWaitingFrames = 4;       // taken at a time while there is too little audio
+constexpr int64_t kFirstAudioFrames = 15;   // 0.3 s, with which a stream begins
+constexpr int64_t kSecondChunkFrames = 12;  // taken next
+constexpr int64_t kGrowth = 20;             // chunks grow by one part in so many
 constexpr double kMaxChunkSeconds = 2.0;
 
 int64_t MaxChunkFrames(const AudioPipelineOptions& options, const ModelInfo& model) {
@@ -30,7 +31,7 @@ AudioPipeline::AudioPipeline(const AudioPipelineOptions& options, const ModelInf
       max_chunk_samples_(max_chunk_frames_ * model.samples_per_frame),
       total_samples_(options.total_frames * model.samples_per_frame),
       begun_(options.loudness == LoudnessMode::kReference),
-      next_chunk_frames_(std::min(kFirstChunkFrames, max_chunk_frames_)) {}
+      next_chunk_frames_(std::min(kFirstFrames, max_chunk_frames_)) {}
 
 absl::StatusOr<std::unique_ptr<AudioPipeline>> AudioPipeline::Create(
     const AudioPipelineOptions& options, const ModelInfo& model,
@@ -54,13 +55,14 @@ int64_t AudioPipeline::frames_needed() const {
 void AudioPipeline::UpdateChunkFrames(bool last) {
   if (begun_) {
     // With kReference nothing is heard before the whole song is made.
-    const int64_t growth = options_.loudness == LoudnessMode::kReference ? next_chunk_frames_
-                                                                         : next_chunk_frames_ / 10;
+    const int64_t growth = options_.loudness == LoudnessMode::kReference
+                               ? next_chunk_frames_
+                               : next_chunk_frames_ / kGrowth;
     next_chunk_frames_ += std::max<int64_t>(growth, 1);
   } else {
     const auto waiting = static_cast<int64_t>(waiting_.size());
     const int64_t enough =
-        std::min(kFirstChunkFrames, max_chunk_frames_) * max_chunk_samples_ / max_chunk_frames_;
+        std::min(kFirstAudioFrames, max_chunk_frames_) * max_chunk_samples_ / max_chunk_frames_;
     begun_ = waiting >= enough || last;
     if (begun_) ready_ = std::exchange(waiting_, {});
     next_chunk_frames_ = begun_ ? kSecondChunkFrames : kWaitingFrames;

@@ -36,10 +36,10 @@ struct AudioPipelineOptions {
 // Chunks are cut in the same places on every run, even a resumed one, since the cuts depend on
 // frame numbers alone.
 //
-// The first audio lasts 0.26 s, or as long as the longest chunk, whatever the codec and the
-// loudness stage hold back. Each chunk after it is at most a tenth, or one frame, longer than the
-// one before, up to the longest: so the player of a song that is made at nine tenths of real time
-// or faster never waits for a chunk that takes longer to make than the last one to play.
+// The first audio lasts 0.3 s, or as long as the longest chunk, whatever the codec and the loudness
+// stage hold back. The chunks after it grow from 0.24 s to the longest, by one frame or a
+// twentieth: so the player of a song that is made at 0.95 of real time or faster never runs dry,
+// since no chunk takes longer to make than what is left to play.
 //
 // Used by one thread at a time.
 class AudioPipeline {

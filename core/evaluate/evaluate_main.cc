@@ -13,6 +13,7 @@
 #include "core/base/cpus.h"
 #include "core/base/interrupt.h"
 #include "core/base/status_macros.h"
+#include "core/base/version.h"
 #include "core/evaluate/evaluate.h"
 #include "core/evaluate/evaluate_flags.h"
 #include "core/evaluate/report.h"
@@ -84,5 +85,6 @@ int Main(const std::vector<std::string>& args) {
 }  // namespace vidmuse::evaluate
 
 int main(int argc, char** argv) {
+  if (vidmuse::PrintVersionIfAsked(argc, argv)) return 0;
   return vidmuse::evaluate::Main(std::vector<std::string>(argv + 1, argv + argc));
 }

@@ -167,17 +167,15 @@ absl::StatusOr<std::vector<Sound>> HtDemucs::SeparateGroups(
 }
 
 absl::StatusOr<std::vector<Stem>> HtDemucs::Separate(const Sound& sound) const {
-  std::vector<std::vector<int64_t>> groups;
-  for (size_t i = 0; i < config_.sources.size(); ++i) groups.push_back({static_cast<int64_t>(i)});
+  std::vector<std::vector<int64_t>> groups(config_.sources.size());
+  for (size_t i = 0; i < groups.size(); ++i) groups[i] = {static_cast<int64_t>(i)};
   std::vector<Sound> sounds;
   RETURN_IF_ERROR(RunTorch([&]() -> absl::Status {
     ASSIGN_OR_RETURN(sounds, SeparateGroups(sound, groups));
     return absl::OkStatus();
   }));
-  std::vector<Stem> stems;
-  for (size_t i = 0; i < sounds.size(); ++i) {
-    stems.push_back({config_.sources[i], std::move(sounds[i])});
-  }
+  std::vector<Stem> stems(sounds.size());
+  for (size_t i = 0; i < stems.size(); ++i) stems[i] = {config_.sources[i], std::move(sounds[i])};
   return stems;
 }
 

@@ -15,22 +15,7 @@ constexpr int64_t kLeastSpeech = Milliseconds(250);
 constexpr int64_t kLeastSilence = Milliseconds(100);
 constexpr int64_t kMargin = Milliseconds(30);
 
-// Grows the spans by kMargin; where two would meet, each takes half of the silence between them.
-void AddMargins(int64_t samples, std::vector<SpeechSpan>* spans) {
-  for (size_t i = 0; i < spans->size(); ++i) {
-    SpeechSpan& span = (*spans)[i];
-    if (i == 0) span.begin = std::max<int64_t>(0, span.begin - kMargin);
-    if (i + 1 == spans->size()) {
-      span.end = std::min(samples, span.end + kMargin);
-      break;
-    }
-    SpeechSpan& next = (*spans)[i + 1];
-    const int64_t silence = next.begin - span.end;
-    const int64_t margin = std::min(silence / 2, kMargin);
-    span.end += margin;
-    next.begin -= margin;
-  }
-}
+static_assert(kLeastSilence >= 2 * kMargin, "spans with their margins stay apart");
 
 }  // namespace
 
@@ -53,7 +38,10 @@ std::vector<SpeechSpan> SpeechSpans(const std::vector<float>& probabilities, int
     }
   }
   if (begin != kNowhere) finish(samples);
-  AddMargins(samples, &spans);
+  for (SpeechSpan& span : spans) {
+    span.begin = std::max<int64_t>(0, span.begin - kMargin);
+    span.end = std::min(samples, span.end + kMargin);
+  }
   return spans;
 }
 

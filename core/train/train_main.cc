@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/base/version.h"
 #include "core/model/architecture/conditioner_tensors.h"
 #include "core/model/checkpoint/codec_source.h"
 #include "core/model/load_model.h"
@@ -158,5 +159,6 @@ int Main(const std::vector<std::string>& args) {
 }  // namespace vidmuse::train
 
 int main(int argc, char** argv) {
+  if (vidmuse::PrintVersionIfAsked(argc, argv)) return 0;
   return vidmuse::train::Main(std::vector<std::string>(argv + 1, argv + argc));
 }

@@ -16,6 +16,7 @@
 #include "absl/strings/str_split.h"
 #include "core/base/cancel.h"
 #include "core/base/status_macros.h"
+#include "core/base/version.h"
 #include "core/video/frame_sampler.h"
 #include "nlohmann/json.hpp"
 
@@ -107,6 +108,7 @@ int Main() {
 }  // namespace vidmuse
 
 int main(int argc, char** argv) {
+  if (vidmuse::PrintVersionIfAsked(argc, argv)) return 0;
   absl::SetProgramUsageMessage("How far the music's pictures are from those on screen.");
   absl::ParseCommandLine(argc, argv);
   return vidmuse::Main();

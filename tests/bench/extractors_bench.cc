@@ -19,6 +19,7 @@
 #include "absl/time/clock.h"
 #include "core/base/cpus.h"
 #include "core/base/status_macros.h"
+#include "core/base/version.h"
 #include "core/extractors/extractor.h"
 #include "core/extractors/read_sound.h"
 #include "core/model/checkpoint/torch_file_writer.h"
@@ -181,6 +182,7 @@ absl::Status Run() {
 }  // namespace vidmuse
 
 int main(int argc, char** argv) {
+  if (vidmuse::PrintVersionIfAsked(argc, argv)) return 0;
   absl::SetProgramUsageMessage("Time from files to features; prints JSON");
   absl::ParseCommandLine(argc, argv);
   const absl::Status status = vidmuse::Run();

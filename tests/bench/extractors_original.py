@@ -16,11 +16,11 @@ import time
 ROOT = pathlib.Path(__file__).parent.parent
 sys.path.append(str(ROOT / "data/golden/make"))
 os.environ["PUBLISHED_SIZES"] = "1"
-import make_sounds as published  # noqa: E402
-import librosa  # noqa: E402
-import soundfile  # noqa: E402
-import torch  # noqa: E402
-import torchaudio  # noqa: E402
+import librosa
+import make_sounds as published
+import soundfile
+import torch
+import torchaudio
 
 FILES = {
     "vggish": "vggish-10086976.pth",

@@ -22,6 +22,7 @@
 #include "core/base/flag_table.h"
 #include "core/base/flag_type.h"
 #include "core/base/status_macros.h"
+#include "core/base/version.h"
 #include "core/engine/window_plan.h"
 #include "core/generator/generator_impl.h"
 #include "core/model/load_model.h"
@@ -264,5 +265,6 @@ int Main(const std::vector<std::string>& args) {
 }  // namespace vidmuse
 
 int main(int argc, char** argv) {
+  if (vidmuse::PrintVersionIfAsked(argc, argv)) return 0;
   return vidmuse::Main(std::vector<std::string>(argv + 1, argv + argc));
 }

@@ -11,6 +11,7 @@
 #include "core/base/flag_table.h"
 #include "core/base/flag_type.h"
 #include "core/base/status_macros.h"
+#include "core/base/version.h"
 #include "core/evaluate/bootstrap.h"
 #include "core/evaluate/feature_rows.h"
 #include "core/evaluate/frechet.h"
@@ -142,5 +143,6 @@ int Main(const std::vector<std::string>& args) {
 }  // namespace vidmuse::evaluate
 
 int main(int argc, char** argv) {
+  if (vidmuse::PrintVersionIfAsked(argc, argv)) return 0;
   return vidmuse::evaluate::Main(std::vector<std::string>(argv + 1, argv + argc));
 }

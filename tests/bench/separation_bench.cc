@@ -19,6 +19,7 @@
 #include "absl/flags/usage.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/base/version.h"
 #include "core/extractors/htdemucs.h"
 #include "nlohmann/json.hpp"
 #include "tests/support/htdemucs_file.h"
@@ -101,6 +102,7 @@ absl::Status Run() {
 }  // namespace vidmuse
 
 int main(int argc, char** argv) {
+  if (vidmuse::PrintVersionIfAsked(argc, argv)) return 0;
   absl::SetProgramUsageMessage("Measures the speed of source separation.");
   absl::ParseCommandLine(argc, argv);
   const absl::Status status = vidmuse::Run();

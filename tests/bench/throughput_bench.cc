@@ -15,6 +15,7 @@
 #include "core/base/clock.h"
 #include "core/base/flag_table.h"
 #include "core/base/flag_type.h"
+#include "core/base/version.h"
 #include "core/generator/generator_impl.h"
 #include "core/model/load_model.h"
 #include "core/model/synthetic/hash_model.h"
@@ -200,5 +201,6 @@ int Main(const std::vector<std::string>& args) {
 }  // namespace vidmuse
 
 int main(int argc, char** argv) {
+  if (vidmuse::PrintVersionIfAsked(argc, argv)) return 0;
   return vidmuse::Main(std::vector<std::string>(argv + 1, argv + argc));
 }

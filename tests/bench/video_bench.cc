@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/base/cpus.h"
+#include "core/base/version.h"
 #include "core/video/sandbox.h"
 #include "nlohmann/json.hpp"
 
@@ -170,6 +171,7 @@ int Main() {
 }  // namespace vidmuse
 
 int main(int argc, char** argv) {
+  if (vidmuse::PrintVersionIfAsked(argc, argv)) return 0;
   absl::SetProgramUsageMessage("Time to sample videos beside ffmpeg's; prints JSON");
   absl::ParseCommandLine(argc, argv);
   return vidmuse::Main();

@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/cpus.h"
 #include "core/base/status_macros.h"
+#include "core/base/version.h"
 #include "core/model/cpu/kernels/kernel_choice.h"
 #include "core/model/cpu/kernels/kernels.h"
 #include "core/model/cpu/thread_team.h"
@@ -380,5 +381,6 @@ int Main(const std::vector<std::string>& args) {
 }  // namespace vidmuse
 
 int main(int argc, char** argv) {
+  if (vidmuse::PrintVersionIfAsked(argc, argv)) return 0;
   return vidmuse::Main(std::vector<std::string>(argv + 1, argv + argc));
 }

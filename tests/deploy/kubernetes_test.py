@@ -174,6 +174,16 @@ def test_the_secure_gateway_calls_with_tls(rendered: dict[str, list[Object]]) ->
     assert "--server_tls" not in plain["args"]
 
 
+def test_traces_find_their_way_out(rendered: dict[str, list[Object]]) -> None:
+    items = rendered["examples/everything"]
+    for name in ("vidmuse", "vidmuse-gateway"):
+        (variable,) = pod(items, name)["containers"][0]["env"]
+        assert variable["name"] == "OTEL_EXPORTER_OTLP_ENDPOINT"
+        port = int(variable["value"].rsplit(":", 1)[1])
+        ways = find(items, "NetworkPolicy", name)["spec"]["egress"]
+        assert port in {p["port"] for way in ways for p in way["ports"]}
+
+
 def test_the_operators_rule_is_the_alerts(source: Path, tmp_path: Path) -> None:
     made = tmp_path / "rule.yaml"
     subprocess.run([source / "deploy/prometheus/operator_rule.sh", made], check=True)

@@ -2,15 +2,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "client/music_client.h"
+#include "tests/e2e/gateway_process.h"
 #include "tests/e2e/harness.h"
 #include "tests/support/trace_collector.h"
 
@@ -190,6 +193,82 @@ TEST(TracesE2eTest, CollectorsThatAreNoHelpCostRequestsNothing) {
   ASSERT_NE(server, nullptr);
   EXPECT_EQ(Song(*server, Traceparent(true)), expected);
   EXPECT_EQ(server->Stop(), absl::OkStatus());
+}
+
+// Checks that each span is the parent of the next one, and that the first one's is the caller's.
+void ExpectChain(const std::vector<CollectedSpan>& spans,
+                 const std::vector<std::pair<std::string, std::string>>& chain) {
+  std::string parent = kCaller;
+  for (const auto& [name, service] : chain) {
+    const CollectedSpan* span = FindSpan(spans, name, service);
+    ASSERT_NE(span, nullptr) << name << " of " << service;
+    EXPECT_EQ(span->trace_id, kTrace) << name;
+    EXPECT_EQ(span->parent_id, parent) << name;
+    parent = span->span_id;
+  }
+}
+
+std::vector<CollectedSpan> WaitForAll(const TraceCollector& collector,
+                                      const std::vector<std::pair<std::string, std::string>>& all) {
+  return collector.WaitFor(
+      [&](const std::vector<CollectedSpan>& spans) {
+        return std::all_of(all.begin(), all.end(), [&](const auto& one) {
+          return FindSpan(spans, one.first, one.second) != nullptr;
+        });
+      },
+      kPatience * absl::Seconds(60));
+}
+
+TEST(TracesE2eTest, AGatewaysRequestLeadsToTheServers) {
+  TraceCollector collector;
+  std::vector<std::unique_ptr<ServerProcess>> servers;
+  servers.push_back(StartServer(Sending(collector)));
+  ASSERT_NE(servers[0], nullptr);
+  const auto gateway = GatewayProcess::Start(servers, Sending(collector));
+  ASSERT_TRUE(gateway.ok()) << gateway.status();
+  const RunResult answer = RunProgram(CurlCommand(
+      {"-X", "POST", "-T", GoldenVideo("pattern_4s"), "-o", TempFile("song"), "-H",
+       absl::StrCat("traceparent: ", Traceparent(true)), (*gateway)->Url("/v1/music?seed=7")}));
+  EXPECT_EQ(answer.exit_code, 0) << answer.error;
+  const std::vector<std::pair<std::string, std::string>> chain = {
+      {"POST /v1/music", "vidmuse_gateway"},
+      {"vidmuse.generate", "vidmuse_gateway"},
+      {kCall, "vidmuse_gateway"},
+      {kCall, "vidmuse_server"},
+      {"generate", "vidmuse_server"}};
+  const std::vector<CollectedSpan> spans = WaitForAll(collector, chain);
+  ExpectChain(spans, chain);
+  const auto line = (*gateway)->WaitForErrorLine("/v1/music", kPatience * absl::Seconds(30));
+  ASSERT_TRUE(line.ok()) << line.status();
+  EXPECT_EQ(nlohmann::json::parse(*line).value("trace_id", ""), kTrace);
+}
+
+TEST(TracesE2eTest, TheToolTakesOpenTelemetrysVariables) {
+  TraceCollector collector;
+  const auto server = StartServer(Sending(collector));
+  ASSERT_NE(server, nullptr);
+  const std::vector<std::string> tool = {
+      VIDMUSE_BIN_DIR "/vidmuse", "generate", "--server", server->address(), "--video",
+      GoldenVideo("pattern_4s"),  "--output"};
+  std::vector<std::string> args = {
+      "/usr/bin/env", absl::StrCat("TRACEPARENT=", Traceparent(true)),
+      absl::StrCat("OTEL_EXPORTER_OTLP_ENDPOINT=http://", collector.address())};
+  args.insert(args.end(), tool.begin(), tool.end());
+  args.push_back(TempFile("song.wav"));
+  const RunResult made = RunProgram(args);
+  EXPECT_EQ(made.exit_code, 0) << made.error;
+  // The tool has sent its spans before its end.
+  EXPECT_NE(FindSpan(collector.spans(), "vidmuse.generate", "vidmuse"), nullptr);
+  const std::vector<std::pair<std::string, std::string>> chain = {
+      {"vidmuse.generate", "vidmuse"}, {kCall, "vidmuse"}, {kCall, "vidmuse_server"}};
+  ExpectChain(WaitForAll(collector, chain), chain);
+
+  // A collector that never answers doesn't keep it for long: it waits no more than two seconds.
+  TraceCollector hanging(Mode::kHang);
+  args = tool;
+  args.push_back(TempFile("again.wav"));
+  args.push_back(absl::StrCat("--otlp_endpoint=", hanging.address()));
+  EXPECT_EQ(RunProgram(args).exit_code, 0);
 }
 
 }  // namespace

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
+import types
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,27 @@ def test_a_song(api: str) -> None:
     assert call.metadata["x-vidmuse-attempt"] == "1"
     assert call.metadata["traceparent"] == "00-1"
     assert "authorization" not in call.metadata
+
+
+def test_the_current_span_of_opentelemetry_is_the_parent(
+    api: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    propagate = types.ModuleType("opentelemetry.propagate")
+    current = {"traceparent": "00-2", "tracestate": "a=1", "baggage": "b=2"}
+    propagate.inject = lambda carrier: carrier.update(current)  # type: ignore[attr-defined]
+    package = types.ModuleType("opentelemetry")
+    package.propagate = propagate  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "opentelemetry", package)
+    monkeypatch.setitem(sys.modules, "opentelemetry.propagate", propagate)
+    with FakeServer(sing(SONG)) as server:
+        assert read(api, [server.address], VIDEO).error is None
+    metadata = server.calls[0].metadata
+    assert metadata["traceparent"] == "00-2"
+    assert metadata["tracestate"] == "a=1"
+    assert "baggage" not in metadata
+    with FakeServer(sing(SONG)) as server:
+        assert read(api, [server.address], VIDEO, traceparent="00-1").error is None
+    assert server.calls[0].metadata["traceparent"] == "00-1"
 
 
 def test_a_broken_song_goes_on_at_the_next_server(api: str) -> None:

@@ -6,6 +6,7 @@
 
 #include "core/base/flag_table.h"
 #include "core/base/flag_type.h"
+#include "core/base/version.h"
 #include "core/model/synthetic/hash_model.h"
 
 namespace vidmuse {
@@ -65,5 +66,6 @@ int Main(const std::vector<std::string>& args) {
 }  // namespace vidmuse
 
 int main(int argc, char** argv) {
+  if (vidmuse::PrintVersionIfAsked(argc, argv)) return 0;
   return vidmuse::Main(std::vector<std::string>(argv + 1, argv + argc));
 }

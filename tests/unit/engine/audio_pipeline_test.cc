@@ -85,18 +85,18 @@ TEST(AudioPipelineTest, ASongMadeAlmostInRealTimeNeverRunsDry) {
   for (const LoudnessMode loudness : {LoudnessMode::kNone, LoudnessMode::kStreaming}) {
     const std::vector<Cut> cuts = Cuts(loudness);
     EXPECT_NEAR(Seconds(cuts), 30, 1e-9);
-    EXPECT_GT(LeastLead(cuts, 0.9 * 0.02), 0.01);
-    EXPECT_GT(LeastLead(cuts, 0.75 * 0.02), 0.05);
-    EXPECT_EQ(std::max_element(cuts.begin(), cuts.end(),
+    EXPECT_GT(LeastLead(cuts, 0.95 * 0.02), 0.02);
+    EXPECT_GT(LeastLead(cuts, 0.8 * 0.02), 0.1);
+    EXPECT_GT(std::max_element(cuts.begin(), cuts.end(),
                                [](const Cut& a, const Cut& b) { return a.frames < b.frames; })
                   ->frames,
-              100);
+              60);
   }
 }
 
 TEST(AudioPipelineTest, TheFirstAudioIsLongEnoughAndNotLate) {
   for (const auto& [loudness, most_frames] :
-       {std::pair(LoudnessMode::kNone, 17), {LoudnessMode::kStreaming, 41}}) {
+       {std::pair(LoudnessMode::kNone, 20), {LoudnessMode::kStreaming, 40}}) {
     int64_t frames = 0;
     double first = 0;
     for (const Cut& cut : Cuts(loudness)) {
@@ -104,7 +104,7 @@ TEST(AudioPipelineTest, TheFirstAudioIsLongEnoughAndNotLate) {
       first = cut.seconds;
       if (first > 0) break;
     }
-    EXPECT_GE(first, 0.26);
+    EXPECT_GE(first, 0.3);
     EXPECT_LE(frames, most_frames);
   }
 }

@@ -105,7 +105,7 @@ TEST_F(GeneratorTest, BytesDontDependOnChunksOrCompany) {
 TEST_F(GeneratorTest, TheFirstAudioNeedsFewFrames) {
   Start();
   for (const auto& [loudness, frames] :
-       {std::pair{LoudnessMode::kNone, 17}, {LoudnessMode::kStreaming, 33}}) {
+       {std::pair{LoudnessMode::kNone, 20}, {LoudnessMode::kStreaming, 40}}) {
     const ReadSong song = ReadAll(*Submit(Request(loudness), "5 3"));
     ASSERT_TRUE(song.finished.ok()) << song.finished.status();
     size_t tokens = 0, i = 0;

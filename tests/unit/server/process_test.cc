@@ -134,6 +134,18 @@ class Ready {
               absl::StrCat("ready on 127.0.0.1:", port, ", metrics on 127.0.0.1:", metrics_port));
   }
 
+  // A call whose fingerprint is not UTF-8.
+  void SendBadText() const {
+    const auto music = v1::MusicService::NewStub(
+        grpc::CreateChannel(absl::StrCat("127.0.0.1:", port), grpc::InsecureChannelCredentials()));
+    grpc::ClientContext bad_context;
+    const auto bad = music->GenerateMusic(&bad_context);
+    v1::GenerateMusicRequest request;
+    request.mutable_config()->mutable_resume()->set_fingerprint("\xff");
+    bad->Write(request);
+    EXPECT_FALSE(bad->Finish().ok());
+  }
+
   // A call in the middle of its upload.
   void HoldCall() {
     stub = v1::MusicService::NewStub(
@@ -154,13 +166,15 @@ class Ready {
       stream;
 };
 
-// Also what gRPC and Torch write, here from a verbose gRPC and a model that Torch warns of.
+// Also what libraries write, here a verbose gRPC, a model that Torch warns of, and Protobuf, which
+// complains of a client's text.
 TEST(ProcessTest, EveryLineOfAServerIsJson) {
   setenv("GRPC_VERBOSITY", "debug", 1);
   setenv("FAKE_TORCH_WARNING", "lines\nand \"quotes\"", 1);
   Ready server({"--drain_seconds=0.2"});
   unsetenv("GRPC_VERBOSITY");
   unsetenv("FAKE_TORCH_WARNING");
+  server.SendBadText();
   server.HoldCall();
   server.process->Kill(SIGTERM);
   EXPECT_EQ(server.process->Wait(), 0);
@@ -175,8 +189,9 @@ TEST(ProcessTest, EveryLineOfAServerIsJson) {
   }
   EXPECT_GE(events.count("server"), 3u);  // ready, draining, cut off
   EXPECT_GE(events.count("grpc"), 1u) << server.process->output();
-  EXPECT_EQ(events.count("request"), 1u);
+  EXPECT_EQ(events.count("request"), 2u);
   EXPECT_EQ(events.count("torch"), 1u);
+  EXPECT_GE(events.count("protobuf"), 1u) << server.process->output();
   EXPECT_THAT(messages, Contains("lines\nand \"quotes\""));
 }
 

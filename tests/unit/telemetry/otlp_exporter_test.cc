@@ -25,7 +25,7 @@ Span NewSpan(const std::string& name) {
 }
 
 OtlpOptions OptionsFor(const std::string& address) {
-  OtlpOptions options = *MakeOtlpOptions(address, "program", "1");
+  OtlpOptions options = *MakeOtlpOptions(address, "program");
   options.period = absl::Milliseconds(10);
   options.first_backoff = absl::Milliseconds(10);
   return options;

@@ -7,6 +7,8 @@
 #include <string>
 #include <variant>
 
+#include "core/base/version.h"
+
 namespace vidmuse {
 namespace {
 
@@ -25,7 +27,7 @@ class OtlpOptionsTest : public ::testing::Test {
 
 TEST_F(OtlpOptionsTest, Endpoints) {
   const auto options = [](const std::string& endpoint) {
-    return MakeOtlpOptions(endpoint, "program", "1.2.3");
+    return MakeOtlpOptions(endpoint, "program");
   };
   EXPECT_EQ(options("host:4317")->target, "host:4317");
   EXPECT_FALSE(options("host:4317")->tls);
@@ -49,7 +51,7 @@ TEST_F(OtlpOptionsTest, TheVariablesAreOpenTelemetrys) {
 
   const auto resource = [] {
     std::map<std::string, std::string> texts;
-    const auto options = MakeOtlpOptions("host:1", "program", "1.2.3");
+    const auto options = MakeOtlpOptions("host:1", "program");
     for (const SpanAttribute& attribute : options->resource) {
       const auto* text = std::get_if<std::string>(&attribute.value);
       texts[attribute.key] = text == nullptr ? "" : *text;
@@ -57,7 +59,7 @@ TEST_F(OtlpOptionsTest, TheVariablesAreOpenTelemetrys) {
     return texts;
   };
   EXPECT_EQ(resource()["service.name"], "program");
-  EXPECT_EQ(resource()["service.version"], "1.2.3");
+  EXPECT_EQ(resource()["service.version"], Version());
   EXPECT_TRUE(resource().contains("process.pid"));
   setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=test, service.version=9,,", 1);
   setenv("OTEL_SERVICE_NAME", "mine", 1);

@@ -17,6 +17,7 @@ from ._options import SongOptions, make_config
 from ._resume_plan import ResumePlan
 from ._retry import RetryPolicy, Trailers, from_status, is_transport_failure
 from ._stream_state import ResumeMode, StreamState
+from ._trace import trace_headers
 from .errors import VidmuseError, data_loss, invalid, make_error
 from .v1 import music_pb2 as pb
 
@@ -93,6 +94,8 @@ class Call:
         self.uploaded_bytes = 0  # in this attempt
         self._connection = connection
         self._options = options
+        # Here, where the caller's span is the current one.
+        self._trace_headers = trace_headers(options.traceparent)
         self._policy = RetryPolicy(connection.retries)
         self._piece_bytes = PIECE_BYTES
         self._attempts = 0
@@ -124,9 +127,8 @@ class Call:
             *self._connection.key_metadata,
             ("x-request-id", self.request_id),
             ("x-vidmuse-attempt", str(number + 1)),
+            *self._trace_headers,
         ]
-        if self._options.traceparent:
-            metadata.append(("traceparent", self._options.traceparent))
         config = pb.GenerateMusicConfig()
         config.CopyFrom(self.config)
         self.state.fill_config(self._plan.mode, config)

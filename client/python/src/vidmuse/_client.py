@@ -278,8 +278,9 @@ class Client:
         """Returns a song for a video: a path, bytes or a binary file.
 
         `options` are those of SongOptions. `deadline`: seconds for the whole song, with retries.
-        `request_id` and `traceparent` are sent with every attempt. `progress` is called when the
-        server says where the request stands, while the song is read.
+        `request_id` and `traceparent` are sent with every attempt; without a `traceparent` the
+        current OpenTelemetry span's is, if there is one. `progress` is called when the server says
+        where the request stands, while the song is read.
         """
         source = open_video(video)
         try:
