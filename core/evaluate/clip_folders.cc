@@ -10,6 +10,7 @@ namespace {
 
 std::vector<std::string> PathsOf(const ClipFiles& files, const std::vector<std::string>& names) {
   std::vector<std::string> paths;
+  paths.reserve(names.size());
   for (const std::string& name : names) paths.push_back(files.at(name));
   return paths;
 }

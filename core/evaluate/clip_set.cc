@@ -120,6 +120,7 @@ absl::StatusOr<Pairing> PairClips(const std::vector<NamedSet>& sets, Unpaired un
   }
   if (pairing.names.empty()) {
     std::vector<std::string> folders;
+    folders.reserve(sets.size());
     for (const NamedSet& set : sets) folders.push_back(set.folder);
     return absl::InvalidArgumentError(
         absl::StrCat("no clip is in all of ", absl::StrJoin(folders, ", ")));

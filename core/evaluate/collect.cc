@@ -92,9 +92,10 @@ class Preparer {
     const auto take = [&](absl::string_view computation, auto unpack, auto* to) {
       const std::optional<std::string> bytes = cache_.Get(file->hash, computation);
       auto value = bytes.has_value() ? unpack(*bytes) : std::nullopt;
-      if (value.has_value()) *to = *std::move(value);
-      all = all && value.has_value();
-      return value.has_value();
+      const bool known = value.has_value();
+      if (known) *to = *std::move(value);
+      all = all && known;
+      return known;
     };
     take(kFactsComputation, UnpackFacts, &file->known.facts);
     if (tools_.wants_rhythm) take(kRhythmComputation, UnpackRhythm, &file->known.rhythm);

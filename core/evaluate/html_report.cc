@@ -102,9 +102,10 @@ std::vector<size_t> Ranking(const Sets& sets) {
     if (std::isfinite(RankedValue(sets, i))) order.push_back(i);
   }
   const bool lower_is_better = InfoOf(sets[0]->metric).lower_is_better;
-  std::stable_sort(order.begin(), order.end(), [&](size_t i, size_t j) {
+  std::sort(order.begin(), order.end(), [&](size_t i, size_t j) {
     const double first = RankedValue(sets, i);
     const double second = RankedValue(sets, j);
+    if (first == second) return i < j;
     return lower_is_better ? first > second : first < second;
   });
   return order;

@@ -71,6 +71,7 @@ absl::Status CheckInputs(const MetricInfo& info, const Inputs& inputs, const Net
     return absl::InvalidArgumentError("needs --extractors");
   }
   std::vector<std::string> files;
+  files.reserve(networks.sounds.size() + networks.pictures.size());
   for (const SoundNetwork network : networks.sounds) files.push_back(PublishedFile(network));
   for (const PictureNetwork network : networks.pictures) files.push_back(PublishedFile(network));
   for (const std::string& file : files) {
@@ -165,6 +166,7 @@ absl::StatusOr<Plan> MakePlan(const std::vector<std::string>& names, const Input
   }
   if (!plan.metrics.empty()) return plan;
   std::vector<std::string> reasons;
+  reasons.reserve(plan.left_out.size());
   for (const LeftOut& left : plan.left_out) {
     reasons.push_back(absl::StrCat(left.name, " ", left.reason));
   }
