@@ -36,7 +36,7 @@ if [ "$cuda" = --cuda ]; then
     ls "$wheels"/nvidia/cu13/lib/libnvrtc.so.13 "$wheels"/nvidia/cu13/lib/libnvrtc-builtins.so.13.0
   } >>"$folder/libraries"
 fi
-for name in vidmuse_server vidmuse vidmuse_video_decoder; do program "$name" "$server"; done
+for name in vidmuse_server vidmuse vidmuse_video_decoder vidmuse_curate; do program "$name" "$server"; done
 if [ "$cuda" = --cuda ]; then program libvidmuse_cuda.so "$server"; fi
 program vidmuse_gateway "$gateway"
 

@@ -24,7 +24,7 @@ MODELS: dict[str, Any] = {
 
 
 def render(source: Path, tools: Path, folder: str) -> list[Object]:
-    path = source / "deploy/kubernetes" / folder
+    path = source / "deploy" / folder
     done = subprocess.run([tools / "kubectl", "kustomize", path], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -33,7 +33,7 @@ def render(source: Path, tools: Path, folder: str) -> list[Object]:
 
 @pytest.fixture(scope="session")
 def rendered(source: Path, tools: Path) -> dict[str, list[Object]]:
-    return {folder: render(source, tools, folder) for folder in FOLDERS}
+    return {folder: render(source, tools, f"kubernetes/{folder}") for folder in FOLDERS}
 
 
 def find(items: list[Object], kind: str, name: str) -> Object:
