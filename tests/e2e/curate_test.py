@@ -70,11 +70,12 @@ class Curation:
 
     def __init__(self, build: str, raw: Path, extractors: Path) -> None:
         self._program = f"{build}/vidmuse_curate"
-        self._flags = (
+        self.thresholds = (
             *("--manifest", str(raw / "raw.jsonl")),
-            *("--extractors", str(extractors), "--workers", "2", "--least_seconds", "5"),
+            *("--extractors", str(extractors), "--least_seconds", "5"),
             *("--drop_duplicates", "--least_music_share", "0", "--finetune_clips", "2"),
         )
+        self._flags = (*self.thresholds, "--workers", "2")
 
     def start(self, out: Path, *flags: str, verb: tuple[str, ...] = ()) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -166,8 +167,8 @@ def check_faults(curation: Curation, raw: Path, folder: Path, want: dict[str, by
 
 def check_reviews(curation: Curation, folder: Path) -> None:
     decisions = folder / "decisions.jsonl"
-    text = {"id": "good3", "reviewer": "Ada", "decision": "keep"}
-    decisions.write_text(json.dumps(text) + "\n")
+    decision = {"id": "good3", "reviewer": "Ada", "decision": "keep"}
+    decisions.write_text(json.dumps(decision) + "\n")
     results = curation.results(folder / "whole", "--decisions", str(decisions))
     assert results["V2M-bench.txt"] == b"good3\n"
     assert b"good3" not in results["V2M.txt"]
