@@ -3,9 +3,9 @@
     judge_raw.py --build BUILD --raw DIR [--workers N]
 
 The first table has precision and recall of each stage's rules that need no network, the second one
-what became of each kind of clip. The third one has every stage's time, for some clips. The networks there have
-weights from hash functions (tests/vidmuse_make_extractors) and small sizes: they judge nothing, and
-their times say nothing of the published networks.
+what became of each kind of clip. The third one has the time of every stage, for a part of the
+clips. The networks there have weights from hash functions (tests/vidmuse_make_extractors) and small
+sizes: they judge nothing, and their times say nothing of the published networks.
 """
 
 from __future__ import annotations
