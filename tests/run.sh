@@ -22,11 +22,11 @@ if (($# == 0)); then
   tests/tidy.py
   # What reads bytes from outside, up to the whole server.
   sanitized asan {torch_file,safetensors,model_config,video,tokens_file,request,options}_fuzzer \
-    {pickle,torch_file,safetensors,model_config}_test {frame_sampler,video_limits}_test audio_encoder_test \
+    {pickle,torch_file,legacy_torch_file,safetensors,model_config}_test {frame_sampler,video_limits}_test audio_encoder_test \
     {scheduler,generator}_test server_{convert,options,generate,security}_test cli_parts_test \
     {codec,logits,video_frames}_golden_test {golden,errors}_e2e_test
   # Where threads meet, up to the whole server: songs, clients that leave, drain.
-  sanitized tsan {mutex,thread_team,scheduler,generator,device_set,music_client}_test \
+  sanitized tsan {mutex,thread_team,scheduler,generator,device_set,music_client,telemetry}_test \
     server_{generate,lifecycle,liveness,security}_test {golden,service,cancel}_e2e_test
 fi
 # One test more than there are cores, since many wait for other processes.

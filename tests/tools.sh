@@ -20,7 +20,9 @@ if ! cmp -s tests/requirements.txt "$stamp"; then
   rm -rf .deps/tools
   /usr/bin/python3 -m venv .deps/tools
   .deps/tools/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+  # Constraints name no extras.
+  sed 's/\[[^]]*\]//' tests/requirements.txt >.deps/tools/constraints.txt
   .deps/tools/bin/python -m pip download --quiet --disable-pip-version-check --only-binary :all: \
-    -d .deps/tools/wheels -c tests/requirements.txt grpcio protobuf av pytest c2pa-python cryptography
+    -d .deps/tools/wheels -c .deps/tools/constraints.txt grpcio protobuf av pytest c2pa-python cryptography
   cp tests/requirements.txt "$stamp"
 fi

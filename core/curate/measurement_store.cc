@@ -1,26 +1,18 @@
 #include "core/curate/measurement_store.h"
 
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/content_hash.h"
 #include "core/base/small_file.h"
+#include "core/base/whole_file.h"
 
 namespace vidmuse::curate {
 namespace {
 
 constexpr size_t kMostBytes = 16 << 20;
-
-absl::Status CannotWrite(const std::string& path, absl::string_view why) {
-  return absl::UnavailableError(absl::StrCat(path, ": cannot be written: ", why));
-}
 
 }  // namespace
 
@@ -58,20 +50,10 @@ absl::Status MeasurementStore::Save(absl::string_view stage, absl::string_view s
 absl::Status WriteWhole(const std::string& path, absl::string_view bytes) {
   std::error_code error;
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
-  if (error) return CannotWrite(path, error.message());
-  const std::string part = absl::StrCat(path, ".part.", getpid());
-  {
-    std::ofstream file(part, std::ios::binary | std::ios::trunc);
-    file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    file.close();
-    if (!file) {
-      const std::string why = std::error_code(errno, std::generic_category()).message();
-      std::filesystem::remove(part, error);
-      return CannotWrite(path, why);
-    }
+  if (error) {
+    return absl::UnavailableError(absl::StrCat(path, ": can't be written: ", error.message()));
   }
-  std::filesystem::rename(part, path, error);
-  return error ? CannotWrite(path, error.message()) : absl::OkStatus();
+  return WriteWholeFile(path, bytes);
 }
 
 }  // namespace vidmuse::curate

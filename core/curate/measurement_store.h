@@ -35,8 +35,7 @@ class MeasurementStore {
   const std::string folder_;
 };
 
-// Writes a file as a whole: to PATH.part.PID first, which is then renamed. Makes its folder.
-// UNAVAILABLE names the path.
+// WriteWholeFile (core/base/whole_file.h), which makes the file's folder first.
 absl::Status WriteWhole(const std::string& path, absl::string_view bytes);
 
 }  // namespace vidmuse::curate

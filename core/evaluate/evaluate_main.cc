@@ -14,6 +14,7 @@
 #include "core/base/interrupt.h"
 #include "core/base/status_macros.h"
 #include "core/base/version.h"
+#include "core/base/whole_file.h"
 #include "core/evaluate/evaluate.h"
 #include "core/evaluate/evaluate_flags.h"
 #include "core/evaluate/report.h"
@@ -49,10 +50,10 @@ absl::Status Run(const std::vector<std::string>& folders, const EvaluateFlags& f
     std::fprintf(stderr, "vidmuse_evaluate: %s\n", warning.c_str());
   }
   if (!flags.html.empty()) {
-    RETURN_IF_ERROR(WriteReport(flags.html, HtmlReport(report, flags.html)));
+    RETURN_IF_ERROR(WriteWholeFile(flags.html, HtmlReport(report, flags.html)));
   }
   const std::string json = JsonReport(report);
-  if (!flags.output.empty()) RETURN_IF_ERROR(WriteReport(flags.output, json));
+  if (!flags.output.empty()) RETURN_IF_ERROR(WriteWholeFile(flags.output, json));
   const std::string text = flags.output.empty() ? json : TextReport(report);
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
     return absl::UnavailableError("standard output can't be written");

@@ -1,9 +1,5 @@
 #include "core/evaluate/feature_cache.h"
 
-#include <unistd.h>
-
-#include <atomic>
-#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -16,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "core/base/content_hash.h"
+#include "core/base/whole_file.h"
 
 namespace vidmuse::evaluate {
 namespace {
@@ -101,18 +98,9 @@ std::optional<std::string> FeatureCache::Get(absl::string_view content,
 absl::Status FeatureCache::Put(absl::string_view content, absl::string_view computation,
                                absl::string_view value) const {
   if (!keeps()) return absl::OkStatus();
-  static std::atomic<int> count = 0;
-  const std::string path = Path(content, computation);
-  const std::string part = absl::StrCat(path, ".", getpid(), ".", ++count, ".part");
-  std::ofstream file(part, std::ios::binary | std::ios::trunc);
-  file << kFormat << HashOf(absl::StrCat(content, " ", computation), value) << value;
-  file.close();
-  std::error_code error;
-  if (file) std::filesystem::rename(part, path, error);
-  if (file && !error) return absl::OkStatus();
-  std::error_code ignored;
-  std::filesystem::remove(part, ignored);
-  return absl::UnavailableError(absl::StrCat(path, ": can't be written"));
+  return WriteWholeFile(
+      Path(content, computation),
+      absl::StrCat(kFormat, HashOf(absl::StrCat(content, " ", computation), value), value));
 }
 
 std::string PackFeatures(const Features& features) {

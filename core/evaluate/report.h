@@ -60,9 +60,6 @@ std::string TextReport(const Report& report);
 // NOT_FOUND: the folder of the file can't be written to. Tells so before a long run, not after it.
 absl::Status CheckWritable(const std::string& path);
 
-// Writes a file whole, or not at all. UNAVAILABLE names the file.
-absl::Status WriteReport(const std::string& path, const std::string& text);
-
 }  // namespace vidmuse::evaluate
 
 #endif  // VIDMUSE_EVALUATE_REPORT_H_

@@ -1,12 +1,9 @@
 #include <unistd.h>
 
 #include <cmath>
-#include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -71,19 +68,6 @@ absl::Status CheckWritable(const std::string& path) {
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   if (access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) == 0) return absl::OkStatus();
   return absl::NotFoundError(absl::StrCat(path, ": there is no such folder to write to"));
-}
-
-absl::Status WriteReport(const std::string& path, const std::string& text) {
-  const std::string part = absl::StrCat(path, ".", getpid(), ".part");
-  std::ofstream file(part, std::ios::binary | std::ios::trunc);
-  file << text;
-  file.close();
-  std::error_code error;
-  if (file) std::filesystem::rename(part, path, error);
-  if (file && !error) return absl::OkStatus();
-  std::error_code ignored;
-  std::filesystem::remove(part, ignored);
-  return absl::UnavailableError(absl::StrCat(path, ": can't be written"));
 }
 
 }  // namespace vidmuse::evaluate

@@ -41,6 +41,15 @@ VideoLength LengthOf(const VideoHeader& header, const PacketIndex& index) {
   return {.us = right ? stated : there, .header_is_right = right};
 }
 
+absl::Status CheckFileSize(absl::string_view file, const Limits& limits) {
+  if (file.empty()) return absl::InvalidArgumentError("the video is empty: 0 bytes");
+  if (file.size() <= limits.max_video_bytes) return absl::OkStatus();
+  return AboutLimit(absl::InvalidArgumentError(
+                        absl::StrCat("the video has ", file.size(), " bytes; the limit is ",
+                                     limits.max_video_bytes, " (max_video_bytes)")),
+                    "max_video_bytes", static_cast<double>(file.size()));
+}
+
 absl::Status CheckLength(int64_t length_us, const PacketIndex& index, const Limits& limits) {
   const double seconds = static_cast<double>(length_us) / kMicroseconds;
   if (seconds > limits.max_video_seconds) {

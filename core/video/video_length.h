@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "core/video/packet_index.h"
 #include "core/video/video_file.h"
 #include "vidmuse/limits.h"
@@ -23,6 +24,9 @@ struct VideoLength {
 // instead if it is less than half or more than double the header's, or if a clock isn't steady
 // (PacketIndex::steady) and the two differ by 0.5 s or more.
 VideoLength LengthOf(const VideoHeader& header, const PacketIndex& index);
+
+// Returns INVALID_ARGUMENT if the file is empty or has more bytes than the limit.
+absl::Status CheckFileSize(absl::string_view file, const Limits& limits);
 
 // Returns INVALID_ARGUMENT if the length is under 1 s or over the limit.
 absl::Status CheckLength(int64_t length_us, const PacketIndex& index, const Limits& limits);

@@ -21,7 +21,6 @@
 #include "core/video/video_decoder.h"
 #include "core/video/video_file.h"
 #include "core/video/video_length.h"
-#include "vidmuse/status_details.h"
 
 extern "C" {
 #include <libavcodec/packet.h>
@@ -64,13 +63,7 @@ absl::StatusOr<std::unique_ptr<VideoSampling>> VideoSampling::Read(
 }
 
 absl::Status VideoSampling::ReadFile() {
-  if (bytes_.empty()) return absl::InvalidArgumentError("the video is empty: 0 bytes");
-  if (bytes_.size() > limits_.max_video_bytes) {
-    return AboutLimit(absl::InvalidArgumentError(
-                          absl::StrCat("the video has ", bytes_.size(), " bytes; the limit is ",
-                                       limits_.max_video_bytes, " (max_video_bytes)")),
-                      "max_video_bytes", static_cast<double>(bytes_.size()));
-  }
+  RETURN_IF_ERROR(CheckFileSize(bytes_, limits_));
   RETURN_IF_ERROR(watch_.Check());
   RETURN_IF_ERROR(ReadPackets());
   RETURN_IF_ERROR(ChooseRateAndLength());

@@ -1,0 +1,30 @@
+#include "core/base/whole_file.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+
+namespace vidmuse {
+
+absl::Status WriteWholeFile(const std::string& path, absl::string_view bytes) {
+  static std::atomic<int> count = 0;
+  const std::string part = absl::StrCat(path, ".", getpid(), ".", ++count, ".part");
+  errno = 0;
+  std::ofstream file(part, std::ios::binary | std::ios::trunc);
+  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  file.close();
+  std::error_code error(file ? 0 : (errno != 0 ? errno : EIO), std::generic_category());
+  if (!error) std::filesystem::rename(part, path, error);
+  if (!error) return absl::OkStatus();
+  std::error_code ignored;
+  std::filesystem::remove(part, ignored);
+  return absl::UnavailableError(absl::StrCat(path, ": can't be written: ", error.message()));
+}
+
+}  // namespace vidmuse
