@@ -127,6 +127,8 @@ def check_failure(
 
 def main() -> None:
     build = sys.argv[1]
+    # The kernel hangs up on a stopped program without a parent, which would hide one left behind.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with tempfile.TemporaryDirectory() as path:
         folder = Path(path)
         raw, extractors = folder / "raw", folder / "extractors"
