@@ -77,7 +77,10 @@ TEST_F(LifecycleTest, EveryNameServes) {
 TEST_F(LifecycleTest, HealthListsItsServices) {
   StartServer();
   generator_.SetHealth(absl::UnavailableError("stuck"));
-  ASSERT_TRUE(WaitForStatus("", HealthCheckResponse::NOT_SERVING));
+  // They change one after the other.
+  for (const char* name : {"", "liveness", "readiness", "vidmuse.v1.MusicService"}) {
+    ASSERT_TRUE(WaitForStatus(name, HealthCheckResponse::NOT_SERVING)) << name;
+  }
   grpc::ClientContext context;
   grpc::health::v1::HealthListResponse response;
   ASSERT_TRUE(health_->List(&context, {}, &response).ok());

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -29,13 +28,13 @@
 #include "core/video/video_sampling.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/wait_until.h"
 #include "tests/unit/video/test_videos.h"
 
 namespace vidmuse {
 namespace {
 
 constexpr char kDecoder[] = VIDMUSE_BIN_DIR "/vidmuse_video_decoder";
-constexpr auto kPatience = std::chrono::seconds(60);
 constexpr FramePart kFirstPart = {0, 60};
 const Limits kLimits;
 
@@ -96,16 +95,6 @@ std::unique_ptr<VideoUpload> Begin(const VideoSandbox& sandbox, FramePart part =
   auto upload = sandbox.Receive(options);
   EXPECT_TRUE(upload.ok()) << upload.status();
   return *std::move(upload);
-}
-
-template <typename Condition>
-bool WaitUntil(const Condition& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::yield();
-  }
-  return true;
 }
 
 size_t OpenFiles() {
