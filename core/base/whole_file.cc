@@ -1,11 +1,9 @@
 #include "core/base/whole_file.h"
 
-#include <unistd.h>
-
-#include <atomic>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
@@ -13,8 +11,10 @@
 namespace vidmuse {
 
 absl::Status WriteWholeFile(const std::string& path, absl::string_view bytes) {
-  static std::atomic<int> count = 0;
-  const std::string part = absl::StrCat(path, ".", getpid(), ".", ++count, ".part");
+  // Processes of several machines may write to one folder, so a process's number isn't enough.
+  std::random_device random;
+  const std::string part = absl::StrCat(path, ".", absl::Hex(random(), absl::kZeroPad8),
+                                        absl::Hex(random(), absl::kZeroPad8), ".part");
   errno = 0;
   std::ofstream file(part, std::ios::binary | std::ios::trunc);
   file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));

@@ -42,11 +42,14 @@ TraceCollector::~TraceCollector() { server_->Shutdown(std::chrono::system_clock:
 
 grpc::Status TraceCollector::Export(grpc::ServerContext* context, const Request* request,
                                     Response* /*response*/) {
+  Mode mode;
   {
+    // Who waits for this call may change the mode for the next one.
     MutexLock lock(&mutex_);
     ++calls_;
+    mode = mode_;
   }
-  switch (mode_.load()) {
+  switch (mode) {
     case Mode::kTake:
       break;
     case Mode::kHang: {
