@@ -108,17 +108,17 @@ const FlagTable<CurateFlags>& CurateFlagTable() {
 
 absl::StatusOr<std::optional<CurateFlags>> ParseCurateFlags(const std::vector<std::string>& args) {
   const FlagTable<CurateFlags>& table = CurateFlagTable();
-  ASSIGN_OR_RETURN(CommandLine line, table.Split(args));
+  ASSIGN_OR_RETURN(const CommandLine line, table.Split(args));
   if (line.help) return std::nullopt;
   if (!line.rest.empty()) return NotAFlagError(line.rest[0]);
-  std::stable_partition(line.settings.begin(), line.settings.end(),
-                        [](const FlagSetting& setting) { return setting.name == "preset"; });
   CurateFlags flags;
   for (const FlagSetting& setting : line.settings) {
+    if (setting.name != "preset") continue;
     RETURN_IF_ERROR(table.Set(setting, &flags));
-    if (setting.name == "preset") {
-      ASSIGN_OR_RETURN(flags.rules, Rules::Preset(flags.preset));
-    }
+    ASSIGN_OR_RETURN(flags.rules, Rules::Preset(flags.preset));
+  }
+  for (const FlagSetting& setting : line.settings) {
+    if (setting.name != "preset") RETURN_IF_ERROR(table.Set(setting, &flags));
   }
   if (flags.out.empty()) return absl::InvalidArgumentError("--out is needed");
   RETURN_IF_ERROR(CheckStages(flags.stages));

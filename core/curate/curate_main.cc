@@ -64,6 +64,7 @@ struct Known {
 absl::StatusOr<Known> CollectKnown(const CurateFlags& flags, const std::vector<RawClip>& clips,
                                    const OpenedStages& opened, const MeasurementStore& store) {
   std::vector<StageKey> keys;
+  keys.reserve(opened.stages.size());
   for (const std::unique_ptr<Stage>& stage : opened.stages) {
     keys.push_back({stage->name(), stage->settings()});
   }

@@ -63,10 +63,11 @@ class ProbeStage final : public Stage {
       order.at.push_back(second * kMicroseconds);
     }
     BlackBorders borders;
-    const absl::StatusOr<PictureInfo> info = pictures_(clip.video, order, [&](Picture picture) {
-      borders.Add(picture);
-      return absl::OkStatus();
-    });
+    const absl::StatusOr<PictureInfo> info =
+        pictures_(clip.video, order, [&](const Picture& picture) {
+          borders.Add(picture);
+          return absl::OkStatus();
+        });
     (*measured)["has_video"] = info.ok();
     if (!info.ok()) {
       (*measured)["video_problem"] = std::string(info.status().message());

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -30,9 +31,9 @@ std::pair<std::string, std::string> StageAndRule(const std::string& reason) {
     return {parts.first, absl::StrCat(parts.second.substr(0, number), parts.second.substr(at))};
   }
   for (const char* rule : {"category ", "it has no "}) {
-    if (parts.second.rfind(rule, 0) == 0) return parts;
+    if (parts.second.starts_with(rule)) return {parts.first, parts.second};
   }
-  if (parts.second.rfind("sounds like ", 0) == 0) return {parts.first, "sounds like another"};
+  if (parts.second.starts_with("sounds like ")) return {parts.first, "sounds like another"};
   return {parts.first, "can't be measured"};
 }
 
@@ -67,12 +68,14 @@ std::vector<Drops> CountDrops(const std::vector<CuratedClip>& clips) {
     if (!clip.decision.kept) ++counts[StageAndRule(clip.decision.reason)];
   }
   std::vector<Drops> drops;
+  drops.reserve(counts.size());
   for (const auto& [rule, count] : counts) drops.push_back({rule.first, rule.second, count});
   const auto place = [](const Drops& drop) {
     return std::find(std::begin(kStages), std::end(kStages), drop.stage) - std::begin(kStages);
   };
-  std::stable_sort(drops.begin(), drops.end(), [&](const Drops& a, const Drops& b) {
-    return place(a) != place(b) ? place(a) < place(b) : a.clips > b.clips;
+  std::sort(drops.begin(), drops.end(), [&](const Drops& a, const Drops& b) {
+    return std::make_tuple(place(a), -a.clips, a.rule) <
+           std::make_tuple(place(b), -b.clips, b.rule);
   });
   return drops;
 }

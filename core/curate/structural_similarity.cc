@@ -17,7 +17,7 @@ std::array<float, kWindow> GaussianWindow() {
   std::array<float, kWindow> window{};
   double sum = 0;
   for (int i = 0; i < kWindow; ++i) {
-    const double x = i - kWindow / 2;
+    const int x = i - kWindow / 2;
     window[i] = static_cast<float>(std::exp(-x * x / (2 * kDeviation * kDeviation)));
     sum += window[i];
   }
