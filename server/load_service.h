@@ -30,7 +30,7 @@ class LoadService final : public BidiService {
 
   // More than `most_streams` at once get RESOURCE_EXHAUSTED. `meter` must outlive the service.
   LoadService(const LoadMeter* meter, size_t most_streams, const Clock* clock);
-  ~LoadService();
+  ~LoadService() override;
 
  private:
   friend class LoadStream;

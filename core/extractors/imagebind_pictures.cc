@@ -34,7 +34,7 @@ bool IsTooNarrow(const Picture& picture) {
          kMostRatio * std::min(picture.width, picture.height);
 }
 
-Tensor ByColor(std::vector<float> values) { return at::tensor(values).view({3, 1, 1}); }
+Tensor ByColor(const std::vector<float>& values) { return at::tensor(values).view({3, 1, 1}); }
 
 // Returns where a crop begins: at the start, in the middle or at the end of the longer side.
 int64_t CropBegin(int64_t size, bool longer, int64_t crop) {
@@ -64,6 +64,7 @@ Tensor CropsOf(const Picture& picture) {
                         ByColor({0.26862954f, 0.26130258f, 0.27577711f});
   std::vector<Tensor> crops;
   const int64_t count = height == width ? 1 : kCrops;
+  crops.reserve(count);
   for (int64_t crop = 0; crop < count; ++crop) {
     crops.push_back(normal.narrow(1, CropBegin(height, height > width, crop), kImageBindSide)
                         .narrow(2, CropBegin(width, height <= width, crop), kImageBindSide));
@@ -110,8 +111,8 @@ class ImageBindPictures final : public PictureExtractor {
       uses.push_back({stretches[i].begin, i, 0});
       uses.push_back({stretches[i].end - 1, i, 1});
     }
-    std::stable_sort(uses.begin(), uses.end(),
-                     [](const Use& a, const Use& b) { return a.frame < b.frame; });
+    std::sort(uses.begin(), uses.end(),
+              [](const Use& a, const Use& b) { return a.frame < b.frame; });
     PictureOrder order;
     for (const Use& use : uses) order.at.push_back(use.frame);
     std::vector<Tensor> views(stretches.size());
@@ -139,8 +140,10 @@ class ImageBindPictures final : public PictureExtractor {
   absl::Status Embed(const std::vector<Tensor>& views, FeatureMatrix& embeddings) const {
     return RunTorch([&] {
       std::vector<Tensor> rows;
-      for (const Tensor& view : views)
+      rows.reserve(views.size());
+      for (const Tensor& view : views) {
         rows.push_back(file_->tower->Embed(view).mean(0));  // over crops
+      }
       Tensor all = at::stack(rows);
       if (parts_ == ImageBindParts::kPublished) all = all.mean(0, /*keepdim=*/true);
       all = all.contiguous();

@@ -196,7 +196,7 @@ class Job final : public std::enable_shared_from_this<Job> {
   void MoveTo(Stage next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool ended() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stage_ == Stage::kEnded; }
   // Tells the request's observer of a part of the way.
-  void Observe(const StageTime& part) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  void Observe(const StageTime& part) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (request_.observe_stage) request_.observe_stage(part);
   }
   GenerationProgress Progress() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

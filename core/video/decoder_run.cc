@@ -196,7 +196,7 @@ absl::StatusOr<WholeSound> DecoderRun::ReadWholeSound(const SoundLimits& limits)
 
 absl::StatusOr<PictureInfo> DecoderRun::ReadPictures(const PictureOrder& order, TakePicture take) {
   absl::Status taken;
-  const absl::StatusOr<PictureInfo> info = ReadPicturesOrRefusal(order, [&](Picture picture) {
+  absl::StatusOr<PictureInfo> info = ReadPicturesOrRefusal(order, [&](Picture picture) {
     taken = take(std::move(picture));
     return taken;
   });
