@@ -96,7 +96,7 @@ bool AudioPipeline::WasReceived() const {
          bytes_made_ <= options_.received_bytes && frames_taken_ <= options_.known_frames;
 }
 
-absl::Status AudioPipeline::EncodeReady(AudioChunk* chunk) {
+absl::Status AudioPipeline::EncodeReady(bool with_frames, AudioChunk* chunk) {
   // With kReference, the whole song is in `ready_` at once, and it leaves in several chunks.
   const size_t samples =
       std::min<size_t>(ready_.size() - ready_begin_, static_cast<size_t>(max_chunk_samples_));
@@ -106,7 +106,7 @@ absl::Status AudioPipeline::EncodeReady(AudioChunk* chunk) {
   samples_encoded_ += static_cast<int64_t>(samples);
   RETURN_IF_ERROR(encoder_->Encode(piece, last, &chunk->data));
   // Samples that the encoder gathers belong to the next chunk that is sent.
-  if (!chunk->data.empty() || !chunk->tokens.empty() || WasReceived()) {
+  if (!chunk->data.empty() || !chunk->tokens.empty() || (with_frames && WasReceived())) {
     chunk->first_sample = std::exchange(samples_in_chunks_, samples_encoded_);
     chunk->num_samples = samples_encoded_ - chunk->first_sample;
   }
@@ -132,7 +132,7 @@ absl::Status AudioPipeline::EncodeReady(AudioChunk* chunk) {
 absl::StatusOr<std::optional<AudioChunk>> AudioPipeline::Next(absl::Span<const uint16_t> tokens) {
   AudioChunk chunk;
   if (!tokens.empty()) RETURN_IF_ERROR(TakeFrames(tokens, &chunk));
-  RETURN_IF_ERROR(EncodeReady(&chunk));
+  RETURN_IF_ERROR(EncodeReady(!tokens.empty(), &chunk));
   if (chunk.data.empty() && chunk.tokens.empty()) return std::optional<AudioChunk>();
   return std::make_optional(std::move(chunk));
 }

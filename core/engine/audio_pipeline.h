@@ -70,8 +70,9 @@ class AudioPipeline {
   void UpdateChunkFrames(bool last);
   // Whether the client had the chunk that is being made with its tokens, before its stream broke.
   bool WasReceived() const;
-  // Encodes samples that the loudness stage has released, at most one chunk of them.
-  absl::Status EncodeReady(AudioChunk* chunk);
+  // Encodes samples that the loudness stage has released, at most one chunk of them. `with_frames`:
+  // frames were taken for this chunk, rather than for an earlier one that was too long.
+  absl::Status EncodeReady(bool with_frames, AudioChunk* chunk);
 
   const AudioPipelineOptions options_;
   const int codebooks_;

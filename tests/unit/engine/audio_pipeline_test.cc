@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -36,19 +38,23 @@ struct Cut {
   double seconds;  // of audio in it
 };
 
-std::vector<Cut> Cuts(LoudnessMode loudness, double chunk_seconds = 0, int64_t frames = kFrames) {
+ModelInfo Model() {
   ModelInfo model;
   model.codebooks = kCodebooks;
   model.samples_per_frame = kFrameSamples;
   model.sample_rate = 32000;
   model.frame_rate = 50;
   model.channels = 1;
+  return model;
+}
+
+std::vector<Cut> Cuts(LoudnessMode loudness, double chunk_seconds = 0, int64_t frames = kFrames) {
   AudioPipelineOptions options;
   options.format = AudioFormat::kPcmS16le;
   options.loudness = loudness;
   options.total_frames = frames;
   options.chunk_seconds = chunk_seconds;
-  auto pipeline = AudioPipeline::Create(options, model, std::make_unique<DelayedDecoder>());
+  auto pipeline = AudioPipeline::Create(options, Model(), std::make_unique<DelayedDecoder>());
   EXPECT_TRUE(pipeline.ok()) << pipeline.status();
   std::vector<Cut> cuts;
   while (!(*pipeline)->done()) {
@@ -118,6 +124,60 @@ TEST(AudioPipelineTest, ShortChunksAndShortSongs) {
     }
     for (const int64_t frames : {1, 12, 13, 14, 40, 60}) {
       EXPECT_NEAR(Seconds(Cuts(loudness, 0, frames)), 0.02 * static_cast<double>(frames), 1e-9);
+    }
+  }
+}
+
+// What a reader gets of a song.
+std::vector<AudioChunk> Chunks(const AudioPipelineOptions& options) {
+  auto pipeline = AudioPipeline::Create(options, Model(), std::make_unique<DelayedDecoder>());
+  EXPECT_TRUE(pipeline.ok()) << pipeline.status();
+  std::vector<AudioChunk> chunks;
+  while (!(*pipeline)->done()) {
+    const std::vector<uint16_t> tokens((*pipeline)->frames_needed() * kCodebooks, 7);
+    auto chunk = (*pipeline)->Next(tokens);
+    EXPECT_TRUE(chunk.ok()) << chunk.status();
+    if (!chunk.ok()) break;
+    if (chunk->has_value()) chunks.push_back(**std::move(chunk));
+  }
+  return chunks;
+}
+
+// Chunks may be shorter than the first audio and than an encoder's packets, so that some samples
+// come with no tokens, and some with no bytes.
+TEST(AudioPipelineTest, AStreamThatBreaksAfterAnyChunkGoesOnWhereItWas) {
+  for (const LoudnessMode loudness : {LoudnessMode::kNone, LoudnessMode::kStreaming}) {
+    for (const double chunk_seconds : {0.02, 0.1, 0.2, 0.5}) {
+      AudioPipelineOptions options;
+      options.format = AudioFormat::kMp3;
+      options.loudness = loudness;
+      options.total_frames = 100;
+      options.chunk_seconds = chunk_seconds;
+      options.return_tokens = true;
+      const std::vector<AudioChunk> whole = Chunks(options);
+      std::string all;
+      for (const AudioChunk& chunk : whole) all += chunk.data;
+      int64_t samples = 0;
+      std::string bytes;
+      for (const AudioChunk& chunk : whole) {
+        samples += chunk.num_samples;
+        bytes += chunk.data;
+        options.known_frames += static_cast<int64_t>(chunk.tokens.size()) / kCodebooks;
+        options.received_bytes = bytes.size();
+        std::string rest = bytes;
+        std::optional<int64_t> next;
+        for (const AudioChunk& later : Chunks(options)) {
+          rest += later.data;
+          if (later.num_samples == 0) continue;
+          if (next.has_value()) {
+            EXPECT_EQ(later.first_sample, *next);
+          } else {
+            EXPECT_LE(later.first_sample, samples) << chunk_seconds;
+          }
+          next = later.first_sample + later.num_samples;
+        }
+        EXPECT_TRUE(rest == all) << chunk_seconds;
+      }
     }
   }
 }
