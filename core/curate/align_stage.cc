@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/curate/events.h"
+#include "core/curate/structural_similarity.h"
 #include "core/evaluate/cosine.h"
 #include "core/evaluate/rhythm.h"
 
@@ -19,13 +19,6 @@ namespace vidmuse::curate {
 namespace {
 
 constexpr int kShortSide = 90;
-
-double MeanDifference(const Picture& a, const Picture& b) {
-  if (a.pixels.size() != b.pixels.size()) return 0;
-  int64_t sum = 0;
-  for (size_t i = 0; i < a.pixels.size(); ++i) sum += std::abs(int{a.pixels[i]} - b.pixels[i]);
-  return static_cast<double>(sum) / static_cast<double>(a.pixels.size());
-}
 
 class AlignStage final : public Stage {
  public:

@@ -11,6 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "core/base/flag_type.h"
 #include "core/base/status_macros.h"
+#include "core/curate/stage.h"
 
 namespace vidmuse::curate {
 namespace {
@@ -89,7 +90,7 @@ std::vector<Flag<CurateFlags>> RunFlags() {
 }
 
 absl::Status CheckStages(const std::vector<std::string>& stages) {
-  const std::vector<std::string> known = CurateFlags().stages;
+  const std::vector<std::string> known = AllStages();
   for (const std::string& stage : stages) {
     if (std::find(known.begin(), known.end(), stage) != known.end()) continue;
     return absl::InvalidArgumentError(
@@ -99,6 +100,13 @@ absl::Status CheckStages(const std::vector<std::string>& stages) {
 }
 
 }  // namespace
+
+std::vector<std::string> AllStages() {
+  std::vector<std::string> names;
+  for (const absl::string_view name : kStageOrder) names.emplace_back(name);
+  names.emplace_back("split");
+  return names;
+}
 
 const FlagTable<CurateFlags>& CurateFlagTable() {
   static const auto* const table =

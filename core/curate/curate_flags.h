@@ -18,11 +18,13 @@ struct Shard {
   int count = 1;
 };
 
+// The names that --stages takes: kStageOrder, and then "split".
+std::vector<std::string> AllStages();
+
 struct CurateFlags {
   std::string manifest;
   std::string out;
-  std::vector<std::string> stages = {"probe",    "static", "music", "duplicates",
-                                     "separate", "align",  "split"};
+  std::vector<std::string> stages = AllStages();
   std::string preset = "paper";
   Rules rules;
   std::string extractors;  // empty: stages that need networks can't run

@@ -1,19 +1,15 @@
 #include "core/curate/probe_stage.h"
 
-#include <algorithm>
-#include <cmath>
-#include <cstddef>
 #include <cstdint>
-#include <fstream>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
-#include "core/base/content_hash.h"
 #include "core/base/status_macros.h"
 #include "core/curate/black_borders.h"
 #include "core/curate/silence.h"
+#include "core/evaluate/clip_facts.h"
+#include "core/evaluate/feature_cache.h"
 
 namespace vidmuse::curate {
 namespace {
@@ -22,20 +18,6 @@ constexpr int kShortSide = 180;
 constexpr int64_t kFirstSeconds = 25;
 constexpr int64_t kEverySeconds = 5;
 constexpr int64_t kMicroseconds = 1'000'000;
-
-constexpr size_t kHashedAtOnce = 1 << 20;
-
-absl::StatusOr<std::string> HashOfFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(path + ": cannot be read");
-  ContentHash hash;
-  std::vector<char> bytes(kHashedAtOnce);
-  while (file.read(bytes.data(), kHashedAtOnce) || file.gcount() > 0) {
-    hash.Add(bytes.data(), static_cast<size_t>(file.gcount()));
-  }
-  if (file.bad()) return absl::DataLossError(path + ": cannot be read to its end");
-  return hash.Hex();
-}
 
 class ProbeStage final : public Stage {
  public:
@@ -47,7 +29,7 @@ class ProbeStage final : public Stage {
 
   absl::StatusOr<Json> Measure(const RawClip& clip, const Measurements&) const override {
     Json measured;
-    ASSIGN_OR_RETURN(measured["video_hash"], HashOfFile(clip.video));
+    ASSIGN_OR_RETURN(measured["video_hash"], evaluate::HashFile(clip.video));
     RETURN_IF_ERROR(MeasureVideo(clip, &measured));
     RETURN_IF_ERROR(MeasureSound(clip, &measured));
     return measured;
@@ -91,15 +73,11 @@ class ProbeStage final : public Stage {
       (*measured)["audio_problem"] = std::string(sound.status().message());
       return absl::IsInvalidArgument(sound.status()) ? absl::OkStatus() : sound.status();
     }
-    (*measured)["sample_rate"] = sound->sample_rate;
-    (*measured)["channels"] = sound->channels.size();
-    (*measured)["sound_seconds"] =
-        static_cast<double>(sound->channels[0].size()) / sound->sample_rate;
-    float peak = 0;
-    for (const std::vector<float>& channel : sound->channels) {
-      for (const float sample : channel) peak = std::max(peak, std::abs(sample));
-    }
-    (*measured)["peak"] = peak;
+    const evaluate::SoundFacts facts = evaluate::FactsOf(*sound);
+    (*measured)["sample_rate"] = facts.sample_rate;
+    (*measured)["channels"] = facts.channels;
+    (*measured)["sound_seconds"] = facts.seconds;
+    (*measured)["peak"] = facts.peak;
     (*measured)["silent_share"] = SilentShare(*sound);
     return absl::OkStatus();
   }

@@ -1,41 +1,18 @@
 #include "core/curate/report.h"
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_split.h"
 #include "core/evaluate/html_parts.h"
 
 namespace vidmuse::curate {
 namespace {
-
-constexpr const char* kStages[] = {"probe", "static", "music", "duplicates", "separate", "align"};
-
-// "music: share of music 0.3, under 0.5" without its numbers: "share of music, under". What another
-// program said of a clip is one rule, as it differs from clip to clip.
-std::pair<std::string, std::string> StageAndRule(const std::string& reason) {
-  const std::pair<std::string, std::string> parts =
-      absl::StrSplit(reason, absl::MaxSplits(": ", 1));
-  if (parts.second.empty()) return {"", reason};
-  for (const char* bound : {", under ", ", over "}) {
-    const size_t at = parts.second.rfind(bound);
-    if (at == std::string::npos) continue;
-    const size_t number = parts.second.rfind(' ', at - 1);
-    if (number == std::string::npos) continue;
-    return {parts.first, absl::StrCat(parts.second.substr(0, number), parts.second.substr(at))};
-  }
-  for (const char* rule : {"category ", "it has no "}) {
-    if (parts.second.starts_with(rule)) return {parts.first, parts.second};
-  }
-  if (parts.second.starts_with("sounds like ")) return {parts.first, "sounds like another"};
-  return {parts.first, "can't be measured"};
-}
 
 // Every number that was measured, by "stage: name", of all clips and of the kept ones.
 std::map<std::string, std::vector<evaluate::Series>> Numbers(
@@ -65,13 +42,14 @@ std::string Row(const std::string& first, const std::string& second, int64_t cou
 std::vector<Drops> CountDrops(const std::vector<CuratedClip>& clips) {
   std::map<std::pair<std::string, std::string>, int64_t> counts;
   for (const CuratedClip& clip : clips) {
-    if (!clip.decision.kept) ++counts[StageAndRule(clip.decision.reason)];
+    if (!clip.decision.kept) ++counts[{clip.decision.stage, clip.decision.rule}];
   }
   std::vector<Drops> drops;
   drops.reserve(counts.size());
   for (const auto& [rule, count] : counts) drops.push_back({rule.first, rule.second, count});
   const auto place = [](const Drops& drop) {
-    return std::find(std::begin(kStages), std::end(kStages), drop.stage) - std::begin(kStages);
+    return std::find(std::begin(kStageOrder), std::end(kStageOrder), drop.stage) -
+           std::begin(kStageOrder);
   };
   std::sort(drops.begin(), drops.end(), [&](const Drops& a, const Drops& b) {
     return std::make_tuple(place(a), -a.clips, a.rule) <

@@ -67,10 +67,6 @@ absl::Status WriteList(const std::vector<const CuratedClip*>& clips, const std::
   return WriteWhole(ids, names);
 }
 
-}  // namespace
-
-namespace {
-
 // Sets `same_as` of each clip that sounds like an earlier one which goes on so far.
 void MarkDuplicates(std::vector<CuratedClip>* clips) {
   std::vector<CuratedClip*> heard;
@@ -108,15 +104,15 @@ std::vector<CuratedClip> Collect(absl::Span<const RawClip> clips, const Rules& r
     CuratedClip& clip = collected.emplace_back();
     clip.clip = raw;
     for (const StageKey& stage : stages) {
-      clip.decision = Decide(rules, raw, clip.measured);
-      if (!clip.decision.kept) break;
       std::optional<Json> measured = store.Find(stage.name, stage.settings, raw.id);
       if (!measured.has_value()) {
-        clip.decision = {false, absl::StrCat("not measured by ", stage.name, " yet")};
+        const std::string reason = absl::StrCat("not measured by ", stage.name, " yet");
+        clip.decision = {false, reason, "", reason};
         break;
       }
       clip.measured[stage.name] = *std::move(measured);
       clip.decision = Decide(rules, raw, clip.measured);
+      if (!clip.decision.kept) break;
     }
   }
   MarkDuplicates(&collected);

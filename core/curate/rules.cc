@@ -1,17 +1,14 @@
 #include "core/curate/rules.h"
 
-#include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace vidmuse::curate {
 namespace {
-
-std::string Number(double value) { return absl::StrCat(value); }
 
 // One bound on one measured value.
 struct Bound {
@@ -21,20 +18,24 @@ struct Bound {
   std::optional<double> least, most;
 };
 
-std::optional<std::string> Broken(const Bound& bound, const Measurements& measured) {
+// A clip isn't kept: `rule` is why, and `detail` what was measured of this clip.
+Decision Drop(absl::string_view stage, std::string rule, absl::string_view detail) {
+  return {false, absl::StrCat(stage, ": ", detail), std::string(stage), std::move(rule)};
+}
+
+std::optional<Decision> Broken(const Bound& bound, const Measurements& measured) {
   const auto stage = measured.find(bound.stage);
   if (stage == measured.end()) return std::nullopt;
   const auto value = stage->second.find(bound.value);
   if (value == stage->second.end() || !value->is_number()) return std::nullopt;
   const auto number = value->get<double>();
-  if (bound.least.has_value() && number < *bound.least) {
-    return absl::StrCat(bound.stage, ": ", bound.words, " ", Number(number), ", under ",
-                        Number(*bound.least));
-  }
-  if (bound.most.has_value() && number > *bound.most) {
-    return absl::StrCat(bound.stage, ": ", bound.words, " ", Number(number), ", over ",
-                        Number(*bound.most));
-  }
+  const auto drop = [&](const char* side, double threshold) {
+    const std::string limit = absl::StrCat(", ", side, " ", threshold);
+    return Drop(bound.stage, absl::StrCat(bound.words, limit),
+                absl::StrCat(bound.words, " ", number, limit));
+  };
+  if (bound.least.has_value() && number < *bound.least) return drop("under", *bound.least);
+  if (bound.most.has_value() && number > *bound.most) return drop("over", *bound.most);
   return std::nullopt;
 }
 
@@ -53,27 +54,27 @@ std::vector<Bound> Bounds(const Rules& r) {
   };
 }
 
-constexpr const char* kStages[] = {"probe", "static", "music", "duplicates", "separate", "align"};
-
-std::optional<std::string> WrongCategory(const Rules& rules, const RawClip& clip) {
+std::optional<Decision> WrongCategory(const Rules& rules, const RawClip& clip) {
   const auto found = clip.source.find("category");
   if (found == clip.source.end() || !found->is_string()) return std::nullopt;
   const auto category = found->get<std::string>();
   for (const std::string& dropped : rules.dropped_categories) {
-    if (absl::EqualsIgnoreCase(category, dropped)) return absl::StrCat("probe: category ", dropped);
+    if (!absl::EqualsIgnoreCase(category, dropped)) continue;
+    const std::string rule = absl::StrCat("category ", dropped);
+    return Drop("probe", rule, rule);
   }
   return std::nullopt;
 }
 
 // What a stage says without a threshold: it couldn't read the clip, or a stream is missing.
-std::optional<std::string> Unusable(const char* stage, const Json& measured) {
+std::optional<Decision> Unusable(const char* stage, const Json& measured) {
   const auto error = measured.find("error");
-  if (error != measured.end()) return absl::StrCat(stage, ": ", error->get<std::string>());
+  if (error != measured.end()) return Drop(stage, "can't be measured", error->get<std::string>());
   for (const char* stream : {"video", "audio"}) {
     const auto has = measured.find(absl::StrCat("has_", stream));
-    if (has != measured.end() && !has->get<bool>()) {
-      return absl::StrCat(stage, ": it has no ", stream);
-    }
+    if (has == measured.end() || has->get<bool>()) continue;
+    const std::string rule = absl::StrCat("it has no ", stream);
+    return Drop(stage, rule, rule);
   }
   return std::nullopt;
 }
@@ -100,20 +101,21 @@ absl::StatusOr<Rules> Rules::Preset(absl::string_view name) {
 
 Decision Decide(const Rules& rules, const RawClip& clip, const Measurements& measured) {
   const std::vector<Bound> bounds = Bounds(rules);
-  for (const char* stage : kStages) {
+  for (const char* stage : kStageOrder) {
     const auto found = measured.find(stage);
     if (found == measured.end()) continue;
-    if (const auto why = Unusable(stage, found->second)) return {false, *why};
+    if (const auto drop = Unusable(stage, found->second)) return *drop;
     if (absl::string_view(stage) == "probe") {
-      if (const auto why = WrongCategory(rules, clip)) return {false, *why};
+      if (const auto drop = WrongCategory(rules, clip)) return *drop;
     }
     for (const Bound& bound : bounds) {
       if (absl::string_view(bound.stage) != stage) continue;
-      if (const auto why = Broken(bound, measured)) return {false, *why};
+      if (const auto drop = Broken(bound, measured)) return *drop;
     }
     const auto twin = found->second.find("same_as");
     if (rules.drop_duplicates && twin != found->second.end() && twin->is_string()) {
-      return {false, absl::StrCat(stage, ": sounds like ", twin->get<std::string>())};
+      return Drop(stage, "sounds like another",
+                  absl::StrCat("sounds like ", twin->get<std::string>()));
     }
   }
   return {};

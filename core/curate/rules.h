@@ -40,6 +40,10 @@ struct Rules {
 struct Decision {
   bool kept = true;
   std::string reason;  // why it isn't kept: the stage, what was measured, and the threshold
+  // Of a clip that isn't kept: whose measurement dropped it, and the reason without this clip's own
+  // numbers and names, by which clips are counted.
+  std::string stage = {};
+  std::string rule = {};
 };
 
 // Applies the rules of all stages that have measured the clip, in the stages' order; the first that

@@ -1,7 +1,6 @@
 #include "core/curate/separate_stage.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -15,6 +14,7 @@
 #include "core/curate/detection.h"
 #include "core/curate/music_stage.h"
 #include "core/curate/silence.h"
+#include "core/evaluate/clip_facts.h"
 
 namespace vidmuse::curate {
 namespace {
@@ -30,10 +30,7 @@ double Energy(const Sound& sound) {
 // A WAV file's bytes. Louder sounds than full scale are scaled down as a whole, with 1% to spare,
 // as Demucs' own program does it.
 absl::StatusOr<std::string> WavOf(const Sound& sound) {
-  float peak = 0;
-  for (const std::vector<float>& channel : sound.channels) {
-    for (const float sample : channel) peak = std::max(peak, std::abs(sample));
-  }
+  const auto peak = static_cast<float>(evaluate::FactsOf(sound).peak);
   const float gain = 1 / std::max(1.01F * peak, 1.0F);
   const size_t channels = sound.channels.size(), samples = sound.channels[0].size();
   std::vector<float> interleaved(channels * samples);

@@ -10,6 +10,10 @@
 
 namespace vidmuse::curate {
 
+// The stages' names, in the order in which clips go through them.
+inline constexpr const char* kStageOrder[] = {"probe",      "static",   "music",
+                                              "duplicates", "separate", "align"};
+
 // What earlier stages measured of the clip, by the stage's name.
 using Measurements = std::map<std::string, Json>;
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -19,14 +18,8 @@ namespace {
 constexpr int kShortSide = 180;
 constexpr int kLeastSide = 11;  // of StructuralSimilarity's window
 constexpr size_t kWindow = 10;
-constexpr double kMostFrozen = 0.001;
+constexpr double kMostFrozen = 0.001 * 255;
 constexpr int64_t kMicroseconds = 1'000'000;
-
-double MeanDifference(const Picture& a, const Picture& b) {
-  int64_t sum = 0;
-  for (size_t i = 0; i < a.pixels.size(); ++i) sum += std::abs(int{a.pixels[i]} - b.pixels[i]);
-  return static_cast<double>(sum) / 255 / static_cast<double>(a.pixels.size());
-}
 
 double Mean(const double* values, size_t count) {
   return std::accumulate(values, values + count, 0.0) / static_cast<double>(count);

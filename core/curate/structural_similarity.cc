@@ -2,7 +2,9 @@
 
 #include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <vector>
 
 namespace vidmuse::curate {
@@ -81,6 +83,13 @@ double StructuralSimilarity(const Picture& a, const Picture& b) {
            ((level_x * level_x + level_y * level_y + kC1) * (vx + vy + kC2));
   }
   return sum / static_cast<double>(mean_x.size());
+}
+
+double MeanDifference(const Picture& a, const Picture& b) {
+  if (a.pixels.size() != b.pixels.size()) return 0;
+  int64_t sum = 0;
+  for (size_t i = 0; i < a.pixels.size(); ++i) sum += std::abs(int{a.pixels[i]} - b.pixels[i]);
+  return static_cast<double>(sum) / static_cast<double>(a.pixels.size());
 }
 
 }  // namespace vidmuse::curate

@@ -12,6 +12,9 @@ namespace vidmuse::curate {
 // covariances; the mean is over the places where the whole window fits.
 double StructuralSimilarity(const Picture& a, const Picture& b);
 
+// The mean of the pixels' absolute differences, from 0 to 255. 0 if the pictures' sizes differ.
+double MeanDifference(const Picture& a, const Picture& b);
+
 }  // namespace vidmuse::curate
 
 #endif  // VIDMUSE_CURATE_STRUCTURAL_SIMILARITY_H_

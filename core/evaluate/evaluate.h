@@ -14,12 +14,13 @@
 #include "core/evaluate/report.h"
 #include "core/extractors/extractor.h"
 #include "core/extractors/features.h"
+#include "core/extractors/read_sound.h"
 
 namespace vidmuse::evaluate {
 
 // What an evaluation needs beside folders. Tests put others in. All must be thread-safe.
 struct Sources {
-  std::function<absl::StatusOr<Sound>(const std::string& path, double most_seconds)> read_sound;
+  SoundSource read_sound;
   std::function<absl::StatusOr<std::unique_ptr<SoundExtractor>>(SoundNetwork network,
                                                                 const std::string& folder)>
       open_sounds;

@@ -2,20 +2,15 @@
 #ifndef VIDMUSE_EXTRACTORS_IMAGEBIND_PICTURES_H_
 #define VIDMUSE_EXTRACTORS_IMAGEBIND_PICTURES_H_
 
-#include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "core/extractors/extractor.h"
 #include "core/extractors/imagebind_sound.h"
-#include "core/video/picture_order.h"
+#include "core/extractors/read_pictures.h"
 
 namespace vidmuse {
-
-// Reads pictures of the video at `path`, as ReadPictures (read_pictures.h). Thread-safe.
-using PictureSource = std::function<absl::StatusOr<PictureInfo>(
-    const std::string& path, const PictureOrder& order, TakePicture take)>;
 
 // Of each clip or window, the tower sees the first and the last frame, scaled so that the shorter
 // side has 224 pixels, in three square crops, as in the published code. Each row is the mean of

@@ -2,6 +2,7 @@
 #ifndef VIDMUSE_EXTRACTORS_READ_PICTURES_H_
 #define VIDMUSE_EXTRACTORS_READ_PICTURES_H_
 
+#include <functional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -17,6 +18,10 @@ namespace vidmuse {
 // be decoded. NOT_FOUND: there is no such file. Thread-safe.
 absl::StatusOr<PictureInfo> ReadPictures(const std::string& path, const PictureOrder& order,
                                          TakePicture take);
+
+// ReadPictures, or what stands for it in tests. Thread-safe.
+using PictureSource = std::function<absl::StatusOr<PictureInfo>(
+    const std::string& path, const PictureOrder& order, TakePicture take)>;
 
 }  // namespace vidmuse
 

@@ -1,5 +1,6 @@
 #include "core/video/ffmpeg_util.h"
 
+#include <cerrno>
 #include <cstdarg>
 #include <cstring>
 #include <new>
@@ -7,10 +8,12 @@
 
 extern "C" {
 #include <libavcodec/packet.h>
+#include <libavformat/avformat.h>
 #include <libavutil/error.h>
 #include <libavutil/frame.h>
 #include <libavutil/log.h>
 #include <libavutil/mem.h>
+#include <libavutil/opt.h>
 }
 
 namespace vidmuse {
@@ -50,6 +53,20 @@ std::string FfmpegError(int code) {
 
 void AvFrameDeleter::operator()(AVFrame* frame) const { av_frame_free(&frame); }
 void AvPacketDeleter::operator()(AVPacket* packet) const { av_packet_free(&packet); }
+
+AVFormatContext* NewInput(AVIOContext* io, const char* containers, const char* codecs,
+                          int max_streams) {
+  AVFormatContext* const format = avformat_alloc_context();
+  if (format == nullptr) throw std::bad_alloc();
+  format->pb = io;
+  format->io_open = [](AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**) {
+    return AVERROR(EPERM);
+  };
+  format->max_streams = max_streams;
+  av_opt_set(format, "format_whitelist", containers, 0);
+  av_opt_set(format, "codec_whitelist", codecs, 0);
+  return format;
+}
 
 AvFramePtr NewFrame() {
   AvFramePtr frame(av_frame_alloc());

@@ -6,7 +6,9 @@
 #include <memory>
 #include <string>
 
+struct AVFormatContext;
 struct AVFrame;
+struct AVIOContext;
 struct AVPacket;
 
 namespace vidmuse {
@@ -35,6 +37,11 @@ struct AvPacketDeleter {
 };
 using AvFramePtr = std::unique_ptr<AVFrame, AvFrameDeleter>;
 using AvPacketPtr = std::unique_ptr<AVPacket, AvPacketDeleter>;
+
+// Makes a context that reads `io` alone: it opens no other file, and takes only these containers,
+// codecs and that many streams. Throws std::bad_alloc. The caller closes it.
+AVFormatContext* NewInput(AVIOContext* io, const char* containers, const char* codecs,
+                          int max_streams);
 
 // Never return null: they throw std::bad_alloc, as `new` does.
 AvFramePtr NewFrame();

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/video/ffmpeg_util.h"
+#include "core/video/file_kind.h"
 #include "core/video/stream_clock.h"
 
 extern "C" {
@@ -128,6 +129,26 @@ absl::StatusOr<PacketIndex> IndexPackets(VideoFile& file, const Limits& limits,
   std::sort(index.pts.begin(), index.pts.end());
   TakeClocks(clocks, file.stream(), index);
   return index;
+}
+
+absl::Status TooDamaged(absl::string_view what, int64_t good, int64_t all) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("the video is damaged beyond use: only ", good, " of its ", all, " ", what));
+}
+
+absl::Status CheckPackets(const VideoHeader& header, const PacketIndex& index,
+                          absl::string_view file) {
+  if (index.frames == 0) {
+    return absl::InvalidArgumentError("the video has no frames that can be read");
+  }
+  if (index.frames == 1 && !PictureKind(file).empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the file is a still picture (", PictureKind(file), "), not a video"));
+  }
+  if (index.packets < header.indexed_packets / 2) {
+    return TooDamaged("frames are in the file", index.packets, header.indexed_packets);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace vidmuse

@@ -6,7 +6,9 @@
 #include <functional>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "core/video/picture_scan.h"
 #include "core/video/sampling_rules.h"
 #include "core/video/video_file.h"
@@ -65,6 +67,14 @@ bool IsShown(const AVPacket& packet, const AVStream& stream);
 absl::StatusOr<PacketIndex> IndexPackets(
     VideoFile& file, const Limits& limits,
     const std::function<void(const AVPacket&)>& visit = [](const AVPacket&) {});
+
+// INVALID_ARGUMENT: only `good` of the video's `all` of `what` are there.
+absl::Status TooDamaged(absl::string_view what, int64_t good, int64_t all);
+
+// Returns INVALID_ARGUMENT if the packets are not those of a video: there are none, they are one
+// still picture, or more than half of those that the header names are missing.
+absl::Status CheckPackets(const VideoHeader& header, const PacketIndex& index,
+                          absl::string_view file);
 
 }  // namespace vidmuse
 

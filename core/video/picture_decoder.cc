@@ -13,7 +13,6 @@
 #include "core/base/status_macros.h"
 #include "core/video/decode_watch.h"
 #include "core/video/ffmpeg_util.h"
-#include "core/video/file_kind.h"
 #include "core/video/frame_converter.h"
 #include "core/video/packet_index.h"
 #include "core/video/picture_scaler.h"
@@ -81,7 +80,6 @@ class PictureDecoding {
     return VideoFile::Open(bytes_, limits_, watch_, ignore_edits_);
   }
   absl::Status ReadPackets();
-  absl::Status CheckPackets() const;
   void ChooseFrames();
   // Takes the frames that the decoder has ready.
   absl::Status TakeFrames(VideoDecoder& decoder);
@@ -120,22 +118,6 @@ absl::Status PictureDecoding::ReadPackets() {
   return absl::OkStatus();
 }
 
-absl::Status PictureDecoding::CheckPackets() const {
-  if (index_.frames == 0) {
-    return absl::InvalidArgumentError("the video has no frames that can be read");
-  }
-  if (index_.frames == 1 && !PictureKind(bytes_).empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the file is a still picture (", PictureKind(bytes_), "), not a video"));
-  }
-  if (index_.packets < header_.indexed_packets / 2) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the video is damaged beyond use: only ", index_.packets, " of its ",
-                     header_.indexed_packets, " frames are in the file"));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status PictureDecoding::Read() {
   RETURN_IF_ERROR(CheckFileSize(bytes_, limits_));
   RETURN_IF_ERROR(watch_.Check());
@@ -145,7 +127,7 @@ absl::Status PictureDecoding::Read() {
     ignore_edits_ = true;
     RETURN_IF_ERROR(ReadPackets());
   }
-  RETURN_IF_ERROR(CheckPackets());
+  RETURN_IF_ERROR(CheckPackets(header_, index_, bytes_));
   const VideoLength length = LengthOf(header_, index_);
   RETURN_IF_ERROR(CheckLength(length.us, index_, limits_));
   ASSIGN_OR_RETURN(info_.frame_rate, FrameRate(header_, index_, length, limits_));

@@ -23,10 +23,6 @@ constexpr int kMaxStreams = 64;
 // Errors in a row after which the rest of the file counts as lost.
 constexpr int kMaxErrors = 64;
 
-int RefuseOpen(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**) {
-  return AVERROR(EPERM);
-}
-
 // Scales the frame's channels to [-1, 1]. `zero` is silence.
 template <typename Sample>
 bool CopyScaled(const AVFrame& frame, double scale, double zero,
@@ -74,13 +70,7 @@ SoundFile::~SoundFile() {
 }
 
 absl::Status SoundFile::Open() {
-  format_ = avformat_alloc_context();
-  if (format_ == nullptr) throw std::bad_alloc();
-  format_->pb = input_.avio();
-  format_->io_open = RefuseOpen;
-  format_->max_streams = kMaxStreams;
-  av_opt_set(format_, "format_whitelist", kContainers, 0);
-  av_opt_set(format_, "codec_whitelist", kAllowedSoundCodecs, 0);
+  format_ = NewInput(input_.avio(), kContainers, kAllowedSoundCodecs, kMaxStreams);
   int error = avformat_open_input(&format_, /*url=*/nullptr, nullptr, nullptr);
   if (error >= 0) error = avformat_find_stream_info(format_, nullptr);
   RETURN_IF_ERROR(watch_.Check());  // if set, this is why reading failed

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <new>
 #include <string>
 #include <utility>
 
@@ -19,7 +18,6 @@ extern "C" {
 #include <libavformat/avformat.h>
 #include <libavutil/dict.h>
 #include <libavutil/display.h>
-#include <libavutil/opt.h>
 #include <libavutil/pixdesc.h>
 }
 
@@ -34,10 +32,6 @@ constexpr int kMaxStreams = 256;
 constexpr int64_t kLongestDurationUs = int64_t{1} << 60;
 // Read errors in a row after which the rest of the file counts as lost.
 constexpr int kMaxReadErrors = 64;
-
-int RefuseOpen(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**) {
-  return AVERROR(EPERM);
-}
 
 // Returns the clockwise degrees that turn the stored picture upright. Angles more than 1
 // degree off a multiple of 90 count as 0.
@@ -131,13 +125,7 @@ VideoFile::VideoFile(absl::string_view bytes, const DecodeWatch& watch)
 VideoFile::~VideoFile() { avformat_close_input(&format_); }
 
 absl::Status VideoFile::ReadHeader(const Limits& limits, bool ignore_edits) {
-  format_ = avformat_alloc_context();
-  if (format_ == nullptr) throw std::bad_alloc();
-  format_->pb = input_.avio();
-  format_->io_open = RefuseOpen;
-  format_->max_streams = kMaxStreams;
-  av_opt_set(format_, "format_whitelist", kContainers, 0);
-  av_opt_set(format_, "codec_whitelist", kAllowedCodecs, 0);
+  format_ = NewInput(input_.avio(), kContainers, kAllowedCodecs, kMaxStreams);
   TooManyStreams();  // resets the flag of an earlier file
   AVDictionary* options = nullptr;
   if (ignore_edits) av_dict_set(&options, "ignore_editlist", "1", 0);

@@ -13,7 +13,6 @@
 #include "core/video/decode_watch.h"
 #include "core/video/distinct_frames.h"
 #include "core/video/ffmpeg_util.h"
-#include "core/video/file_kind.h"
 #include "core/video/frame_converter.h"
 #include "core/video/frame_picker.h"
 #include "core/video/packet_index.h"
@@ -33,11 +32,6 @@ namespace vidmuse {
 namespace {
 
 constexpr double kMicroseconds = 1e6;
-
-absl::Status TooDamaged(absl::string_view what, int64_t good, int64_t all) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("the video is damaged beyond use: only ", good, " of its ", all, " ", what));
-}
 
 // Frame buffers that a decoder holds at most: references, pictures in the wrong order, and output.
 constexpr uint64_t kMostFrameBuffers = 20;
@@ -129,17 +123,7 @@ absl::Status VideoSampling::ReadPackets() {
     ignore_edits_ = true;
     RETURN_IF_ERROR(ReadAllPackets());
   }
-  if (index_.frames == 0) {
-    return absl::InvalidArgumentError("the video has no frames that can be read");
-  }
-  if (index_.frames == 1 && !PictureKind(bytes_).empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the file is a still picture (", PictureKind(bytes_), "), not a video"));
-  }
-  if (index_.packets < header_.indexed_packets / 2) {
-    return TooDamaged("frames are in the file", index_.packets, header_.indexed_packets);
-  }
-  return absl::OkStatus();
+  return CheckPackets(header_, index_, bytes_);
 }
 
 absl::Status VideoSampling::ChooseRateAndLength() {

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "core/extractors/extractor.h"
-#include "core/model/synthetic/hash_values.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/clap_file.h"
+#include "tests/support/hash_sound.h"
 
 namespace vidmuse {
 namespace {
@@ -21,12 +21,7 @@ using ::testing::FloatNear;
 using ::testing::HasSubstr;
 using ::testing::Pointwise;
 
-Sound Noise(double seconds, uint64_t key = 1) {
-  Sound sound{48'000, {{}}};
-  const auto samples = static_cast<size_t>(seconds * 48'000);
-  for (size_t i = 0; i < samples; ++i) sound.channels[0].push_back(HashUniform(key, i) - 0.5f);
-  return sound;
-}
+Sound Noise(double seconds, uint64_t key = 1) { return HashSound(48'000, seconds, key); }
 
 class ClapMusicTest : public ::testing::Test {
  protected:

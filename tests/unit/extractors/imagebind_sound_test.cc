@@ -10,9 +10,9 @@
 
 #include "core/extractors/extractor.h"
 #include "core/extractors/imagebind_file.h"
-#include "core/model/synthetic/hash_values.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/hash_sound.h"
 #include "tests/support/imagebind_file.h"
 
 namespace vidmuse {
@@ -20,12 +20,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-Sound Noise(double seconds, uint64_t key = 1) {
-  Sound sound{16'000, {{}}};
-  const auto samples = static_cast<size_t>(seconds * 16'000);
-  for (size_t i = 0; i < samples; ++i) sound.channels[0].push_back(HashUniform(key, i) - 0.5f);
-  return sound;
-}
+Sound Noise(double seconds, uint64_t key = 1) { return HashSound(16'000, seconds, key); }
 
 class ImageBindSoundTest : public ::testing::Test {
  protected:
